@@ -1,0 +1,276 @@
+//! The only wiring: threads, channels, ticks, reload, shutdown. What flows where stands here and nowhere else:
+//!
+//! ```text
+//! collectors (a thread each) -> pipeline (one thread: analysis, history) -> snapshot, points -> web, exporters (tokio)
+//! ```
+
+mod once;
+mod pipeline;
+mod summary;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+pub use once::once;
+pub use summary::Summary;
+
+use crate::clock::Clock;
+use crate::collect::{self, Message, Schedule, Stop};
+use crate::config::Config;
+use crate::export::{self, EXPORTERS, Points, Started, prometheus};
+use crate::health::Health;
+use crate::metric::Point;
+use crate::snapshot::Snapshot;
+use crate::store::History;
+use crate::telemetry::weigh;
+use crate::web;
+use pipeline::{Control, Pipeline};
+
+/// The agent's own proc file system, wherever the host's is mounted.
+const OWN_PROC: &str = "/proc";
+/// Reports that may wait for the pipeline while the disk is slow.
+const REPORTS: usize = 256;
+
+/// Why the agent cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another with --listen or agent.listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The system refused a thread or the listening socket broke.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+    /// An exporter's options are wrong.
+    #[error(transparent)]
+    Export(#[from] export::Error),
+}
+
+/// What the agent is started with, beside its config.
+pub struct Setting {
+    /// Where the history is kept.
+    pub data: PathBuf,
+    /// The node's name.
+    pub node: String,
+    /// Attributes of the node, for every resource; its name among them.
+    pub attributes: Vec<(String, String)>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Runs the agent until `shutdown` ends, then drains within the grace period.
+/// Each config that comes by `reload` takes the place of the one before, whole. `started` is told once what was found.
+///
+/// # Errors
+/// The agent cannot start. Once it runs, what fails is reported and tried again.
+pub async fn run(
+    config: Config,
+    setting: Setting,
+    mut reload: mpsc::Receiver<Config>,
+    started: impl FnOnce(&Summary),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let address = config.agent.listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    let local = listener.local_addr()?;
+    let setting = Arc::new(setting);
+    let clock = Arc::clone(&setting.clock);
+    let health = Arc::new(Health::default());
+    let started_at = clock.now();
+
+    let (snapshots, snapshot) = watch::channel(Arc::new(Snapshot::empty(setting.node.clone(), started_at)));
+    let (points_out, points) = watch::channel(Arc::new(Points::default()));
+    let (reports, incoming) = sync_channel(REPORTS);
+    let (control, controlled) = sync_channel(4);
+    let mut history = History::new(&setting.data, config.history.clone());
+    pipeline::open_history(&mut history, &health);
+    let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), snapshots, points_out);
+    let pipeline =
+        std::thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run(&incoming, &controlled))?;
+
+    let own = own_points(Arc::clone(&health), Arc::clone(&clock), started_at);
+    let (stop_web, stopped_web) = watch::channel(false);
+    let web = tokio::spawn(web::serve(
+        listener,
+        web::Shared {
+            snapshot: snapshot.clone(),
+            metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
+            health: Arc::clone(&health),
+            clock: Arc::clone(&clock),
+            stalled_after: config.agent.tick.mul_f64(3.0).max(Duration::from_secs(15)),
+        },
+        stopped(stopped_web),
+    ));
+
+    let mut config = config;
+    let mut generation = Generation::start(&config, &setting, &health, &reports, &points)?;
+    summary::wait_until_known(&config, &health, snapshot).await;
+    started(&Summary::new(&config, &setting, local, &health.state()));
+
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(next) = reload.recv() => {
+                match Generation::start(&next, &setting, &health, &reports, &points) {
+                    Ok(started) => {
+                        let before = std::mem::replace(&mut generation, started);
+                        let _ = control.try_send(Control::Configure(Box::new(next.clone())));
+                        let grace = config.agent.grace;
+                        tokio::spawn(async move { before.stop(grace).await });
+                        note_what_needs_a_restart(&config, &next);
+                        config = next;
+                        tracing::info!("configuration reloaded");
+                    }
+                    Err(error) => tracing::error!(%error, "configuration not reloaded: the old one stays"),
+                }
+            }
+        }
+    }
+
+    tracing::info!(grace = ?config.agent.grace, "stopping");
+    let grace = config.agent.grace;
+    let _ = control.try_send(Control::Finish);
+    generation.stop(grace).await;
+    let finished = tokio::task::spawn_blocking(move || pipeline.join());
+    if tokio::time::timeout(grace, finished).await.is_err() {
+        tracing::warn!("the history did not end within the grace period");
+    }
+    let _ = stop_web.send(true);
+    if tokio::time::timeout(grace, web).await.is_err() {
+        tracing::debug!("requests were still open at the end");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The agent's own points, as of now.
+type OwnPoints = Arc<dyn Fn() -> Vec<Point> + Send + Sync>;
+
+fn own_points(health: Arc<Health>, clock: Arc<dyn Clock>, started: jiff::Timestamp) -> OwnPoints {
+    Arc::new(move || {
+        let now = clock.moment();
+        health.state().points(weigh(OWN_PROC.as_ref()), started, now.wall, now.monotonic)
+    })
+}
+
+type MetricsText = Arc<dyn Fn() -> (&'static str, String) + Send + Sync>;
+
+/// `/metrics`: the measured points of the last tick, and the agent's own as of the scrape.
+fn metrics_text(points: watch::Receiver<Arc<Points>>, own: OwnPoints, setting: Arc<Setting>) -> MetricsText {
+    Arc::new(move || {
+        let mut all = points.borrow().measured.clone();
+        all.extend(own());
+        (prometheus::CONTENT_TYPE, prometheus::encode(&all, &setting.attributes))
+    })
+}
+
+fn note_what_needs_a_restart(before: &Config, now: &Config) {
+    for (field, changed) in [
+        ("agent.listen", before.agent.listen != now.agent.listen),
+        ("agent.data", before.agent.data != now.agent.data),
+        ("agent.node", before.agent.node != now.agent.node),
+    ] {
+        if changed {
+            tracing::warn!(field, "takes effect with the next start");
+        }
+    }
+}
+
+/// The collectors and exporters of one config.
+struct Generation {
+    stop_collectors: Stop,
+    collectors: Vec<JoinHandle<()>>,
+    stop_exporters: watch::Sender<bool>,
+    exporters: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Generation {
+    fn start(
+        config: &Config,
+        setting: &Setting,
+        health: &Arc<Health>,
+        reports: &SyncSender<Message>,
+        points: &watch::Receiver<Arc<Points>>,
+    ) -> Result<Self, Error> {
+        // Exporters first: only they can refuse a config.
+        let (stop_exporters, stop) = watch::channel(false);
+        let mut exporters = Vec::new();
+        for entry in EXPORTERS {
+            let context = export::Context {
+                points: points.clone(),
+                stop: stop.clone(),
+                node: setting.attributes.clone().into(),
+                clock: Arc::clone(&setting.clock),
+                health: Arc::clone(health),
+            };
+            let (message, task) = match (entry.start)(&config.export, context)? {
+                Started::Running(message, task) => (message, Some(task)),
+                Started::Off(message) => (message, None),
+            };
+            health.exporter(entry.name, |state| {
+                state.message = message;
+                state.enabled = task.is_some();
+                state.up = None;
+            });
+            exporters.extend(task);
+        }
+        let stop_collectors = Stop::default();
+        health.update(|state| state.collectors.retain(|name, _| config.collect.enabled().any(|e| e.name == *name)));
+        let mut collectors = Vec::new();
+        for entry in config.collect.enabled() {
+            health.collector(entry.name, |_| {});
+            collectors.push(collect::spawn(
+                entry,
+                config.collect.clone(),
+                Schedule { inner: config.agent.inner_tick, full: config.agent.tick },
+                Arc::clone(&setting.clock),
+                Arc::clone(health),
+                reports.clone(),
+                stop_collectors.clone(),
+            )?);
+        }
+        Ok(Self { stop_collectors, collectors, stop_exporters, exporters })
+    }
+
+    /// Stops reading, lets the exporters drain, and gives up on what does not end within `grace`.
+    async fn stop(self, grace: Duration) {
+        self.stop_collectors.stop();
+        let _ = self.stop_exporters.send(true);
+        let collectors = self.collectors;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in collectors {
+                let _ = thread.join();
+            }
+        });
+        let aborts: Vec<_> = self.exporters.iter().map(tokio::task::JoinHandle::abort_handle).collect();
+        let all = async {
+            let _ = joined.await;
+            for exporter in self.exporters {
+                let _ = exporter.await;
+            }
+        };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            tracing::warn!("not everything ended within the grace period");
+            for abort in aborts {
+                abort.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! One full reading, for `--once`: the collectors and the analysis alone, nothing kept, nothing served.
+
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use super::{Error, REPORTS, Setting};
+use crate::analysis::{Input, State};
+use crate::collect::{self, Schedule, Stop};
+use crate::config::Config;
+use crate::health::{self, Health};
+use crate::snapshot::Snapshot;
+
+/// Usage needs two readings this far apart.
+const APART: Duration = Duration::from_millis(1900);
+const TICK: Duration = Duration::from_secs(1);
+/// A machine on which nothing can be read answers too.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Reads everything until usage is known over two seconds, and gives what is known then, and how the collectors fared. Blocks.
+///
+/// # Errors
+/// The system refuses a thread.
+pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::State), Error> {
+    let (health, stop) = (Arc::new(Health::default()), Stop::default());
+    let (reports, incoming) = sync_channel(REPORTS);
+    let mut threads = Vec::new();
+    for entry in config.collect.enabled() {
+        threads.push(collect::spawn(
+            entry,
+            config.collect.clone(),
+            Schedule { inner: TICK, full: TICK },
+            Arc::clone(&setting.clock),
+            Arc::clone(&health),
+            reports.clone(),
+            stop.clone(),
+        )?);
+    }
+    drop(reports);
+    let clock = &setting.clock;
+    let begun = clock.monotonic();
+    let mut state = State::new(setting.node.clone(), config.agent.tick);
+    let mut first = None;
+    while clock.monotonic().saturating_sub(begun) < LONGEST {
+        let Ok(message) = incoming.recv_timeout(LONGEST) else { break };
+        let Some(report) = message.report else {
+            // Without the tree there is no second reading to wait for; names come in the first moments.
+            if health.state().collectors.values().all(|c| !c.up && !c.message.is_empty()) {
+                break;
+            }
+            continue;
+        };
+        let now = clock.moment();
+        let is_tree = report.containers.is_some();
+        let input = Input { containers: report.containers, facts: report.facts, points: Some(report.points) };
+        state.absorb(message.collector, input, now);
+        let first = *first.get_or_insert(now.monotonic);
+        let tree_is_down = health.state().collectors.get("cgroup").is_none_or(|c| !c.up);
+        if (is_tree || tree_is_down) && now.monotonic.saturating_sub(first) >= APART {
+            break;
+        }
+    }
+    stop.stop();
+    let snapshot = state.snapshot(clock.moment(), false);
+    let health = health.state();
+    drop(incoming);
+    for thread in threads {
+        let _ = thread.join();
+    }
+    Ok((snapshot, health))
+}

@@ -1,0 +1,415 @@
+//! Joins what the collectors report into what is known: `absorb` a report, take a [`Snapshot`], write the minute's rows.
+//!
+//! Pure: state and inputs in, results out, the time as an argument. Reading and sending are left to the edges.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::Moment;
+use crate::frame::{MinuteRow, RowIdentity, RowSettings};
+use crate::identity::{ContainerFacts, KubernetesName};
+use crate::metric::Point;
+use crate::minute::{Accumulator, Outside, UsageTrail, oom_kills};
+use crate::reading::{ContainerReading, Detail, Stall};
+use crate::snapshot::{
+    ContainerView, CpuView, DiskView, ExitView, KubernetesView, MemoryView, NetworkView, PidsView, PressureView,
+    Snapshot, StallView,
+};
+
+/// What a collector brought, as the analysis takes it.
+#[derive(Debug, Default)]
+pub struct Input {
+    /// Every container seen, whole.
+    pub containers: Option<Vec<ContainerReading>>,
+    /// A runtime's containers, whole.
+    pub facts: Option<Vec<Arc<ContainerFacts>>>,
+    /// Ready points, whole.
+    pub points: Option<Vec<Point>>,
+}
+
+/// What changed with an input.
+#[derive(Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Rows of minutes that closed.
+    pub rows: Vec<MinuteRow>,
+    /// Containers came, went or changed their names or limits: worth telling at once.
+    pub changed: bool,
+}
+
+/// All state between reports.
+#[derive(Debug)]
+pub struct State {
+    node: String,
+    full_tick: Duration,
+    /// By the collector that told.
+    facts: BTreeMap<&'static str, BTreeMap<String, Arc<ContainerFacts>>>,
+    points: BTreeMap<&'static str, Vec<Point>>,
+    containers: BTreeMap<String, Container>,
+    exited: Vec<Exited>,
+    /// The containers of the last whole reading of the tree.
+    seen: HashSet<String>,
+    /// The open minute, in minutes since the epoch.
+    minute: Option<i64>,
+    read_once: bool,
+}
+
+/// A container on this node.
+#[derive(Debug)]
+struct Container {
+    facts: Option<Arc<ContainerFacts>>,
+    reading: Option<ContainerReading>,
+    /// The newest detail of this run; inner ticks bring none.
+    detail: Detail,
+    trail: UsageTrail,
+    minute: Accumulator,
+    first_seen: Moment,
+    running: bool,
+}
+
+#[derive(Debug)]
+struct Exited {
+    at: Moment,
+    id: String,
+    view: ContainerView,
+}
+
+/// How long a newcomer waits for its name before it is shown without one.
+const NAME_GRACE: Duration = Duration::from_millis(800);
+
+impl State {
+    /// Nothing known yet. `full_tick` is the span CPU usage is averaged over.
+    #[must_use]
+    pub fn new(node: String, full_tick: Duration) -> Self {
+        Self {
+            node,
+            full_tick,
+            facts: BTreeMap::new(),
+            points: BTreeMap::new(),
+            containers: BTreeMap::new(),
+            exited: Vec::new(),
+            seen: HashSet::new(),
+            minute: None,
+            read_once: false,
+        }
+    }
+
+    /// Takes the span of the full tick anew.
+    pub fn configure(&mut self, full_tick: Duration) {
+        self.full_tick = full_tick;
+    }
+
+    /// Takes in what `collector` brought.
+    pub fn absorb(&mut self, collector: &'static str, input: Input, now: Moment) -> Outcome {
+        let mut outcome = Outcome::default();
+        if let Some(points) = input.points {
+            self.points.insert(collector, points);
+        }
+        if let Some(facts) = input.facts {
+            let facts = facts.into_iter().map(|f| (f.id.clone(), f)).collect();
+            outcome.changed |= self.facts.insert(collector, facts).as_ref() != self.facts.get(collector);
+            self.take_facts(now);
+        }
+        if let Some(readings) = input.containers {
+            outcome.changed |= self.take_readings(readings, now, &mut outcome.rows);
+        }
+        outcome
+    }
+
+    /// The collector is down: what it said of names may no longer be true of containers that come later, but stays for
+    /// those that run; its points are gone.
+    pub fn forget_points(&mut self, collector: &'static str) {
+        self.points.remove(collector);
+    }
+
+    fn take_facts(&mut self, now: Moment) {
+        for facts in self.facts.values().flat_map(BTreeMap::values) {
+            if let Some(container) = self.containers.get_mut(&facts.id) {
+                container.facts = Some(Arc::clone(facts));
+            } else if facts.finished.is_none() {
+                let mut container = Container::new(now, self.read_once);
+                container.facts = Some(Arc::clone(facts));
+                self.containers.insert(facts.id.clone(), container);
+            }
+        }
+        // What a runtime tells of a container's end may come after the end.
+        for exited in &mut self.exited {
+            if let Some(container) = self.containers.get(&exited.id).filter(|container| !container.running) {
+                exited.view = container.view(&exited.id);
+            }
+        }
+        self.part_with_the_gone(now);
+    }
+
+    /// Brings the containers in line with a whole reading of the tree. Returns whether any came or went.
+    fn take_readings(&mut self, readings: Vec<ContainerReading>, now: Moment, rows: &mut Vec<MinuteRow>) -> bool {
+        let minute = now.wall.as_second().div_euclid(60);
+        let closing = self.minute.is_some_and(|open| open != minute);
+        self.seen = readings.iter().map(|r| r.id.clone()).collect();
+        let mut changed = false;
+        for reading in &readings {
+            let container = self.containers.entry(reading.id.clone()).or_insert_with(|| {
+                changed = true;
+                Container::new(now, self.read_once)
+            });
+            changed |= container.reading.is_none();
+            container.take(reading, self.full_tick);
+        }
+        changed |= self.part_with_the_gone(now);
+        if closing && let Some(open) = self.minute {
+            self.close_minute(open, rows);
+        }
+        for reading in &readings {
+            if let Some(container) = self.containers.get_mut(&reading.id) {
+                container.minute.sample(reading);
+            }
+        }
+        self.minute = Some(minute);
+        self.read_once = true;
+        changed
+    }
+
+    /// Containers that neither the tree nor a runtime knows any longer stop being shown. Their minute is still to be
+    /// written, so they stay until it closes.
+    fn part_with_the_gone(&mut self, now: Moment) -> bool {
+        let mut changed = false;
+        for (id, container) in &mut self.containers {
+            let told_to_run = self.facts.values().any(|facts| facts.get(id).is_some_and(|f| f.finished.is_none()));
+            let running = self.seen.contains(id) || (told_to_run && container.reading.is_none());
+            if container.running && !running {
+                changed = true;
+                // The runtime may tell of an OOM after the last reading.
+                container.count_again();
+                let view = container.view(id);
+                self.exited.push(Exited { at: now, id: id.clone(), view });
+            }
+            changed |= running && !container.running;
+            container.running = running;
+        }
+        self.containers.retain(|_, container| container.running || container.reading.is_some());
+        let forget_after = self.full_tick * 2;
+        self.exited.retain(|exited| now.monotonic.saturating_sub(exited.at.monotonic) < forget_after);
+        changed
+    }
+
+    fn close_minute(&mut self, open: i64, rows: &mut Vec<MinuteRow>) {
+        let Ok(minute) = Timestamp::from_second(open * 60) else { return };
+        for (id, container) in &mut self.containers {
+            if !container.running {
+                container.count_again();
+            }
+            if let Some(summary) = container.minute.close() {
+                let view = container.view(id);
+                rows.push(MinuteRow {
+                    minute,
+                    identity: row_identity(&self.node, &view),
+                    summary,
+                    settings: row_settings(&view),
+                });
+            }
+        }
+        self.containers.retain(|_, container| container.running);
+    }
+
+    /// Closes the open minute, as at the end. What it holds so far becomes its rows.
+    pub fn finish(&mut self) -> Vec<MinuteRow> {
+        let mut rows = Vec::new();
+        if let Some(open) = self.minute.take() {
+            self.close_minute(open, &mut rows);
+        }
+        rows
+    }
+
+    /// Some container is not shown yet because its name is awaited.
+    #[must_use]
+    pub fn is_waiting(&self, now: Moment) -> bool {
+        self.containers.values().any(|container| container.awaits_name(now))
+    }
+
+    /// All that is known now. While `expect_names` (a runtime is there to tell them), newcomers without a name are
+    /// held back for a moment, so that no series begins under an id and goes on under a name.
+    #[must_use]
+    pub fn snapshot(&self, now: Moment, expect_names: bool) -> Snapshot {
+        let mut containers: Vec<ContainerView> = self
+            .containers
+            .iter()
+            .filter(|(_, container)| container.running && !(expect_names && container.awaits_name(now)))
+            .map(|(id, container)| container.view(id))
+            .collect();
+        containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
+        Snapshot {
+            as_of: now.wall,
+            node: self.node.clone(),
+            exited: exited.map(|e| ExitView { at: e.at.wall, last: e.view.clone() }).collect(),
+            ready: self.read_once && !(expect_names && self.is_waiting(now)),
+            device_points: self.points.values().flatten().cloned().collect(),
+            containers,
+        }
+    }
+}
+
+impl Container {
+    fn new(now: Moment, from_zero: bool) -> Self {
+        Self {
+            facts: None,
+            reading: None,
+            detail: Detail::default(),
+            trail: UsageTrail::default(),
+            minute: Accumulator::new(from_zero),
+            first_seen: now,
+            running: true,
+        }
+    }
+
+    fn awaits_name(&self, now: Moment) -> bool {
+        self.running && self.facts.is_none() && now.monotonic.saturating_sub(self.first_seen.monotonic) < NAME_GRACE
+    }
+
+    fn outside(&self) -> Outside {
+        Outside { oom_events: self.facts.as_ref().map_or(0, |facts| facts.oom_events) }
+    }
+
+    fn take(&mut self, reading: &ContainerReading, full_tick: Duration) {
+        let last = self.reading.as_ref().and_then(|last| last.cpu_usage_ns);
+        let fell = reading.cpu_usage_ns.zip(last).is_some_and(|(now, last)| now < last);
+        if fell || !self.running {
+            self.detail = Detail::default();
+            self.trail = UsageTrail::default();
+        }
+        if let Some(detail) = &reading.detail {
+            self.detail = (**detail).clone();
+        }
+        if let Some(cpu_usage_ns) = reading.cpu_usage_ns {
+            self.trail.push(reading.at.monotonic, cpu_usage_ns, full_tick);
+        }
+        self.minute.count(reading, &self.outside());
+        self.reading = Some(ContainerReading { detail: None, ..reading.clone() });
+    }
+
+    /// Counts the last reading once more, for what was told of it since.
+    fn count_again(&mut self) {
+        if let Some(reading) = &self.reading {
+            let whole = ContainerReading { detail: Some(Box::new(self.detail.clone())), ..reading.clone() };
+            self.minute.count(&whole, &self.outside());
+        }
+    }
+
+    fn view(&self, id: &str) -> ContainerView {
+        let facts = self.facts.as_deref();
+        let reading = self.reading.as_ref();
+        let detail = &self.detail;
+        let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 * 1e-9);
+        let kubernetes_name = |name| facts.and_then(|facts| facts.kubernetes(name)).map(str::to_owned);
+        let pod_uid = kubernetes_name(KubernetesName::PodUid).or_else(|| reading.and_then(|r| r.pod_uid.clone()));
+        let memory_limit = detail.memory_limit.or(facts.and_then(|f| f.memory_limit));
+        let working_set = reading.and_then(|r| r.memory_working_set);
+        ContainerView {
+            id: id.to_owned(),
+            name: facts.map_or_else(|| id.chars().take(12).collect(), |facts| facts.name.clone()),
+            image: facts.and_then(|f| f.image.clone()),
+            image_tag: facts.and_then(|f| f.image_tag.clone()),
+            runtime: facts.map(|f| f.runtime).or(reading.and_then(|r| r.runtime)).map(Cow::Borrowed),
+            kubernetes: pod_uid.is_some().then(|| KubernetesView {
+                namespace: kubernetes_name(KubernetesName::Namespace),
+                pod: kubernetes_name(KubernetesName::Pod),
+                container: kubernetes_name(KubernetesName::Container),
+                pod_uid,
+            }),
+            labels: facts.map(|f| f.labels.clone()).unwrap_or_default(),
+            started: self.started(),
+            read_at: reading.map(|r| r.at.wall),
+            restarts: facts.and_then(|f| f.restarts),
+            cpu: CpuView {
+                usage: self.trail.cores(),
+                time: seconds(reading.and_then(|r| r.cpu_usage_ns)),
+                time_user: seconds(detail.cpu_user_ns),
+                time_system: seconds(detail.cpu_system_ns),
+                limit: detail.cpu_limit.or(facts.and_then(|f| f.cpu_limit)),
+                request: detail.cpu_request.or(facts.and_then(|f| f.cpu_request)),
+                periods: detail.cpu_periods,
+                throttled_periods: detail.cpu_throttled_periods,
+                throttled_time: seconds(detail.cpu_throttled_ns),
+            },
+            memory: MemoryView {
+                usage: reading.and_then(|r| r.memory_usage),
+                working_set,
+                rss: detail.memory_rss,
+                limit: memory_limit,
+                request: facts.and_then(|f| f.memory_request),
+                available: memory_limit.zip(working_set).map(|(limit, used)| limit.saturating_sub(used)),
+                oom_kills: reading.and_then(|reading| {
+                    let whole = ContainerReading { detail: Some(Box::new(detail.clone())), ..reading.clone() };
+                    oom_kills(&whole, &self.outside())
+                }),
+                minor_faults: detail.minor_faults,
+                major_faults: detail.major_faults,
+            },
+            pids: PidsView { current: detail.pids, limit: detail.pids_limit },
+            network: if facts.is_some_and(|f| f.host_network) { Vec::new() } else { network(detail) },
+            disk: detail
+                .block_io
+                .iter()
+                .map(|d| DiskView { device: d.device.clone(), read: d.read, write: d.write })
+                .collect(),
+            pressure: PressureView {
+                cpu: stall(detail.pressure.cpu),
+                memory: stall(detail.pressure.memory),
+                io: stall(detail.pressure.io),
+            },
+        }
+    }
+
+    /// The runtime's word, unless the oldest process is younger: then the container has begun anew and the runtime
+    /// has not said so yet.
+    fn started(&self) -> Timestamp {
+        let told = self.facts.as_ref().and_then(|f| f.started);
+        let oldest = self.reading.as_ref().and_then(|r| r.started);
+        told.max(oldest).unwrap_or(self.first_seen.wall)
+    }
+}
+
+fn network(detail: &Detail) -> Vec<NetworkView> {
+    detail
+        .network
+        .iter()
+        .map(|i| NetworkView { interface: i.interface.clone(), receive: i.receive, transmit: i.transmit })
+        .collect()
+}
+
+fn stall(stall: Option<Stall>) -> StallView {
+    let seconds = |us: u64| us as f64 * 1e-6;
+    StallView { some: stall.map(|s| seconds(s.some)), full: stall.and_then(|s| s.full).map(seconds) }
+}
+
+fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
+    let kubernetes = view.kubernetes.as_ref();
+    RowIdentity {
+        node: node.to_owned(),
+        container_id: view.id.clone(),
+        container_name: Some(view.name.clone()),
+        image: view.image.clone(),
+        image_tag: view.image_tag.clone(),
+        runtime: view.runtime.as_deref().map(str::to_owned),
+        namespace: kubernetes.and_then(|k| k.namespace.clone()),
+        pod: kubernetes.and_then(|k| k.pod.clone()),
+        pod_uid: kubernetes.and_then(|k| k.pod_uid.clone()),
+        pod_container: kubernetes.and_then(|k| k.container.clone()),
+        started: Some(view.started),
+    }
+}
+
+fn row_settings(view: &ContainerView) -> RowSettings {
+    RowSettings {
+        cpu_limit: view.cpu.limit,
+        cpu_request: view.cpu.request,
+        memory_limit: view.memory.limit,
+        memory_request: view.memory.request,
+        memory_rss: view.memory.rss,
+        pids: view.pids.current,
+        restarts: view.restarts,
+    }
+}

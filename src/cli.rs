@@ -1,0 +1,293 @@
+//! The command line: parses it, loads the config, runs what was asked.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::agent::{self, Setting};
+use crate::clock::SystemClock;
+use crate::config::{self, Config, Env};
+use crate::snapshot::Snapshot;
+use crate::telemetry::{self, Logging};
+use crate::units::{bytes, cores};
+
+/// Is each container the right size: resource use of a node's containers, as metrics, a page and a history.
+#[derive(Debug, Parser)]
+#[command(name = "plumbline", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch this node: read its containers, keep their history, serve a page and metrics, send them on.
+    #[command(after_help = AGENT_EXAMPLES)]
+    Agent(AgentArguments),
+    /// Check a configuration file: every error with its line, its field and the nearest valid name.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// The file to check.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+const AGENT_EXAMPLES: &str = "\
+Examples:
+  plumbline agent                                 page at http://127.0.0.1:9477/
+  plumbline agent --once                          one full reading as a table
+  plumbline agent --once --format json            the same for programs
+  plumbline agent --config plumbline.toml --listen 0.0.0.0:9477
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 plumbline agent
+
+Signals: SIGINT and SIGTERM drain and exit 0; SIGHUP reads the configuration file anew.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+const CHECK_EXAMPLES: &str = "\
+Example:
+  plumbline check --config plumbline.toml
+
+Exit codes: 0 valid, 2 not.";
+
+#[derive(Debug, clap::Args)]
+struct AgentArguments {
+    /// Configuration file (TOML); without one the defaults hold.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to serve the page, the API and /metrics [default: 127.0.0.1:9477].
+    #[arg(long, value_name = "ADDR", value_parser = config::parse_address)]
+    listen: Option<SocketAddr>,
+    /// Folder for the history [default: /var/lib/plumbline for root, else ~/.local/state/plumbline].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print one full reading and exit.
+    #[arg(long)]
+    once: bool,
+    /// How the reading (with --once), the start-up summary and the log are written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// A failure that is the user's to mend: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Usage(#[from] config::Error);
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// What the user is to be told; a [`Usage`] among its causes means that the configuration is wrong.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Agent(arguments) => watch_node(&arguments),
+        Command::Check { config } => check(&config),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment enters here and is handed on as an argument")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+const ENV: Env<'static> = &environment;
+
+#[expect(clippy::print_stdout, reason = "what the command is for")]
+fn check(path: &Path) -> anyhow::Result<()> {
+    let (_, warnings) = Config::load(Some(path), ENV).map_err(Usage)?;
+    for warning in warnings {
+        println!("environment: {warning}");
+    }
+    println!("{}: valid", path.display());
+    Ok(())
+}
+
+/// What the file and the environment say, and the command line above both.
+fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
+    let (mut config, warnings) = Config::load(arguments.config.as_deref(), ENV)?;
+    if let Some(listen) = arguments.listen {
+        config.agent.listen = listen;
+    }
+    if let Some(data) = &arguments.data {
+        config.agent.data = Some(data.clone());
+    }
+    Ok((config, warnings))
+}
+
+fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
+    let (config, warnings) = load(arguments)?;
+    let logging = telemetry::start_logging(&config.log, arguments.format == Format::Json);
+    warn_all(&warnings);
+    let setting = setting(&config);
+    if arguments.once {
+        let (snapshot, health) = agent::once(&config, &setting)?;
+        for (name, collector) in health.collectors.iter().filter(|(_, collector)| !collector.up) {
+            tracing::info!(collector = name, "not read: {}", collector.message);
+        }
+        return print_reading(&snapshot, arguments.format);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("tokio")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let ending = ended(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (reloads, reload) = mpsc::channel(1);
+        let reloading = reload_on_hangup(signal(SignalKind::hangup())?, arguments, &logging, &reloads);
+        let announce = |summary: &agent::Summary| announce(summary, arguments.format);
+        let agent = agent::run(config, setting, reload, announce, ending);
+        tokio::select! {
+            ended = agent => ended.map_err(anyhow::Error::from),
+            () = reloading => unreachable_end(),
+        }
+    })
+}
+
+/// Reloading goes on for as long as the agent does.
+fn unreachable_end() -> anyhow::Result<()> {
+    anyhow::bail!("the signals ended before the agent; this is a bug in plumbline")
+}
+
+fn warn_all(warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!("environment: {warning}");
+    }
+}
+
+async fn ended(mut interrupt: Signal, mut terminate: Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Validates the file anew on every SIGHUP, and hands it on whole or keeps the old.
+async fn reload_on_hangup(
+    mut hangup: Signal,
+    arguments: &AgentArguments,
+    logging: &Logging,
+    reloads: &mpsc::Sender<Config>,
+) {
+    loop {
+        if hangup.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        match load(arguments) {
+            Ok((config, warnings)) => {
+                warn_all(&warnings);
+                logging.configure(&config.log);
+                let _ = reloads.send(config).await;
+            }
+            Err(error) => tracing::error!("configuration not reloaded, the old one stays:\n{error}"),
+        }
+    }
+}
+
+fn setting(config: &Config) -> Setting {
+    let system = rustix::system::uname();
+    let node = config.agent.node.clone().unwrap_or_else(|| system.nodename().to_string_lossy().into_owned());
+    let mut attributes = vec![
+        ("host.name".to_owned(), node.clone()),
+        ("host.arch".to_owned(), architecture(&system.machine().to_string_lossy()).to_owned()),
+        ("os.type".to_owned(), "linux".to_owned()),
+    ];
+    for (key, value) in config::resource_attributes(ENV) {
+        attributes.retain(|(known, _)| *known != key);
+        attributes.push((key, value));
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    Setting {
+        data: config.agent.data.clone().unwrap_or_else(|| config::default_data_folder(ENV, is_root)),
+        node,
+        attributes,
+        clock: Arc::new(SystemClock::new()),
+    }
+}
+
+/// The machine's architecture in OpenTelemetry's spelling.
+fn architecture(machine: &str) -> &str {
+    match machine {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the summary is for people; the log beside it has its own format")]
+fn announce(summary: &agent::Summary, format: Format) {
+    match format {
+        Format::Table => eprintln!("{summary}"),
+        Format::Json => match serde_json::to_string(summary) {
+            Ok(summary) => tracing::info!(summary, "started"),
+            Err(error) => tracing::error!(%error, "the summary cannot be written"),
+        },
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what --once is for")]
+fn print_reading(snapshot: &Snapshot, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(snapshot)?),
+        Format::Table => println!("{}", table(snapshot)),
+    }
+    Ok(())
+}
+
+/// The reading for people.
+fn table(snapshot: &Snapshot) -> String {
+    let heads = ["CONTAINER", "IMAGE", "CPU", "LIMIT", "MEMORY", "LIMIT", "OOM", "PIDS"].map(str::to_owned);
+    let unknown = || "-".to_owned();
+    let mut rows = vec![heads];
+    for c in &snapshot.containers {
+        rows.push([
+            c.name.clone(),
+            c.image.clone().unwrap_or_else(unknown),
+            c.cpu.usage.map_or_else(unknown, cores),
+            c.cpu.limit.map_or_else(unknown, cores),
+            c.memory.working_set.map_or_else(unknown, |v| bytes(v as f64)),
+            c.memory.limit.map_or_else(unknown, |v| bytes(v as f64)),
+            c.memory.oom_kills.map_or_else(unknown, |v| v.to_string()),
+            c.pids.current.map_or_else(unknown, |v| v.to_string()),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
+    let mut text = format!("node {} as of {}", snapshot.node, snapshot.as_of.strftime("%Y-%m-%d %H:%M:%S UTC"));
+    for row in &rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        text.push('\n');
+        text.push_str(cells.join("  ").trim_end());
+    }
+    if snapshot.containers.is_empty() {
+        text.push_str("\nno container runs on this node");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,135 @@
+//! Collectors: each reads one part of the machine. The one list of them is [`COLLECTORS`].
+//!
+//! To add one: a file below `collect/` with an [`Entry`], and a line in [`COLLECTORS`] (and `pub mod`).
+//! Its name in the config, its health, its line in the start-up summary and its retries follow from the entry.
+//! Joining what they report is left to `analysis`.
+
+pub mod cgroup;
+mod driver;
+pub mod engine;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, de};
+
+pub use driver::{Message, Schedule, Stop, spawn};
+
+use crate::clock::Clock;
+use crate::identity::ContainerFacts;
+use crate::metric::{Metric, Point};
+use crate::reading::{ContainerReading, Depth};
+
+/// Every collector there is, in the order the start-up summary names them.
+pub const COLLECTORS: &[Entry] = &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN];
+
+/// One collector: what people are told of it, and how it is opened.
+pub struct Entry {
+    /// Its name in the config, the metrics and the log.
+    pub name: &'static str,
+    /// What is lost where it cannot open.
+    pub without: &'static str,
+    /// It tells containers' names: newcomers are shown a moment later, with theirs.
+    pub names: bool,
+    /// The metrics of the points it reports itself ([`Report::points`]).
+    pub metrics: &'static [&'static Metric],
+    /// Opens it. Called again, with growing pauses, for as long as it fails.
+    pub open: fn(&Config, &Arc<dyn Clock>) -> Result<Box<dyn Collector>, Error>,
+}
+
+/// An opened collector. It runs on a thread of its own and may block.
+pub trait Collector: Send {
+    /// One line for people: what it found.
+    fn found(&self) -> String;
+    /// Reads. An error closes it; it is then opened anew.
+    fn read(&mut self, depth: Depth) -> Result<Report, Error>;
+}
+
+/// What one read brought. Empty parts mean "nothing to say", not "nothing there".
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Every container seen, whole; `None` from collectors that read none.
+    pub containers: Option<Vec<ContainerReading>>,
+    /// What a runtime says of its running containers, whole, where it has changed since the last read.
+    pub facts: Option<Vec<Arc<ContainerFacts>>>,
+    /// Ready points about the node or its devices, for signals that need no joining.
+    pub points: Vec<Point>,
+    /// Containers passed over because there are more than the configured bound.
+    pub left_out: u64,
+}
+
+/// Why a collector cannot open or read. Says what, where, and what to do where that is known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The thing it reads is not on this machine.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// It is there, but does not answer as it should.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Options of the collectors.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Collectors to leave closed, by name.
+    #[serde(deserialize_with = "collector_names")]
+    pub disabled: Vec<String>,
+    /// Containers beyond this many are left out, and counted.
+    pub max_containers: usize,
+    /// The cgroup tree.
+    pub cgroup: cgroup::Config,
+    /// Docker's API.
+    pub docker: engine::Config,
+    /// Podman's Docker-compatible API.
+    pub podman: engine::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            disabled: Vec::new(),
+            max_containers: 1000,
+            cgroup: cgroup::Config::default(),
+            docker: engine::Config::docker(),
+            podman: engine::Config::podman(),
+        }
+    }
+}
+
+impl Config {
+    /// Takes the sockets that the environment names.
+    pub fn apply_env(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+        let set = |name| env(name).filter(|value: &String| !value.is_empty());
+        if let Some(host) = set("DOCKER_HOST") {
+            self.docker.sockets.insert(0, host);
+        }
+        if let Some(folder) = set("XDG_RUNTIME_DIR") {
+            self.podman.sockets.push(format!("{folder}/podman/podman.sock"));
+        }
+    }
+
+    /// The collectors that are to run.
+    pub fn enabled(&self) -> impl Iterator<Item = &'static Entry> {
+        COLLECTORS.iter().filter(|entry| !self.disabled.iter().any(|name| name == entry.name))
+    }
+}
+
+fn collector_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    const NAMES: [&str; COLLECTORS.len()] = {
+        let mut names = [""; COLLECTORS.len()];
+        let mut i = 0;
+        while i < names.len() {
+            names[i] = COLLECTORS[i].name;
+            i += 1;
+        }
+        names
+    };
+    for name in &names {
+        if !NAMES.contains(&name.as_str()) {
+            return Err(de::Error::unknown_variant(name, &NAMES));
+        }
+    }
+    Ok(names)
+}

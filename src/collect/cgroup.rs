@@ -1,0 +1,256 @@
+//! Resource use of every container, straight from its cgroup's files and its network namespace.
+//!
+//! Needs no runtime and no socket: read access to the cgroup tree and to /proc. Names and images are left to the
+//! runtimes' collectors.
+
+mod files;
+mod layout;
+mod parse;
+mod tree;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::{Collector, Entry, Error, Report};
+use crate::clock::Clock;
+use crate::identity::CgroupIdentity;
+use crate::reading::{ContainerReading, Depth};
+use files::{Basics, ContainerFiles, TextReader};
+use layout::Layout;
+use tree::Found;
+
+/// The cgroup collector's place in the list.
+pub const ENTRY: Entry = Entry {
+    name: "cgroup",
+    without: "no resource use at all: containers are known by name only",
+    names: false,
+    metrics: &[],
+    open: |config, clock| Ok(Box::new(Cgroups::open(config, Arc::clone(clock))?)),
+};
+
+/// Where the host's trees are mounted. In a container, bind the host's read-only and point here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The cgroup tree.
+    pub root: PathBuf,
+    /// The host's proc file system.
+    pub proc: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { root: PathBuf::from("/sys/fs/cgroup"), proc: PathBuf::from("/proc") }
+    }
+}
+
+struct Cgroups {
+    layout: Layout,
+    walked: PathBuf,
+    proc: PathBuf,
+    max_containers: usize,
+    clock: Arc<dyn Clock>,
+    text: TextReader,
+    host_network: Option<u64>,
+    boot: Option<Timestamp>,
+    devices: HashMap<String, String>,
+    tracked: BTreeMap<String, Tracked>,
+}
+
+/// What is remembered of a container between ticks.
+struct Tracked {
+    identity: CgroupIdentity,
+    files: ContainerFiles,
+    started: Option<Timestamp>,
+    /// At the last tick; `None` before the first.
+    cpu_usage_ns: Option<u64>,
+}
+
+/// A network namespace to be read through one of its processes, and the container that answers for it.
+struct Namespace {
+    owner: String,
+    owner_started: Option<Timestamp>,
+    pid: u32,
+}
+
+impl Cgroups {
+    fn open(config: &super::Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let root = &config.cgroup.root;
+        let layout = Layout::detect(root).ok_or_else(|| {
+            Error::NotFound(format!(
+                "{}: no cgroup hierarchy; mount the host's there or set collect.cgroup.root",
+                root.display()
+            ))
+        })?;
+        let walked = layout
+            .walked()
+            .ok_or_else(|| Error::NotFound(format!("{}: no cpu or memory controller", root.display())))?
+            .to_owned();
+        fs::read_dir(&walked).map_err(|error| Error::Failed(format!("{}: {error}", walked.display())))?;
+        let proc = config.cgroup.proc.clone();
+        let mut text = TextReader::default();
+        let boot = text
+            .read(&proc.join("stat"))
+            .and_then(|stat| parse::keyed(stat, "btime"))
+            .and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
+        Ok(Self {
+            layout,
+            walked,
+            host_network: namespace(&proc, 1).or_else(|| namespace_of(&proc.join("self/ns/net"))),
+            proc,
+            max_containers: config.max_containers,
+            clock,
+            text,
+            boot,
+            devices: HashMap::new(),
+            tracked: BTreeMap::new(),
+        })
+    }
+
+    /// Brings `tracked` in line with the tree. Returns how many containers the bound leaves out.
+    fn track(&mut self, found: Vec<Found>) -> u64 {
+        let left_out = found.len().saturating_sub(self.max_containers);
+        let mut before = std::mem::take(&mut self.tracked);
+        // Those already followed stay, so that a crowd of newcomers does not push out what is known.
+        let (known, new): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|f| before.contains_key(&f.path));
+        for Found { path, identity } in known.into_iter().chain(new).take(self.max_containers) {
+            let tracked = before.remove(&path).unwrap_or_else(|| Tracked {
+                files: ContainerFiles::new(&self.layout, &path, identity.pod_uid.is_some()),
+                identity,
+                started: None,
+                cpu_usage_ns: None,
+            });
+            self.tracked.insert(path, tracked);
+        }
+        left_out as u64
+    }
+
+    /// Reads CPU time and memory of every container, and the rest too on a full tick, or at once when a container
+    /// is new or began anew: who answers for a shared network namespace is only known from all of them together.
+    fn read_containers(&mut self, depth: Depth) -> Vec<ContainerReading> {
+        let mut full = depth == Depth::Full;
+        let Self { tracked, text, devices, proc, host_network, boot, clock, .. } = self;
+        let mut readings = Vec::with_capacity(tracked.len());
+        for container in tracked.values_mut() {
+            let at = clock.moment();
+            let basics = container.files.basics(text);
+            if basics == Basics::default() {
+                continue; // gone since the walk
+            }
+            let cpu_usage_ns = basics.cpu_usage_ns.unwrap_or(0);
+            if container.cpu_usage_ns.is_none_or(|before| cpu_usage_ns < before) {
+                full = true;
+                container.started = boot.and_then(|boot| oldest_process(text, proc, boot, &container.files));
+            }
+            container.cpu_usage_ns = Some(cpu_usage_ns);
+            let reading = ContainerReading {
+                id: container.identity.id.clone(),
+                runtime: container.identity.runtime,
+                pod_uid: container.identity.pod_uid.clone(),
+                at,
+                started: container.started,
+                cpu_usage_ns: basics.cpu_usage_ns,
+                memory_usage: basics.memory_usage,
+                memory_working_set: basics.memory_working_set,
+                detail: None,
+            };
+            readings.push((reading, &*container));
+        }
+        if full {
+            let device_name = |number: &str| devices.get(number).cloned().unwrap_or_else(|| number.to_owned());
+            let mut namespaces: HashMap<u64, Namespace> = HashMap::new();
+            for (reading, container) in &mut readings {
+                reading.detail = Some(Box::new(container.files.detail(text, &device_name)));
+                if let Some(pid) = container.files.any_pid(text)
+                    && let Some(inode) = namespace(proc, pid).filter(|inode| Some(*inode) != *host_network)
+                {
+                    note_namespace(&mut namespaces, inode, container, pid);
+                }
+            }
+            let owners: HashMap<&str, u32> = namespaces.values().map(|n| (n.owner.as_str(), n.pid)).collect();
+            for (reading, container) in &mut readings {
+                if let (Some(detail), Some(pid)) = (&mut reading.detail, owners.get(container.identity.id.as_str())) {
+                    let path = proc.join(pid.to_string()).join("net/dev");
+                    detail.network = text.read(&path).map(parse::net_dev).unwrap_or_default();
+                }
+            }
+        }
+        readings.into_iter().map(|(reading, _)| reading).collect()
+    }
+}
+
+/// When the oldest of a container's processes started.
+fn oldest_process(text: &mut TextReader, proc: &Path, boot: Timestamp, files: &ContainerFiles) -> Option<Timestamp> {
+    /// Processes are listed in no promised order, but a container's first is among its first.
+    const LOOKED_AT: usize = 16;
+    const MS_PER_TICK: i64 = 10;
+    let pids = files.pids(text, LOOKED_AT);
+    let ticks = pids
+        .into_iter()
+        .filter_map(|pid| parse::start_ticks(text.read(&proc.join(pid.to_string()).join("stat"))?))
+        .min()?;
+    boot.checked_add(SignedDuration::from_millis(i64::try_from(ticks).ok()?.checked_mul(MS_PER_TICK)?)).ok()
+}
+
+/// A namespace that several containers share (a pod's) is reported once, by the one that started first:
+/// its sandbox, or the container whose network the others joined.
+fn note_namespace(namespaces: &mut HashMap<u64, Namespace>, inode: u64, container: &Tracked, pid: u32) {
+    let candidate = Namespace { owner: container.identity.id.clone(), owner_started: container.started, pid };
+    match namespaces.entry(inode) {
+        std::collections::hash_map::Entry::Vacant(vacant) => {
+            vacant.insert(candidate);
+        }
+        std::collections::hash_map::Entry::Occupied(mut held) => {
+            let earlier = match (candidate.owner_started, held.get().owner_started) {
+                (Some(candidate), Some(held)) => candidate < held,
+                (Some(_), None) => true,
+                _ => false,
+            };
+            if earlier {
+                held.insert(candidate);
+            }
+        }
+    }
+}
+
+/// The inode of a process's network namespace.
+fn namespace(proc: &Path, pid: u32) -> Option<u64> {
+    namespace_of(&proc.join(pid.to_string()).join("ns/net"))
+}
+
+fn namespace_of(link: &Path) -> Option<u64> {
+    let target = fs::read_link(link).ok()?;
+    target.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
+}
+
+impl Collector for Cgroups {
+    fn found(&self) -> String {
+        let network = if self.host_network.is_none() {
+            "; without network (the host's processes are not visible: run with the host's PID namespace)"
+        } else {
+            ""
+        };
+        let pressure = if self.layout.pressure.as_ref().is_some_and(|h| h.root.join("cpu.pressure").exists()) {
+            ""
+        } else {
+            "; without pressure (this kernel has PSI off)"
+        };
+        format!("{} at {}{network}{pressure}", self.layout.describe(), self.walked.display())
+    }
+
+    fn read(&mut self, depth: Depth) -> Result<Report, Error> {
+        let found =
+            tree::containers(&self.walked).map_err(|e| Error::Failed(format!("{}: {e}", self.walked.display())))?;
+        let left_out = self.track(found);
+        if depth == Depth::Full || self.devices.is_empty() {
+            let partitions = self.text.read(&self.proc.join("partitions")).map(parse::partitions);
+            self.devices = partitions.unwrap_or_default().into_iter().collect();
+        }
+        Ok(Report { containers: Some(self.read_containers(depth)), left_out, ..Report::default() })
+    }
+}

@@ -1,0 +1,241 @@
+//! Runs one collector on a thread of its own: opens it, reads on the ticks, opens it anew when it fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{Collector, Config, Entry, Error, Report};
+use crate::clock::Clock;
+use crate::health::Health;
+use crate::reading::Depth;
+
+/// One report on its way to the analysis.
+#[derive(Debug)]
+pub struct Message {
+    /// Who read.
+    pub collector: &'static str,
+    /// How much was read.
+    pub depth: Depth,
+    /// What was read; `None` when the collector has gone down.
+    pub report: Option<Report>,
+}
+
+/// When to read: every inner tick, and everything on each full tick, both on the wall clock's round times, so that
+/// minutes begin with a full tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// CPU and memory.
+    pub inner: Duration,
+    /// Every signal. A multiple of `inner`.
+    pub full: Duration,
+}
+
+impl Schedule {
+    /// The time from `now` (ms since the epoch) to the next inner tick, and what that tick reads.
+    #[must_use]
+    pub fn next(&self, now_ms: i64) -> (Duration, Depth) {
+        let [inner, full] = [self.inner, self.full].map(|d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX).max(1));
+        let due = (now_ms.div_euclid(inner) + 1) * inner;
+        let depth = if due.rem_euclid(full) == 0 { Depth::Full } else { Depth::Inner };
+        (Duration::from_millis(u64::try_from(due - now_ms).unwrap_or(1)), depth)
+    }
+}
+
+/// Tells threads to stop, and lets them wait for it.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+
+impl Stop {
+    /// Wakes everyone who waits, for good.
+    pub fn stop(&self) {
+        let (stopped, wake) = &*self.0;
+        *stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        wake.notify_all();
+    }
+
+    /// Waits. `true` if told to stop meanwhile or before.
+    #[must_use]
+    pub fn wait(&self, at_most: Duration) -> bool {
+        let (stopped, wake) = &*self.0;
+        let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        *wake.wait_timeout_while(stopped, at_most, |stopped| !*stopped).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// A collector that cannot open is tried again after this long at first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+
+/// Starts the collector's thread. It ends soon after `stop`, or when `out` has no receiver any longer.
+///
+/// # Errors
+/// The system refuses a thread.
+pub fn spawn(
+    entry: &'static Entry,
+    config: Config,
+    schedule: Schedule,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    out: SyncSender<Message>,
+    stop: Stop,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(format!("collect-{}", entry.name))
+        .spawn(move || Driver { entry, config, schedule, clock, health, out, stop }.run())
+}
+
+struct Driver {
+    entry: &'static Entry,
+    config: Config,
+    schedule: Schedule,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    out: SyncSender<Message>,
+    stop: Stop,
+}
+
+impl Driver {
+    fn run(&self) {
+        let mut pause = RETRY.0;
+        loop {
+            match guarded(|| (self.entry.open)(&self.config, &self.clock)) {
+                Ok(mut collector) => {
+                    pause = RETRY.0;
+                    self.opened(collector.found());
+                    match self.read_until_failure(collector.as_mut()) {
+                        None => return,
+                        Some(error) => self.failed(&error),
+                    }
+                }
+                Err(error) => self.failed(&error),
+            }
+            if self.stop.wait(pause) {
+                return;
+            }
+            pause = (pause * 2).min(RETRY.1);
+        }
+    }
+
+    fn opened(&self, found: String) {
+        self.health.collector(self.entry.name, |state| {
+            if !state.message.is_empty() {
+                tracing::info!(collector = self.entry.name, "collector up: {found}");
+            }
+            state.up = true;
+            state.message = found;
+        });
+    }
+
+    fn failed(&self, error: &Error) {
+        let message = error.to_string();
+        self.health.collector(self.entry.name, |state| {
+            // Once when it goes down, not with every retry; the start-up summary tells of those never up.
+            if state.up {
+                tracing::warn!(collector = self.entry.name, %error, "collector down: it will be tried again");
+            }
+            state.up = false;
+            state.failures += 1;
+            state.message = message;
+        });
+        let _ = self.out.try_send(Message { collector: self.entry.name, depth: Depth::Inner, report: None });
+    }
+
+    /// Reads at once and then on every tick. `None` when told to stop.
+    fn read_until_failure(&self, collector: &mut dyn Collector) -> Option<Error> {
+        let mut depth = Depth::Full;
+        loop {
+            let before = self.clock.monotonic();
+            let report = match guarded(|| collector.read(depth)) {
+                Ok(report) => report,
+                Err(error) => return Some(error),
+            };
+            let after = self.clock.monotonic();
+            self.health.update(|state| {
+                if report.containers.is_some() {
+                    state.containers_left_out = report.left_out;
+                }
+                let collector = state.collectors.entry(self.entry.name).or_default();
+                collector.read_at = Some(after);
+                collector.duration = Some(after.saturating_sub(before));
+            });
+            match self.out.try_send(Message { collector: self.entry.name, depth, report: Some(report) }) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => self.health.collector(self.entry.name, |state| state.dropped += 1),
+                Err(TrySendError::Disconnected(_)) => return None,
+            }
+            let (wait, next) = self.schedule.next(self.clock.now().as_millisecond());
+            if self.stop.wait(wait) {
+                return None;
+            }
+            depth = next;
+        }
+    }
+}
+
+/// A collector that panics is a collector that failed.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::Failed("panicked; this is a bug in plumbline".to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::FixedClock;
+
+    #[test]
+    fn minutes_begin_with_a_full_tick() {
+        let schedule = Schedule { inner: Duration::from_secs(1), full: Duration::from_secs(10) };
+        assert_eq!(schedule.next(59_250), (Duration::from_millis(750), Depth::Full));
+        assert_eq!(schedule.next(60_000), (Duration::from_secs(1), Depth::Inner));
+        assert_eq!(schedule.next(-500), (Duration::from_millis(500), Depth::Full));
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_tick_is_always_ahead_and_near(now in -1_000_000_000..1_000_000_000_000_i64, inner in 1..100_000_u64, times in 1..100_u32) {
+            let inner = Duration::from_millis(inner);
+            let (wait, _) = Schedule { inner, full: inner * times }.next(now);
+            prop_assert!(wait > Duration::ZERO && wait <= inner);
+        }
+    }
+
+    struct Flaky(u32);
+
+    impl Collector for Flaky {
+        fn found(&self) -> String {
+            "flaky".to_owned()
+        }
+
+        fn read(&mut self, _: Depth) -> Result<Report, Error> {
+            self.0 += 1;
+            assert!(self.0 < 3, "no third time");
+            Ok(Report::default())
+        }
+    }
+
+    const FLAKY: Entry =
+        Entry { name: "flaky", without: "nothing", names: false, metrics: &[], open: |_, _| Ok(Box::new(Flaky(0))) };
+
+    #[test]
+    fn a_collector_that_panics_goes_down_and_is_opened_anew() {
+        static ENTRY: Entry = FLAKY;
+        let (out, messages) = sync_channel(64);
+        let (health, stop) = (Arc::new(Health::default()), Stop::default());
+        let schedule = Schedule { inner: Duration::from_millis(1), full: Duration::from_millis(1) };
+        let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        let thread = spawn(&ENTRY, Config::default(), schedule, clock, Arc::clone(&health), out, stop.clone())
+            .expect("a thread");
+        let reports: Vec<bool> = messages.iter().take(5).map(|message| message.report.is_some()).collect();
+        assert_eq!(reports, [true, true, false, true, true], "two reads, down, two reads");
+        stop.stop();
+        thread.join().expect("a clean end");
+        assert!(health.state().collectors["flaky"].failures >= 1);
+    }
+}

@@ -1,0 +1,439 @@
+//! Names, images, labels and limits of containers, from an engine that speaks Docker's API: Docker, or Podman's
+//! compatible socket. Follows its events, so that a start or a stop is known at once; asks for the rest only then.
+//!
+//! Resource use is left to `cgroup`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::{ContainerInspectResponse, EventMessage, HostConfig};
+use bollard::query_parameters::{EventsOptions, InspectContainerOptions, ListContainersOptions};
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::{Collector, Entry, Error, Report};
+use crate::clock::Clock;
+use crate::identity::{ContainerFacts, split_image};
+use crate::reading::Depth;
+
+const NAMES_LOST: &str =
+    "its containers are shown by id, without image, labels and requests; a start or stop shows on the next tick";
+
+/// Docker's place in the list.
+pub const DOCKER: Entry = Entry {
+    name: "docker",
+    without: NAMES_LOST,
+    names: true,
+    metrics: &[],
+    open: |config, clock| open("docker", &config.docker, clock),
+};
+
+/// Podman's place in the list.
+pub const PODMAN: Entry = Entry {
+    name: "podman",
+    without: NAMES_LOST,
+    names: true,
+    metrics: &[],
+    open: |config, clock| open("podman", &config.podman, clock),
+};
+
+/// Where an engine listens.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Sockets to try in turn: paths, `unix://` or `tcp://` addresses.
+    pub sockets: Vec<String>,
+}
+
+impl Config {
+    /// Docker's usual socket.
+    #[must_use]
+    pub fn docker() -> Self {
+        Self { sockets: vec!["/var/run/docker.sock".to_owned()] }
+    }
+
+    /// Podman's usual socket for root.
+    #[must_use]
+    pub fn podman() -> Self {
+        Self { sockets: vec!["/run/podman/podman.sock".to_owned()] }
+    }
+}
+
+/// Seconds an answer may take.
+const TIMEOUT: u64 = 10;
+/// Everything is asked anew this often, in case an event was lost.
+const RESYNC: Duration = Duration::from_secs(60);
+/// A container that ended is told of for this long.
+const LINGER: SignedDuration = SignedDuration::from_secs(30);
+/// Inspections under way at once.
+const AT_ONCE: usize = 4;
+
+fn open(runtime: &'static str, config: &Config, clock: &Arc<dyn Clock>) -> Result<Box<dyn Collector>, Error> {
+    let mut tried = Vec::new();
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Failed(format!("no runtime for {runtime}: {e}")))?;
+    for socket in &config.sockets {
+        match tokio.block_on(connect(runtime, socket, Arc::clone(clock))) {
+            Ok(follower) => return Engine::start(tokio, follower),
+            Err(error) => tried.push(error),
+        }
+    }
+    // A socket that is there and fails says more than one that is not there.
+    let failed = tried.iter().position(|e| matches!(e, Error::Failed(_)));
+    if let Some(failed) = failed {
+        return Err(tried.swap_remove(failed));
+    }
+    let places: Vec<String> = tried.iter().map(|e| e.to_string().replace("not found: ", "")).collect();
+    Err(Error::NotFound(if places.is_empty() { "no socket is configured".to_owned() } else { places.join(", ") }))
+}
+
+async fn connect(runtime: &'static str, socket: &str, clock: Arc<dyn Clock>) -> Result<Follower, Error> {
+    let version = bollard::API_DEFAULT_VERSION;
+    let failed = |error: bollard::errors::Error| Error::Failed(format!("{socket}: {}", explain(&error)));
+    let docker = if socket.starts_with("tcp://") || socket.starts_with("http://") {
+        Docker::connect_with_http(socket, TIMEOUT, version)
+    } else {
+        let path = socket.trim_start_matches("unix://");
+        if !std::path::Path::new(path).exists() {
+            return Err(Error::NotFound(path.to_owned()));
+        }
+        Docker::connect_with_unix(path, TIMEOUT, version)
+    };
+    let docker = docker.map_err(failed)?.negotiate_version().await.map_err(failed)?;
+    let server = docker.version().await.map_err(failed)?;
+    // Podman may stand behind Docker's socket; its containers are Podman's all the same.
+    let components = server.components.unwrap_or_default();
+    let runtime = if components.iter().any(|c| c.name.starts_with("Podman")) { "podman" } else { runtime };
+    let server = server.version.unwrap_or_else(|| "of unknown version".to_owned());
+    let mut follower =
+        Follower { runtime, docker, clock, shared: Arc::default(), found: format!("{runtime} {server} at {socket}") };
+    follower.resync().await.map_err(failed)?;
+    let running = follower.shared.lock().unwrap_or_else(PoisonError::into_inner).facts.len();
+    follower.found.push_str(&format!(", {running} running"));
+    Ok(follower)
+}
+
+/// What went wrong, and what to do where that is known.
+fn explain(error: &bollard::errors::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    if text.contains("Permission denied") || text.contains("os error 13") {
+        text.push_str("; run the agent as root or in the socket's group");
+    }
+    text
+}
+
+/// The collector: a thread follows the engine, and reads take what it has gathered.
+struct Engine {
+    shared: Arc<Mutex<Shared>>,
+    found: String,
+    taken: u64,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the follower has gathered.
+#[derive(Debug, Default)]
+struct Shared {
+    facts: HashMap<String, Arc<ContainerFacts>>,
+    /// Grows with every change.
+    version: u64,
+    /// Why the follower ended.
+    ended: Option<String>,
+}
+
+impl Engine {
+    fn start(tokio: tokio::runtime::Runtime, follower: Follower) -> Result<Box<dyn Collector>, Error> {
+        let (stop, stopped) = oneshot::channel();
+        let (shared, found) = (Arc::clone(&follower.shared), follower.found.clone());
+        let thread = std::thread::Builder::new()
+            .name(format!("follow-{}", follower.runtime))
+            .spawn(move || {
+                let ended = tokio.block_on(async {
+                    tokio::select! {
+                        ended = follower.follow() => ended,
+                        _ = stopped => String::new(),
+                    }
+                });
+                follower.change(|shared| shared.ended = Some(ended));
+            })
+            .map_err(|e| Error::Failed(format!("no thread: {e}")))?;
+        Ok(Box::new(Self { shared, found, taken: 0, stop: Some(stop), thread: Some(thread) }))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Collector for Engine {
+    fn found(&self) -> String {
+        self.found.clone()
+    }
+
+    fn read(&mut self, _: Depth) -> Result<Report, Error> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = &shared.ended {
+            return Err(Error::Failed(why.clone()));
+        }
+        let changed = shared.version != self.taken;
+        self.taken = shared.version;
+        Ok(Report { facts: changed.then(|| shared.facts.values().cloned().collect()), ..Report::default() })
+    }
+}
+
+/// Follows one engine.
+struct Follower {
+    runtime: &'static str,
+    docker: Docker,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Mutex<Shared>>,
+    found: String,
+}
+
+impl Follower {
+    fn change(&self, change: impl FnOnce(&mut Shared)) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut shared);
+        shared.version += 1;
+    }
+
+    /// Follows the events until they end, and says why they did.
+    async fn follow(&self) -> String {
+        // From a little before now: what happened since the list was taken is told again, which does no harm.
+        let since = self.clock.now().as_second() - 2;
+        let filters = HashMap::from([("type".to_owned(), vec!["container".to_owned()])]);
+        let options =
+            EventsOptions { since: Some(since.to_string()), filters: Some(filters), ..EventsOptions::default() };
+        let docker = self.docker.clone();
+        let mut events = std::pin::pin!(docker.events(Some(options)));
+        let mut resync = tokio::time::interval(RESYNC);
+        resync.tick().await;
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => self.take_event(event).await,
+                    Some(Err(error)) => return explain(&error),
+                    None => return format!("{} closed its stream of events", self.runtime),
+                },
+                _ = resync.tick() => if let Err(error) = self.resync().await {
+                    return explain(&error);
+                },
+            }
+        }
+    }
+
+    /// Asks for everything.
+    async fn resync(&self) -> Result<(), bollard::errors::Error> {
+        let list = self.docker.list_containers(None::<ListContainersOptions>).await?;
+        let ids = list.into_iter().filter_map(|summary| summary.id);
+        let running: Vec<ContainerFacts> = stream::iter(ids)
+            .map(|id| self.inspect_owned(id))
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|facts| async { facts.ok().flatten() })
+            .collect()
+            .await;
+        let now = self.clock.now();
+        self.change(|shared| {
+            let mut before = std::mem::take(&mut shared.facts);
+            for mut facts in running {
+                if let Some(known) = before.remove(&facts.id) {
+                    facts.oom_events = carried_ooms(&known, &facts);
+                }
+                shared.facts.insert(facts.id.clone(), Arc::new(facts));
+            }
+            for (id, facts) in before {
+                let finished = facts.finished.unwrap_or(now);
+                if now.duration_since(finished) < LINGER {
+                    shared.facts.insert(id, Arc::new(ContainerFacts { finished: Some(finished), ..(*facts).clone() }));
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn inspect_owned(&self, id: String) -> Result<Option<ContainerFacts>, bollard::errors::Error> {
+        self.inspect(&id).await
+    }
+
+    /// What the engine says of one container; `None` where it knows none of that id.
+    async fn inspect(&self, id: &str) -> Result<Option<ContainerFacts>, bollard::errors::Error> {
+        match self.docker.inspect_container(id, None::<InspectContainerOptions>).await {
+            Ok(answer) => Ok(facts(self.runtime, answer)),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => {
+                tracing::debug!(runtime = self.runtime, id, %error, "container cannot be inspected");
+                Err(error)
+            }
+        }
+    }
+
+    async fn take_event(&self, event: EventMessage) {
+        let (Some(action), Some(id)) = (event.action, event.actor.and_then(|actor| actor.id)) else { return };
+        // Health checks and logins come as exec events, many a minute: they change nothing here.
+        if action.starts_with("exec") || matches!(action.as_str(), "attach" | "top" | "resize" | "kill" | "create") {
+            return;
+        }
+        let answer = self.inspect(&id).await;
+        let now = self.clock.now();
+        self.change(|shared| {
+            let known = shared.facts.get(&id).cloned();
+            let told_of_oom = u64::from(action == "oom");
+            let mut facts = match (answer, &known) {
+                (Ok(Some(mut facts)), Some(known)) => {
+                    facts.oom_events = carried_ooms(known, &facts);
+                    facts
+                }
+                (Ok(Some(facts)), None) => facts,
+                // Removed already: what was known of it ends now.
+                (Ok(None), Some(known)) => {
+                    ContainerFacts { finished: known.finished.or(Some(now)), ..(**known).clone() }
+                }
+                (Err(_), Some(known)) => (**known).clone(),
+                (_, None) => return,
+            };
+            facts.oom_events = match &known {
+                Some(known) if known.started == facts.started => facts.oom_events.max(known.oom_events + told_of_oom),
+                _ => facts.oom_events.max(told_of_oom),
+            };
+            shared.facts.insert(id, Arc::new(facts));
+            shared.facts.retain(|_, facts| facts.finished.is_none_or(|at| now.duration_since(at) < LINGER));
+        });
+    }
+}
+
+/// OOM events of this run: those counted so far, unless it began anew since.
+fn carried_ooms(known: &ContainerFacts, now: &ContainerFacts) -> u64 {
+    if known.started == now.started { known.oom_events.max(now.oom_events) } else { now.oom_events }
+}
+
+/// An inspection's answer as facts. `None` for a container that has never run.
+fn facts(runtime: &'static str, answer: ContainerInspectResponse) -> Option<ContainerFacts> {
+    let id = answer.id?;
+    let state = answer.state?;
+    let config = answer.config.unwrap_or_default();
+    let host = answer.host_config.unwrap_or_default();
+    // Docker writes the year 1 for "never".
+    let time = |text: Option<String>| text?.parse::<Timestamp>().ok().filter(|t| *t > Timestamp::UNIX_EPOCH);
+    let started = time(state.started_at)?;
+    let running = state.running.unwrap_or(false);
+    let (image, image_tag) = config.image.or(answer.image).map_or((None, None), |reference| {
+        let (name, tag) = split_image(&reference);
+        (Some(name), tag)
+    });
+    let labels = config.labels.unwrap_or_default().into_iter().collect();
+    let mut facts = ContainerFacts {
+        name: answer.name.map_or_else(String::new, |name| name.trim_start_matches('/').to_owned()),
+        id,
+        runtime,
+        image,
+        image_tag,
+        labels,
+        started: Some(started),
+        finished: (!running).then(|| time(state.finished_at).unwrap_or(started)),
+        cpu_limit: cpu_limit(&host),
+        cpu_request: None,
+        memory_limit: positive(host.memory),
+        memory_request: positive(host.memory_reservation),
+        restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()),
+        host_network: host.network_mode.as_deref() == Some("host"),
+        oom_events: u64::from(state.oom_killed.unwrap_or(false)),
+    };
+    // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.
+    if facts.kubernetes(crate::identity::KubernetesName::Pod).is_some() {
+        facts.cpu_request = positive(host.cpu_shares).filter(|s| *s > 2).map(|shares| shares as f64 / 1024.0);
+    }
+    Some(facts)
+}
+
+fn cpu_limit(host: &HostConfig) -> Option<f64> {
+    let nano = positive(host.nano_cpus).map(|nano| nano as f64 / 1e9);
+    let quota =
+        positive(host.cpu_quota).map(|quota| quota as f64 / positive(host.cpu_period).unwrap_or(100_000) as f64);
+    nano.or(quota)
+}
+
+/// The API writes 0 for "not set".
+fn positive(value: Option<i64>) -> Option<u64> {
+    u64::try_from(value?).ok().filter(|value| *value > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::{ContainerConfig, ContainerState};
+
+    use super::*;
+
+    fn answer() -> ContainerInspectResponse {
+        ContainerInspectResponse {
+            id: Some("c".repeat(64)),
+            name: Some("/web".to_owned()),
+            config: Some(ContainerConfig { image: Some("bb:1".to_owned()), ..ContainerConfig::default() }),
+            state: Some(ContainerState {
+                running: Some(true),
+                started_at: Some("2026-11-23T13:17:33.722Z".to_owned()),
+                finished_at: Some("0001-01-01T00:00:00Z".to_owned()),
+                ..ContainerState::default()
+            }),
+            host_config: Some(HostConfig {
+                nano_cpus: Some(500_000_000),
+                memory: Some(64 << 20),
+                memory_reservation: Some(0),
+                cpu_shares: Some(512),
+                network_mode: Some("host".to_owned()),
+                ..HostConfig::default()
+            }),
+            ..ContainerInspectResponse::default()
+        }
+    }
+
+    #[test]
+    fn an_answer_becomes_facts() {
+        let facts = facts("docker", answer()).expect("facts");
+        assert_eq!(
+            (facts.name.as_str(), facts.image.as_deref(), facts.image_tag.as_deref()),
+            ("web", Some("bb"), Some("1"))
+        );
+        assert_eq!((facts.cpu_limit, facts.cpu_request), (Some(0.5), None));
+        assert_eq!((facts.memory_limit, facts.memory_request), (Some(64 << 20), None), "zero means not set");
+        assert!(facts.host_network && facts.finished.is_none());
+    }
+
+    #[test]
+    fn a_quota_is_a_limit_and_shares_of_a_pod_a_request() {
+        let mut answer = answer();
+        let host = answer.host_config.as_mut().expect("a host config");
+        (host.nano_cpus, host.cpu_quota, host.cpu_period) = (Some(0), Some(150_000), Some(50_000));
+        let labels = HashMap::from([("io.kubernetes.pod.name".to_owned(), "p".to_owned())]);
+        answer.config.as_mut().expect("a config").labels = Some(labels);
+        let facts = facts("docker", answer).expect("facts");
+        assert_eq!((facts.cpu_limit, facts.cpu_request), (Some(3.0), Some(0.5)));
+    }
+
+    #[test]
+    fn what_never_ran_is_no_container_yet() {
+        let mut answer = answer();
+        answer.state.as_mut().expect("a state").started_at = Some("0001-01-01T00:00:00Z".to_owned());
+        assert_eq!(facts("docker", answer), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! The whole configuration: one field per module's own `Config`, read from TOML, the environment and the command line,
+//! in this order of growing weight. Every error is told at once, with its line and field.
+
+mod diagnose;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+pub use diagnose::Problem;
+
+use crate::{collect, export, store, telemetry};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The agent as a whole.
+    pub agent: AgentConfig,
+    /// What is read.
+    pub collect: collect::Config,
+    /// What is kept.
+    pub history: store::history::Config,
+    /// What is sent.
+    pub export: export::Config,
+    /// What is logged.
+    pub log: telemetry::Config,
+}
+
+/// The agent as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentConfig {
+    /// Where the page, the API and `/metrics` are served.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    /// Where the history is kept; by default the system's or the user's place for state.
+    pub data: Option<PathBuf>,
+    /// The full tick: every signal, exports.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub tick: Duration,
+    /// The inner tick: CPU and memory.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub inner_tick: Duration,
+    /// How long the end may take.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub grace: Duration,
+    /// The node's name; by default the host's.
+    pub node: Option<String>,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9477)),
+            data: None,
+            tick: Duration::from_secs(10),
+            inner_tick: Duration::from_secs(1),
+            grace: Duration::from_secs(5),
+            node: None,
+        }
+    }
+}
+
+/// The documented defaults, as the README and `config/` show them.
+pub const DEFAULTS: &str = include_str!("../config/plumbline.toml");
+
+/// A variable of the environment by its name.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Why no configuration could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file has errors.
+    #[error("{}", shown(path, problems))]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// All of them, in order of line.
+        problems: Vec<Problem>,
+    },
+}
+
+/// The problems as a compiler would list them.
+fn shown(path: &Path, problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
+    lines.join("\n")
+}
+
+impl Config {
+    /// The defaults, or what `file` says in their place, and then what the environment says.
+    /// Returns also what the environment says in vain.
+    ///
+    /// # Errors
+    /// The file cannot be read or has errors.
+    pub fn load(file: Option<&Path>, env: Env<'_>) -> Result<(Self, Vec<String>), Error> {
+        let mut config = match file {
+            None => Self::default(),
+            Some(path) => {
+                let text =
+                    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+                Self::parse(&text).map_err(|problems| Error::Wrong { path: path.to_owned(), problems })?
+            }
+        };
+        let mut problems = config.export.otlp.apply_env(env);
+        config.collect.apply_env(env);
+        if let Err(error) = config.export.otlp.target() {
+            problems.push(error.to_string());
+            config.export.otlp.endpoint = None;
+            config.export.otlp.metrics_endpoint = None;
+        }
+        Ok((config, problems))
+    }
+
+    /// What the text says, or every error in it.
+    ///
+    /// # Errors
+    /// Each problem with its line and field.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        diagnose::parse(text, Self::contradictions)
+    }
+
+    /// Settings that are right each by itself but not together: the field and what is wrong.
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        let AgentConfig { tick, inner_tick, .. } = self.agent;
+        if inner_tick < Duration::from_millis(100) {
+            found.push(("agent.inner_tick", "is too short; 100ms at least".to_owned()));
+        } else if inner_tick > tick || tick.as_millis() % inner_tick.as_millis() != 0 {
+            found.push(("agent.tick", "must be a whole multiple of agent.inner_tick".to_owned()));
+        } else if tick > Duration::from_secs(60) {
+            found.push(("agent.tick", "is too long; 60s at most, as the history has a row each minute".to_owned()));
+        }
+        if self.agent.node.as_deref().is_some_and(|node| node.trim().is_empty()) {
+            found.push(("agent.node", "is empty; leave it out for the host's name".to_owned()));
+        }
+        if self.collect.max_containers == 0 {
+            found.push(("collect.max_containers", "must be at least 1".to_owned()));
+        }
+        match self.export.otlp.target() {
+            Err(export::Error::Option { field: "client_certificate", message, .. }) => {
+                found.push(("export.otlp.client_certificate", message));
+            }
+            Err(export::Error::Option { message, .. }) => found.push(("export.otlp.endpoint", message)),
+            Ok(_) => {}
+        }
+        found
+    }
+}
+
+/// Where state is kept without a word from the user: systemd's folder, root's, else the user's.
+#[must_use]
+pub fn default_data_folder(env: Env<'_>, is_root: bool) -> PathBuf {
+    let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("STATE_DIRECTORY")
+        .or_else(|| is_root.then(|| PathBuf::from("/var/lib/plumbline")))
+        .or_else(|| Some(set("XDG_STATE_HOME")?.join("plumbline")))
+        .or_else(|| Some(set("HOME")?.join(".local/state/plumbline")))
+        .unwrap_or_else(|| PathBuf::from("plumbline-data"))
+}
+
+/// What `OTEL_RESOURCE_ATTRIBUTES` says of this node; a pair that is none is passed over, as the specification has it.
+#[must_use]
+pub fn resource_attributes(env: Env<'_>) -> Vec<(String, String)> {
+    env("OTEL_RESOURCE_ATTRIBUTES")
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            let value = export::otlp::config::percent_decoded(value.trim())?;
+            (!key.trim().is_empty()).then(|| (key.trim().to_owned(), value))
+        })
+        .collect()
+}
+
+/// An address and port to listen on.
+///
+/// # Errors
+/// The text is none; says how to write one.
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address with a port; write it as 127.0.0.1:9477 or [::1]:9477"))
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    parse_address(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_defaults_are_the_defaults() {
+        assert_eq!(Config::parse(DEFAULTS), Ok(Config::default()));
+        // With every commented setting switched on it must parse too, or the file documents what does not exist.
+        let all: String = DEFAULTS
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line).to_owned() + "\n")
+            .collect();
+        let problems = Config::parse(&all).err().unwrap_or_default();
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn every_error_is_told_with_its_line_field_and_nearest_name() {
+        let text = r#"
+[agent]
+lisen = "127.0.0.1:1"
+tick = "soon"
+inner_tick = 5
+listen = "here"
+
+[collect]
+disabled = ["dokcer"]
+max_containers = 0
+
+[exprot.otlp]
+endpoint = "http://c:4317"
+[exprot.more]
+a = [
+  1,
+]
+
+[export.otlp]
+protocol = "grcp"
+headers = { a = 1 }
+nonsense_of_its_own = true
+[history]
+max_bytes = "many"
+"#;
+        let problems = Config::parse(text).expect_err("problems");
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(shown.join("\n"));
+    }
+
+    #[test]
+    fn broken_toml_is_told_by_line_and_the_rest_is_still_read() {
+        let problems = Config::parse("[agent]\nlisten = \n[collect]\nmax_container = 3\n").expect_err("problems");
+        let shown: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.field.as_str())).collect();
+        assert_eq!(shown, [(2, ""), (4, "collect.max_container")], "{problems:?}");
+    }
+
+    #[test]
+    fn contradictions_have_the_line_of_their_field() {
+        let problems = Config::parse("[agent]\n\ntick = \"10s\"\ninner_tick = \"3s\"\n").expect_err("problems");
+        assert_eq!((problems[0].line, problems[0].field.as_str()), (3, "agent.tick"));
+    }
+
+    #[test]
+    fn the_data_folder_follows_the_system() {
+        let env = |name: &str| (name == "HOME").then(|| "/home/u".to_owned());
+        assert_eq!(default_data_folder(&env, true), PathBuf::from("/var/lib/plumbline"));
+        assert_eq!(default_data_folder(&env, false), PathBuf::from("/home/u/.local/state/plumbline"));
+        let env = |name: &str| (name == "STATE_DIRECTORY").then(|| "/run/s".to_owned());
+        assert_eq!(default_data_folder(&env, true), PathBuf::from("/run/s"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Finds every error of a TOML text at once, with line, field and the nearest valid name.
+//!
+//! serde stops at the first error. So the entry it stopped at is noted, taken out of the parsed tree, and the rest is
+//! tried again: whatever a `Config` refuses is found, and no list of fields has to be kept beside the structs.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// More errors than this are not told one by one.
+const MAX_PROBLEMS: usize = 50;
+
+/// One error of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Counted from 1.
+    pub line: usize,
+    /// The field's full name; empty where the text is not TOML.
+    pub field: String,
+    /// What is wrong, and what would be right where that is known.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, field, message } = self;
+        if field.is_empty() { write!(f, "{line}: {message}") } else { write!(f, "{line}: {field}: {message}") }
+    }
+}
+
+/// The text as a `T`, or every problem in order of line. `contradictions` are asked once all fields are right.
+pub fn parse<T: for<'de> Deserialize<'de>>(
+    text: &str,
+    contradictions: impl FnOnce(&T) -> Vec<(&'static str, String)>,
+) -> Result<T, Vec<Problem>> {
+    let line = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
+    let (whole, errors) = DeTable::parse_recoverable(text);
+    let mut problems: Vec<Problem> = errors
+        .into_iter()
+        .map(|error| Problem {
+            line: line(error.span().unwrap_or_default().start),
+            field: String::new(),
+            message: format!("is not TOML: {}", error.message().trim()),
+        })
+        .collect();
+    // A line that is no TOML was told of: what was made of it says nothing more.
+    let broken: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+    let mut tree = whole.clone();
+    let parsed = loop {
+        match T::deserialize(toml::de::Deserializer::from(tree.clone())) {
+            Ok(parsed) => break Some(parsed),
+            Err(error) => {
+                let span = error.span().unwrap_or_default();
+                let Some(field) = take_out(tree.get_mut(), &span) else {
+                    problems.push(Problem {
+                        line: line(span.start),
+                        field: String::new(),
+                        message: error.message().to_owned(),
+                    });
+                    break None;
+                };
+                if !broken.contains(&line(span.start)) {
+                    problems.push(Problem { line: line(span.start), field, message: improved(error.message()) });
+                }
+                if problems.len() >= MAX_PROBLEMS {
+                    break None;
+                }
+            }
+        }
+    };
+    if let Some(parsed) = &parsed {
+        for (field, message) in contradictions(parsed) {
+            let offset = offset_of(whole.get_ref(), field).unwrap_or(0);
+            problems.push(Problem { line: line(offset), field: field.to_owned(), message });
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    match parsed {
+        Some(parsed) if problems.is_empty() => Ok(parsed),
+        _ => Err(problems),
+    }
+}
+
+/// Takes out the deepest entry that holds the span. Returns its full name.
+fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    let holds = |held: Range<usize>| held.contains(&span.start) || held == *span;
+    let mut found = None;
+    for (key, value) in table.iter_mut() {
+        let name = key.get_ref().to_string();
+        if let Some(inner) = take_out_of_value(value.get_mut(), span) {
+            return Some(format!("{name}.{inner}"));
+        }
+        if holds(key.span()) || holds(value.span()) {
+            found = Some(name);
+        }
+    }
+    let name = found?;
+    table.remove(name.as_str());
+    Some(name)
+}
+
+fn take_out_of_value(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<String> {
+    match value {
+        DeValue::Table(table) => take_out(table, span),
+        DeValue::Array(values) => values.iter_mut().find_map(|value| match value.get_mut() {
+            DeValue::Table(table) => take_out(table, span),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// Where the field stands, or the nearest table around it.
+fn offset_of(table: &DeTable<'_>, field: &str) -> Option<usize> {
+    let (first, rest) = field.split_once('.').map_or((field, None), |(first, rest)| (first, Some(rest)));
+    let (key, value): (&Spanned<_>, _) = table.iter().find(|(key, _)| key.get_ref() == first)?;
+    let inner = rest.zip(value.get_ref().as_table()).and_then(|(rest, table)| offset_of(table, rest));
+    inner.or(Some(key.span().start))
+}
+
+/// serde lists every valid name; people want the one they meant.
+fn improved(message: &str) -> String {
+    let message = message.trim();
+    let (Some((what, expected)), true) = (message.split_once(", expected "), message.starts_with("unknown ")) else {
+        return message.to_owned();
+    };
+    let backticked = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let (wrong, valid) = (backticked(what), backticked(expected));
+    let nearest = wrong.first().and_then(|wrong| {
+        let distance = |name: &&String| strsim::damerau_levenshtein(wrong, name);
+        valid.iter().min_by_key(distance).filter(|name| distance(name) <= name.len().max(wrong.len()) / 2)
+    });
+    // A variant of serde's is a value of the user's.
+    let what = what.replace("unknown variant", "unknown value");
+    match nearest {
+        Some(name) => format!("{what}; did you mean `{name}`?"),
+        None => format!("{what}; known are {}", valid.join(", ")),
+    }
+}

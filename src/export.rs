@@ -1,0 +1,83 @@
+//! Exporters: each sends what is known to one kind of receiver. The one list of those that push is [`EXPORTERS`].
+//!
+//! To add one: a file below `export/` with an [`Entry`], and a line in [`EXPORTERS`] (and `pub mod`).
+//! [`prometheus`] is pulled, so it is only an encoding; `web` serves it.
+
+pub mod otlp;
+pub mod prometheus;
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::health::Health;
+use crate::metric::Point;
+
+/// Every exporter that pushes, in the order the start-up summary names them.
+pub const EXPORTERS: &[Entry] = &[otlp::ENTRY];
+
+/// One exporter: how it is started.
+pub struct Entry {
+    /// Its name in the config, the metrics and the log.
+    pub name: &'static str,
+    /// Starts it, or says why it is off. It runs until it is stopped, then drains for as long as it is let.
+    pub start: fn(&Config, Context) -> Result<Started, Error>,
+}
+
+/// What every exporter is given.
+#[derive(Clone)]
+pub struct Context {
+    /// The newest points, as they are made.
+    pub points: watch::Receiver<Arc<Points>>,
+    /// Turns true, or closes, when the exporter is to drain and end.
+    pub stop: watch::Receiver<bool>,
+    /// Attributes of the node, for every resource.
+    pub node: Arc<[(String, String)]>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where it reports how it is doing.
+    pub health: Arc<Health>,
+}
+
+/// The points of one tick.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Points {
+    /// Of containers and devices.
+    pub measured: Vec<Point>,
+    /// Of the agent itself.
+    pub own: Vec<Point>,
+}
+
+/// What starting came to.
+pub enum Started {
+    /// It runs: a line for people, and its task.
+    Running(String, JoinHandle<()>),
+    /// It is off: a line for people that says how to switch it on.
+    Off(String),
+}
+
+/// Why an exporter cannot start: its options contradict each other or name what is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An option is wrong.
+    #[error("export.{exporter}.{field}: {message}")]
+    Option {
+        /// Whose.
+        exporter: &'static str,
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// Options of the exporters.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// OpenTelemetry's protocol.
+    pub otlp: otlp::Config,
+}

@@ -1,0 +1,97 @@
+//! Sends what waits in the queue, oldest first; a receiver that is away is tried again with growing pauses.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::Context;
+use super::NAME;
+use super::queue::{Batch, Queue};
+use super::transport::{Answer, Connection};
+
+/// The first pause after a failure, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A receiver may ask for more patience than that, but not for ever.
+const MAX_ASKED: Duration = Duration::from_secs(300);
+
+/// Runs until the queue is closed and empty, or closed while the receiver is away.
+pub async fn run(connection: Connection, queue: Arc<Queue>, context: Context) {
+    let mut pause = PAUSE.0;
+    while let Some(batch) = queue.pop().await {
+        let answer = connection.send(batch.bytes.clone()).await;
+        note(&answer, &batch, &queue, &context);
+        let Answer::Later { after, .. } = answer else {
+            pause = PAUSE.0;
+            continue;
+        };
+        let lost = queue.put_back(batch);
+        context.health.exporter(NAME, |state| state.dropped += lost);
+        if queue.is_closed() {
+            break;
+        }
+        let wait = after.map_or_else(|| jittered(pause), |after| after.min(MAX_ASKED));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // Before the end there is one more attempt, without a pause.
+            () = queue.closed() => {}
+        }
+        pause = (pause * 2).min(PAUSE.1);
+    }
+    let lost = queue.clear();
+    context.health.exporter(NAME, |state| state.dropped += lost);
+    if lost > 0 {
+        tracing::warn!(exporter = NAME, points = lost, "not sent before the end");
+    }
+}
+
+/// Between half and one and a half of the pause, so that a fleet does not come back all at once.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(()) as f64 / u64::MAX as f64;
+    pause.mul_f64(0.5 + random)
+}
+
+fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
+    let now = context.clock.monotonic();
+    context.health.exporter(NAME, |state| {
+        state.queued = queue.bytes();
+        let was_up = state.up;
+        match answer {
+            Answer::Taken { rejected, message } => {
+                state.up = Some(true);
+                state.sent_at = Some(now);
+                state.sent += batch.points.saturating_sub(*rejected);
+                state.error = None;
+                if *rejected > 0 {
+                    if state.rejected == 0 {
+                        tracing::warn!(exporter = NAME, rejected, message, "the receiver refused some points");
+                    }
+                    state.rejected += rejected;
+                }
+                if was_up != Some(true) {
+                    tracing::info!(exporter = NAME, "sending");
+                }
+            }
+            Answer::Later { message, .. } => {
+                state.up = Some(false);
+                state.failures += 1;
+                if was_up != Some(false) {
+                    tracing::warn!(
+                        exporter = NAME,
+                        error = message,
+                        "cannot send: points wait, it will be tried again"
+                    );
+                }
+                state.error = Some(message.clone());
+            }
+            Answer::Refused { message } => {
+                state.up = Some(false);
+                state.failures += 1;
+                state.rejected += batch.points;
+                if state.error.as_ref() != Some(message) {
+                    tracing::warn!(exporter = NAME, error = message, "the receiver refuses: points are lost");
+                }
+                state.error = Some(message.clone());
+            }
+        }
+    });
+}

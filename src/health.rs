@@ -1,0 +1,171 @@
+//! How the agent itself is doing: what is up, what is stale, what was lost.
+//!
+//! Plain state behind one lock, written by whoever does the work and read by the page, the metrics and the log.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::metric::{self, Number, Point, Subject};
+use std::sync::Arc;
+
+/// The shared state of health.
+#[derive(Debug, Default)]
+pub struct Health {
+    state: Mutex<State>,
+}
+
+/// Everything known of the agent's health at one moment. Times are on the clock's monotonic side.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// By collector.
+    pub collectors: BTreeMap<&'static str, CollectorState>,
+    /// By exporter.
+    pub exporters: BTreeMap<&'static str, ExporterState>,
+    /// The minute history on disk.
+    pub history: HistoryState,
+    /// Containers beyond the configured bound, at the last read.
+    pub containers_left_out: u64,
+    /// When the last snapshot was made.
+    pub snapshot_at: Option<Duration>,
+}
+
+/// One collector.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CollectorState {
+    /// It is open and its last read succeeded.
+    pub up: bool,
+    /// What it found when it opened, or why it could not.
+    pub message: String,
+    /// When it last read.
+    pub read_at: Option<Duration>,
+    /// How long that took.
+    pub duration: Option<Duration>,
+    /// Failures to open or read so far.
+    pub failures: u64,
+    /// Reports thrown away because nobody took them in time.
+    pub dropped: u64,
+}
+
+/// One exporter.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExporterState {
+    /// Where it sends to, or that it is off and how to switch it on.
+    pub message: String,
+    /// It is switched on.
+    pub enabled: bool,
+    /// The last attempt succeeded; `None` before the first.
+    pub up: Option<bool>,
+    /// When the last attempt succeeded.
+    pub sent_at: Option<Duration>,
+    /// Points the receiver took.
+    pub sent: u64,
+    /// Points the receiver refused for good.
+    pub rejected: u64,
+    /// Points thrown away because the queue was full or the agent stopped.
+    pub dropped: u64,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// Bytes that wait in the queue.
+    pub queued: u64,
+    /// The last error.
+    pub error: Option<String>,
+}
+
+/// The minute history.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HistoryState {
+    /// It can be written.
+    pub up: bool,
+    /// Where it is, or why it cannot be written.
+    pub message: String,
+    /// Rows written so far.
+    pub rows: u64,
+    /// Rows that wait for a disk that fails.
+    pub pending: u64,
+    /// Rows thrown away because too many waited.
+    pub dropped: u64,
+    /// Files on disk.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Health {
+    /// Changes the state.
+    pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes one collector's state.
+    pub fn collector<T>(&self, name: &'static str, change: impl FnOnce(&mut CollectorState) -> T) -> T {
+        self.update(|state| change(state.collectors.entry(name).or_default()))
+    }
+
+    /// Changes one exporter's state.
+    pub fn exporter<T>(&self, name: &'static str, change: impl FnOnce(&mut ExporterState) -> T) -> T {
+        self.update(|state| change(state.exporters.entry(name).or_default()))
+    }
+
+    /// A copy of the state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.update(|state| state.clone())
+    }
+}
+
+/// What the agent itself weighs, from its own process.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Weight {
+    /// CPU time since the process started, in seconds.
+    pub cpu_seconds: Option<f64>,
+    /// Resident memory in bytes.
+    pub resident: Option<u64>,
+}
+
+impl State {
+    /// The agent's own points. Counters count from `start`, when the agent started.
+    #[must_use]
+    pub fn points(&self, weight: Weight, start: Timestamp, at: Timestamp, now: Duration) -> Vec<Point> {
+        let subject = Arc::new(Subject::agent());
+        let mut points = Vec::new();
+        let mut add = |metric: &'static metric::Metric, label: Option<(&'static str, &'static str)>, value: Number| {
+            let attributes = label.map(|(key, value)| (key, value.into())).into_iter().collect();
+            points.push(Point::new(metric, &subject, attributes, value, Some(start), at));
+        };
+        for (name, collector) in &self.collectors {
+            let label = Some(("collector", *name));
+            add(&metric::COLLECTOR_UP, label, Number::Int(collector.up.into()));
+            if let Some(read_at) = collector.read_at {
+                add(&metric::COLLECTOR_STALENESS, label, Number::Float(now.saturating_sub(read_at).as_secs_f64()));
+            }
+            if let Some(duration) = collector.duration {
+                add(&metric::COLLECTOR_DURATION, label, Number::Float(duration.as_secs_f64()));
+            }
+            add(&metric::COLLECTOR_FAILURES, label, Number::Int(collector.failures));
+            add(&metric::COLLECTOR_DROPPED, label, Number::Int(collector.dropped));
+        }
+        add(&metric::CONTAINERS_LEFT_OUT, None, Number::Int(self.containers_left_out));
+        for (name, exporter) in self.exporters.iter().filter(|(_, exporter)| exporter.enabled) {
+            let label = Some(("exporter", *name));
+            add(&metric::EXPORTER_SENT, label, Number::Int(exporter.sent));
+            add(&metric::EXPORTER_REJECTED, label, Number::Int(exporter.rejected));
+            add(&metric::EXPORTER_DROPPED, label, Number::Int(exporter.dropped));
+            add(&metric::EXPORTER_FAILURES, label, Number::Int(exporter.failures));
+            add(&metric::EXPORTER_QUEUED, label, Number::Int(exporter.queued));
+        }
+        add(&metric::HISTORY_UP, None, Number::Int(self.history.up.into()));
+        add(&metric::HISTORY_ROWS, None, Number::Int(self.history.rows));
+        add(&metric::HISTORY_DROPPED, None, Number::Int(self.history.dropped));
+        add(&metric::HISTORY_SIZE, None, Number::Int(self.history.bytes));
+        if let Some(seconds) = weight.cpu_seconds {
+            add(&metric::PROCESS_CPU_TIME, None, Number::Float(seconds));
+        }
+        if let Some(bytes) = weight.resident {
+            add(&metric::PROCESS_MEMORY_USAGE, None, Number::Int(bytes));
+        }
+        points
+    }
+}

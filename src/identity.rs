@@ -1,0 +1,284 @@
+//! Who a container is: its id from a cgroup path, and what a runtime says of it.
+//!
+//! Pure. Reading the paths and asking the runtimes is left to `collect`; resolving PIDs and workflow stages
+//! will stand here too.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// What a cgroup path says of the container it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CgroupIdentity {
+    /// 64 hex digits.
+    pub id: String,
+    /// The runtime the name gives away, in OpenTelemetry's spelling; `None` for a bare id.
+    pub runtime: Option<&'static str>,
+    /// The Kubernetes pod's UID.
+    pub pod_uid: Option<String>,
+}
+
+/// What stands before the id in a cgroup's name, and whose habit that is.
+/// Longer prefixes stand before those they begin with.
+const PREFIXES: &[(&str, &str)] = &[
+    ("docker-", "docker"),
+    ("cri-containerd-", "containerd"),
+    ("nerdctl-", "containerd"),
+    ("crio-", CRIO),
+    ("libpod-payload-", "podman"),
+    ("libpod-", "podman"),
+];
+
+const CRIO: &str = "cri-o";
+
+/// The container a cgroup path belongs to: the deepest component that names one.
+///
+/// Accepts paths as they stand in `/proc/PID/cgroup`, those of a private cgroup namespace (`/../../..`) among them.
+#[must_use]
+pub fn from_cgroup_path(path: &str) -> Option<CgroupIdentity> {
+    let components: Vec<&str> = path.split('/').filter(|c| !c.is_empty() && *c != "..").collect();
+    let (depth, (id, runtime)) =
+        components.iter().enumerate().rev().find_map(|(depth, c)| Some((depth, container_component(c)?)))?;
+    let parent = depth.checked_sub(1).map(|above| components[above]);
+    Some(CgroupIdentity {
+        id: id.to_owned(),
+        runtime: runtime.or((parent == Some("docker")).then_some("docker")),
+        pod_uid: components[..=depth].iter().rev().find_map(|c| pod_uid(c)),
+    })
+}
+
+/// The container a cgroup's own name (one path component) denotes, and the runtime its form gives away.
+#[must_use]
+pub fn container_component(component: &str) -> Option<(&str, Option<&'static str>)> {
+    if is_container_id(component) {
+        return Some((component, None));
+    }
+    // A cgroupfs runtime under a kubelet that speaks systemd: `<pod slice>:cri-containerd:<id>`.
+    if let Some((rest, id)) = component.rsplit_once(':') {
+        let (_, prefix) = rest.rsplit_once(':')?;
+        let runtime = PREFIXES.iter().find(|(p, _)| p.trim_end_matches('-') == prefix)?.1;
+        return is_container_id(id).then_some((id, Some(runtime)));
+    }
+    let (name, is_scope) = match component.strip_suffix(".scope") {
+        Some(name) => (name, true),
+        None => (component, false),
+    };
+    PREFIXES.iter().find_map(|(prefix, runtime)| {
+        let id = name.strip_prefix(prefix).filter(|id| is_container_id(id))?;
+        // CRI-O leaves the `.scope` off its sandboxes only.
+        (*runtime != CRIO || is_scope).then_some((id, Some(*runtime)))
+    })
+}
+
+fn is_container_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The pod UID in one component: `pod<uid>`, or `...-pod<uid with _>.slice`.
+fn pod_uid(component: &str) -> Option<String> {
+    let component = component.split(':').next()?;
+    let component = component.strip_suffix(".slice").unwrap_or(component);
+    let (before, uid) = component.rsplit_once("pod")?;
+    if !(before.is_empty() || before.ends_with('-')) {
+        return None;
+    }
+    let uid = uid.replace('_', "-");
+    let hex = uid.bytes().filter(u8::is_ascii_hexdigit).count();
+    let dashes = uid.bytes().filter(|b| *b == b'-').count();
+    // A UUID, or the bare digest that static pods get.
+    (hex == 32 && hex + dashes == uid.len() && matches!(dashes, 0 | 4)).then_some(uid)
+}
+
+/// What a runtime says of one container.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ContainerFacts {
+    /// 64 hex digits.
+    pub id: String,
+    /// The name people gave it.
+    pub name: String,
+    /// The runtime, in OpenTelemetry's spelling (`docker`, `podman`).
+    pub runtime: &'static str,
+    /// The image's name, without its tag.
+    pub image: Option<String>,
+    /// The image's tag.
+    pub image_tag: Option<String>,
+    /// Labels, as set on the container or its image.
+    pub labels: BTreeMap<String, String>,
+    /// Since when this run of it goes on.
+    pub started: Option<Timestamp>,
+    /// When it ended; `None` while it runs. Runtimes' collectors tell of an ended container for a short while.
+    pub finished: Option<Timestamp>,
+    /// CPU limit in cores.
+    pub cpu_limit: Option<f64>,
+    /// CPU request in cores.
+    pub cpu_request: Option<f64>,
+    /// Memory limit in bytes.
+    pub memory_limit: Option<u64>,
+    /// Memory request (soft limit) in bytes.
+    pub memory_request: Option<u64>,
+    /// How often the runtime has restarted it of its own accord.
+    pub restarts: Option<u64>,
+    /// It runs in the host's network namespace.
+    pub host_network: bool,
+    /// Out-of-memory events the runtime has told of in this run: a container that dies of one takes its
+    /// cgroup's own count with it.
+    pub oom_events: u64,
+}
+
+impl ContainerFacts {
+    /// The Kubernetes name of a thing, from the labels the kubelet sets.
+    #[must_use]
+    pub fn kubernetes(&self, what: KubernetesName) -> Option<&str> {
+        let key = match what {
+            KubernetesName::Namespace => "io.kubernetes.pod.namespace",
+            KubernetesName::Pod => "io.kubernetes.pod.name",
+            KubernetesName::PodUid => "io.kubernetes.pod.uid",
+            KubernetesName::Container => "io.kubernetes.container.name",
+        };
+        self.labels.get(key).map(String::as_str)
+    }
+}
+
+/// The Kubernetes names a container may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KubernetesName {
+    /// The pod's namespace.
+    Namespace,
+    /// The pod's name.
+    Pod,
+    /// The pod's UID.
+    PodUid,
+    /// The container's name within the pod.
+    Container,
+}
+
+/// An image reference parted into name and tag; a digest is no tag.
+///
+/// The registry's port is not a tag: `registry:5000/app` has none.
+#[must_use]
+pub fn split_image(reference: &str) -> (String, Option<String>) {
+    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+    match name.rsplit_once(':') {
+        // `sha256:<id>`: an image known by its id alone.
+        Some(("sha256", _)) => (name.to_owned(), None),
+        Some((name, tag)) if !tag.contains('/') => (name.to_owned(), Some(tag.to_owned())),
+        _ => (name.to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "604287fa60d1fefbf7007902c46cb05af84c751c0b1aeccebbbcc9ab87dc8dd9";
+    const OUTER: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+    const UID: &str = "2c48913c-b29f-11e7-9350-020968147796";
+    const UID_: &str = "2c48913c_b29f_11e7_9350_020968147796";
+
+    #[test]
+    fn every_known_path_gives_its_container() {
+        let pod = Some(UID);
+        let cases: &[(String, Option<&str>, Option<&str>)] = &[
+            (format!("/docker/{ID}"), Some("docker"), None),
+            (format!("/docker/{ID}/init"), Some("docker"), None),
+            (format!("/custom-parent/{ID}"), None, None),
+            (format!("/system.slice/docker-{ID}.scope"), Some("docker"), None),
+            (format!("/../../../../system.slice/docker-{ID}.scope"), Some("docker"), None),
+            (format!("/kubepods/burstable/pod{UID}/{ID}"), None, pod),
+            (format!("/kubepods/pod{UID}/{ID}"), None, pod),
+            (
+                format!(
+                    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UID_}.slice/cri-containerd-{ID}.scope"
+                ),
+                Some("containerd"),
+                pod,
+            ),
+            (format!("/kubepods.slice/kubepods-pod{UID_}.slice/cri-containerd-{ID}.scope"), Some("containerd"), pod),
+            (
+                format!("/system.slice/containerd.service/kubepods-besteffort-pod{UID_}.slice:cri-containerd:{ID}"),
+                Some("containerd"),
+                pod,
+            ),
+            (format!("/kubepods.slice/kubepods-pod{UID_}.slice/crio-{ID}.scope"), Some("cri-o"), pod),
+            (format!("/kubepods.slice/kubepods-pod{UID_}.slice/docker-{ID}.scope"), Some("docker"), pod),
+            (
+                format!(
+                    "/system.slice/docker-{OUTER}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{UID_}.slice/cri-containerd-{ID}.scope"
+                ),
+                Some("containerd"),
+                pod,
+            ),
+            (format!("/machine.slice/libpod-{ID}.scope/container"), Some("podman"), None),
+            (
+                format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container"),
+                Some("podman"),
+                None,
+            ),
+            (format!("/libpod_parent/libpod-{ID}"), Some("podman"), None),
+            (format!("/system.slice/app.service/libpod-payload-{ID}"), Some("podman"), None),
+        ];
+        for (path, runtime, pod) in cases {
+            let got = from_cgroup_path(path).unwrap_or_else(|| panic!("{path}: no container found"));
+            assert_eq!((got.id.as_str(), got.runtime, got.pod_uid.as_deref()), (ID, *runtime, *pod), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_container_is_left_alone() {
+        for path in [
+            "/".to_owned(),
+            "/system.slice/ssh.service".to_owned(),
+            "/process_api/4f0e763d3c9f65fc4fea3e77f472691b".to_owned(),
+            format!("/kubepods.slice/kubepods-pod{UID_}.slice/crio-conmon-{ID}.scope"),
+            format!("/kubepods.slice/kubepods-pod{UID_}.slice/crio-{ID}"),
+            format!("/machine.slice/libpod-conmon-{ID}.scope"),
+            format!("/system.slice/docker-{}.scope", &ID[..63]),
+            format!("/kubepods/burstable/pod{UID}"),
+        ] {
+            assert_eq!(from_cgroup_path(&path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn static_pods_have_a_digest_for_uid() {
+        let path = format!("/kubepods/burstable/pod0123456789abcdef0123456789abcdef/{ID}");
+        assert_eq!(
+            from_cgroup_path(&path).and_then(|c| c.pod_uid).as_deref(),
+            Some("0123456789abcdef0123456789abcdef")
+        );
+    }
+
+    #[test]
+    fn images_part_into_name_and_tag() {
+        let cases = [
+            ("bb:1", "bb", Some("1")),
+            ("busybox", "busybox", None),
+            ("registry:5000/team/app", "registry:5000/team/app", None),
+            ("registry:5000/team/app:v2", "registry:5000/team/app", Some("v2")),
+            ("app@sha256:00ff", "app", None),
+            ("app:v1@sha256:00ff", "app", Some("v1")),
+            ("sha256:00ff", "sha256:00ff", None),
+        ];
+        for (reference, name, tag) in cases {
+            assert_eq!(split_image(reference), (name.to_owned(), tag.map(str::to_owned)), "{reference}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_panics_and_an_id_is_always_64_hex(path in "[a-f0-9/:._-]{0,40}(docker-|pod|:cri-containerd:)?[a-f0-9]{60,66}(\\.scope)?/?") {
+            if let Some(found) = from_cgroup_path(&path) {
+                prop_assert!(is_container_id(&found.id));
+                prop_assert!(path.contains(&found.id));
+            }
+        }
+
+        #[test]
+        fn anything_at_all_is_survived(path in "\\PC*") {
+            let _ = from_cgroup_path(&path);
+            let _ = split_image(&path);
+        }
+    }
+}

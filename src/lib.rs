@@ -1,0 +1,68 @@
+//! plumbline: one agent per node that answers, for the containers it finds there, what each uses of what it was given.
+//!
+//! # Crate map
+//!
+//! ```text
+//! main         parse, run, exit code
+//! cli          agent | check
+//! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
+//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, once, summary)
+//! telemetry    logging, and what the agent itself weighs
+//! clock        system or fixed; the only place that asks what time it is
+//! units        amounts as people write them
+//! -- core: no I/O, no clock, no tokio --
+//! stats/       plain numeric kernels on slices
+//! reading      what a collector reports of a container: counters with their start, gauges
+//! identity     cgroup path -> container id; what a runtime says of a container
+//! minute       readings -> the minute's signals: mean, max, p95, increases
+//! frame        the minute's row and the schema of its frame
+//! metric       the one catalogue of metrics; Point; which series vanished
+//! health       how the agent itself is doing, and its own points
+//! snapshot     all that is known at one instant; points()
+//! analysis     State: absorb a report, take a snapshot, close a minute
+//! -- edges: they never import one another --
+//! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman)
+//! export/      the list EXPORTERS; otlp (gRPC, HTTP), prometheus (text)
+//! store/       the minute history as Parquet, retention
+//! web/         /metrics, health, the JSON API and the page
+//! ```
+//!
+//! # Where things go
+//!
+//! - **A collector**: a file below `collect/` with an `Entry`, and a line in `COLLECTORS`. Its retries, health, line in
+//!   the summary and name in the config follow. What it reports is a `Report`: container readings, names, or points.
+//! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
+//! - **A metric of a container**: a static and a line in `metric::CONTAINER_METRICS`, and where `snapshot` adds its point.
+//! - **A column of the history**: a line in `frame::MINUTE_COLUMNS`, or in `minute::COUNTERS` for what counts.
+//! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (a test compares them).
+//!
+//! # Invariants
+//!
+//! - **The core is pure.** Time, environment and roots are arguments; what arrives is a parameter, what results is a value.
+//!   `tests/layering.rs` holds the imports to the map above.
+//! - **Undefined is `None`**, JSON `null`, an absent series: never NaN, never 0.
+//! - **Counters carry the kernel's values** and the start time of their own container; nothing is summed up by us.
+//! - **A collector that fails is retried, never fatal**, and a panic in one is a failure of that one.
+//! - **Every queue is bounded, and what falls off is counted** in `health`, which `/healthz` and `/metrics` show.
+//! - **Files of the store are whole or absent.** A `kill -9` loses the open minute at most.
+//! - There is no global state, no macro of our own, no `mod.rs`. Unsafe stands in `main` alone.
+
+pub mod agent;
+pub mod analysis;
+pub mod cli;
+pub mod clock;
+pub mod collect;
+pub mod config;
+pub mod export;
+pub mod frame;
+pub mod health;
+pub mod identity;
+pub mod metric;
+pub mod minute;
+pub mod reading;
+pub mod snapshot;
+pub mod stats;
+pub mod store;
+pub mod telemetry;
+pub mod units;
+pub mod web;

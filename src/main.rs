@@ -1,0 +1,24 @@
+//! Parses the command line, runs what it asks, and turns a failure into an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use plumbline::cli::{Cli, Usage, run};
+
+/// polars takes every core for its thread pool unless told otherwise, with stacks and caches for each.
+const POLARS_THREADS: (&str, &str) = ("POLARS_MAX_THREADS", "2");
+
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "the process's own edge")]
+fn main() -> ExitCode {
+    let (name, default) = POLARS_THREADS;
+    if std::env::var_os(name).is_none() {
+        // SAFETY: no other thread runs yet, so none reads the environment meanwhile.
+        #[expect(unsafe_code, reason = "polars reads its bound from the environment alone, once")]
+        unsafe {
+            std::env::set_var(name, default);
+        }
+    }
+    let Err(error) = run(Cli::parse()) else { return ExitCode::SUCCESS };
+    eprintln!("error: {error:#}");
+    if error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}

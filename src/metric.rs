@@ -1,0 +1,451 @@
+//! The one catalogue of metrics, and the [`Point`] every exporter encodes.
+//!
+//! Names and units follow OpenTelemetry's semantic conventions 1.44.0; what they lack stands under `plumbline.`.
+//! Encoding is left to `export`.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// The schema the names follow.
+pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// How a metric's values relate over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Grows from its start time.
+    Counter,
+    /// A sum that may fall.
+    UpDown,
+    /// A value of the moment.
+    Gauge,
+}
+
+/// One metric.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Dotted, as OpenTelemetry spells it.
+    pub name: &'static str,
+    /// How its values relate.
+    pub kind: Kind,
+    /// UCUM unit, as OpenTelemetry writes it.
+    pub unit: &'static str,
+    /// The attributes its points carry beside their subject's.
+    pub attributes: &'static [&'static str],
+    /// One sentence for people.
+    pub help: &'static str,
+}
+
+const fn metric(
+    name: &'static str,
+    kind: Kind,
+    unit: &'static str,
+    attributes: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, kind, unit, attributes, help }
+}
+
+/// Age.
+pub static UPTIME: Metric = metric("container.uptime", Kind::Gauge, "s", &[], "Time since the container started.");
+/// CPU time by mode.
+pub static CPU_TIME: Metric =
+    metric("container.cpu.time", Kind::Counter, "s", &["cpu.mode"], "CPU time used, by mode (user, system).");
+/// CPU usage in cores.
+pub static CPU_USAGE: Metric =
+    metric("container.cpu.usage", Kind::Gauge, "{cpu}", &[], "CPU used over the last full tick, in cores.");
+/// CPU limit in cores.
+pub static CPU_LIMIT: Metric =
+    metric("plumbline.container.cpu.limit", Kind::UpDown, "{cpu}", &[], "CPU limit in cores; absent without one.");
+/// CPU request in cores.
+pub static CPU_REQUEST: Metric = metric(
+    "plumbline.container.cpu.request",
+    Kind::UpDown,
+    "{cpu}",
+    &[],
+    "CPU request in cores; absent where there is none or nothing tells it.",
+);
+/// Enforcement periods.
+pub static CPU_PERIODS: Metric =
+    metric("plumbline.container.cpu.periods", Kind::Counter, "{period}", &[], "CFS enforcement periods that elapsed.");
+/// Throttled periods.
+pub static CPU_THROTTLED_PERIODS: Metric = metric(
+    "plumbline.container.cpu.throttled.periods",
+    Kind::Counter,
+    "{period}",
+    &[],
+    "CFS enforcement periods in which the container was throttled.",
+);
+/// Throttled time.
+pub static CPU_THROTTLED_TIME: Metric = metric(
+    "plumbline.container.cpu.throttled.time",
+    Kind::Counter,
+    "s",
+    &[],
+    "Time the container's tasks stood throttled.",
+);
+/// Memory usage.
+pub static MEMORY_USAGE: Metric =
+    metric("container.memory.usage", Kind::UpDown, "By", &[], "Memory charged, page cache included.");
+/// Working set.
+pub static MEMORY_WORKING_SET: Metric =
+    metric("container.memory.working_set", Kind::UpDown, "By", &[], "Memory usage less inactive file pages.");
+/// Resident set.
+pub static MEMORY_RSS: Metric = metric("container.memory.rss", Kind::UpDown, "By", &[], "Anonymous memory.");
+/// Memory left.
+pub static MEMORY_AVAILABLE: Metric = metric(
+    "container.memory.available",
+    Kind::UpDown,
+    "By",
+    &[],
+    "Memory limit less working set; absent without a limit.",
+);
+/// Memory limit.
+pub static MEMORY_LIMIT: Metric =
+    metric("plumbline.container.memory.limit", Kind::UpDown, "By", &[], "Memory limit; absent without one.");
+/// Memory request.
+pub static MEMORY_REQUEST: Metric = metric(
+    "plumbline.container.memory.request",
+    Kind::UpDown,
+    "By",
+    &[],
+    "Memory request (soft limit); absent where there is none or nothing tells it.",
+);
+/// OOM kills.
+pub static OOM_KILLS: Metric = metric(
+    "plumbline.container.memory.oom_kills",
+    Kind::Counter,
+    "{kill}",
+    &[],
+    "Processes of the container that the kernel killed for want of memory.",
+);
+/// Page faults.
+pub static PAGING_FAULTS: Metric = metric(
+    "container.paging.faults",
+    Kind::Counter,
+    "{fault}",
+    &["system.paging.fault.type"],
+    "Page faults, by type (major, minor).",
+);
+/// Block I/O.
+pub static DISK_IO: Metric = metric(
+    "container.disk.io",
+    Kind::Counter,
+    "By",
+    &["disk.io.direction", "system.device"],
+    "Bytes moved on block devices, by direction (read, write).",
+);
+/// Network I/O.
+pub static NETWORK_IO: Metric = metric(
+    "container.network.io",
+    Kind::Counter,
+    "By",
+    &["network.io.direction", "network.interface.name"],
+    "Bytes over the container's network namespace, by direction (receive, transmit); a shared namespace is reported once, the host's not at all.",
+);
+/// Tasks.
+pub static PIDS: Metric =
+    metric("plumbline.container.pids", Kind::UpDown, "{task}", &[], "Tasks (processes and threads).");
+/// Task limit.
+pub static PIDS_LIMIT: Metric = metric(
+    "plumbline.container.pids.limit",
+    Kind::UpDown,
+    "{task}",
+    &[],
+    "The most tasks the container may have; absent without a limit.",
+);
+/// Restarts.
+pub static RESTARTS: Metric = metric(
+    "plumbline.container.restarts",
+    Kind::UpDown,
+    "{restart}",
+    &[],
+    "How often the runtime has restarted the container of its own accord.",
+);
+/// Pressure.
+pub static PRESSURE_TIME: Metric = metric(
+    "plumbline.container.pressure.time",
+    Kind::Counter,
+    "s",
+    &["plumbline.pressure.resource", "plumbline.pressure.kind"],
+    "Time stalled for a resource (cpu, memory, io): some or all (full) tasks. CPU throttling counts as pressure too.",
+);
+/// Collector state.
+pub static COLLECTOR_UP: Metric = metric(
+    "plumbline.collector.up",
+    Kind::UpDown,
+    "1",
+    &["collector"],
+    "1 when the collector is open and its last read succeeded, else 0.",
+);
+/// Collector age.
+pub static COLLECTOR_STALENESS: Metric =
+    metric("plumbline.collector.staleness", Kind::Gauge, "s", &["collector"], "Time since the collector last read.");
+/// Collector cost.
+pub static COLLECTOR_DURATION: Metric =
+    metric("plumbline.collector.duration", Kind::Gauge, "s", &["collector"], "How long the last read took.");
+/// Collector failures.
+pub static COLLECTOR_FAILURES: Metric =
+    metric("plumbline.collector.failures", Kind::Counter, "{failure}", &["collector"], "Failures to open or read.");
+/// Collector drops.
+pub static COLLECTOR_DROPPED: Metric = metric(
+    "plumbline.collector.dropped",
+    Kind::Counter,
+    "{report}",
+    &["collector"],
+    "Reports thrown away because nobody took them in time.",
+);
+/// Containers over the bound.
+pub static CONTAINERS_LEFT_OUT: Metric = metric(
+    "plumbline.containers.left_out",
+    Kind::UpDown,
+    "{container}",
+    &[],
+    "Containers passed over because there are more than collect.max_containers.",
+);
+/// Exported points.
+pub static EXPORTER_SENT: Metric =
+    metric("plumbline.exporter.sent", Kind::Counter, "{point}", &["exporter"], "Points the receiver took.");
+/// Refused points.
+pub static EXPORTER_REJECTED: Metric = metric(
+    "plumbline.exporter.rejected",
+    Kind::Counter,
+    "{point}",
+    &["exporter"],
+    "Points the receiver refused for good.",
+);
+/// Dropped points.
+pub static EXPORTER_DROPPED: Metric = metric(
+    "plumbline.exporter.dropped",
+    Kind::Counter,
+    "{point}",
+    &["exporter"],
+    "Points thrown away because the queue was full or the agent stopped.",
+);
+/// Failed attempts.
+pub static EXPORTER_FAILURES: Metric =
+    metric("plumbline.exporter.failures", Kind::Counter, "{attempt}", &["exporter"], "Attempts to send that failed.");
+/// Queue.
+pub static EXPORTER_QUEUED: Metric =
+    metric("plumbline.exporter.queue.size", Kind::UpDown, "By", &["exporter"], "Bytes that wait to be sent.");
+/// History state.
+pub static HISTORY_UP: Metric =
+    metric("plumbline.history.up", Kind::UpDown, "1", &[], "1 when the history can be written, else 0.");
+/// History rows.
+pub static HISTORY_ROWS: Metric = metric("plumbline.history.rows", Kind::Counter, "{row}", &[], "Minute rows written.");
+/// History drops.
+pub static HISTORY_DROPPED: Metric = metric(
+    "plumbline.history.dropped",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Minute rows thrown away because the disk failed for too long.",
+);
+/// History size.
+pub static HISTORY_SIZE: Metric =
+    metric("plumbline.history.size", Kind::UpDown, "By", &[], "Bytes of history on disk.");
+/// The agent's CPU time.
+pub static PROCESS_CPU_TIME: Metric =
+    metric("process.cpu.time", Kind::Counter, "s", &[], "CPU time the agent itself used.");
+/// The agent's memory.
+pub static PROCESS_MEMORY_USAGE: Metric =
+    metric("process.memory.usage", Kind::UpDown, "By", &[], "Resident memory of the agent itself.");
+
+/// Every metric of a container.
+pub static CONTAINER_METRICS: &[&Metric] = &[
+    &UPTIME,
+    &CPU_TIME,
+    &CPU_USAGE,
+    &CPU_LIMIT,
+    &CPU_REQUEST,
+    &CPU_PERIODS,
+    &CPU_THROTTLED_PERIODS,
+    &CPU_THROTTLED_TIME,
+    &MEMORY_USAGE,
+    &MEMORY_WORKING_SET,
+    &MEMORY_RSS,
+    &MEMORY_AVAILABLE,
+    &MEMORY_LIMIT,
+    &MEMORY_REQUEST,
+    &OOM_KILLS,
+    &PAGING_FAULTS,
+    &DISK_IO,
+    &NETWORK_IO,
+    &PIDS,
+    &PIDS_LIMIT,
+    &RESTARTS,
+    &PRESSURE_TIME,
+];
+
+/// Every metric of the agent itself.
+pub static AGENT_METRICS: &[&Metric] = &[
+    &COLLECTOR_UP,
+    &COLLECTOR_STALENESS,
+    &COLLECTOR_DURATION,
+    &COLLECTOR_FAILURES,
+    &COLLECTOR_DROPPED,
+    &CONTAINERS_LEFT_OUT,
+    &EXPORTER_SENT,
+    &EXPORTER_REJECTED,
+    &EXPORTER_DROPPED,
+    &EXPORTER_FAILURES,
+    &EXPORTER_QUEUED,
+    &HISTORY_UP,
+    &HISTORY_ROWS,
+    &HISTORY_DROPPED,
+    &HISTORY_SIZE,
+    &PROCESS_CPU_TIME,
+    &PROCESS_MEMORY_USAGE,
+];
+
+/// Whom a point speaks of: a container, or the agent. Becomes an OTLP resource and Prometheus labels.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Subject {
+    /// In a fixed order.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One attribute of a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attribute {
+    /// Dotted, as OpenTelemetry spells it.
+    pub key: Cow<'static, str>,
+    /// Its value.
+    pub value: String,
+    /// Queries need it: it is a label of every Prometheus series, not only of `target_info`.
+    pub label: bool,
+}
+
+impl Subject {
+    /// The agent itself.
+    #[must_use]
+    pub fn agent() -> Self {
+        Self::default()
+    }
+
+    /// It is the agent itself.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        self.attributes.is_empty()
+    }
+}
+
+/// A value, as whole or as real as what it was read from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// Counts and bytes.
+    Int(u64),
+    /// Seconds, cores and shares. Always finite.
+    Float(f64),
+}
+
+/// The attributes of one point.
+pub type PointAttributes = Vec<(&'static str, Cow<'static, str>)>;
+
+/// One value of one series at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Which metric.
+    pub metric: &'static Metric,
+    /// Of whom.
+    pub subject: Arc<Subject>,
+    /// Which series of that metric.
+    pub attributes: PointAttributes,
+    /// `None` marks a series that has vanished.
+    pub value: Option<Number>,
+    /// Since when a counter counts.
+    pub start: Option<Timestamp>,
+    /// When it was read.
+    pub at: Timestamp,
+}
+
+impl Point {
+    /// A point with a value. A value that is not finite becomes `None`.
+    #[must_use]
+    pub fn new(
+        metric: &'static Metric,
+        subject: &Arc<Subject>,
+        attributes: PointAttributes,
+        value: Number,
+        start: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Self {
+        let value = match value {
+            Number::Float(v) if !v.is_finite() => None,
+            value => Some(value),
+        };
+        Self { metric, subject: Arc::clone(subject), attributes, value, start, at }
+    }
+
+    fn series(&self) -> Series<'_> {
+        (self.metric.name, &self.subject, &self.attributes)
+    }
+}
+
+type Series<'a> = (&'static str, &'a Subject, &'a PointAttributes);
+
+/// The series of `before` that `now` no longer has, each as one point without a value, marked at `at`.
+#[must_use]
+pub fn vanished(before: &[Point], now: &[Point], at: Timestamp) -> Vec<Point> {
+    let present: HashSet<Series<'_>> = now.iter().map(Point::series).collect();
+    before
+        .iter()
+        .filter(|point| point.value.is_some() && !present.contains(&point.series()))
+        .map(|point| Point { value: None, at, ..point.clone() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue() -> impl Iterator<Item = &'static Metric> {
+        CONTAINER_METRICS.iter().chain(AGENT_METRICS).copied()
+    }
+
+    #[test]
+    fn every_static_is_in_the_list_once() {
+        let declared = include_str!("metric.rs")
+            .lines()
+            .filter(|line| line.starts_with("pub static ") && line.contains(": Metric ="))
+            .count();
+        let names: HashSet<&str> = catalogue().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), catalogue().count(), "a name stands twice");
+        assert_eq!(names.len(), declared, "a static is not listed");
+    }
+
+    #[test]
+    fn names_units_and_help_are_in_style() {
+        for metric in catalogue() {
+            let Metric { name, unit, help, .. } = metric;
+            assert!(name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'.' | b'_')), "{name}");
+            assert!(!unit.is_empty(), "{name} has no unit");
+            assert!(help.ends_with('.') && help.starts_with(char::is_uppercase), "{name}: {help}");
+        }
+    }
+
+    #[test]
+    fn a_vanished_series_is_marked_once() {
+        let subject = Arc::new(Subject::agent());
+        let at = Timestamp::UNIX_EPOCH;
+        let point = |name: &'static str| {
+            Point::new(&COLLECTOR_UP, &subject, vec![("collector", name.into())], Number::Int(1), None, at)
+        };
+        let before = [point("a"), point("b")];
+        let now = [point("b")];
+        let marked = vanished(&before, &now, at);
+        assert_eq!(marked.len(), 1);
+        assert_eq!((marked[0].value, &marked[0].attributes), (None, &before[0].attributes));
+        let after: Vec<Point> = now.iter().cloned().chain(marked).collect();
+        assert_eq!(vanished(&after, &now, at), [], "a mark is not marked again");
+    }
+
+    #[test]
+    fn what_is_not_finite_has_no_value() {
+        let subject = Arc::new(Subject::agent());
+        let point = Point::new(&CPU_USAGE, &subject, vec![], Number::Float(f64::NAN), None, Timestamp::UNIX_EPOCH);
+        assert_eq!(point.value, None);
+    }
+}

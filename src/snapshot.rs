@@ -1,0 +1,314 @@
+//! All that is known at one instant, in the shape the page, the API and the exporters share; [`Snapshot::points`].
+//!
+//! Plain data and a pure derivation. What is unknown is `None` (JSON `null`), never zero.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::metric::{self, Attribute, Metric, Number, Point, PointAttributes, Subject};
+
+/// The node at one instant. Shared by `Arc`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// When it was made.
+    pub as_of: Timestamp,
+    /// The node's name.
+    pub node: String,
+    /// By name, then id.
+    pub containers: Vec<ContainerView>,
+    /// Containers that ended within the last two full ticks.
+    pub exited: Vec<ExitView>,
+    /// Every signal has been read at least once.
+    #[serde(skip)]
+    pub ready: bool,
+    /// Points of collectors that need no joining.
+    #[serde(skip)]
+    pub device_points: Vec<Point>,
+}
+
+/// A container that ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExitView {
+    /// When it was found gone.
+    pub at: Timestamp,
+    /// What was last known of it.
+    pub last: ContainerView,
+}
+
+/// One container.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContainerView {
+    /// 64 hex digits.
+    pub id: String,
+    /// The name people gave it, else the id's first twelve digits.
+    pub name: String,
+    /// Its image, without the tag.
+    pub image: Option<String>,
+    /// The image's tag.
+    pub image_tag: Option<String>,
+    /// Its runtime.
+    pub runtime: Option<Cow<'static, str>>,
+    /// Its Kubernetes names, where it has any.
+    pub kubernetes: Option<KubernetesView>,
+    /// Labels set on the container or its image.
+    pub labels: BTreeMap<String, String>,
+    /// Since when this run goes on: the runtime's word, else the start of its oldest process, else first seen.
+    pub started: Timestamp,
+    /// When its usage was last read.
+    pub read_at: Option<Timestamp>,
+    /// Restarts by the runtime of its own accord.
+    pub restarts: Option<u64>,
+    /// CPU.
+    pub cpu: CpuView,
+    /// Memory.
+    pub memory: MemoryView,
+    /// Tasks.
+    pub pids: PidsView,
+    /// Its own network namespace, by interface.
+    pub network: Vec<NetworkView>,
+    /// By block device.
+    pub disk: Vec<DiskView>,
+    /// Pressure stall totals in seconds.
+    pub pressure: PressureView,
+}
+
+/// Kubernetes' names for a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KubernetesView {
+    /// Namespace.
+    pub namespace: Option<String>,
+    /// Pod.
+    pub pod: Option<String>,
+    /// Pod UID.
+    pub pod_uid: Option<String>,
+    /// The container's name within the pod.
+    pub container: Option<String>,
+}
+
+/// CPU, in cores and seconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CpuView {
+    /// Cores used over the last full tick.
+    pub usage: Option<f64>,
+    /// CPU time since the start, as the kernel has it.
+    pub time: Option<f64>,
+    /// In user mode.
+    pub time_user: Option<f64>,
+    /// In kernel mode.
+    pub time_system: Option<f64>,
+    /// Cores it may use.
+    pub limit: Option<f64>,
+    /// Cores it asked for.
+    pub request: Option<f64>,
+    /// CFS periods elapsed.
+    pub periods: Option<u64>,
+    /// CFS periods throttled.
+    pub throttled_periods: Option<u64>,
+    /// Seconds throttled.
+    pub throttled_time: Option<f64>,
+}
+
+/// Memory, in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct MemoryView {
+    /// Charged, page cache included.
+    pub usage: Option<u64>,
+    /// Usage less inactive file pages.
+    pub working_set: Option<u64>,
+    /// Anonymous.
+    pub rss: Option<u64>,
+    /// What it may use.
+    pub limit: Option<u64>,
+    /// What it asked for.
+    pub request: Option<u64>,
+    /// Limit less working set.
+    pub available: Option<u64>,
+    /// Processes killed for want of memory.
+    pub oom_kills: Option<u64>,
+    /// Page faults without disk.
+    pub minor_faults: Option<u64>,
+    /// Page faults from disk.
+    pub major_faults: Option<u64>,
+}
+
+/// Tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PidsView {
+    /// Now.
+    pub current: Option<u64>,
+    /// At most.
+    pub limit: Option<u64>,
+}
+
+/// Bytes over one interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NetworkView {
+    /// Its name inside the namespace.
+    pub interface: String,
+    /// Received.
+    pub receive: u64,
+    /// Transmitted.
+    pub transmit: u64,
+}
+
+/// Bytes on one block device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiskView {
+    /// Its kernel name.
+    pub device: String,
+    /// Read.
+    pub read: u64,
+    /// Written.
+    pub write: u64,
+}
+
+/// Stalled seconds by resource.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PressureView {
+    /// CPU.
+    pub cpu: StallView,
+    /// Memory.
+    pub memory: StallView,
+    /// Block I/O.
+    pub io: StallView,
+}
+
+/// Stalled seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct StallView {
+    /// Some task waited.
+    pub some: Option<f64>,
+    /// Every task waited.
+    pub full: Option<f64>,
+}
+
+impl Snapshot {
+    /// A node of which nothing is known yet.
+    #[must_use]
+    pub fn empty(node: String, as_of: Timestamp) -> Self {
+        Self { as_of, node, containers: Vec::new(), exited: Vec::new(), ready: false, device_points: Vec::new() }
+    }
+
+    /// Every point of every container, and what collectors reported as points.
+    #[must_use]
+    pub fn points(&self) -> Vec<Point> {
+        let mut points = Vec::with_capacity(self.containers.len() * 40 + self.device_points.len());
+        for container in &self.containers {
+            container.add_points(self.as_of, &mut points);
+        }
+        // The kill that ended a container is told of after its end: else no scrape would ever meet it.
+        for exit in &self.exited {
+            if let Some(kills) = exit.last.memory.oom_kills.filter(|kills| *kills > 0) {
+                let subject = Arc::new(exit.last.subject());
+                let start = Some(exit.last.started);
+                points.push(Point::new(
+                    &metric::OOM_KILLS,
+                    &subject,
+                    Vec::new(),
+                    Number::Int(kills),
+                    start,
+                    self.as_of,
+                ));
+            }
+        }
+        points.extend_from_slice(&self.device_points);
+        points
+    }
+}
+
+/// Label keys that would repeat what a subject's attributes already say.
+const RUNTIME_LABELS: &str = "io.kubernetes.";
+/// More labels than this are left to the API: a resource is sent with every batch.
+const MAX_LABELS: usize = 32;
+
+impl ContainerView {
+    /// Whom the container's points speak of.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        let mut attributes = Vec::new();
+        let mut add = |key: Cow<'static, str>, value: Option<&str>, label| {
+            attributes.extend(value.map(|value| Attribute { key, value: value.to_owned(), label }));
+        };
+        add("container.id".into(), Some(&self.id), true);
+        add("container.name".into(), Some(&self.name), true);
+        add("container.image.name".into(), self.image.as_deref(), true);
+        add("container.image.tags".into(), self.image_tag.as_deref(), false);
+        add("container.runtime.name".into(), self.runtime.as_deref(), false);
+        if let Some(kubernetes) = &self.kubernetes {
+            add("k8s.namespace.name".into(), kubernetes.namespace.as_deref(), true);
+            add("k8s.pod.name".into(), kubernetes.pod.as_deref(), true);
+            add("k8s.pod.uid".into(), kubernetes.pod_uid.as_deref(), true);
+            add("k8s.container.name".into(), kubernetes.container.as_deref(), true);
+        }
+        let labels = self.labels.iter().filter(|(key, _)| !key.starts_with(RUNTIME_LABELS));
+        for (key, value) in labels.take(MAX_LABELS) {
+            add(format!("container.label.{key}").into(), Some(value), false);
+        }
+        Subject { attributes }
+    }
+
+    fn add_points(&self, as_of: Timestamp, points: &mut Vec<Point>) {
+        let subject = Arc::new(self.subject());
+        let at = self.read_at.unwrap_or(as_of);
+        let mut add = |metric: &'static Metric, attributes: PointAttributes, value: Option<Number>| {
+            points.extend(value.map(|value| Point::new(metric, &subject, attributes, value, Some(self.started), at)));
+        };
+        let int = |value: Option<u64>| value.map(Number::Int);
+        let real = |value: Option<f64>| value.map(Number::Float);
+        let none = Vec::new;
+
+        add(&metric::UPTIME, none(), real(Some(at.duration_since(self.started).as_secs_f64().max(0.0))));
+        for (mode, time) in [("user", self.cpu.time_user), ("system", self.cpu.time_system)] {
+            add(&metric::CPU_TIME, vec![("cpu.mode", mode.into())], real(time));
+        }
+        add(&metric::CPU_USAGE, none(), real(self.cpu.usage));
+        add(&metric::CPU_LIMIT, none(), real(self.cpu.limit));
+        add(&metric::CPU_REQUEST, none(), real(self.cpu.request));
+        add(&metric::CPU_PERIODS, none(), int(self.cpu.periods));
+        add(&metric::CPU_THROTTLED_PERIODS, none(), int(self.cpu.throttled_periods));
+        add(&metric::CPU_THROTTLED_TIME, none(), real(self.cpu.throttled_time));
+
+        add(&metric::MEMORY_USAGE, none(), int(self.memory.usage));
+        add(&metric::MEMORY_WORKING_SET, none(), int(self.memory.working_set));
+        add(&metric::MEMORY_RSS, none(), int(self.memory.rss));
+        add(&metric::MEMORY_AVAILABLE, none(), int(self.memory.available));
+        add(&metric::MEMORY_LIMIT, none(), int(self.memory.limit));
+        add(&metric::MEMORY_REQUEST, none(), int(self.memory.request));
+        add(&metric::OOM_KILLS, none(), int(self.memory.oom_kills));
+        for (kind, faults) in [("minor", self.memory.minor_faults), ("major", self.memory.major_faults)] {
+            add(&metric::PAGING_FAULTS, vec![("system.paging.fault.type", kind.into())], int(faults));
+        }
+
+        for disk in &self.disk {
+            for (direction, bytes) in [("read", disk.read), ("write", disk.write)] {
+                let attributes =
+                    vec![("disk.io.direction", direction.into()), ("system.device", disk.device.clone().into())];
+                add(&metric::DISK_IO, attributes, int(Some(bytes)));
+            }
+        }
+        for network in &self.network {
+            for (direction, bytes) in [("receive", network.receive), ("transmit", network.transmit)] {
+                let attributes = vec![
+                    ("network.io.direction", direction.into()),
+                    ("network.interface.name", network.interface.clone().into()),
+                ];
+                add(&metric::NETWORK_IO, attributes, int(Some(bytes)));
+            }
+        }
+        add(&metric::PIDS, none(), int(self.pids.current));
+        add(&metric::PIDS_LIMIT, none(), int(self.pids.limit));
+        add(&metric::RESTARTS, none(), int(self.restarts));
+        let resources = [("cpu", self.pressure.cpu), ("memory", self.pressure.memory), ("io", self.pressure.io)];
+        for (resource, stall) in resources {
+            for (kind, seconds) in [("some", stall.some), ("full", stall.full)] {
+                let attributes =
+                    vec![("plumbline.pressure.resource", resource.into()), ("plumbline.pressure.kind", kind.into())];
+                add(&metric::PRESSURE_TIME, attributes, real(seconds));
+            }
+        }
+    }
+}

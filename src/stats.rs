@@ -1,0 +1,3 @@
+//! Plain numeric kernels on slices. No frames, no I/O, no clock.
+
+pub mod quantile;

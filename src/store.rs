@@ -1,0 +1,39 @@
+//! What is kept on disk: the minute history as hive-partitioned Parquet.
+
+mod files;
+pub mod history;
+
+use std::path::PathBuf;
+
+pub use history::History;
+
+/// Why the store cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Another agent holds the folder.
+    #[error("{0}: in use by another plumbline; give this one a folder of its own with --data")]
+    Locked(PathBuf),
+    /// A file is not what it should be.
+    #[error("{path}: {source}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What polars says.
+        source: polars::error::PolarsError,
+    },
+}
+
+impl Error {
+    fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

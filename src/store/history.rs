@@ -1,0 +1,359 @@
+//! The minute history: one row per container and minute, one Parquet file per hour.
+//!
+//! `DATA/container_minute/version=1/date=YYYY-MM-DD/hour=HH/minutes.parquet`, hive-partitioned (UTC), so that
+//! DuckDB, ClickHouse, Spark, DataFusion or polars read the folder in place.
+//!
+//! The open hour's file is written anew, whole and atomically, as each minute closes. So a reader never meets half a
+//! file nor a row twice, nothing needs to be compacted later, and a `kill -9` costs the open minute at most.
+//! Rewriting costs little: an hour of 50 containers is 3,000 rows.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::Timestamp;
+use polars::error::PolarsError;
+use polars::prelude::{Column, DataFrame, KeyValueMetadata, ParquetReader, ParquetWriter, PolarsResult, SerReader};
+use serde::Deserialize;
+
+use super::Error;
+use super::files::{self, Stored, files_below, write_atomically};
+use crate::frame::{MINUTE_SCHEMA_VERSION, MinuteRow, minute_frame};
+
+/// The folder of the minute rows below the data folder.
+const TABLE: &str = "container_minute";
+const FILE: &str = "minutes.parquet";
+/// The extension of a file that could not be read and was set aside.
+const DAMAGED: &str = "damaged";
+
+/// How long and how much is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Files whose hour is older are removed.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub retention: Duration,
+    /// Oldest hours are removed while the history is larger.
+    pub max_bytes: ByteSize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        Self { retention: Duration::from_secs(30 * DAY), max_bytes: ByteSize::gib(1) }
+    }
+}
+
+/// The history in one data folder, written by one agent.
+#[derive(Debug)]
+pub struct History {
+    data: PathBuf,
+    table: PathBuf,
+    config: Config,
+    /// Held while the folder is ours; `None` until it could be opened.
+    lock: Option<File>,
+    hour: Option<OpenHour>,
+    /// Rows that the disk has not taken yet, oldest first.
+    pending: Vec<MinuteRow>,
+}
+
+#[derive(Debug)]
+struct OpenHour {
+    path: PathBuf,
+    frame: DataFrame,
+}
+
+/// What an append came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Rows now safe on disk.
+    pub written: u64,
+    /// Rows thrown away because too many waited.
+    pub dropped: u64,
+    /// Rows that still wait.
+    pub pending: u64,
+}
+
+/// Rows kept in memory while the disk fails: an hour of 1,000 containers.
+const MAX_PENDING: usize = 60_000;
+
+impl History {
+    /// The history below `data`. Touches nothing yet.
+    #[must_use]
+    pub fn new(data: &Path, config: Config) -> Self {
+        Self {
+            data: data.to_owned(),
+            table: data.join(TABLE).join(format!("version={MINUTE_SCHEMA_VERSION}")),
+            config,
+            lock: None,
+            hour: None,
+            pending: Vec::new(),
+        }
+    }
+
+    /// Takes the folder: makes it as needed, and removes what a crash left half written. Does nothing when it is ours.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written, or another agent holds it.
+    pub fn open(&mut self) -> Result<(), Error> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.table).map_err(Error::io(&self.table))?;
+        let path = self.data.join("lock");
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Locked(self.data.clone())),
+            Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
+        }
+        files::remove_unfinished(&self.table)?;
+        self.lock = Some(lock);
+        Ok(())
+    }
+
+    /// The folder below which a reader finds the rows.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.table
+    }
+
+    /// Takes new bounds for what is kept.
+    pub fn configure(&mut self, config: Config) {
+        self.config = config;
+    }
+
+    /// Writes rows of closed minutes. What the disk does not take is kept and tried again with the next call; the
+    /// error, if any, comes beside the counts.
+    pub fn append(&mut self, rows: Vec<MinuteRow>) -> (Appended, Result<(), Error>) {
+        self.pending.extend(rows);
+        let mut appended = Appended::default();
+        let mut result = self.open();
+        while result.is_ok()
+            && let Some(first) = self.pending.first()
+        {
+            let path = self.hour_path(first.minute);
+            let count = self.pending.iter().take_while(|row| self.hour_path(row.minute) == path).count();
+            result = self.write_hour(&path, count);
+            if result.is_ok() {
+                self.pending.drain(..count);
+                appended.written += count as u64;
+            }
+        }
+        if let Some(excess) = self.pending.len().checked_sub(MAX_PENDING) {
+            self.pending.drain(..excess);
+            appended.dropped = excess as u64;
+        }
+        appended.pending = self.pending.len() as u64;
+        (appended, result)
+    }
+
+    fn hour_path(&self, minute: Timestamp) -> PathBuf {
+        self.table.join(minute.strftime("date=%Y-%m-%d/hour=%H").to_string()).join(FILE)
+    }
+
+    /// Writes the hour's file with the first `count` pending rows added.
+    fn write_hour(&mut self, path: &Path, count: usize) -> Result<(), Error> {
+        let parquet = |source| Error::Parquet { path: path.to_owned(), source };
+        let new = minute_frame(&self.pending[..count]).map_err(parquet)?;
+        let open = match self.hour.take() {
+            Some(open) if open.path == path => open,
+            _ => OpenHour { path: path.to_owned(), frame: read_hour(path)? },
+        };
+        let mut frame = match open.frame.width() {
+            0 => new,
+            _ => match appended(&open.frame, &new) {
+                Ok(frame) => frame,
+                Err(error) => {
+                    set_aside(path, &error)?;
+                    new
+                }
+            },
+        };
+        frame.rechunk_mut();
+        let written = write_atomically(path, |file| {
+            ParquetWriter::new(file)
+                .with_key_value_metadata(Some(schema_metadata()))
+                .finish(&mut frame)
+                .map(drop)
+                .map_err(parquet)
+        });
+        // The disk's truth is the old frame if the write failed.
+        self.hour = Some(if written.is_ok() { OpenHour { frame, ..open } } else { open });
+        written
+    }
+
+    /// Removes what is too old or too much, oldest first, the newest hour never. Returns what is left.
+    ///
+    /// # Errors
+    /// A folder or file cannot be read or removed.
+    pub fn retain(&mut self, now: Timestamp) -> Result<Vec<Stored>, Error> {
+        let mut kept = files_below(&self.table, &["parquet", DAMAGED])?;
+        let oldest = now.checked_sub(self.config.retention).unwrap_or(Timestamp::MIN);
+        let oldest = self.hour_path(oldest);
+        let mut bytes: u64 = kept.iter().map(|file| file.bytes).sum();
+        let mut remove = 0;
+        // Paths sort as their hours do.
+        while remove + 1 < kept.len() && (kept[remove].path < oldest || bytes > self.config.max_bytes.as_u64()) {
+            bytes -= kept[remove].bytes;
+            remove += 1;
+        }
+        for file in kept.drain(..remove) {
+            fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
+            // Folders go with their last file; a folder that is not empty refuses, as it should.
+            for folder in file.path.ancestors().skip(1).take(2) {
+                if fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+        }
+        Ok(kept)
+    }
+}
+
+/// The hour as the disk has it; no rows where there is no file yet. A file that is no Parquet is set aside, not lost.
+fn read_hour(path: &Path) -> Result<DataFrame, Error> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(DataFrame::empty()),
+        Err(error) => return Err(Error::io(path)(error)),
+    };
+    ParquetReader::new(file).finish().or_else(|error| {
+        set_aside(path, &error)?;
+        Ok(DataFrame::empty())
+    })
+}
+
+/// The old rows and the new ones below them. A column that a later version added is null in the rows before it.
+fn appended(old: &DataFrame, new: &DataFrame) -> PolarsResult<DataFrame> {
+    let columns = new
+        .columns()
+        .iter()
+        .map(|column| {
+            let missing = |_| Column::full_null(column.name().clone(), old.height(), column.dtype());
+            old.column(column.name()).cloned().unwrap_or_else(missing)
+        })
+        .collect();
+    DataFrame::new(old.height(), columns)?.vstack(new)
+}
+
+fn set_aside(path: &Path, error: &PolarsError) -> Result<(), Error> {
+    let aside = path.with_extension(DAMAGED);
+    tracing::warn!(file = %path.display(), aside = %aside.display(), %error, "history file is damaged: set aside");
+    fs::rename(path, &aside).map_err(Error::io(path))
+}
+
+fn schema_metadata() -> KeyValueMetadata {
+    KeyValueMetadata::from_static(vec![
+        ("plumbline.table".to_owned(), TABLE.to_owned()),
+        ("plumbline.schema.version".to_owned(), MINUTE_SCHEMA_VERSION.to_string()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{RowIdentity, RowSettings};
+    use crate::minute::{COUNTERS, Summary};
+
+    fn row(minute: &str, container: &str) -> MinuteRow {
+        MinuteRow {
+            minute: minute.parse().expect("a time"),
+            identity: RowIdentity { container_id: container.to_owned(), ..RowIdentity::default() },
+            summary: Summary {
+                samples: 60,
+                cpu_usage: None,
+                memory_usage: None,
+                memory_working_set: None,
+                increases: vec![None; COUNTERS.len()],
+            },
+            settings: RowSettings::default(),
+        }
+    }
+
+    fn rows_of(path: &Path) -> usize {
+        ParquetReader::new(File::open(path).expect("the file")).finish().expect("parquet").height()
+    }
+
+    fn open(data: &Path) -> History {
+        let mut history = History::new(data, Config::default());
+        history.open().expect("a history");
+        history
+    }
+
+    #[test]
+    fn minutes_gather_in_their_hour_across_restarts() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut history = open(dir.path());
+        let (appended, result) =
+            history.append(vec![row("2026-11-23T13:58:00Z", "a"), row("2026-11-23T13:58:00Z", "b")]);
+        result.expect("written");
+        assert_eq!(appended, Appended { written: 2, ..Appended::default() });
+        drop(history);
+        let mut history = open(dir.path());
+        history.append(vec![row("2026-11-23T13:59:00Z", "a"), row("2026-11-23T14:00:00Z", "a")]).1.expect("written");
+        let date = dir.path().join("container_minute/version=1/date=2026-11-23");
+        assert_eq!(rows_of(&date.join("hour=13/minutes.parquet")), 3);
+        assert_eq!(rows_of(&date.join("hour=14/minutes.parquet")), 1);
+    }
+
+    #[test]
+    fn a_second_agent_is_turned_away() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let _first = open(dir.path());
+        let mut second = History::new(dir.path(), Config::default());
+        assert!(matches!(second.open(), Err(Error::Locked(_))));
+        let (appended, result) = second.append(vec![row("2026-11-23T13:58:00Z", "a")]);
+        assert!(result.is_err());
+        assert_eq!(appended.pending, 1, "its rows wait for the folder to be free");
+    }
+
+    #[test]
+    fn a_damaged_hour_is_set_aside_and_a_half_written_one_removed() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let hour = dir.path().join("container_minute/version=1/date=2026-11-23/hour=13");
+        fs::create_dir_all(&hour).expect("folder");
+        fs::write(hour.join("minutes.parquet"), "no parquet").expect("file");
+        fs::write(hour.join("minutes.tmp"), "half").expect("file");
+        let mut history = open(dir.path());
+        history.append(vec![row("2026-11-23T13:58:00Z", "a")]).1.expect("written");
+        assert_eq!(rows_of(&hour.join("minutes.parquet")), 1);
+        assert_eq!(fs::read(hour.join("minutes.damaged")).expect("kept"), b"no parquet");
+        assert!(!hour.join("minutes.tmp").exists());
+    }
+
+    #[test]
+    fn rows_wait_for_a_disk_that_fails() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut history = open(dir.path());
+        // A file where the hour's folder should be: refused even to root.
+        let date = dir.path().join("container_minute/version=1/date=2026-11-23");
+        fs::write(&date, "in the way").expect("file");
+        let (appended, result) = history.append(vec![row("2026-11-23T13:58:00Z", "a")]);
+        assert!(result.is_err());
+        assert_eq!(appended, Appended { pending: 1, ..Appended::default() });
+        fs::remove_file(&date).expect("removed");
+        let (appended, result) = history.append(Vec::new());
+        result.expect("written");
+        assert_eq!(appended, Appended { written: 1, ..Appended::default() });
+    }
+
+    #[test]
+    fn retention_takes_the_oldest_and_never_the_newest() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut history = open(dir.path());
+        for hour in ["2026-11-01T00:00:00Z", "2026-11-22T00:00:00Z", "2026-11-23T00:00:00Z"] {
+            history.append(vec![row(hour, "a")]).1.expect("written");
+        }
+        let now = "2026-11-23T01:00:00Z".parse().expect("a time");
+        let week = Duration::from_secs(7 * 24 * 3600);
+        history.configure(Config { retention: week, ..Config::default() });
+        assert_eq!(history.retain(now).expect("retained").len(), 2);
+        assert!(!dir.path().join("container_minute/version=1/date=2026-11-01").exists(), "empty folders go too");
+        history.configure(Config { retention: week, max_bytes: ByteSize::b(1) });
+        let kept = history.retain(now).expect("retained");
+        assert_eq!(kept.len(), 1);
+        assert!(kept[0].path.to_string_lossy().contains("2026-11-23"));
+    }
+}

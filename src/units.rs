@@ -1,0 +1,64 @@
+//! Amounts as people write them: read from the config (`10s`, `30d`), and shown (`250m`, `1.5 GiB`, `3 h`).
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer, de};
+
+/// A duration above zero.
+///
+/// # Errors
+/// The text is no duration, or zero.
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let duration = humantime::parse_duration(&text)
+        .map_err(|error| de::Error::custom(format!("`{text}` is no duration ({error}); write it as 10s, 5m or 30d")))?;
+    if duration.is_zero() {
+        return Err(de::Error::custom("a duration of zero; write at least 1ms"));
+    }
+    Ok(duration)
+}
+
+/// Cores as Kubernetes writes them: millicores below one.
+#[must_use]
+pub fn cores(cores: f64) -> String {
+    if cores < 0.9995 { format!("{:.0}m", cores * 1000.0) } else { format!("{cores:.2}") }
+}
+
+/// Bytes in binary units.
+#[must_use]
+pub fn bytes(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// A span of time in its largest whole unit.
+#[must_use]
+pub fn span(span: SignedDuration) -> String {
+    let seconds = span.as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_read_as_people_write_them() {
+        assert_eq!([cores(0.25), cores(0.9996), cores(1.5)], ["250m", "1.00", "1.50"]);
+        assert_eq!([bytes(512.0), bytes(1536.0), bytes(1_048_575.0)], ["512 B", "1.5 KiB", "1.0 MiB"]);
+        let seconds = |s| span(SignedDuration::from_secs(s));
+        assert_eq!([seconds(-1), seconds(119), seconds(7199), seconds(86_400)], ["0 s", "119 s", "119 min", "24 h"]);
+    }
+}

@@ -1,0 +1,122 @@
+//! The HTTP side: `/metrics`, health, the JSON API and the page. Reads what is shared, changes nothing.
+
+mod health;
+mod listener;
+mod page;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::health::Health;
+use crate::snapshot::Snapshot;
+
+/// What the routes read.
+#[derive(Clone)]
+pub struct Shared {
+    /// The newest snapshot.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The text of `/metrics` as of now, and its content type.
+    pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
+    /// How the agent is doing.
+    pub health: Arc<Health>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Without a snapshot for this long the agent is not alive.
+    pub stalled_after: Duration,
+}
+
+/// Connections at once; the next wait.
+const MAX_CONNECTIONS: usize = 128;
+
+/// Serves until `shutdown` ends, then lets open requests finish.
+///
+/// # Errors
+/// The socket fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    shared: Shared,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let listener = listener::Bounded::new(listener, MAX_CONNECTIONS);
+    axum::serve(listener, router(shared)).with_graceful_shutdown(shutdown).await
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/", get(page::page))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/containers", get(containers))
+        .fallback(not_found)
+        .layer(middleware::map_response(with_headers))
+        .layer(middleware::from_fn(within_time))
+        .with_state(shared)
+}
+
+/// Nothing here takes long; what does is stuck.
+async fn within_time(request: axum::extract::Request, next: Next) -> Response {
+    const LIMIT: Duration = Duration::from_secs(10);
+    tokio::time::timeout(LIMIT, next.run(request))
+        .await
+        .unwrap_or_else(|_| (StatusCode::SERVICE_UNAVAILABLE, "timed out\n").into_response())
+}
+
+/// The page loads nothing from elsewhere and is framed by nobody.
+async fn with_headers(mut response: Response) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 3] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+                 frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+            ),
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    response.headers_mut().extend(HEADERS);
+    response
+}
+
+async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+    let (content_type, text) = (shared.metrics)();
+    ([(header::CONTENT_TYPE, content_type)], text)
+}
+
+async fn healthz(State(shared): State<Shared>) -> Response {
+    let report = health::report(&shared.health.state(), shared.clock.monotonic(), shared.stalled_after);
+    let status = if report.alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(report)).into_response()
+}
+
+async fn readyz(State(shared): State<Shared>) -> Response {
+    if shared.snapshot.borrow().ready {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: containers have not been read yet\n").into_response()
+    }
+}
+
+async fn containers(State(shared): State<Shared>) -> Response {
+    let snapshot = Arc::clone(&shared.snapshot.borrow());
+    Json(snapshot.as_ref()).into_response()
+}
+
+async fn not_found() -> impl IntoResponse {
+    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers";
+    (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
+}

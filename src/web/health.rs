@@ -1,0 +1,170 @@
+//! The JSON of `/healthz`. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::health::State;
+
+/// The agent's health, as people and probes read it.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// `ok`; `degraded` when something needs attention; `stalled` when nothing moves.
+    status: &'static str,
+    /// Snapshots are being made.
+    #[serde(skip)]
+    pub alive: bool,
+    collectors: BTreeMap<&'static str, Collector>,
+    exporters: BTreeMap<&'static str, Exporter>,
+    history: History,
+    containers_left_out: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Collector {
+    up: bool,
+    /// Seconds since the last read.
+    staleness: Option<f64>,
+    dropped: u64,
+    failures: u64,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Exporter {
+    enabled: bool,
+    up: Option<bool>,
+    /// Seconds since the last success.
+    staleness: Option<f64>,
+    sent: u64,
+    rejected: u64,
+    dropped: u64,
+    failures: u64,
+    queued_bytes: u64,
+    error: Option<String>,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
+struct History {
+    up: bool,
+    rows: u64,
+    pending: u64,
+    dropped: u64,
+    files: u64,
+    bytes: u64,
+    message: String,
+}
+
+impl Report {
+    /// What needs attention, a sentence each.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !self.alive {
+            faults.push("Nothing has been read for a while: the figures below are old.".to_owned());
+        }
+        for (name, c) in self.collectors.iter().filter(|(name, c)| c.fails(name)) {
+            faults.push(format!("Collector {name} is down: {}.", c.message));
+        }
+        for (name, e) in self.exporters.iter().filter(|(_, e)| e.enabled && e.up == Some(false)) {
+            let error = e.error.as_deref().unwrap_or("no error told");
+            faults.push(format!("Exporter {name} cannot send: {error}."));
+        }
+        if !self.history.up {
+            faults.push(format!("The history is not kept: {}.", self.history.message));
+        }
+        if self.containers_left_out > 0 {
+            faults.push(format!("{} containers are left out by collect.max_containers.", self.containers_left_out));
+        }
+        let lost = self.history.dropped + self.exporters.values().map(|e| e.dropped + e.rejected).sum::<u64>();
+        if lost > 0 || self.collectors.values().any(|c| c.dropped > 0) {
+            faults.push("Some data was dropped; /healthz counts it.".to_owned());
+        }
+        faults
+    }
+}
+
+impl Collector {
+    /// An engine that is not installed is no fault; one that was there and failed is, and so is no cgroup tree.
+    fn fails(&self, name: &str) -> bool {
+        !self.up && (self.staleness.is_some() || name == "cgroup")
+    }
+}
+
+/// What the state amounts to at `now`.
+pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
+    let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at).as_secs_f64());
+    let alive = now.saturating_sub(state.snapshot_at.unwrap_or_default()) < stalled_after;
+    let mut report = Report {
+        status: "ok",
+        alive,
+        collectors: state
+            .collectors
+            .iter()
+            .map(|(name, c)| {
+                let collector = Collector {
+                    up: c.up,
+                    staleness: since(c.read_at),
+                    dropped: c.dropped,
+                    failures: c.failures,
+                    message: c.message.clone(),
+                };
+                (*name, collector)
+            })
+            .collect(),
+        exporters: state
+            .exporters
+            .iter()
+            .map(|(name, e)| {
+                let exporter = Exporter {
+                    enabled: e.enabled,
+                    up: e.up,
+                    staleness: since(e.sent_at),
+                    sent: e.sent,
+                    rejected: e.rejected,
+                    dropped: e.dropped,
+                    failures: e.failures,
+                    queued_bytes: e.queued,
+                    error: e.error.clone(),
+                    message: e.message.clone(),
+                };
+                (*name, exporter)
+            })
+            .collect(),
+        history: History {
+            up: state.history.up,
+            rows: state.history.rows,
+            pending: state.history.pending,
+            dropped: state.history.dropped,
+            files: state.history.files,
+            bytes: state.history.bytes,
+            message: state.history.message.clone(),
+        },
+        containers_left_out: state.containers_left_out,
+    };
+    if !alive {
+        report.status = "stalled";
+    } else if !report.faults().is_empty() {
+        report.status = "degraded";
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::CollectorState;
+
+    #[test]
+    fn an_absent_engine_is_no_fault_and_a_lost_one_is() {
+        let second = Duration::from_secs(1);
+        let mut state = State { snapshot_at: Some(second), ..State::default() };
+        state.history.up = true;
+        state.collectors.insert("docker", CollectorState::default());
+        assert_eq!(report(&state, second, second).status, "ok");
+        state.collectors.insert("docker", CollectorState { read_at: Some(second), ..CollectorState::default() });
+        assert_eq!(report(&state, second, second).status, "degraded");
+        assert_eq!(report(&state, second * 3, second).status, "stalled");
+    }
+}
