@@ -144,7 +144,8 @@ impl State {
         self.part_with_the_gone(now);
     }
 
-    /// Brings the containers in line with a whole reading of the tree. Returns whether any came or went.
+    /// Brings the containers in line with a whole reading of the tree. Returns whether any came or went, or has its
+    /// usage known for the first time.
     fn take_readings(&mut self, readings: Vec<ContainerReading>, now: Moment, rows: &mut Vec<MinuteRow>) -> bool {
         let minute = now.wall.as_second().div_euclid(60);
         let closing = self.minute.is_some_and(|open| open != minute);
@@ -156,7 +157,9 @@ impl State {
                 Container::new(now, self.read_once)
             });
             changed |= container.reading.is_none();
+            let usage_was_known = container.trail.cores().is_some();
             container.take(reading, self.full_tick);
+            changed |= !usage_was_known && container.trail.cores().is_some();
         }
         changed |= self.part_with_the_gone(now);
         if closing && let Some(open) = self.minute {

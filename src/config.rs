@@ -240,7 +240,19 @@ max_bytes = "many"
 "#;
         let problems = Config::parse(text).expect_err("problems");
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(shown.join("\n"));
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        3: agent.lisen: unknown field `lisen`; did you mean `listen`?
+        4: agent.tick: invalid value: string "soon", expected a duration such as "10s", "5m" or "30d"
+        5: agent.inner_tick: invalid type: integer `5`, expected a duration such as "10s", "5m" or "30d"
+        6: agent.listen: `here` is no address with a port; write it as 127.0.0.1:9477 or [::1]:9477
+        9: collect.disabled: unknown value `dokcer`; did you mean `docker`?
+        10: collect.max_containers: must be at least 1
+        12: exprot: unknown field `exprot`; did you mean `export`?
+        20: export.otlp.protocol: unknown value `grcp`; did you mean `grpc`?
+        21: export.otlp.headers: expected a table of texts, as in { api-key = "..." }
+        22: export.otlp.nonsense_of_its_own: unknown field `nonsense_of_its_own`; known are endpoint, protocol, headers, compression, timeout, interval, queue_bytes, certificate, client_certificate, client_key
+        24: history.max_bytes: invalid value: string "many", expected a size such as "512 MiB" or "1 GB"
+        "#);
     }
 
     #[test]

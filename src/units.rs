@@ -1,22 +1,50 @@
 //! Amounts as people write them: read from the config (`10s`, `30d`), and shown (`250m`, `1.5 GiB`, `3 h`).
 
+use std::fmt;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserializer, de};
 
 /// A duration above zero.
 ///
 /// # Errors
-/// The text is no duration, or zero.
+/// The value is no duration, or zero.
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let duration = humantime::parse_duration(&text)
-        .map_err(|error| de::Error::custom(format!("`{text}` is no duration ({error}); write it as 10s, 5m or 30d")))?;
-    if duration.is_zero() {
-        return Err(de::Error::custom("a duration of zero; write at least 1ms"));
+    deserializer.deserialize_str(Text {
+        expecting: "a duration such as \"10s\", \"5m\" or \"30d\"",
+        parse: |text| humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero()),
+    })
+}
+
+/// A number of bytes above zero.
+///
+/// # Errors
+/// The value is no size, or zero.
+pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
+    deserializer.deserialize_str(Text {
+        expecting: "a size such as \"512 MiB\" or \"1 GB\"",
+        parse: |text| text.parse().ok().filter(|size: &ByteSize| size.as_u64() > 0),
+    })
+}
+
+/// A text of a known form, and what to say where it has another.
+struct Text<T> {
+    expecting: &'static str,
+    parse: fn(&str) -> Option<T>,
+}
+
+impl<T> de::Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
     }
-    Ok(duration)
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
 }
 
 /// Cores as Kubernetes writes them: millicores below one.

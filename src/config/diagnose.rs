@@ -85,8 +85,13 @@ pub fn parse<T: for<'de> Deserialize<'de>>(
     }
 }
 
-/// Takes out the deepest entry that holds the span. Returns its full name.
+/// Takes out the entry whose key has the span, else the deepest that holds it. Returns its full name.
 fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    let named = table.iter().find(|(key, _)| key.span() == *span).map(|(key, _)| key.get_ref().to_string());
+    if let Some(name) = named {
+        table.remove(name.as_str());
+        return Some(name);
+    }
     let holds = |held: Range<usize>| held.contains(&span.start) || held == *span;
     let mut found = None;
     for (key, value) in table.iter_mut() {

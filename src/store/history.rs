@@ -35,6 +35,7 @@ pub struct Config {
     #[serde(deserialize_with = "crate::units::duration")]
     pub retention: Duration,
     /// Oldest hours are removed while the history is larger.
+    #[serde(deserialize_with = "crate::units::size")]
     pub max_bytes: ByteSize,
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::super::Error;
 use super::NAME;
@@ -30,6 +30,7 @@ pub struct Config {
     #[serde(deserialize_with = "crate::units::duration")]
     pub interval: Duration,
     /// Encoded bytes that may wait while the receiver is away; beyond them the oldest go, counted.
+    #[serde(deserialize_with = "crate::units::size")]
     pub queue_bytes: ByteSize,
     /// PEM file of the authority to trust, beside the system's.
     pub certificate: Option<PathBuf>,
@@ -97,9 +98,16 @@ pub enum Compression {
 }
 
 /// Headers. Their values are secrets: they are never printed.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde would repeat the value that is wrong.
+        let expected = |_| de::Error::custom("expected a table of texts, as in { api-key = \"...\" }");
+        BTreeMap::deserialize(deserializer).map(Self).map_err(expected)
+    }
+}
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

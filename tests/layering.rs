@@ -1,0 +1,176 @@
+//! Holds the imports to the design: which room may use which. A new room, or a new dependency, is a line here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each room may import from the crate. Rooms of the core first, then the edges, then who wires them.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("clock", &[]),
+    ("units", &[]),
+    ("stats", &[]),
+    ("reading", &["clock"]),
+    ("identity", &[]),
+    ("metric", &[]),
+    ("minute", &["reading", "stats", "clock"]),
+    ("frame", &["minute"]),
+    ("health", &["metric"]),
+    ("snapshot", &["metric"]),
+    ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "snapshot"]),
+    ("collect", &["clock", "health", "identity", "metric", "reading", "units"]),
+    ("export", &["clock", "health", "metric", "units"]),
+    ("store", &["frame", "minute", "units"]),
+    ("web", &["clock", "health", "snapshot", "units"]),
+    ("telemetry", &["health"]),
+    ("config", &["collect", "export", "store", "telemetry", "units"]),
+    (
+        "agent",
+        &[
+            "analysis",
+            "clock",
+            "collect",
+            "config",
+            "export",
+            "frame",
+            "health",
+            "metric",
+            "reading",
+            "snapshot",
+            "store",
+            "telemetry",
+            "web",
+        ],
+    ),
+    ("cli", &["agent", "clock", "config", "snapshot", "telemetry", "units"]),
+];
+
+/// Crates that bring I/O, a clock or a runtime, and so have no place in the core.
+const CORE: &[&str] =
+    &["clock", "units", "stats", "reading", "identity", "metric", "minute", "frame", "health", "snapshot", "analysis"];
+const NOT_IN_CORE: &[&str] =
+    &["std::fs", "std::net", "std::env", "std::process", "tokio", "axum", "bollard", "reqwest", "tonic", "tracing"];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The room a file stands in: its first component below `src`.
+fn room(path: &Path) -> String {
+    let below = path.strip_prefix(root().join("src")).expect("below src");
+    let first = below.components().next().expect("a component").as_os_str().to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The code without comments and without its tests, which may use what they like.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a readable file");
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Every room that follows `crate::` in the code, in groups (`crate::{a, b}`) too.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let names: Vec<&str> = match rest.strip_prefix('{') {
+            Some(group) => {
+                let mut depth = 0;
+                let end = group
+                    .find(|c| {
+                        depth += i32::from(c == '{') - i32::from(c == '}');
+                        depth < 0
+                    })
+                    .unwrap_or(group.len());
+                let mut depth = 0;
+                group[..end]
+                    .split(|c| {
+                        depth += i32::from(c == '{') - i32::from(c == '}');
+                        c == ',' && depth == 0
+                    })
+                    .collect()
+            }
+            None => vec![rest],
+        };
+        for name in names {
+            let name: String = name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if !name.is_empty() {
+                rooms.insert(name);
+            }
+        }
+    }
+    rooms
+}
+
+#[test]
+fn rooms_import_only_what_the_design_lets_them() {
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    let mut wrong = Vec::new();
+    for path in files {
+        let room = room(&path);
+        if room == "lib" || room == "main" {
+            continue;
+        }
+        let Some(allowed) = allowed.get(room.as_str()) else {
+            wrong.push(format!("{}: the room `{room}` is not in the table", path.display()));
+            continue;
+        };
+        for import in imports(&code(&path)) {
+            if import != room && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{}: `{room}` may not import `{import}`", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_core_has_no_io_no_clock_and_no_runtime() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    let mut wrong = Vec::new();
+    for path in files.iter().filter(|path| CORE.contains(&room(path).as_str())) {
+        let code = code(path);
+        for banned in NOT_IN_CORE {
+            if code.contains(&format!("{banned}::")) || code.contains(&format!("use {banned}")) {
+                wrong.push(format!("{}: {banned} has no place in the core", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_has_no_cycle_and_no_edge_imports_another() {
+    let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (room, allowed) in ALLOWED {
+        for import in *allowed {
+            assert!(below.contains_key(import), "`{room}` imports `{import}`, which stands below it in the table");
+        }
+        below.insert(room, allowed.iter().copied().collect());
+    }
+    for edge in ["collect", "export", "store", "web"] {
+        for other in ["collect", "export", "store", "web"] {
+            assert!(!below[edge].contains(other), "{edge} imports {other}");
+        }
+    }
+}
+
+#[test]
+fn the_parser_of_imports_sees_groups() {
+    let code = "use crate::{a::{self, B}, c};\nuse crate::d::E;\ncrate::f::g();";
+    assert_eq!(imports(code).into_iter().collect::<Vec<_>>(), ["a", "c", "d", "f"]);
+}

@@ -1,0 +1,156 @@
+//! The agent as people run it: its own process, on a free port, with a folder of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use crate::parts::eventually;
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_plumbline");
+
+/// How an agent is started.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// The config file's text.
+    pub config: &'a str,
+    /// Variables of the environment.
+    pub env: Vec<(&'a str, String)>,
+    /// A data folder that outlives this agent.
+    pub data: Option<PathBuf>,
+}
+
+/// A running agent.
+pub struct Agent {
+    child: Child,
+    pub address: String,
+    pub config: PathBuf,
+    pub log: Arc<Mutex<String>>,
+    _folder: tempfile::TempDir,
+}
+
+/// A command with an environment of its own, free of what the developer's shell says to OpenTelemetry.
+pub fn command() -> Command {
+    let mut command = Command::new(BINARY);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+impl Agent {
+    pub fn start(options: Options<'_>) -> Result<Self, Failed> {
+        let folder = tempfile::tempdir()?;
+        let config = folder.path().join("plumbline.toml");
+        fs::write(&config, options.config)?;
+        let data = options.data.unwrap_or_else(|| folder.path().join("data"));
+        let mut child = command()
+            .args(["agent", "--listen", "127.0.0.1:0", "--config"])
+            .arg(&config)
+            .arg("--data")
+            .arg(data)
+            .envs(options.env)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().ok_or("no stderr")?;
+        let log = Arc::new(Mutex::new(String::new()));
+        let writer = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = writer.lock().expect("the log");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let address = eventually(Duration::from_secs(10), || {
+            let text = log.lock().expect("the log").clone();
+            let line = text.lines().find_map(|line| line.trim().strip_prefix("page"));
+            let url = line.ok_or_else(|| format!("no summary; the log: {text}"))?;
+            Ok(url.trim().trim_start_matches("http://").trim_end_matches('/').to_owned())
+        })?;
+        Ok(Self { child, address, config, log, _folder: folder })
+    }
+
+    pub fn with_defaults() -> Result<Self, Failed> {
+        Self::start(Options::default())
+    }
+
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: &str) -> Result<(), Failed> {
+        crate::parts::command("kill", &[&format!("-{signal}"), &self.pid().to_string()]).map(drop)
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, Failed> {
+        let child = &mut self.child;
+        eventually(limit, || child.try_wait()?.ok_or_else(|| "still runs".into()))
+    }
+
+    /// GET over real TCP: the status and the body.
+    pub fn get(&self, path: &str) -> Result<(u16, String), Failed> {
+        get(&self.address, path)
+    }
+
+    pub fn json(&self, path: &str) -> Result<Value, Failed> {
+        Ok(serde_json::from_str(&self.get(path)?.1)?)
+    }
+
+    /// The container of this id in the API, if it is there.
+    pub fn container(&self, id: &str) -> Result<Value, Failed> {
+        let all = self.json("/api/v1/containers")?;
+        let containers = all["containers"].as_array().ok_or("no list of containers")?;
+        containers.iter().find(|c| c["id"] == id).cloned().ok_or_else(|| "the container is not there".into())
+    }
+
+    /// The samples of `/metrics` whose line mentions `of`: series and value.
+    pub fn samples(&self, of: &str) -> Result<BTreeMap<String, f64>, Failed> {
+        let text = self.get("/metrics")?.1;
+        let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(of));
+        lines
+            .map(|line| {
+                let (series, value) = line.rsplit_once(' ').ok_or("a line without a value")?;
+                Ok((series.to_owned(), value.parse()?))
+            })
+            .collect()
+    }
+
+    /// The sum over a metric's series that mention `of`; fails where there is none.
+    pub fn sum(&self, metric: &str, of: &str) -> Result<f64, Failed> {
+        let samples = self.samples(of)?;
+        let values: Vec<f64> =
+            samples.iter().filter(|(series, _)| series.split('{').next() == Some(metric)).map(|(_, v)| *v).collect();
+        if values.is_empty() { Err(format!("no {metric} of {of}").into()) } else { Ok(values.iter().sum()) }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// GET over real TCP, without a client that would forgive anything: the status and the body.
+pub fn get(address: &str, path: &str) -> Result<(u16, String), Failed> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no header")?;
+    let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
+    Ok((status, body.to_owned()))
+}

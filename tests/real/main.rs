@@ -1,0 +1,47 @@
+//! The agent against real parts: Docker, Podman, Prometheus, an OTLP collector, DuckDB.
+//!
+//! A part that is missing skips its tests, and they are listed. With `PLUMBLINE_REQUIRE_PARTS=1` (as in CI) a missing
+//! part fails them instead.
+
+mod agent;
+mod containers;
+mod history;
+mod lifecycle;
+mod otlp;
+mod parts;
+mod podman;
+mod prometheus;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use parts::Part;
+
+/// One test: what it needs, its name, and what it does.
+type Test = (&'static [Part], &'static str, fn() -> Result<(), Failed>);
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Tests start containers and measure CPU: side by side on two cores they would measure each other.
+    arguments.test_threads = Some(1);
+    let tests: Vec<Test> =
+        [lifecycle::TESTS, containers::TESTS, prometheus::TESTS, otlp::TESTS, podman::TESTS, history::TESTS].concat();
+    let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
+    let mut skipped = Vec::new();
+    let trials = tests
+        .into_iter()
+        .map(|(needs, name, test)| {
+            let missing: Vec<String> = needs.iter().filter_map(|part| part.missing()).collect();
+            if missing.is_empty() {
+                Trial::test(name, test)
+            } else if required {
+                Trial::test(name, move || Err(format!("missing: {}", missing.join("; ")).into()))
+            } else {
+                skipped.push(format!("  {name}: {}", missing.join("; ")));
+                Trial::test(name, test).with_ignored_flag(true)
+            }
+        })
+        .collect();
+    if !skipped.is_empty() && !arguments.list {
+        eprintln!("\nSKIPPED, for want of a real part to test against:\n{}", skipped.join("\n"));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}

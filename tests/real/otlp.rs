@@ -1,0 +1,94 @@
+//! A real OTLP collector (rotel) takes what the agent sends, over gRPC and HTTP; dies, and comes back.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use crate::Test;
+use crate::agent::{Agent, Options};
+use crate::parts::{Container, Part, Server, check, docker, eventually, free_port, rotel};
+
+pub const TESTS: &[Test] = &[
+    (&[Part::Docker, Part::Rotel], "otlp::grpc_survives_a_collector_that_dies", || survives("grpc")),
+    (&[Part::Docker, Part::Rotel], "otlp::http_survives_a_collector_that_dies", || survives("http/protobuf")),
+];
+
+const TICKS: &str = "[agent]\ntick = \"1s\"\ninner_tick = \"200ms\"\n[export.otlp]\ninterval = \"1s\"\n";
+
+struct Collector {
+    grpc: u16,
+    http: u16,
+}
+
+impl Collector {
+    fn start(&self, log: &Path) -> Result<Server, Failed> {
+        let binary = rotel().ok_or("no rotel")?;
+        let log = File::options().create(true).append(true).open(log)?;
+        let child = Command::new(binary)
+            .args(["start", "--exporter", "blackhole", "--debug-log", "metrics", "--debug-log-verbosity", "detailed"])
+            .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{}", self.grpc)])
+            .args(["--otlp-http-endpoint", &format!("127.0.0.1:{}", self.http)])
+            .stdout(log.try_clone()?)
+            .stderr(Stdio::from(log))
+            .spawn()?;
+        Ok(Server(child))
+    }
+}
+
+fn survives(protocol: &str) -> Result<(), Failed> {
+    let container = Container::start("sent", &["--cpus", "0.1"], &["sh", "-c", "while :; do :; done"])?;
+    let collector = Collector { grpc: free_port(), http: free_port() };
+    let folder = tempfile::tempdir()?;
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let port = if protocol == "grpc" { collector.grpc } else { collector.http };
+    let env = vec![
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{port}")),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.to_owned()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret".to_owned()),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test".to_owned()),
+    ];
+    let running = collector.start(&first)?;
+    let mut agent = Agent::start(Options { config: TICKS, env, ..Options::default() })?;
+    let arrives = |log: &Path, what: &[&str]| {
+        eventually(Duration::from_secs(20), || {
+            let text = fs::read_to_string(log).unwrap_or_default();
+            let missing: Vec<&&str> = what.iter().filter(|part| !text.contains(**part)).collect();
+            check(missing.is_empty(), || {
+                format!("{missing:?} did not arrive; {}; health {:?}", agent.log(), agent.get("/healthz"))
+            })
+        })
+    };
+    let measured =
+        [container.id.as_str(), &container.name, "container.cpu.time", "container.memory.working_set", "host.name"];
+    arrives(&first, &measured)?;
+    arrives(&first, &["plumbline.collector.up", "service.name", "deployment.environment.name"])?;
+
+    drop(running);
+    let otlp = |agent: &Agent| -> Result<Value, Failed> { Ok(agent.json("/healthz")?["exporters"]["otlp"].clone()) };
+    eventually(Duration::from_secs(10), || {
+        let state = otlp(&agent)?;
+        check(state["up"] == false && state["queued_bytes"].as_u64() > Some(0), || state.to_string())
+    })?;
+    let running = collector.start(&second)?;
+    arrives(&second, &measured)?;
+    // What waited has gone too, and nothing was lost.
+    eventually(Duration::from_secs(60), || {
+        let state = otlp(&agent)?;
+        let calm = state["up"] == true && state["queued_bytes"] == 0;
+        check(calm && state["dropped"] == 0 && state["rejected"] == 0, || state.to_string())
+    })?;
+
+    // A container that goes is marked once as having no value.
+    docker(&["rm", "-f", &container.name])?;
+    std::thread::sleep(Duration::from_secs(3));
+    check(!agent.log().contains("secret"), || "a header's value is in the log".to_owned())?;
+    agent.signal("TERM")?;
+    let status = agent.wait(Duration::from_secs(10))?;
+    check(status.success(), || format!("{status}: {}", agent.log()))?;
+    drop(running);
+    Ok(())
+}

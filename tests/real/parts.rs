@@ -1,0 +1,211 @@
+//! The real parts: whether each is there, and how it is started.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+
+/// Something real that a test needs.
+#[derive(Debug, Clone, Copy)]
+pub enum Part {
+    /// A Docker engine that answers, and a static busybox to make an image of.
+    Docker,
+    /// Podman with runc.
+    Podman,
+    /// Prometheus and promtool.
+    Prometheus,
+    /// rotel, an OTLP collector.
+    Rotel,
+    /// Python with duckdb.
+    DuckDb,
+}
+
+impl Part {
+    /// What is missing, or `None` if the part is there.
+    pub fn missing(self) -> Option<String> {
+        let found = match self {
+            Self::Docker => docker_image().is_ok(),
+            Self::Podman => in_path("podman") && in_path("runc") && docker_image().is_ok(),
+            Self::Prometheus => in_path("prometheus") && in_path("promtool"),
+            Self::Rotel => rotel().is_some(),
+            Self::DuckDb => succeeds(python(), &["-c", "import duckdb"]),
+        };
+        (!found).then(|| match self {
+            Self::Docker => {
+                let why = docker_image().as_ref().err().cloned().unwrap_or_default();
+                format!("a Docker engine ({why})")
+            }
+            Self::Podman => "podman with runc (and Docker, which makes the image)".to_owned(),
+            Self::Prometheus => "prometheus and promtool in PATH".to_owned(),
+            Self::Rotel => "rotel for Python (pip install rotel; PLUMBLINE_PYTHON names the interpreter)".to_owned(),
+            Self::DuckDb => "duckdb for Python (pip install duckdb; PLUMBLINE_PYTHON names the interpreter)".to_owned(),
+        })
+    }
+}
+
+/// The interpreter that has the Python parts.
+pub fn python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| std::env::var("PLUMBLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned()))
+}
+
+fn in_path(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let silent = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    silent.is_ok_and(|status| status.success())
+}
+
+/// rotel's binary, which its wheel carries.
+pub fn rotel() -> Option<PathBuf> {
+    let code = "import rotel, os; print(os.path.dirname(rotel.__file__))";
+    let output = Command::new(python()).args(["-c", code]).output().ok().filter(|output| output.status.success())?;
+    let folder = String::from_utf8(output.stdout).ok()?;
+    Some(Path::new(folder.trim()).join("rotel-agent")).filter(|path| path.exists())
+}
+
+/// The name of an image made of a static busybox, or why there is none.
+pub fn docker_image() -> &'static Result<String, String> {
+    static IMAGE: OnceLock<Result<String, String>> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        if !succeeds("docker", &["version"]) {
+            return Err("`docker version` fails: no engine answers".to_owned());
+        }
+        let busybox = Path::new("/bin/busybox");
+        if !busybox.exists() {
+            return Err("/bin/busybox is missing (Debian: busybox-static)".to_owned());
+        }
+        let tree = tempfile::tempdir().map_err(|e| e.to_string())?;
+        for folder in ["bin", "tmp", "proc", "dev"] {
+            fs::create_dir(tree.path().join(folder)).map_err(|e| e.to_string())?;
+        }
+        fs::copy(busybox, tree.path().join("bin/busybox")).map_err(|e| e.to_string())?;
+        for applet in ["sh", "sleep", "head", "tail", "dd", "cat", "wget", "nc", "ping"] {
+            std::os::unix::fs::symlink("busybox", tree.path().join("bin").join(applet)).map_err(|e| e.to_string())?;
+        }
+        let archive = tree.path().join("image.tar");
+        let tar = Command::new("tar")
+            .args(["-C", &tree.path().to_string_lossy(), "--exclude=image.tar", "-cf", &archive.to_string_lossy(), "."])
+            .status();
+        if !tar.is_ok_and(|status| status.success()) {
+            return Err("tar cannot pack the image".to_owned());
+        }
+        let name = "plumbline-test:1";
+        docker(&["import", &archive.to_string_lossy(), name]).map_err(|e| format!("{e:?}"))?;
+        Ok(name.to_owned())
+    })
+}
+
+/// Runs a command to its end; its output, or what it said when it failed.
+pub fn command(program: &str, arguments: &[&str]) -> Result<String, Failed> {
+    let Output { status, stdout, stderr } = Command::new(program).args(arguments).output()?;
+    if !status.success() {
+        return Err(format!("{program} {arguments:?}: {}", String::from_utf8_lossy(&stderr)).into());
+    }
+    Ok(String::from_utf8_lossy(&stdout).trim().to_owned())
+}
+
+pub fn docker(arguments: &[&str]) -> Result<String, Failed> {
+    command("docker", arguments)
+}
+
+/// A container that is removed when the test ends.
+pub struct Container {
+    pub name: String,
+    pub id: String,
+    cgroup: OnceLock<String>,
+}
+
+impl Container {
+    /// Starts one under a name of its own. `options` stand before the image, `run` behind it.
+    pub fn start(name: &str, options: &[&str], run: &[&str]) -> Result<Self, Failed> {
+        let name = format!("plumbline-test-{name}");
+        let _ = docker(&["rm", "-f", &name]);
+        let image = docker_image().as_ref().map_err(Clone::clone)?;
+        let arguments = [&["run", "-d", "--init=false", "--name", &name], options, &[image], run].concat();
+        let id = docker(&arguments)?;
+        Ok(Self { name, id, cgroup: OnceLock::new() })
+    }
+
+    pub fn remove(&self) {
+        let _ = docker(&["rm", "-f", &self.name]);
+    }
+
+    /// A file of the container's own cgroup. Where it lies, its first process says.
+    pub fn cgroup_file(&self, v1_controller: &str, v1: &str, v2: &str) -> Result<String, Failed> {
+        // Asked once: the engine takes tens of milliseconds, in which counters go on.
+        let lines = match self.cgroup.get() {
+            Some(lines) => lines,
+            None => {
+                let pid = docker(&["inspect", "-f", "{{.State.Pid}}", &self.name])?;
+                self.cgroup.get_or_init(|| fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default())
+            }
+        };
+        for line in lines.lines() {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+            if controllers.split(',').any(|c| c == v1_controller) {
+                return Ok(fs::read_to_string(format!("/sys/fs/cgroup/{v1_controller}{path}/{v1}"))?);
+            }
+        }
+        let path = lines.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+        Ok(fs::read_to_string(format!("/sys/fs/cgroup{path}/{v2}"))?)
+    }
+
+    /// CPU time the kernel has counted, in seconds.
+    pub fn kernel_cpu_time(&self) -> Result<f64, Failed> {
+        let text = self.cgroup_file("cpuacct", "cpuacct.usage", "cpu.stat")?;
+        Ok(match text.trim().parse::<f64>() {
+            Ok(nanoseconds) => nanoseconds / 1e9,
+            Err(_) => {
+                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec ")).unwrap_or_default();
+                usage.parse::<f64>()? / 1e6
+            }
+        })
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// A server that ends with the test.
+pub struct Server(pub Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Tries until it succeeds or `limit` is over; then the last failure.
+pub fn eventually<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T, Failed>) -> Result<T, Failed> {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Ok(value) => return Ok(value),
+            Err(failed) if begun.elapsed() > limit => return Err(failed),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// A failed check, with what was seen.
+pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(what().into()) }
+}
