@@ -305,7 +305,7 @@ impl Container {
         let facts = self.facts.as_deref();
         let reading = self.reading.as_ref();
         let detail = &self.detail;
-        let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 * 1e-9);
+        let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 / 1e9);
         let kubernetes_name = |name| facts.and_then(|facts| facts.kubernetes(name)).map(str::to_owned);
         let pod_uid = kubernetes_name(KubernetesName::PodUid).or_else(|| reading.and_then(|r| r.pod_uid.clone()));
         let memory_limit = detail.memory_limit.or(facts.and_then(|f| f.memory_limit));
@@ -384,7 +384,7 @@ fn network(detail: &Detail) -> Vec<NetworkView> {
 }
 
 fn stall(stall: Option<Stall>) -> StallView {
-    let seconds = |us: u64| us as f64 * 1e-6;
+    let seconds = |us: u64| us as f64 / 1e6;
     StallView { some: stall.map(|s| seconds(s.some)), full: stall.and_then(|s| s.full).map(seconds) }
 }
 

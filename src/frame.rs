@@ -172,10 +172,10 @@ pub fn minute_frame(rows: &[MinuteRow]) -> PolarsResult<DataFrame> {
             Cells::Real(cell) => Column::new((*name).into(), rows.iter().map(cell).collect::<Vec<_>>()),
         });
     }
-    for (index, CounterColumn { name, seconds, .. }) in COUNTERS.iter().enumerate() {
+    for (index, CounterColumn { name, per_second, .. }) in COUNTERS.iter().enumerate() {
         let counts = rows.iter().map(|row| row.summary.increases[index]);
-        columns.push(match seconds {
-            Some(unit) => Column::new((*name).into(), counts.map(|c| c.map(|c| c as f64 * unit)).collect::<Vec<_>>()),
+        columns.push(match per_second {
+            Some(unit) => Column::new((*name).into(), counts.map(|c| c.map(|c| c as f64 / unit)).collect::<Vec<_>>()),
             None => Column::new((*name).into(), counts.collect::<Vec<_>>()),
         });
     }

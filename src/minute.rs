@@ -25,8 +25,8 @@ pub struct Spread {
 pub struct CounterColumn {
     /// The column's name in the history.
     pub name: &'static str,
-    /// What one unit of the kernel's count is worth: `None` keeps the count, `Some(s)` makes seconds of it.
-    pub seconds: Option<f64>,
+    /// How many of the kernel's units make a second; `None` where it counts no time.
+    pub per_second: Option<f64>,
     /// What it tells.
     pub help: &'static str,
     read: fn(&ContainerReading, &Outside) -> Option<u64>,
@@ -39,16 +39,16 @@ pub struct Outside {
     pub oom_events: u64,
 }
 
-const NANOSECONDS: Option<f64> = Some(1e-9);
-const MICROSECONDS: Option<f64> = Some(1e-6);
+const NANOSECONDS: Option<f64> = Some(1e9);
+const MICROSECONDS: Option<f64> = Some(1e6);
 
 const fn counter(
     name: &'static str,
-    seconds: Option<f64>,
+    per_second: Option<f64>,
     help: &'static str,
     read: fn(&ContainerReading, &Outside) -> Option<u64>,
 ) -> CounterColumn {
-    CounterColumn { name, seconds, help, read }
+    CounterColumn { name, per_second, help, read }
 }
 
 /// Every counter of the minute's row, in the order of their columns.

@@ -26,6 +26,8 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
     let (reports, incoming) = sync_channel(REPORTS);
     let mut threads = Vec::new();
     for entry in config.collect.enabled() {
+        // Known from now on, so that silence is told from absence.
+        health.collector(entry.name, |_| {});
         threads.push(collect::spawn(
             entry,
             config.collect.clone(),
@@ -54,10 +56,12 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
         let is_tree = report.containers.is_some();
         let input = Input { containers: report.containers, facts: report.facts, points: Some(report.points) };
         state.absorb(message.collector, input, now);
-        let first = *first.get_or_insert(now.monotonic);
-        let tree_is_down = health.state().collectors.get("cgroup").is_none_or(|c| !c.up);
-        if (is_tree || tree_is_down) && now.monotonic.saturating_sub(first) >= APART {
-            break;
+        let tree_is_down = health.state().collectors.get("cgroup").is_none_or(|c| !c.up && !c.message.is_empty());
+        if is_tree || tree_is_down {
+            let first = *first.get_or_insert(now.monotonic);
+            if now.monotonic.saturating_sub(first) >= APART {
+                break;
+            }
         }
     }
     stop.stop();

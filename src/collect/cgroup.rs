@@ -57,7 +57,6 @@ struct Cgroups {
     clock: Arc<dyn Clock>,
     text: TextReader,
     host_network: Option<u64>,
-    boot: Option<Timestamp>,
     devices: HashMap<String, String>,
     tracked: BTreeMap<String, Tracked>,
 }
@@ -67,6 +66,8 @@ struct Tracked {
     identity: CgroupIdentity,
     files: ContainerFiles,
     started: Option<Timestamp>,
+    /// Containers are nested in it.
+    has_nested: bool,
     /// At the last tick; `None` before the first.
     cpu_usage_ns: Option<u64>,
 }
@@ -93,11 +94,6 @@ impl Cgroups {
             .to_owned();
         fs::read_dir(&walked).map_err(|error| Error::Failed(format!("{}: {error}", walked.display())))?;
         let proc = config.cgroup.proc.clone();
-        let mut text = TextReader::default();
-        let boot = text
-            .read(&proc.join("stat"))
-            .and_then(|stat| parse::keyed(stat, "btime"))
-            .and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
         Ok(Self {
             layout,
             walked,
@@ -105,8 +101,7 @@ impl Cgroups {
             proc,
             max_containers: config.max_containers,
             clock,
-            text,
-            boot,
+            text: TextReader::default(),
             devices: HashMap::new(),
             tracked: BTreeMap::new(),
         })
@@ -116,15 +111,24 @@ impl Cgroups {
     fn track(&mut self, found: Vec<Found>) -> u64 {
         let left_out = found.len().saturating_sub(self.max_containers);
         let mut before = std::mem::take(&mut self.tracked);
+        // In order of path, what lies inside a folder follows it at once.
+        let nested: Vec<bool> = found
+            .iter()
+            .enumerate()
+            .map(|(i, f)| found.get(i + 1).is_some_and(|next| is_inside(&next.path, &f.path)))
+            .collect();
         // Those already followed stay, so that a crowd of newcomers does not push out what is known.
-        let (known, new): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|f| before.contains_key(&f.path));
-        for Found { path, identity } in known.into_iter().chain(new).take(self.max_containers) {
-            let tracked = before.remove(&path).unwrap_or_else(|| Tracked {
+        let (known, new): (Vec<_>, Vec<_>) =
+            found.into_iter().zip(nested).partition(|(f, _)| before.contains_key(&f.path));
+        for (Found { path, identity }, has_nested) in known.into_iter().chain(new).take(self.max_containers) {
+            let mut tracked = before.remove(&path).unwrap_or_else(|| Tracked {
                 files: ContainerFiles::new(&self.layout, &path, identity.pod_uid.is_some()),
                 identity,
                 started: None,
+                has_nested: false,
                 cpu_usage_ns: None,
             });
+            tracked.has_nested = has_nested;
             self.tracked.insert(path, tracked);
         }
         left_out as u64
@@ -134,7 +138,7 @@ impl Cgroups {
     /// is new or began anew: who answers for a shared network namespace is only known from all of them together.
     fn read_containers(&mut self, depth: Depth) -> Vec<ContainerReading> {
         let mut full = depth == Depth::Full;
-        let Self { tracked, text, devices, proc, host_network, boot, clock, .. } = self;
+        let Self { tracked, text, devices, proc, host_network, clock, .. } = self;
         let mut readings = Vec::with_capacity(tracked.len());
         for container in tracked.values_mut() {
             let at = clock.moment();
@@ -145,7 +149,7 @@ impl Cgroups {
             let cpu_usage_ns = basics.cpu_usage_ns.unwrap_or(0);
             if container.cpu_usage_ns.is_none_or(|before| cpu_usage_ns < before) {
                 full = true;
-                container.started = boot.and_then(|boot| oldest_process(text, proc, boot, &container.files));
+                container.started = oldest_process(text, proc, at.wall, &container.files);
             }
             container.cpu_usage_ns = Some(cpu_usage_ns);
             let reading = ContainerReading {
@@ -184,8 +188,14 @@ impl Cgroups {
     }
 }
 
+fn is_inside(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// When the oldest of a container's processes started.
-fn oldest_process(text: &mut TextReader, proc: &Path, boot: Timestamp, files: &ContainerFiles) -> Option<Timestamp> {
+///
+/// Counted back from `now`: the boot time that the kernel tells is cut to whole seconds.
+fn oldest_process(text: &mut TextReader, proc: &Path, now: Timestamp, files: &ContainerFiles) -> Option<Timestamp> {
     /// Processes are listed in no promised order, but a container's first is among its first.
     const LOOKED_AT: usize = 16;
     const MS_PER_TICK: i64 = 10;
@@ -194,7 +204,9 @@ fn oldest_process(text: &mut TextReader, proc: &Path, boot: Timestamp, files: &C
         .into_iter()
         .filter_map(|pid| parse::start_ticks(text.read(&proc.join(pid.to_string()).join("stat"))?))
         .min()?;
-    boot.checked_add(SignedDuration::from_millis(i64::try_from(ticks).ok()?.checked_mul(MS_PER_TICK)?)).ok()
+    let uptime_ms = parse::uptime_ms(text.read(&proc.join("uptime"))?)?;
+    let age_ms = uptime_ms.checked_sub(i64::try_from(ticks).ok()?.checked_mul(MS_PER_TICK)?)?;
+    now.checked_sub(SignedDuration::from_millis(age_ms.max(0))).ok()
 }
 
 /// A namespace that several containers share (a pod's) is reported once, by the one that started first:
@@ -244,8 +256,12 @@ impl Collector for Cgroups {
     }
 
     fn read(&mut self, depth: Depth) -> Result<Report, Error> {
-        let found =
-            tree::containers(&self.walked).map_err(|e| Error::Failed(format!("{}: {e}", self.walked.display())))?;
+        // Reading a container's folder costs as much as reading its files, and few have containers inside: those that
+        // are known to have none are looked into on full ticks only.
+        let tracked = &self.tracked;
+        let enter = |path: &str| depth == Depth::Full || tracked.get(path).is_none_or(|t| t.has_nested);
+        let found = tree::containers(&self.walked, &enter)
+            .map_err(|e| Error::Failed(format!("{}: {e}", self.walked.display())))?;
         let left_out = self.track(found);
         if depth == Depth::Full || self.devices.is_empty() {
             let partitions = self.text.read(&self.proc.join("partitions")).map(parse::partitions);

@@ -175,6 +175,8 @@ impl History {
         frame.rechunk_mut();
         let written = write_atomically(path, |file| {
             ParquetWriter::new(file)
+                // A few thousand rows: threads would cost more memory than they save time.
+                .set_parallel(false)
                 .with_key_value_metadata(Some(schema_metadata()))
                 .finish(&mut frame)
                 .map(drop)

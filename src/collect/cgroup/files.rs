@@ -9,20 +9,40 @@ use super::parse;
 use crate::reading::{Detail, Pressure};
 
 /// More than any of these files holds; what is longer is cut, not followed.
-const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: usize = 1 << 20;
+/// Takes `memory.stat` in one call: the kernel makes such files anew for each.
+const USUAL_FILE: usize = 8 << 10;
 
-/// A text file read into one buffer that is used again and again.
-#[derive(Debug, Default)]
+/// Text files read into one buffer that is used again and again.
+#[derive(Debug)]
 pub struct TextReader {
-    buffer: String,
+    buffer: Vec<u8>,
+}
+
+impl Default for TextReader {
+    fn default() -> Self {
+        Self { buffer: vec![0; USUAL_FILE] }
+    }
 }
 
 impl TextReader {
     /// The file's text, or `None` if it cannot be read (absent, gone since, forbidden, not UTF-8).
     pub fn read(&mut self, path: &Path) -> Option<&str> {
-        self.buffer.clear();
-        File::open(path).ok()?.take(MAX_FILE).read_to_string(&mut self.buffer).ok()?;
-        Some(&self.buffer)
+        let mut file = File::open(path).ok()?;
+        let mut length = 0;
+        loop {
+            if length == self.buffer.len() {
+                if length >= MAX_FILE {
+                    break;
+                }
+                self.buffer.resize(length * 2, 0);
+            }
+            match file.read(&mut self.buffer[length..]).ok()? {
+                0 => break,
+                more => length += more,
+            }
+        }
+        std::str::from_utf8(&self.buffer[..length]).ok()
     }
 }
 

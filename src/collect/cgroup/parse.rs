@@ -113,6 +113,12 @@ pub fn partitions(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// `/proc/uptime`: milliseconds since boot, time asleep included.
+pub fn uptime_ms(text: &str) -> Option<i64> {
+    let (seconds, hundredths) = text.split_ascii_whitespace().next()?.split_once('.')?;
+    seconds.parse::<i64>().ok()?.checked_mul(1000)?.checked_add(hundredths.parse::<i64>().ok()?.checked_mul(10)?)
+}
+
 /// Field 22 of `/proc/PID/stat`: clock ticks from boot to the process's start.
 /// The command in field 2 may hold spaces and parentheses, so count from the last one.
 pub fn start_ticks(stat: &str) -> Option<u64> {
@@ -177,6 +183,7 @@ mod tests {
     fn a_command_may_look_like_anything() {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1000 10";
         assert_eq!(start_ticks(stat), Some(987_654));
+        assert_eq!(uptime_ms("12345.67 54321.00\n"), Some(12_345_670));
     }
 
     #[test]
@@ -190,7 +197,7 @@ mod tests {
         fn nothing_the_kernel_could_write_panics(text in "[a-z0-9_:=. \n()max-]{0,200}") {
             let _ = (number(&text), limit(&text), v1_memory_limit(&text), keyed(&text, "a"), cpu_max(&text));
             let _ = (pressure(&text), io_stat(&text, str::to_owned), io_service_bytes(&text, str::to_owned));
-            let _ = (net_dev(&text), partitions(&text), start_ticks(&text));
+            let _ = (net_dev(&text), partitions(&text), start_ticks(&text), uptime_ms(&text));
         }
     }
 }

@@ -16,18 +16,19 @@ pub struct Found {
     pub identity: CgroupIdentity,
 }
 
-/// Every cgroup below `root` that is a container's own, nested containers too, in order of path.
+/// Every cgroup below `root` that is a container's own, in order of path. Looks inside containers too, for containers
+/// nested in them (kind, Docker in Docker), unless `enter` says of a container's path that there is no need to.
 ///
 /// A folder that vanishes on the way is skipped; only an unreadable root is an error.
-pub fn containers(root: &Path) -> std::io::Result<Vec<Found>> {
+pub fn containers(root: &Path, enter: &dyn Fn(&str) -> bool) -> std::io::Result<Vec<Found>> {
     let mut found = Vec::new();
     fs::read_dir(root)?;
-    walk(root, &mut String::new(), 0, &mut found);
+    walk(root, &mut String::new(), 0, enter, &mut found);
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
-fn walk(folder: &Path, path: &mut String, depth: usize, found: &mut Vec<Found>) {
+fn walk(folder: &Path, path: &mut String, depth: usize, enter: &dyn Fn(&str) -> bool, found: &mut Vec<Found>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         if depth == MAX_DEPTH || !entry.file_type().is_ok_and(|t| t.is_dir()) {
@@ -38,12 +39,12 @@ fn walk(folder: &Path, path: &mut String, depth: usize, found: &mut Vec<Found>) 
         let length = path.len();
         path.push('/');
         path.push_str(name);
-        if container_component(name).is_some()
-            && let Some(identity) = from_cgroup_path(path)
-        {
-            found.push(Found { path: path.clone(), identity });
+        let container = container_component(name).and_then(|_| from_cgroup_path(path));
+        let is_container = container.is_some();
+        found.extend(container.map(|identity| Found { path: path.clone(), identity }));
+        if !is_container || enter(path) {
+            walk(&entry.path(), path, depth + 1, enter, found);
         }
-        walk(&entry.path(), path, depth + 1, found);
         path.truncate(length);
     }
 }
@@ -60,13 +61,14 @@ mod tests {
         fs::create_dir_all(dir.path().join(nested)).expect("folders");
         fs::create_dir_all(dir.path().join("system.slice/ssh.service")).expect("folders");
         let ids: Vec<String> =
-            containers(dir.path()).expect("readable").into_iter().map(|found| found.identity.id).collect();
+            containers(dir.path(), &|_| true).expect("readable").into_iter().map(|found| found.identity.id).collect();
         assert_eq!(ids, [outer, inner]);
+        assert_eq!(containers(dir.path(), &|_| false).expect("readable").len(), 1, "not entered");
     }
 
     #[test]
     fn an_absent_root_is_an_error() {
         let dir = tempfile::tempdir().expect("temporary folder");
-        assert!(containers(&dir.path().join("absent")).is_err());
+        assert!(containers(&dir.path().join("absent"), &|_| true).is_err());
     }
 }
