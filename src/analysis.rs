@@ -114,7 +114,7 @@ impl State {
             self.take_facts(now);
         }
         if let Some(readings) = input.containers {
-            outcome.changed |= self.take_readings(readings, now, &mut outcome.rows);
+            outcome.changed |= self.take_readings(&readings, now, &mut outcome.rows);
         }
         outcome
     }
@@ -146,12 +146,12 @@ impl State {
 
     /// Brings the containers in line with a whole reading of the tree. Returns whether any came or went, or has its
     /// usage known for the first time.
-    fn take_readings(&mut self, readings: Vec<ContainerReading>, now: Moment, rows: &mut Vec<MinuteRow>) -> bool {
+    fn take_readings(&mut self, readings: &[ContainerReading], now: Moment, rows: &mut Vec<MinuteRow>) -> bool {
         let minute = now.wall.as_second().div_euclid(60);
         let closing = self.minute.is_some_and(|open| open != minute);
         self.seen = readings.iter().map(|r| r.id.clone()).collect();
         let mut changed = false;
-        for reading in &readings {
+        for reading in readings {
             let container = self.containers.entry(reading.id.clone()).or_insert_with(|| {
                 changed = true;
                 Container::new(now, self.read_once)
@@ -165,7 +165,7 @@ impl State {
         if closing && let Some(open) = self.minute {
             self.close_minute(open, rows);
         }
-        for reading in &readings {
+        for reading in readings {
             if let Some(container) = self.containers.get_mut(&reading.id) {
                 container.minute.sample(reading);
             }

@@ -33,14 +33,20 @@ pub struct Entry {
     /// The metrics of the points it reports itself ([`Report::points`]).
     pub metrics: &'static [&'static Metric],
     /// Opens it. Called again, with growing pauses, for as long as it fails.
-    pub open: fn(&Config, &Arc<dyn Clock>) -> Result<Box<dyn Collector>, Error>,
+    pub open: Open,
 }
+
+/// Opens a collector.
+pub type Open = fn(&Config, &Arc<dyn Clock>) -> Result<Box<dyn Collector>, Error>;
 
 /// An opened collector. It runs on a thread of its own and may block.
 pub trait Collector: Send {
     /// One line for people: what it found.
     fn found(&self) -> String;
-    /// Reads. An error closes it; it is then opened anew.
+    /// Reads.
+    ///
+    /// # Errors
+    /// An error closes the collector; it is then opened anew.
     fn read(&mut self, depth: Depth) -> Result<Report, Error>;
 }
 

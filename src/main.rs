@@ -5,10 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use plumbline::cli::{Cli, Usage, run};
 
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// polars takes every core for its thread pool unless told otherwise, with stacks and caches for each.
 const POLARS_THREADS: (&str, &str) = ("POLARS_MAX_THREADS", "2");
 

@@ -267,7 +267,8 @@ impl UsageTrail {
     #[must_use]
     pub fn cores(&self) -> Option<f64> {
         let (first, last) = (self.readings.front()?, self.readings.back()?);
-        (last.0 >= first.0 + SHORTEST_RATE).then(|| (last.1 - first.1) as f64 / (last.0 - first.0).as_nanos() as f64)
+        let elapsed = last.0.saturating_sub(first.0);
+        (elapsed >= SHORTEST_RATE).then(|| (last.1 - first.1) as f64 / elapsed.as_nanos() as f64)
     }
 }
 

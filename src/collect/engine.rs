@@ -113,11 +113,10 @@ async fn connect(runtime: &'static str, socket: &str, clock: Arc<dyn Clock>) -> 
     let components = server.components.unwrap_or_default();
     let runtime = if components.iter().any(|c| c.name.starts_with("Podman")) { "podman" } else { runtime };
     let server = server.version.unwrap_or_else(|| "of unknown version".to_owned());
-    let mut follower =
-        Follower { runtime, docker, clock, shared: Arc::default(), found: format!("{runtime} {server} at {socket}") };
+    let mut follower = Follower { runtime, docker, clock, shared: Arc::default(), found: String::new() };
     follower.resync().await.map_err(failed)?;
     let running = follower.shared.lock().unwrap_or_else(PoisonError::into_inner).facts.len();
-    follower.found.push_str(&format!(", {running} running"));
+    follower.found = format!("{runtime} {server} at {socket}, {running} running");
     Ok(follower)
 }
 

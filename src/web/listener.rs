@@ -61,7 +61,7 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Pending => self.idle.as_mut().poll(cx).map(|()| Err(std::io::ErrorKind::TimedOut.into())),
-            ready => {
+            ready @ Poll::Ready(_) => {
                 self.not_idle();
                 ready
             }
@@ -74,7 +74,7 @@ impl AsyncWrite for Connection {
         match Pin::new(&mut self.stream).poll_write(cx, buf) {
             // A reader that takes nothing holds its place no longer than one that says nothing.
             Poll::Pending => self.idle.as_mut().poll(cx).map(|()| Err(std::io::ErrorKind::TimedOut.into())),
-            ready => {
+            ready @ Poll::Ready(_) => {
                 self.not_idle();
                 ready
             }

@@ -3,9 +3,18 @@
 //! A part that is missing skips its tests, and they are listed. With `PLUMBLINE_REQUIRE_PARTS=1` (as in CI) a missing
 //! part fails them instead.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::float_cmp,
+    clippy::print_stderr,
+    reason = "tests live in real time, in a real environment, and report to a terminal"
+)]
+
 mod agent;
 mod containers;
 mod history;
+mod kernel_v2;
 mod lifecycle;
 mod otlp;
 mod parts;
@@ -22,8 +31,16 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Tests start containers and measure CPU: side by side on two cores they would measure each other.
     arguments.test_threads = Some(1);
-    let tests: Vec<Test> =
-        [lifecycle::TESTS, containers::TESTS, prometheus::TESTS, otlp::TESTS, podman::TESTS, history::TESTS].concat();
+    let tests: Vec<Test> = [
+        lifecycle::TESTS,
+        containers::TESTS,
+        prometheus::TESTS,
+        otlp::TESTS,
+        podman::TESTS,
+        kernel_v2::TESTS,
+        history::TESTS,
+    ]
+    .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
     let mut skipped = Vec::new();
     let trials = tests

@@ -21,6 +21,8 @@ pub enum Part {
     Rotel,
     /// Python with duckdb.
     DuckDb,
+    /// qemu and a kernel to boot in it.
+    Kernel,
 }
 
 impl Part {
@@ -31,7 +33,8 @@ impl Part {
             Self::Podman => in_path("podman") && in_path("runc") && docker_image().is_ok(),
             Self::Prometheus => in_path("prometheus") && in_path("promtool"),
             Self::Rotel => rotel().is_some(),
-            Self::DuckDb => succeeds(python(), &["-c", "import duckdb"]),
+            Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
+            Self::Kernel => in_path("qemu-system-x86_64") && Path::new("/bin/busybox").exists() && kernel().is_some(),
         };
         (!found).then(|| match self {
             Self::Docker => {
@@ -41,7 +44,12 @@ impl Part {
             Self::Podman => "podman with runc (and Docker, which makes the image)".to_owned(),
             Self::Prometheus => "prometheus and promtool in PATH".to_owned(),
             Self::Rotel => "rotel for Python (pip install rotel; PLUMBLINE_PYTHON names the interpreter)".to_owned(),
-            Self::DuckDb => "duckdb for Python (pip install duckdb; PLUMBLINE_PYTHON names the interpreter)".to_owned(),
+            Self::DuckDb => {
+                "duckdb for Python (pip install duckdb pytz; PLUMBLINE_PYTHON names the interpreter)".to_owned()
+            }
+            Self::Kernel => {
+                "qemu-system-x86_64, /bin/busybox and a kernel image (PLUMBLINE_KERNEL names it)".to_owned()
+            }
         })
     }
 }
@@ -50,6 +58,11 @@ impl Part {
 pub fn python() -> &'static str {
     static PYTHON: OnceLock<String> = OnceLock::new();
     PYTHON.get_or_init(|| std::env::var("PLUMBLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned()))
+}
+
+/// The kernel image to boot.
+pub fn kernel() -> Option<PathBuf> {
+    std::env::var_os("PLUMBLINE_KERNEL").map(PathBuf::from).filter(|path| path.exists())
 }
 
 fn in_path(program: &str) -> bool {
@@ -140,12 +153,11 @@ impl Container {
     /// A file of the container's own cgroup. Where it lies, its first process says.
     pub fn cgroup_file(&self, v1_controller: &str, v1: &str, v2: &str) -> Result<String, Failed> {
         // Asked once: the engine takes tens of milliseconds, in which counters go on.
-        let lines = match self.cgroup.get() {
-            Some(lines) => lines,
-            None => {
-                let pid = docker(&["inspect", "-f", "{{.State.Pid}}", &self.name])?;
-                self.cgroup.get_or_init(|| fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default())
-            }
+        let lines = if let Some(lines) = self.cgroup.get() {
+            lines
+        } else {
+            let pid = docker(&["inspect", "-f", "{{.State.Pid}}", &self.name])?;
+            self.cgroup.get_or_init(|| fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default())
         };
         for line in lines.lines() {
             let mut fields = line.splitn(3, ':').skip(1);
@@ -161,13 +173,11 @@ impl Container {
     /// CPU time the kernel has counted, in seconds.
     pub fn kernel_cpu_time(&self) -> Result<f64, Failed> {
         let text = self.cgroup_file("cpuacct", "cpuacct.usage", "cpu.stat")?;
-        Ok(match text.trim().parse::<f64>() {
-            Ok(nanoseconds) => nanoseconds / 1e9,
-            Err(_) => {
-                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec ")).unwrap_or_default();
-                usage.parse::<f64>()? / 1e6
-            }
-        })
+        if let Ok(nanoseconds) = text.trim().parse::<f64>() {
+            return Ok(nanoseconds / 1e9);
+        }
+        let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec ")).unwrap_or_default();
+        Ok(usage.parse::<f64>()? / 1e6)
     }
 }
 

@@ -59,7 +59,7 @@ fn scrapes_and_answers() -> Result<(), Failed> {
             .spawn()?,
     );
     let query = |query: &str| -> Result<Value, Failed> {
-        let encoded: String = query.bytes().map(|b| format!("%{b:02x}")).collect();
+        let encoded = query.bytes().fold(String::new(), |text, b| text + &format!("%{b:02x}"));
         let answer: Value = serde_json::from_str(&get(&address, &format!("/api/v1/query?query={encoded}"))?.1)?;
         Ok(answer["data"]["result"].clone())
     };
