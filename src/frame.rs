@@ -86,6 +86,19 @@ enum Cells {
     Real(fn(&MinuteRow) -> Option<f64>),
 }
 
+impl MinuteColumn {
+    /// The type of its cells, as people name it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.cells {
+            Cells::Time(_) => "timestamp[ms, UTC]",
+            Cells::Text(_) => "string",
+            Cells::Count(_) => "u64",
+            Cells::Real(_) => "f64",
+        }
+    }
+}
+
 const fn column(name: &'static str, help: &'static str, cells: Cells) -> MinuteColumn {
     MinuteColumn { name, help, cells }
 }

@@ -20,6 +20,7 @@ mod otlp;
 mod parts;
 mod podman;
 mod prometheus;
+mod reference;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use parts::Part;
@@ -32,6 +33,7 @@ fn main() {
     // Tests start containers and measure CPU: side by side on two cores they would measure each other.
     arguments.test_threads = Some(1);
     let tests: Vec<Test> = [
+        reference::TESTS,
         lifecycle::TESTS,
         containers::TESTS,
         prometheus::TESTS,

@@ -1,0 +1,86 @@
+//! REFERENCE.md is what the lists in the code say. `PLUMBLINE_BLESS=1 cargo test` writes it anew.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use libtest_mimic::Failed;
+use plumbline::collect::COLLECTORS;
+use plumbline::export::prometheus;
+use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION};
+use plumbline::metric::{AGENT_METRICS, CONTAINER_METRICS, Kind, Metric};
+use plumbline::minute::COUNTERS;
+
+use crate::Test;
+use crate::parts::check;
+
+pub const TESTS: &[Test] = &[(&[], "reference::the_page_is_what_the_code_says", the_page_is_what_the_code_says)];
+
+fn the_page_is_what_the_code_says() -> Result<(), Failed> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("REFERENCE.md");
+    let page = page()?;
+    if std::env::var("PLUMBLINE_BLESS").is_ok_and(|value| value == "1") {
+        fs::write(&path, &page)?;
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    check(written == page, || "REFERENCE.md is out of date: run PLUMBLINE_BLESS=1 cargo test --test real".to_owned())
+}
+
+fn page() -> Result<String, Failed> {
+    let mut page = String::from(
+        "# Reference\n\nMade from the lists in the code; a test holds it to them.\n\n\
+         ## Metrics of containers\n\n\
+         Names of OpenTelemetry's semantic conventions 1.44.0; what they lack stands under `plumbline.`.\n\
+         C counter, U up-down counter, G gauge. A signal that is unknown is absent.\n\n",
+    );
+    table(&mut page, CONTAINER_METRICS)?;
+    page.push_str(
+        "\nA container's identity: `container.id`, `container.name`, `container.image.name`, `k8s.namespace.name`, \
+         `k8s.pod.name`, `k8s.pod.uid`, `k8s.container.name` (labels of every Prometheus series; `namespace`, `pod` and \
+         `container` beside them), `container.image.tags`, `container.runtime.name`, `container.label.<key>` \
+         (in `target_info`). Over OTLP all are attributes of the resource.\n\n## Metrics of the agent itself\n\n",
+    );
+    table(&mut page, AGENT_METRICS)?;
+    for entry in COLLECTORS.iter().filter(|entry| !entry.metrics.is_empty()) {
+        writeln!(page, "\n## Metrics of the collector {}\n", entry.name)?;
+        table(&mut page, entry.metrics)?;
+    }
+    writeln!(
+        page,
+        "\n## Minute history\n\n\
+         `DATA/container_minute/version={MINUTE_SCHEMA_VERSION}/date=YYYY-MM-DD/hour=HH/minutes.parquet` (UTC), \
+         zstd. The version is also in each file's metadata (`plumbline.schema.version`). A version gains columns and \
+         loses none; a column that changes its meaning raises it. Percentiles are R-7 over the minute's inner ticks. \
+         Null is unknown.\n\n| Column | Type | Meaning |\n|---|---|---|"
+    )?;
+    for column in MINUTE_COLUMNS {
+        writeln!(page, "| `{}` | {} | {} |", column.name, column.kind(), column.help)?;
+    }
+    for column in COUNTERS {
+        let kind = if column.per_second.is_some() { "f64" } else { "u64" };
+        writeln!(page, "| `{}` | {kind} | increase: {} |", column.name, column.help)?;
+    }
+    Ok(page)
+}
+
+fn table(page: &mut String, metrics: &[&Metric]) -> Result<(), Failed> {
+    page.push_str("| Metric | Kind | Unit | Attributes | Prometheus | Meaning |\n|---|---|---|---|---|---|\n");
+    for metric in metrics {
+        let kind = match metric.kind {
+            Kind::Counter => "C",
+            Kind::UpDown => "U",
+            Kind::Gauge => "G",
+        };
+        let attributes: Vec<String> = metric.attributes.iter().map(|key| format!("`{key}`")).collect();
+        writeln!(
+            page,
+            "| `{}` | {kind} | `{}` | {} | `{}` | {} |",
+            metric.name,
+            metric.unit,
+            attributes.join(", "),
+            prometheus::name(metric),
+            metric.help
+        )?;
+    }
+    Ok(())
+}
