@@ -416,3 +416,162 @@ fn row_settings(view: &ContainerView) -> RowSettings {
         restarts: view.restarts,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::minute::COUNTERS;
+
+    const NODE: &str = "node-1";
+    /// A minute's beginning.
+    const EPOCH: i64 = 1_795_442_820;
+
+    fn moment(seconds: f64) -> Moment {
+        let monotonic = Duration::from_secs_f64(seconds);
+        let wall = Timestamp::from_second(EPOCH).expect("a time").checked_add(monotonic).expect("a time");
+        Moment { wall, monotonic }
+    }
+
+    fn reading(id: &str, at: Moment, cpu_usage_ns: u64) -> ContainerReading {
+        ContainerReading {
+            id: id.to_owned(),
+            runtime: None,
+            pod_uid: None,
+            at,
+            started: None,
+            cpu_usage_ns: Some(cpu_usage_ns),
+            memory_usage: Some(1000),
+            memory_working_set: Some(900),
+            detail: Some(Box::new(Detail { oom_kills: Some(0), memory_limit: Some(2000), ..Detail::default() })),
+        }
+    }
+
+    fn facts(id: &str, name: &str) -> ContainerFacts {
+        ContainerFacts { id: id.to_owned(), name: name.to_owned(), runtime: "docker", ..ContainerFacts::default() }
+    }
+
+    fn tree(readings: Vec<ContainerReading>) -> Input {
+        Input { containers: Some(readings), ..Input::default() }
+    }
+
+    fn told(facts: Vec<ContainerFacts>) -> Input {
+        Input { facts: Some(facts.into_iter().map(Arc::new).collect()), ..Input::default() }
+    }
+
+    fn state() -> State {
+        State::new(NODE.to_owned(), Duration::from_secs(10))
+    }
+
+    fn names(snapshot: &Snapshot) -> Vec<&str> {
+        snapshot.containers.iter().map(|c| c.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_newcomer_waits_for_its_name_but_not_long() {
+        let mut state = state();
+        assert!(state.absorb("cgroup", tree(vec![reading("a", moment(0.0), 1)]), moment(0.0)).changed);
+        assert_eq!(names(&state.snapshot(moment(0.0), true)), [""; 0]);
+        assert_eq!(names(&state.snapshot(moment(0.0), false)), ["a"], "no runtime will ever name it");
+        assert_eq!(names(&state.snapshot(moment(1.0), true)), ["a"], "its name does not come");
+        assert!(state.absorb("docker", told(vec![facts("a", "web")]), moment(0.1)).changed);
+        let snapshot = state.snapshot(moment(0.1), true);
+        assert_eq!((names(&snapshot), snapshot.ready), (vec!["web"], true));
+        assert!(!state.absorb("docker", told(vec![facts("a", "web")]), moment(0.2)).changed, "nothing new");
+    }
+
+    #[test]
+    fn what_ends_is_no_longer_shown_and_its_oom_kill_is_told_after_it() {
+        let mut state = state();
+        state.absorb("docker", told(vec![facts("a", "web")]), moment(0.0));
+        state.absorb("cgroup", tree(vec![reading("a", moment(0.0), 1)]), moment(0.0));
+        assert!(state.absorb("cgroup", tree(vec![]), moment(1.0)).changed);
+        let snapshot = state.snapshot(moment(1.0), true);
+        assert_eq!((snapshot.containers.len(), snapshot.exited.len()), (0, 1));
+        assert_eq!(snapshot.points(), [], "no kill, nothing lingers");
+        let ended = ContainerFacts { oom_events: 1, finished: Some(moment(1.0).wall), ..facts("a", "web") };
+        state.absorb("docker", told(vec![ended]), moment(1.1));
+        let points = state.snapshot(moment(2.0), true).points();
+        assert_eq!(points.len(), 1);
+        assert_eq!(points[0].metric.name, "plumbline.container.memory.oom_kills");
+        state.absorb("cgroup", tree(vec![]), moment(30.0));
+        assert_eq!(state.snapshot(moment(30.0), true).points(), [], "two ticks later it is gone");
+        // The minute's row has it too.
+        let rows = state.absorb("cgroup", tree(vec![]), moment(60.0)).rows;
+        let column = COUNTERS.iter().position(|c| c.name == "oom_kills").expect("the column");
+        assert_eq!(rows.len(), 1);
+        assert_eq!(
+            (rows[0].identity.container_name.as_deref(), rows[0].summary.increases[column]),
+            (Some("web"), Some(1))
+        );
+        assert_eq!(state.absorb("cgroup", tree(vec![]), moment(120.0)).rows, [], "and then nothing of it is left");
+    }
+
+    #[test]
+    fn minutes_close_with_the_first_reading_of_the_next() {
+        let mut state = state();
+        let mut rows = Vec::new();
+        for second in 0..=120_u32 {
+            let at = moment(f64::from(second));
+            let input = tree(vec![reading("a", at, u64::from(second) * 500_000_000)]);
+            rows.extend(state.absorb("cgroup", input, at).rows);
+        }
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].minute.as_second(), EPOCH);
+        assert_eq!(rows[1].minute.as_second(), EPOCH + 60);
+        for row in &rows {
+            assert_eq!(row.summary.samples, 60);
+            assert_eq!(row.summary.increases[0], Some(30_000_000_000), "half a core for a minute");
+            assert!((row.summary.cpu_usage.expect("usage").mean - 0.5).abs() < 1e-9);
+            assert_eq!((row.identity.node.as_str(), row.settings.memory_limit), (NODE, Some(2000)));
+        }
+        assert_eq!(state.finish().len(), 1, "the open minute is written at the end");
+    }
+
+    #[test]
+    fn a_container_that_only_a_runtime_knows_is_shown_without_usage() {
+        let mut state = state();
+        state.absorb("docker", told(vec![facts("a", "web")]), moment(0.0));
+        let snapshot = state.snapshot(moment(1.0), true);
+        assert_eq!((names(&snapshot), snapshot.containers[0].cpu.usage), (vec!["web"], None));
+        state.absorb("docker", told(vec![]), moment(2.0));
+        assert_eq!(names(&state.snapshot(moment(2.0), true)), [""; 0]);
+    }
+
+    #[test]
+    fn a_restart_forgets_what_was_read_before() {
+        let mut state = state();
+        let at = moment(0.0);
+        state.absorb("cgroup", tree(vec![reading("a", at, 5_000_000_000)]), at);
+        let mut again = reading("a", moment(1.0), 1_000_000);
+        again.detail = None;
+        again.started = Some(moment(0.5).wall);
+        state.absorb("cgroup", tree(vec![again]), moment(1.0));
+        let view = &state.snapshot(moment(1.0), false).containers[0];
+        assert_eq!((view.memory.limit, view.cpu.usage), (None, None), "the old run's detail is not the new one's");
+        assert_eq!(view.started, moment(0.5).wall);
+    }
+
+    proptest! {
+        /// Whatever comes and goes: what is shown is what was last read, nothing is kept of what is gone for long.
+        #[test]
+        fn what_is_shown_is_what_is_there(ticks in prop::collection::vec(prop::collection::btree_set(0..6_u8, 0..6), 1..80)) {
+            let mut state = state();
+            let mut second = 0.0;
+            for there in &ticks {
+                second += 7.0;
+                let at = moment(second);
+                let readings = there.iter().map(|id| reading(&id.to_string(), at, second as u64)).collect();
+                state.absorb("cgroup", tree(readings), at);
+                let shown: Vec<String> = state.snapshot(at, false).containers.into_iter().map(|c| c.id).collect();
+                let expected: Vec<String> = there.iter().map(u8::to_string).collect();
+                prop_assert_eq!(shown, expected);
+            }
+            for later in [61.0, 122.0] {
+                state.absorb("cgroup", tree(vec![]), moment(second + later));
+            }
+            prop_assert!(state.containers.is_empty() && state.exited.is_empty());
+        }
+    }
+}
