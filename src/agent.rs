@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use once::once;
 pub use summary::Summary;
@@ -32,10 +32,12 @@ use crate::snapshot::Snapshot;
 use crate::store::History;
 use crate::telemetry::weigh;
 use crate::web;
-use pipeline::{Control, Pipeline};
+use pipeline::Pipeline;
 
 /// The agent's own proc file system, wherever the host's is mounted.
 const OWN_PROC: &str = "/proc";
+/// The pipeline goes round four times a second; a disk may hold it up for a while.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// Reports that may wait for the pipeline while the disk is slow.
 const REPORTS: usize = 256;
 
@@ -71,7 +73,8 @@ pub struct Setting {
 }
 
 /// Runs the agent until `shutdown` ends, then drains within the grace period.
-/// Each config that comes by `reload` takes the place of the one before, whole. `started` is told once what was found.
+/// Each config that comes by `reload` takes the place of the one before, whole, and is then told to `reloaded`.
+/// `started` is told once what was found.
 ///
 /// # Errors
 /// The agent cannot start. Once it runs, what fails is reported and tried again.
@@ -80,6 +83,7 @@ pub async fn run(
     setting: Setting,
     mut reload: mpsc::Receiver<Config>,
     started: impl FnOnce(&Summary),
+    reloaded: impl Fn(&Config),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let address = config.agent.listen;
@@ -93,12 +97,15 @@ pub async fn run(
     let (snapshots, snapshot) = watch::channel(Arc::new(Snapshot::empty(setting.node.clone(), started_at)));
     let (points_out, points) = watch::channel(Arc::new(Points::default()));
     let (reports, incoming) = sync_channel(REPORTS);
-    let (control, controlled) = sync_channel(4);
+    let (configs, configured) = sync_channel(4);
+    let stop_pipeline = Stop::default();
     let mut history = History::new(&setting.data, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), snapshots, points_out);
-    let pipeline =
-        std::thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run(&incoming, &controlled))?;
+    let stop = stop_pipeline.clone();
+    let pipeline = std::thread::Builder::new()
+        .name("pipeline".to_owned())
+        .spawn(move || pipeline.run(&incoming, &configured, &stop))?;
 
     let own = own_points(Arc::clone(&health), Arc::clone(&clock), started_at);
     let (stop_web, stopped_web) = watch::channel(false);
@@ -109,7 +116,7 @@ pub async fn run(
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
-            stalled_after: config.agent.tick.mul_f64(3.0).max(Duration::from_secs(15)),
+            stalled_after: STALLED_AFTER,
         },
         stopped(stopped_web),
     ));
@@ -127,9 +134,9 @@ pub async fn run(
                 match Generation::start(&next, &setting, &health, &reports, &points) {
                     Ok(started) => {
                         let before = std::mem::replace(&mut generation, started);
-                        let _ = control.try_send(Control::Configure(Box::new(next.clone())));
-                        let grace = config.agent.grace;
-                        tokio::spawn(async move { before.stop(grace).await });
+                        let _ = configs.try_send(next.clone());
+                        reloaded(&next);
+                        tokio::spawn(tokio::time::timeout(config.agent.grace, before.stop()));
                         note_what_needs_a_restart(&config, &next);
                         config = next;
                         tracing::info!("configuration reloaded");
@@ -141,16 +148,17 @@ pub async fn run(
     }
 
     tracing::info!(grace = ?config.agent.grace, "stopping");
-    let grace = config.agent.grace;
-    let _ = control.try_send(Control::Finish);
-    generation.stop(grace).await;
-    let finished = tokio::task::spawn_blocking(move || pipeline.join());
-    if tokio::time::timeout(grace, finished).await.is_err() {
-        tracing::warn!("the history did not end within the grace period");
-    }
+    stop_pipeline.stop();
     let _ = stop_web.send(true);
-    if tokio::time::timeout(grace, web).await.is_err() {
-        tracing::debug!("requests were still open at the end");
+    // Not a thread of the runtime's: it would be waited for beyond the grace period.
+    let (finished, pipeline_finished) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = pipeline.join();
+        let _ = finished.send(());
+    });
+    let drained = async { tokio::join!(generation.stop(), pipeline_finished, web) };
+    if tokio::time::timeout(config.agent.grace, drained).await.is_err() {
+        tracing::warn!("not everything ended within the grace period");
     }
     tracing::info!("stopped");
     Ok(())
@@ -198,7 +206,7 @@ struct Generation {
     stop_collectors: Stop,
     collectors: Vec<JoinHandle<()>>,
     stop_exporters: watch::Sender<bool>,
-    exporters: Vec<tokio::task::JoinHandle<()>>,
+    exporters: Vec<Exporter>,
 }
 
 impl Generation {
@@ -227,9 +235,9 @@ impl Generation {
             health.exporter(entry.name, |state| {
                 state.message = message;
                 state.enabled = task.is_some();
-                state.up = None;
+                (state.up, state.error, state.queued) = (None, None, 0);
             });
-            exporters.extend(task);
+            exporters.extend(task.map(Exporter));
         }
         let stop_collectors = Stop::default();
         health.update(|state| state.collectors.retain(|name, _| config.collect.enabled().any(|e| e.name == *name)));
@@ -249,28 +257,30 @@ impl Generation {
         Ok(Self { stop_collectors, collectors, stop_exporters, exporters })
     }
 
-    /// Stops reading, lets the exporters drain, and gives up on what does not end within `grace`.
-    async fn stop(self, grace: Duration) {
+    /// Stops reading and lets the exporters drain. Dropped before its end it cuts them short.
+    async fn stop(mut self) {
         self.stop_collectors.stop();
         let _ = self.stop_exporters.send(true);
-        let collectors = self.collectors;
-        let joined = tokio::task::spawn_blocking(move || {
+        let collectors = std::mem::take(&mut self.collectors);
+        let (joined, all_joined) = oneshot::channel();
+        std::thread::spawn(move || {
             for thread in collectors {
                 let _ = thread.join();
             }
+            let _ = joined.send(());
         });
-        let aborts: Vec<_> = self.exporters.iter().map(tokio::task::JoinHandle::abort_handle).collect();
-        let all = async {
-            let _ = joined.await;
-            for exporter in self.exporters {
-                let _ = exporter.await;
-            }
-        };
-        if tokio::time::timeout(grace, all).await.is_err() {
-            tracing::warn!("not everything ended within the grace period");
-            for abort in aborts {
-                abort.abort();
-            }
+        let _ = all_joined.await;
+        while let Some(mut exporter) = self.exporters.pop() {
+            let _ = (&mut exporter.0).await;
         }
+    }
+}
+
+/// An exporter's task, which ends with its handle.
+struct Exporter(tokio::task::JoinHandle<()>);
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

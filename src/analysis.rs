@@ -45,16 +45,21 @@ pub struct Outcome {
 pub struct State {
     node: String,
     full_tick: Duration,
+    max_containers: usize,
     /// By the collector that told.
     facts: BTreeMap<&'static str, BTreeMap<String, Arc<ContainerFacts>>>,
     points: BTreeMap<&'static str, Vec<Point>>,
     containers: BTreeMap<String, Container>,
     exited: Vec<Exited>,
+    /// The collector that reads the tree.
+    reader: Option<&'static str>,
     /// The containers of the last whole reading of the tree.
     seen: HashSet<String>,
     /// The open minute, in minutes since the epoch.
     minute: Option<i64>,
     read_once: bool,
+    /// When the newest reading was made.
+    read_at: Duration,
 }
 
 /// A container on this node.
@@ -64,9 +69,12 @@ struct Container {
     reading: Option<ContainerReading>,
     /// The newest detail of this run; inner ticks bring none.
     detail: Detail,
+    detail_at: Option<Timestamp>,
     trail: UsageTrail,
     minute: Accumulator,
     first_seen: Moment,
+    /// Start of its oldest process, where its counters were seen to begin anew.
+    begun_anew: Option<Timestamp>,
     running: bool,
 }
 
@@ -81,25 +89,35 @@ struct Exited {
 const NAME_GRACE: Duration = Duration::from_millis(800);
 
 impl State {
-    /// Nothing known yet. `full_tick` is the span CPU usage is averaged over.
+    /// Nothing known yet. `full_tick` is the span CPU usage is averaged over; no more than `max_containers` are shown.
     #[must_use]
-    pub fn new(node: String, full_tick: Duration) -> Self {
+    pub fn new(node: String, full_tick: Duration, max_containers: usize) -> Self {
         Self {
             node,
             full_tick,
+            max_containers,
             facts: BTreeMap::new(),
             points: BTreeMap::new(),
             containers: BTreeMap::new(),
             exited: Vec::new(),
+            reader: None,
             seen: HashSet::new(),
             minute: None,
             read_once: false,
+            read_at: Duration::ZERO,
         }
     }
 
-    /// Takes the span of the full tick anew.
-    pub fn configure(&mut self, full_tick: Duration) {
+    /// Takes the span of the full tick and the bound of containers anew.
+    pub fn configure(&mut self, full_tick: Duration, max_containers: usize) {
         self.full_tick = full_tick;
+        self.max_containers = max_containers;
+    }
+
+    /// The tree has been read.
+    #[must_use]
+    pub fn has_read(&self) -> bool {
+        self.read_once
     }
 
     /// Takes in what `collector` brought.
@@ -113,25 +131,42 @@ impl State {
             outcome.changed |= self.facts.insert(collector, facts).as_ref() != self.facts.get(collector);
             self.take_facts(now);
         }
-        if let Some(readings) = input.containers {
+        // A reading that was made before the last one taken comes from a collector that has been replaced.
+        let newest = |readings: &[ContainerReading]| readings.iter().map(|r| r.at.monotonic).max();
+        if let Some(readings) = input.containers.filter(|r| newest(r).is_none_or(|at| at >= self.read_at)) {
+            self.read_at = newest(&readings).unwrap_or(self.read_at);
+            self.reader = Some(collector);
             outcome.changed |= self.take_readings(&readings, now, &mut outcome.rows);
         }
         outcome
     }
 
-    /// The collector is down: what it said of names may no longer be true of containers that come later, but stays for
-    /// those that run; its points are gone.
-    pub fn forget_points(&mut self, collector: &'static str) {
+    /// The collector is down: what it told is no longer known to be true. Names stay with the containers that have them.
+    pub fn lose(&mut self, collector: &'static str, now: Moment) -> Outcome {
+        let mut outcome = Outcome::default();
         self.points.remove(collector);
+        self.facts.remove(collector);
+        if self.reader == Some(collector) {
+            self.reader = None;
+            self.seen.clear();
+            outcome.rows = self.finish();
+            for container in self.containers.values_mut() {
+                container.reading = None;
+                container.detail = Detail::default();
+                container.detail_at = None;
+                container.trail = UsageTrail::default();
+            }
+        }
+        outcome.changed = self.part_with_the_gone(now);
+        outcome
     }
 
     fn take_facts(&mut self, now: Moment) {
         for facts in self.facts.values().flat_map(BTreeMap::values) {
             if let Some(container) = self.containers.get_mut(&facts.id) {
                 container.facts = Some(Arc::clone(facts));
-            } else if facts.finished.is_none() {
-                let mut container = Container::new(now, self.read_once);
-                container.facts = Some(Arc::clone(facts));
+            } else if facts.finished.is_none() && self.containers.len() < self.max_containers {
+                let container = Container { facts: Some(Arc::clone(facts)), ..Container::new(now, self.read_once) };
                 self.containers.insert(facts.id.clone(), container);
             }
         }
@@ -154,7 +189,8 @@ impl State {
         for reading in readings {
             let container = self.containers.entry(reading.id.clone()).or_insert_with(|| {
                 changed = true;
-                Container::new(now, self.read_once)
+                let facts = self.facts.values().find_map(|facts| facts.get(&reading.id));
+                Container { facts: facts.cloned(), ..Container::new(now, self.read_once) }
             });
             changed |= container.reading.is_none();
             let usage_was_known = container.trail.cores().is_some();
@@ -181,12 +217,14 @@ impl State {
         let mut changed = false;
         for (id, container) in &mut self.containers {
             let told_to_run = self.facts.values().any(|facts| facts.get(id).is_some_and(|f| f.finished.is_none()));
+            // Told to run but not in the tree: only what was never there, for want of a tree or of a right to see it.
             let running = self.seen.contains(id) || (told_to_run && container.reading.is_none());
             if container.running && !running {
                 changed = true;
                 // The runtime may tell of an OOM after the last reading.
                 container.count_again();
                 let view = container.view(id);
+                self.exited.retain(|exited| exited.id != *id);
                 self.exited.push(Exited { at: now, id: id.clone(), view });
             }
             changed |= running && !container.running;
@@ -242,13 +280,15 @@ impl State {
             .filter(|(_, container)| container.running && !(expect_names && container.awaits_name(now)))
             .map(|(id, container)| container.view(id))
             .collect();
+        containers.sort_by_key(|container| container.read_at.is_none());
+        containers.truncate(self.max_containers);
         containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
         Snapshot {
             as_of: now.wall,
             node: self.node.clone(),
             exited: exited.map(|e| ExitView { at: e.at.wall, last: e.view.clone() }).collect(),
-            ready: self.read_once && !(expect_names && self.is_waiting(now)),
+            ready: !(expect_names && self.is_waiting(now)),
             device_points: self.points.values().flatten().cloned().collect(),
             containers,
         }
@@ -261,6 +301,8 @@ impl Container {
             facts: None,
             reading: None,
             detail: Detail::default(),
+            detail_at: None,
+            begun_anew: None,
             trail: UsageTrail::default(),
             minute: Accumulator::new(from_zero),
             first_seen: now,
@@ -281,10 +323,13 @@ impl Container {
         let fell = reading.cpu_usage_ns.zip(last).is_some_and(|(now, last)| now < last);
         if fell || !self.running {
             self.detail = Detail::default();
+            self.detail_at = None;
             self.trail = UsageTrail::default();
+            self.begun_anew = reading.started;
         }
         if let Some(detail) = &reading.detail {
             self.detail = (**detail).clone();
+            self.detail_at = Some(reading.at.wall);
         }
         if let Some(cpu_usage_ns) = reading.cpu_usage_ns {
             self.trail.push(reading.at.monotonic, cpu_usage_ns, full_tick);
@@ -325,6 +370,7 @@ impl Container {
             labels: facts.map(|f| f.labels.clone()).unwrap_or_default(),
             started: self.started(),
             read_at: reading.map(|r| r.at.wall),
+            detail_at: self.detail_at,
             restarts: facts.and_then(|f| f.restarts),
             cpu: CpuView {
                 usage: self.trail.cores(),
@@ -366,12 +412,12 @@ impl Container {
         }
     }
 
-    /// The runtime's word, unless the oldest process is younger: then the container has begun anew and the runtime
-    /// has not said so yet.
+    /// The runtime's word, unless the container was seen to begin anew and the runtime has not said so yet; without a
+    /// runtime the start of its oldest process.
     fn started(&self) -> Timestamp {
         let told = self.facts.as_ref().and_then(|f| f.started);
         let oldest = self.reading.as_ref().and_then(|r| r.started);
-        told.max(oldest).unwrap_or(self.first_seen.wall)
+        told.max(self.begun_anew).or(oldest).unwrap_or(self.first_seen.wall)
     }
 }
 
@@ -461,7 +507,7 @@ mod tests {
     }
 
     fn state() -> State {
-        State::new(NODE.to_owned(), Duration::from_secs(10))
+        State::new(NODE.to_owned(), Duration::from_secs(10), 100)
     }
 
     fn names(snapshot: &Snapshot) -> Vec<&str> {
@@ -537,6 +583,40 @@ mod tests {
         assert_eq!((names(&snapshot), snapshot.containers[0].cpu.usage), (vec!["web"], None));
         state.absorb("docker", told(vec![]), moment(2.0));
         assert_eq!(names(&state.snapshot(moment(2.0), true)), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_lost_collector_told_is_not_told_on() {
+        let mut state = state();
+        state.absorb("docker", told(vec![facts("a", "web"), facts("b", "db")]), moment(0.0));
+        state.absorb("cgroup", tree(vec![reading("a", moment(0.0), 1)]), moment(0.0));
+        assert_eq!(state.lose("cgroup", moment(5.0)).rows.len(), 1, "what was sampled is kept");
+        let snapshot = state.snapshot(moment(5.0), true);
+        assert_eq!(names(&snapshot), ["db", "web"], "the runtime still tells of them");
+        assert_eq!((snapshot.containers[1].memory.usage, snapshot.containers[1].memory.limit), (None, None));
+        assert!(state.lose("docker", moment(6.0)).changed);
+        assert_eq!(names(&state.snapshot(moment(6.0), true)), [""; 0]);
+    }
+
+    #[test]
+    fn a_container_that_ends_twice_is_told_of_once() {
+        let mut state = state();
+        let ended = |ooms| ContainerFacts { oom_events: ooms, finished: Some(moment(0.0).wall), ..facts("a", "web") };
+        for second in [0.0, 2.0, 4.0] {
+            state.absorb("cgroup", tree(vec![reading("a", moment(second), 1)]), moment(second));
+            state.absorb("cgroup", tree(vec![]), moment(second + 1.0));
+            state.absorb("docker", told(vec![ended(1)]), moment(second + 1.0));
+        }
+        assert_eq!(state.snapshot(moment(5.0), true).points().len(), 1, "one series, not three");
+    }
+
+    #[test]
+    fn the_bound_holds_whoever_tells_of_containers() {
+        let mut state = State::new(NODE.to_owned(), Duration::from_secs(10), 2);
+        let all = ["a", "b", "c", "d"].map(|id| facts(id, id)).to_vec();
+        state.absorb("docker", told(all), moment(0.0));
+        state.absorb("cgroup", tree(vec![reading("d", moment(0.0), 1), reading("c", moment(0.0), 1)]), moment(0.0));
+        assert_eq!(names(&state.snapshot(moment(0.0), true)), ["c", "d"], "those that are read come first");
     }
 
     #[test]

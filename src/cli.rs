@@ -13,7 +13,7 @@ use crate::agent::{self, Setting};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Env};
 use crate::snapshot::Snapshot;
-use crate::telemetry::{self, Logging};
+use crate::telemetry;
 use crate::units::{bytes, cores};
 
 /// Is each container the right size: resource use of a node's containers, as metrics, a page and a history.
@@ -137,6 +137,7 @@ fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
         for (name, collector) in health.collectors.iter().filter(|(_, collector)| !collector.up) {
             tracing::info!(collector = name, "not read: {}", collector.message);
         }
+        anyhow::ensure!(health.collectors.values().any(|collector| collector.up), "nothing could be read");
         return print_reading(&snapshot, arguments.format);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -145,17 +146,21 @@ fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let ending = ended(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let (reloads, reload) = mpsc::channel(1);
-        let reloading = reload_on_hangup(signal(SignalKind::hangup())?, arguments, &logging, &reloads);
+        let reloading = reload_on_hangup(signal(SignalKind::hangup())?, arguments, &reloads);
+        let reloaded = |config: &Config| logging.configure(&config.log);
         let announce = |summary: &agent::Summary| announce(summary, arguments.format);
-        let agent = agent::run(config, setting, reload, announce, ending);
+        let agent = agent::run(config, setting, reload, announce, reloaded, ending);
         tokio::select! {
             ended = agent => ended.map_err(anyhow::Error::from),
             () = reloading => unreachable_end(),
         }
-    })
+    });
+    // What has not ended within the grace period is not waited for any longer.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Reloading goes on for as long as the agent does.
@@ -177,12 +182,7 @@ async fn ended(mut interrupt: Signal, mut terminate: Signal) {
 }
 
 /// Validates the file anew on every SIGHUP, and hands it on whole or keeps the old.
-async fn reload_on_hangup(
-    mut hangup: Signal,
-    arguments: &AgentArguments,
-    logging: &Logging,
-    reloads: &mpsc::Sender<Config>,
-) {
+async fn reload_on_hangup(mut hangup: Signal, arguments: &AgentArguments, reloads: &mpsc::Sender<Config>) {
     loop {
         if hangup.recv().await.is_none() {
             return std::future::pending().await;
@@ -190,7 +190,6 @@ async fn reload_on_hangup(
         match load(arguments) {
             Ok((config, warnings)) => {
                 warn_all(&warnings);
-                logging.configure(&config.log);
                 let _ = reloads.send(config).await;
             }
             Err(error) => tracing::error!("configuration not reloaded, the old one stays:\n{error}"),

@@ -37,7 +37,16 @@ pub struct Entry {
 }
 
 /// Opens a collector.
-pub type Open = fn(&Config, &Arc<dyn Clock>) -> Result<Box<dyn Collector>, Error>;
+pub type Open = fn(&Config, &Context) -> Result<Box<dyn Collector>, Error>;
+
+/// What every collector is given.
+#[derive(Clone)]
+pub struct Context {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Has every collector read at once, for one that learns of a change between ticks.
+    pub wake: Stop,
+}
 
 /// An opened collector. It runs on a thread of its own and may block.
 pub trait Collector: Send {

@@ -4,7 +4,7 @@
 //! follow from the list. Storing frames is left to `store`.
 
 use jiff::Timestamp;
-use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, PolarsResult, Series, TimeUnit, TimeZone};
+use polars::prelude::{Column, DataFrame, Int64Chunked, IntoColumn, NamedFrom, PolarsResult, TimeUnit, TimeZone};
 
 use crate::minute::{COUNTERS, CounterColumn, Spread, Summary};
 
@@ -178,7 +178,7 @@ pub fn minute_frame(rows: &[MinuteRow]) -> PolarsResult<DataFrame> {
         columns.push(match cells {
             Cells::Time(cell) => {
                 let ms: Vec<Option<i64>> = rows.iter().map(|r| cell(r).map(Timestamp::as_millisecond)).collect();
-                Series::new((*name).into(), ms).cast(&time_type())?.into_column()
+                Int64Chunked::new((*name).into(), ms).into_datetime(UNIT, Some(TimeZone::UTC)).into_column()
             }
             Cells::Text(cell) => Column::new((*name).into(), rows.iter().map(cell).collect::<Vec<_>>()),
             Cells::Count(cell) => Column::new((*name).into(), rows.iter().map(cell).collect::<Vec<_>>()),
@@ -195,19 +195,20 @@ pub fn minute_frame(rows: &[MinuteRow]) -> PolarsResult<DataFrame> {
     DataFrame::new(rows.len(), columns)
 }
 
-fn time_type() -> DataType {
-    DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC))
-}
+const UNIT: TimeUnit = TimeUnit::Milliseconds;
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::DataType;
+
     use super::*;
 
     #[test]
     fn an_empty_frame_has_every_column_with_its_type() {
         let frame = minute_frame(&[]).expect("a frame");
         assert_eq!(frame.width(), MINUTE_COLUMNS.len() + COUNTERS.len());
-        assert_eq!(frame.column("minute").expect("minute").dtype(), &time_type());
+        let time = DataType::Datetime(UNIT, Some(TimeZone::UTC));
+        assert_eq!(frame.column("minute").expect("minute").dtype(), &time);
         assert_eq!(frame.column("container_id").expect("id").dtype(), &DataType::String);
         assert_eq!(frame.column("cpu_time").expect("cpu_time").dtype(), &DataType::Float64);
         assert_eq!(frame.column("oom_kills").expect("oom_kills").dtype(), &DataType::UInt64);

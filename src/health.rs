@@ -28,8 +28,8 @@ pub struct State {
     pub history: HistoryState,
     /// Containers beyond the configured bound, at the last read.
     pub containers_left_out: u64,
-    /// When the last snapshot was made.
-    pub snapshot_at: Option<Duration>,
+    /// When the pipeline last went round, with or without news.
+    pub pipeline_at: Option<Duration>,
 }
 
 /// One collector.

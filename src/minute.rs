@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::reading::{ContainerReading, Stall};
+use crate::reading::{ContainerReading, Detail, Stall};
 use crate::stats::quantile::quantile;
 
 /// Mean, maximum and 95th percentile of one signal's samples within the minute.
@@ -29,7 +29,15 @@ pub struct CounterColumn {
     pub per_second: Option<f64>,
     /// What it tells.
     pub help: &'static str,
-    read: fn(&ContainerReading, &Outside) -> Option<u64>,
+    source: Source,
+}
+
+/// Where a counter comes from.
+enum Source {
+    /// One count.
+    One(fn(&ContainerReading, &Outside) -> Option<u64>),
+    /// One count for each device or interface, by name. They come and go, so each has its own increase.
+    Each(fn(&Detail) -> Vec<(&str, u64)>),
 }
 
 /// What a row takes from elsewhere than the cgroup.
@@ -48,7 +56,11 @@ const fn counter(
     help: &'static str,
     read: fn(&ContainerReading, &Outside) -> Option<u64>,
 ) -> CounterColumn {
-    CounterColumn { name, per_second, help, read }
+    CounterColumn { name, per_second, help, source: Source::One(read) }
+}
+
+const fn sum(name: &'static str, help: &'static str, each: fn(&Detail) -> Vec<(&str, u64)>) -> CounterColumn {
+    CounterColumn { name, per_second: None, help, source: Source::Each(each) }
 }
 
 /// Every counter of the minute's row, in the order of their columns.
@@ -66,19 +78,17 @@ pub const COUNTERS: &[CounterColumn] = &[
     counter("oom_kills", None, "processes killed for want of memory", oom_kills),
     counter("minor_faults", None, "page faults without disk", |r, _| r.detail.as_ref()?.minor_faults),
     counter("major_faults", None, "page faults from disk", |r, _| r.detail.as_ref()?.major_faults),
-    counter("disk_read", None, "bytes read from block devices", |r, _| {
-        Some(r.detail.as_ref()?.block_io.iter().map(|d| d.read).sum())
+    sum("disk_read", "bytes read from block devices", |d| {
+        d.block_io.iter().map(|io| (io.device.as_str(), io.read)).collect()
     }),
-    counter("disk_write", None, "bytes written to block devices", |r, _| {
-        Some(r.detail.as_ref()?.block_io.iter().map(|d| d.write).sum())
+    sum("disk_write", "bytes written to block devices", |d| {
+        d.block_io.iter().map(|io| (io.device.as_str(), io.write)).collect()
     }),
-    counter("network_receive", None, "bytes received; only on the row of the namespace's owner", |r, _| {
-        let network = &r.detail.as_ref()?.network;
-        (!network.is_empty()).then(|| network.iter().map(|i| i.receive).sum())
+    sum("network_receive", "bytes received; only on the row of the namespace's owner", |d| {
+        d.network.iter().map(|io| (io.interface.as_str(), io.receive)).collect()
     }),
-    counter("network_transmit", None, "bytes transmitted; only on the row of the namespace's owner", |r, _| {
-        let network = &r.detail.as_ref()?.network;
-        (!network.is_empty()).then(|| network.iter().map(|i| i.transmit).sum())
+    sum("network_transmit", "bytes transmitted; only on the row of the namespace's owner", |d| {
+        d.network.iter().map(|io| (io.interface.as_str(), io.transmit)).collect()
     }),
     counter("cpu_pressure_some", MICROSECONDS, "time some task waited for CPU, in seconds", |r, _| {
         r.detail.as_ref()?.pressure.cpu.map(some)
@@ -134,8 +144,8 @@ const SHORTEST_RATE: Duration = Duration::from_millis(100);
 /// Gathers one container's readings of the open minute.
 #[derive(Debug)]
 pub struct Accumulator {
-    /// The counters as last read; `None` before the first reading of each.
-    last: Vec<Option<u64>>,
+    /// The counters as last read, by item where a column has several; empty before the first reading of each.
+    last: Vec<Vec<(String, u64)>>,
     last_cpu: Option<(Duration, u64)>,
     /// The container began after we did, so that its counters count from zero.
     from_zero: bool,
@@ -154,7 +164,7 @@ impl Accumulator {
     #[must_use]
     pub fn new(from_zero: bool) -> Self {
         Self {
-            last: vec![None; COUNTERS.len()],
+            last: vec![Vec::new(); COUNTERS.len()],
             last_cpu: None,
             from_zero,
             started: None,
@@ -172,17 +182,34 @@ impl Accumulator {
     /// whose last seconds it tells of.
     pub fn count(&mut self, reading: &ContainerReading, outside: &Outside) {
         let restarted = self.started.is_some() && reading.started > self.started;
+        // What is met for the first time is new where the container is, and else was there before us.
+        let new_counts = self.from_zero || restarted;
         for ((column, last), increase) in COUNTERS.iter().zip(&mut self.last).zip(&mut self.increases) {
-            let Some(now) = (column.read)(reading, outside) else { continue };
-            let new = match *last {
-                Some(last) if now >= last && !restarted => now - last,
-                Some(_) => now,
-                None if self.from_zero => now,
-                None => 0,
+            let mut add = |item: &str, now: u64| {
+                let new = if let Some((_, last)) = last.iter_mut().find(|(name, _)| name == item) {
+                    let before = std::mem::replace(last, now);
+                    if now >= before && !restarted { now - before } else { now }
+                } else {
+                    last.push((item.to_owned(), now));
+                    if new_counts { now } else { 0 }
+                };
+                *increase = Some(increase.unwrap_or(0) + new);
             };
-            *last = Some(now);
-            *increase = Some(increase.unwrap_or(0) + new);
+            match column.source {
+                Source::One(read) => {
+                    if let Some(now) = read(reading, outside) {
+                        add("", now);
+                    }
+                }
+                Source::Each(each) => {
+                    for (item, now) in reading.detail.iter().flat_map(|detail| each(detail)) {
+                        add(item, now);
+                    }
+                }
+            }
         }
+        // An interface or device that comes later may have counted for others before.
+        self.from_zero &= reading.detail.is_none();
         if let Some(now) = reading.cpu_usage_ns {
             self.rate_cpu(reading.at.monotonic, now);
         }
@@ -278,7 +305,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Moment;
-    use crate::reading::Detail;
+    use crate::reading::InterfaceIo;
 
     fn reading(second: u64, cpu_usage_ns: u64, memory: u64, oom_kills: Option<u64>) -> ContainerReading {
         ContainerReading {
@@ -335,6 +362,23 @@ mod tests {
         let summary = minute.close().expect("a summary");
         assert_eq!(summary.increases[column("cpu_time")], Some(400));
         assert_eq!(summary.cpu_usage, None, "no rate across a restart");
+    }
+
+    #[test]
+    fn an_interface_that_goes_takes_its_count_along_and_counts_nothing_twice() {
+        let io = |interface: &str, receive| InterfaceIo { interface: interface.to_owned(), receive, transmit: 0 };
+        let with = |second, network| {
+            let detail = Some(Box::new(Detail { network, ..Detail::default() }));
+            ContainerReading { detail, ..reading(second, 0, 0, None) }
+        };
+        let mut minute = Accumulator::new(true);
+        let outside = Outside::default();
+        minute.count(&with(0, vec![io("eth0", 1000), io("eth1", 50_000)]), &outside);
+        assert_eq!(minute.close().expect("a summary").increases[column("network_receive")], Some(51_000));
+        minute.count(&with(1, vec![io("eth0", 1010)]), &outside);
+        minute.count(&with(2, vec![io("eth0", 1020), io("eth2", 700)]), &outside);
+        let received = minute.close().expect("a summary").increases[column("network_receive")];
+        assert_eq!(received, Some(20), "eth1's past is not counted again, eth2's is not ours");
     }
 
     #[test]

@@ -58,8 +58,10 @@ pub struct ContainerView {
     pub labels: BTreeMap<String, String>,
     /// Since when this run goes on: the runtime's word, else the start of its oldest process, else first seen.
     pub started: Timestamp,
-    /// When its usage was last read.
+    /// When its CPU usage and time, memory usage and working set were last read.
     pub read_at: Option<Timestamp>,
+    /// When everything else was last read.
+    pub detail_at: Option<Timestamp>,
     /// Restarts by the runtime of its own accord.
     pub restarts: Option<u64>,
     /// CPU.
@@ -254,7 +256,11 @@ impl ContainerView {
     fn add_points(&self, as_of: Timestamp, points: &mut Vec<Point>) {
         let subject = Arc::new(self.subject());
         let at = self.read_at.unwrap_or(as_of);
+        let detail_at = self.detail_at.unwrap_or(at);
         let mut add = |metric: &'static Metric, attributes: PointAttributes, value: Option<Number>| {
+            let read_each_tick =
+                [&metric::UPTIME, &metric::CPU_USAGE, &metric::MEMORY_USAGE, &metric::MEMORY_WORKING_SET];
+            let at = if read_each_tick.contains(&metric) { at } else { detail_at };
             points.extend(value.map(|value| Point::new(metric, &subject, attributes, value, Some(self.started), at)));
         };
         let int = |value: Option<u64>| value.map(Number::Int);

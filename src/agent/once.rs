@@ -41,7 +41,7 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
     drop(reports);
     let clock = &setting.clock;
     let begun = clock.monotonic();
-    let mut state = State::new(setting.node.clone(), config.agent.tick);
+    let mut state = State::new(setting.node.clone(), config.agent.tick, config.collect.max_containers);
     let mut first = None;
     while clock.monotonic().saturating_sub(begun) < LONGEST {
         let Ok(message) = incoming.recv_timeout(LONGEST) else { break };

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{OWN_PROC, Setting};
 use crate::analysis::{Input, State};
 use crate::clock::{Clock, Moment};
-use crate::collect::Message;
+use crate::collect::{Entry, Message, Stop};
 use crate::config::Config;
 use crate::export::Points;
 use crate::frame::MinuteRow;
@@ -20,14 +20,6 @@ use crate::snapshot::Snapshot;
 use crate::store::History;
 use crate::telemetry::weigh;
 
-/// What the pipeline is told beside reports.
-pub enum Control {
-    /// A new config is in force.
-    Configure(Box<Config>),
-    /// Write what is left and end.
-    Finish,
-}
-
 /// How long it sleeps without a report: soon enough for a newcomer whose name does not come.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How often the disk is looked over.
@@ -36,7 +28,7 @@ const RETAIN_EVERY: Duration = Duration::from_secs(600);
 pub struct Pipeline {
     state: State,
     history: History,
-    engines: Vec<&'static str>,
+    collectors: Vec<&'static Entry>,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -45,6 +37,8 @@ pub struct Pipeline {
     retained: Option<Duration>,
     /// A newcomer waited for its name when the last snapshot was made.
     waiting: bool,
+    /// Everything that can be read has been read once.
+    ready: bool,
 }
 
 impl Pipeline {
@@ -57,9 +51,9 @@ impl Pipeline {
         points: watch::Sender<Arc<Points>>,
     ) -> Self {
         Self {
-            state: State::new(setting.node.clone(), config.agent.tick),
+            state: State::new(setting.node.clone(), config.agent.tick, config.collect.max_containers),
             history,
-            engines: engines(config),
+            collectors: config.collect.enabled().collect(),
             clock: Arc::clone(&setting.clock),
             health,
             snapshots,
@@ -67,20 +61,23 @@ impl Pipeline {
             started: setting.clock.now(),
             retained: None,
             waiting: false,
+            ready: false,
         }
     }
 
-    /// Runs until told to finish, or until nobody can report any longer.
-    pub fn run(mut self, reports: &Receiver<Message>, control: &Receiver<Control>) {
-        loop {
-            match control.try_recv() {
-                Ok(Control::Configure(config)) => self.configure(&config),
-                Ok(Control::Finish) => break,
-                Err(_) => {}
+    /// Runs until told to stop, or until nobody can report any longer; then writes the open minute.
+    pub fn run(mut self, reports: &Receiver<Message>, configs: &Receiver<Config>, stop: &Stop) {
+        while !stop.is_stopped() {
+            let now = self.clock.monotonic();
+            self.health.update(|state| state.pipeline_at = Some(now));
+            if let Ok(config) = configs.try_recv() {
+                self.configure(&config);
             }
             match reports.recv_timeout(PATIENCE) {
                 Ok(message) => self.take(message),
-                Err(RecvTimeoutError::Timeout) if self.waiting => self.publish(self.clock.moment(), true),
+                Err(RecvTimeoutError::Timeout) if self.waiting || !self.ready => {
+                    self.publish(self.clock.moment(), true);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -91,21 +88,38 @@ impl Pipeline {
     }
 
     fn configure(&mut self, config: &Config) {
-        self.state.configure(config.agent.tick);
+        self.state.configure(config.agent.tick, config.collect.max_containers);
         self.history.configure(config.history.clone());
-        self.engines = engines(config);
         self.retained = None;
+        let collectors: Vec<&'static Entry> = config.collect.enabled().collect();
+        for entry in std::mem::replace(&mut self.collectors, collectors) {
+            if !self.collectors.iter().any(|kept| kept.name == entry.name) {
+                self.lose(entry.name);
+            }
+        }
+    }
+
+    fn lose(&mut self, collector: &'static str) {
+        let now = self.clock.moment();
+        let outcome = self.state.lose(collector, now);
+        if !outcome.rows.is_empty() {
+            self.keep(outcome.rows);
+        }
+        self.publish(now, outcome.changed);
     }
 
     fn take(&mut self, message: Message) {
-        let now = self.clock.moment();
+        if !self.collectors.iter().any(|entry| entry.name == message.collector) {
+            return; // switched off meanwhile
+        }
         let Some(report) = message.report else {
-            self.state.forget_points(message.collector);
+            self.lose(message.collector);
             return;
         };
+        let now = self.clock.moment();
         let leads = report.containers.is_some();
+        let told = report.facts.is_some();
         let input = Input { containers: report.containers, facts: report.facts, points: Some(report.points) };
-        let told = input.facts.is_some();
         let outcome = self.state.absorb(message.collector, input, now);
         if !outcome.rows.is_empty() {
             self.keep(outcome.rows);
@@ -117,21 +131,23 @@ impl Pipeline {
 
     /// Makes a snapshot known, and its points too where they are worth sending.
     fn publish(&mut self, now: Moment, with_points: bool) {
-        let expect_names = self.names_are_to_be_expected();
+        let state = self.health.state();
+        let open = |entry: &Entry| state.collectors.get(entry.name).is_some_and(|c| c.up);
+        let silent = |entry: &Entry| state.collectors.get(entry.name).is_none_or(|c| c.message.is_empty());
+        // Some engine is up, or has not said yet whether it is.
+        let expect_names = self.collectors.iter().any(|entry| entry.names && (open(entry) || silent(entry)));
         let waited = std::mem::replace(&mut self.waiting, self.state.is_waiting(now));
-        let snapshot = Arc::new(self.state.snapshot(now, expect_names));
-        if (with_points || waited) && snapshot.ready {
-            let own = self.health.state().points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
+        let mut snapshot = self.state.snapshot(now, expect_names);
+        let tree_to_come = self.collectors.iter().any(|entry| !entry.names && (open(entry) || silent(entry)))
+            && !self.state.has_read();
+        let was_ready = self.ready;
+        self.ready |= snapshot.ready && !tree_to_come;
+        snapshot.ready = self.ready;
+        if self.ready && (with_points || waited || !was_ready) {
+            let own = state.points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
             self.points.send_replace(Arc::new(Points { measured: snapshot.points(), own }));
         }
-        self.snapshots.send_replace(snapshot);
-        self.health.update(|state| state.snapshot_at = Some(now.monotonic));
-    }
-
-    /// Some engine is up, or has not said yet whether it is.
-    fn names_are_to_be_expected(&self) -> bool {
-        let state = self.health.state();
-        self.engines.iter().any(|name| state.collectors.get(name).is_some_and(|c| c.up || c.message.is_empty()))
+        self.snapshots.send_replace(Arc::new(snapshot));
     }
 
     fn keep(&mut self, rows: Vec<MinuteRow>) {
@@ -172,11 +188,6 @@ impl Pipeline {
             Err(error) => tracing::warn!(%error, "old history cannot be removed"),
         }
     }
-}
-
-/// The collectors that tell names.
-fn engines(config: &Config) -> Vec<&'static str> {
-    config.collect.enabled().filter(|entry| entry.names).map(|entry| entry.name).collect()
 }
 
 /// Takes the history's folder at the start, and notes how that went.

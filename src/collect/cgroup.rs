@@ -30,7 +30,7 @@ pub const ENTRY: Entry = Entry {
     without: "no resource use at all: containers are known by name only",
     names: false,
     metrics: &[],
-    open: |config, clock| Ok(Box::new(Cgroups::open(config, Arc::clone(clock))?)),
+    open: |config, context| Ok(Box::new(Cgroups::open(config, Arc::clone(&context.clock))?)),
 };
 
 /// Where the host's trees are mounted. In a container, bind the host's read-only and point here.
@@ -57,6 +57,8 @@ struct Cgroups {
     clock: Arc<dyn Clock>,
     text: TextReader,
     host_network: Option<u64>,
+    /// Other users' processes, and those of the host, are visible.
+    sees_processes: bool,
     devices: HashMap<String, String>,
     tracked: BTreeMap<String, Tracked>,
 }
@@ -97,6 +99,7 @@ impl Cgroups {
         Ok(Self {
             layout,
             walked,
+            sees_processes: namespace(&proc, 1).is_some(),
             host_network: namespace(&proc, 1).or_else(|| namespace_of(&proc.join("self/ns/net"))),
             proc,
             max_containers: config.max_containers,
@@ -242,10 +245,10 @@ fn namespace_of(link: &Path) -> Option<u64> {
 
 impl Collector for Cgroups {
     fn found(&self) -> String {
-        let network = if self.host_network.is_none() {
-            "; without network (the host's processes are not visible: run with the host's PID namespace)"
-        } else {
+        let network = if self.sees_processes {
             ""
+        } else {
+            "; without network and start times (processes are not visible: run as root, in the host's PID namespace)"
         };
         let pressure = if self.layout.pressure.as_ref().is_some_and(|h| h.root.join("cpu.pressure").exists()) {
             ""

@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Collector, Config, Entry, Error, Report};
+use super::{Collector, Config, Context, Entry, Error, Report};
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::reading::Depth;
@@ -43,29 +43,76 @@ impl Schedule {
     }
 }
 
-/// Tells threads to stop, and lets them wait for it.
+/// Tells threads to stop or to read at once, and lets them wait for it.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+pub struct Stop(Arc<(Mutex<Told>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Told {
+    stopped: bool,
+    /// How often everyone was woken.
+    wakes: u64,
+}
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// The time is over.
+    Out,
+    /// Somebody learned of a change.
+    Woken,
+    /// It is time to end.
+    Stopped,
+}
 
 impl Stop {
-    /// Wakes everyone who waits, for good.
-    pub fn stop(&self) {
-        let (stopped, wake) = &*self.0;
-        *stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        wake.notify_all();
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits. `true` if told to stop meanwhile or before.
+    /// Wakes everyone who waits, for good.
+    pub fn stop(&self) {
+        self.told().stopped = true;
+        self.0.1.notify_all();
+    }
+
+    /// Has everyone who waits go on.
+    pub fn wake(&self) {
+        self.told().wakes += 1;
+        self.0.1.notify_all();
+    }
+
+    /// Told to stop.
     #[must_use]
-    pub fn wait(&self, at_most: Duration) -> bool {
-        let (stopped, wake) = &*self.0;
-        let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        *wake.wait_timeout_while(stopped, at_most, |stopped| !*stopped).unwrap_or_else(PoisonError::into_inner).0
+    pub fn is_stopped(&self) -> bool {
+        self.told().stopped
+    }
+
+    /// How often everyone was woken so far.
+    #[must_use]
+    pub fn wakes(&self) -> u64 {
+        self.told().wakes
+    }
+
+    /// Waits until told to stop, woken more often than `wakes` times, or `at_most` this long.
+    #[must_use]
+    pub fn wait(&self, at_most: Duration, wakes: u64) -> Waited {
+        let quiet = |told: &mut Told| !told.stopped && told.wakes <= wakes;
+        let (told, _) =
+            self.0.1.wait_timeout_while(self.told(), at_most, quiet).unwrap_or_else(PoisonError::into_inner);
+        match *told {
+            Told { stopped: true, .. } => Waited::Stopped,
+            Told { wakes: now, .. } if now > wakes => Waited::Woken,
+            _ => Waited::Out,
+        }
     }
 }
 
 /// A collector that cannot open is tried again after this long at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+
+/// Reads that somebody woke lie this far apart at least, so that a storm of changes costs no more than a shorter tick.
+const BETWEEN_WAKES: Duration = Duration::from_millis(500);
 
 /// Starts the collector's thread. It ends soon after `stop`, or when `out` has no receiver any longer.
 ///
@@ -97,9 +144,10 @@ struct Driver {
 
 impl Driver {
     fn run(&self) {
+        let context = Context { clock: Arc::clone(&self.clock), wake: self.stop.clone() };
         let mut pause = RETRY.0;
-        loop {
-            match guarded(|| (self.entry.open)(&self.config, &self.clock)) {
+        while !self.stop.is_stopped() {
+            match guarded(|| (self.entry.open)(&self.config, &context)) {
                 Ok(mut collector) => {
                     pause = RETRY.0;
                     self.opened(collector.found());
@@ -110,7 +158,8 @@ impl Driver {
                 }
                 Err(error) => self.failed(&error),
             }
-            if self.stop.wait(pause) {
+            // Others' changes do not mend what is wrong here.
+            if self.stop.wait(pause, u64::MAX) == Waited::Stopped {
                 return;
             }
             pause = (pause * 2).min(RETRY.1);
@@ -118,6 +167,9 @@ impl Driver {
     }
 
     fn opened(&self, found: String) {
+        if self.stop.is_stopped() {
+            return; // another config's collector of this name may be up already
+        }
         self.health.collector(self.entry.name, |state| {
             if !state.message.is_empty() {
                 tracing::info!(collector = self.entry.name, "collector up: {found}");
@@ -128,6 +180,9 @@ impl Driver {
     }
 
     fn failed(&self, error: &Error) {
+        if self.stop.is_stopped() {
+            return;
+        }
         let message = error.to_string();
         self.health.collector(self.entry.name, |state| {
             // Once when it goes down, not with every retry; the start-up summary tells of those never up.
@@ -141,16 +196,20 @@ impl Driver {
         let _ = self.out.try_send(Message { collector: self.entry.name, depth: Depth::Inner, report: None });
     }
 
-    /// Reads at once and then on every tick. `None` when told to stop.
+    /// Reads at once, then on every tick and whenever woken. `None` when told to stop.
     fn read_until_failure(&self, collector: &mut dyn Collector) -> Option<Error> {
         let mut depth = Depth::Full;
         loop {
+            let wakes = self.stop.wakes();
             let before = self.clock.monotonic();
             let report = match guarded(|| collector.read(depth)) {
                 Ok(report) => report,
                 Err(error) => return Some(error),
             };
             let after = self.clock.monotonic();
+            if self.stop.is_stopped() {
+                return None;
+            }
             self.health.update(|state| {
                 if report.containers.is_some() {
                     state.containers_left_out = report.left_out;
@@ -164,11 +223,23 @@ impl Driver {
                 Err(TrySendError::Full(_)) => self.health.collector(self.entry.name, |state| state.dropped += 1),
                 Err(TrySendError::Disconnected(_)) => return None,
             }
-            let (wait, next) = self.schedule.next(self.clock.now().as_millisecond());
-            if self.stop.wait(wait) {
-                return None;
-            }
-            depth = next;
+            depth = self.wait_for_next(wakes)?;
+        }
+    }
+
+    /// Waits for the next tick, or until woken. `None` when told to stop.
+    fn wait_for_next(&self, wakes: u64) -> Option<Depth> {
+        let (wait, next) = self.schedule.next(self.clock.now().as_millisecond());
+        let quiet = wait.min(BETWEEN_WAKES);
+        match self.stop.wait(quiet, u64::MAX) {
+            Waited::Stopped => return None,
+            _ if quiet == wait => return Some(next),
+            _ => {}
+        }
+        match self.stop.wait(wait.saturating_sub(quiet), wakes) {
+            Waited::Stopped => None,
+            Waited::Woken => Some(Depth::Inner),
+            Waited::Out => Some(next),
         }
     }
 }

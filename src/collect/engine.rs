@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{Collector, Entry, Error, Report};
+use super::{Collector, Context, Entry, Error, Report, Stop};
 use crate::clock::Clock;
 use crate::identity::{ContainerFacts, split_image};
 use crate::reading::Depth;
@@ -31,7 +31,7 @@ pub const DOCKER: Entry = Entry {
     without: NAMES_LOST,
     names: true,
     metrics: &[],
-    open: |config, clock| open("docker", &config.docker, clock),
+    open: |config, context| open("docker", &config.docker, context),
 };
 
 /// Podman's place in the list.
@@ -40,7 +40,7 @@ pub const PODMAN: Entry = Entry {
     without: NAMES_LOST,
     names: true,
     metrics: &[],
-    open: |config, clock| open("podman", &config.podman, clock),
+    open: |config, context| open("podman", &config.podman, context),
 };
 
 /// Where an engine listens.
@@ -74,14 +74,14 @@ const LINGER: SignedDuration = SignedDuration::from_secs(30);
 /// Inspections under way at once.
 const AT_ONCE: usize = 4;
 
-fn open(runtime: &'static str, config: &Config, clock: &Arc<dyn Clock>) -> Result<Box<dyn Collector>, Error> {
+fn open(runtime: &'static str, config: &Config, context: &Context) -> Result<Box<dyn Collector>, Error> {
     let mut tried = Vec::new();
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("no runtime for {runtime}: {e}")))?;
     for socket in &config.sockets {
-        match tokio.block_on(connect(runtime, socket, Arc::clone(clock))) {
+        match tokio.block_on(connect(runtime, socket, context)) {
             Ok(follower) => return Engine::start(tokio, follower),
             Err(error) => tried.push(error),
         }
@@ -95,7 +95,7 @@ fn open(runtime: &'static str, config: &Config, clock: &Arc<dyn Clock>) -> Resul
     Err(Error::NotFound(if places.is_empty() { "no socket is configured".to_owned() } else { places.join(", ") }))
 }
 
-async fn connect(runtime: &'static str, socket: &str, clock: Arc<dyn Clock>) -> Result<Follower, Error> {
+async fn connect(runtime: &'static str, socket: &str, context: &Context) -> Result<Follower, Error> {
     let version = bollard::API_DEFAULT_VERSION;
     let failed = |error: bollard::errors::Error| Error::Failed(format!("{socket}: {}", explain(&error)));
     let docker = if socket.starts_with("tcp://") || socket.starts_with("http://") {
@@ -113,7 +113,9 @@ async fn connect(runtime: &'static str, socket: &str, clock: Arc<dyn Clock>) -> 
     let components = server.components.unwrap_or_default();
     let runtime = if components.iter().any(|c| c.name.starts_with("Podman")) { "podman" } else { runtime };
     let server = server.version.unwrap_or_else(|| "of unknown version".to_owned());
-    let mut follower = Follower { runtime, docker, clock, shared: Arc::default(), found: String::new() };
+    let Context { clock, wake } = context.clone();
+    let since = clock.now().as_second() - 1;
+    let mut follower = Follower { runtime, docker, clock, wake, shared: Arc::default(), found: String::new(), since };
     follower.resync().await.map_err(failed)?;
     let running = follower.shared.lock().unwrap_or_else(PoisonError::into_inner).facts.len();
     follower.found = format!("{runtime} {server} at {socket}, {running} running");
@@ -201,29 +203,38 @@ impl Collector for Engine {
     }
 }
 
+/// What an inspection came to.
+type Answer = Result<Option<ContainerFacts>, bollard::errors::Error>;
+
 /// Follows one engine.
 struct Follower {
     runtime: &'static str,
     docker: Docker,
     clock: Arc<dyn Clock>,
+    wake: Stop,
     shared: Arc<Mutex<Shared>>,
     found: String,
+    /// Events are asked for from then on: from before the first list, so that none is missed.
+    since: i64,
 }
 
 impl Follower {
+    /// Changes what is known, and has everyone read at once if that made a difference.
     fn change(&self, change: impl FnOnce(&mut Shared)) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = shared.facts.clone();
         change(&mut shared);
-        shared.version += 1;
+        if shared.facts != before || shared.ended.is_some() {
+            shared.version += 1;
+            self.wake.wake();
+        }
     }
 
     /// Follows the events until they end, and says why they did.
     async fn follow(&self) -> String {
-        // From a little before now: what happened since the list was taken is told again, which does no harm.
-        let since = self.clock.now().as_second() - 2;
         let filters = HashMap::from([("type".to_owned(), vec!["container".to_owned()])]);
         let options =
-            EventsOptions { since: Some(since.to_string()), filters: Some(filters), ..EventsOptions::default() };
+            EventsOptions { since: Some(self.since.to_string()), filters: Some(filters), ..EventsOptions::default() };
         let docker = self.docker.clone();
         let mut events = std::pin::pin!(docker.events(Some(options)));
         let mut resync = tokio::time::interval(RESYNC);
@@ -246,20 +257,21 @@ impl Follower {
     async fn resync(&self) -> Result<(), bollard::errors::Error> {
         let list = self.docker.list_containers(None::<ListContainersOptions>).await?;
         let ids = list.into_iter().filter_map(|summary| summary.id);
-        let running: Vec<ContainerFacts> = stream::iter(ids)
-            .map(|id| self.inspect_owned(id))
-            .buffer_unordered(AT_ONCE)
-            .filter_map(|facts| async { facts.ok().flatten() })
-            .collect()
-            .await;
+        let answers: Vec<(String, Answer)> =
+            stream::iter(ids).map(|id| self.inspect_with_id(id)).buffer_unordered(AT_ONCE).collect().await;
         let now = self.clock.now();
         self.change(|shared| {
             let mut before = std::mem::take(&mut shared.facts);
-            for mut facts in running {
-                if let Some(known) = before.remove(&facts.id) {
-                    facts.oom_events = carried_ooms(&known, &facts);
-                }
-                shared.facts.insert(facts.id.clone(), Arc::new(facts));
+            for (id, answer) in answers {
+                let known = before.remove(&id);
+                let facts = match (answer, known) {
+                    (Ok(Some(facts)), Some(known)) => Arc::new(carrying_ooms(facts, &known)),
+                    (Ok(Some(facts)), None) => Arc::new(facts),
+                    // It is in the list of those that run: an inspection that fails does not end it.
+                    (Err(_), Some(known)) => known,
+                    (_, None) | (Ok(None), _) => continue,
+                };
+                shared.facts.insert(id, facts);
             }
             for (id, facts) in before {
                 let finished = facts.finished.unwrap_or(now);
@@ -271,12 +283,13 @@ impl Follower {
         Ok(())
     }
 
-    async fn inspect_owned(&self, id: String) -> Result<Option<ContainerFacts>, bollard::errors::Error> {
-        self.inspect(&id).await
+    async fn inspect_with_id(&self, id: String) -> (String, Answer) {
+        let answer = self.inspect(&id).await;
+        (id, answer)
     }
 
     /// What the engine says of one container; `None` where it knows none of that id.
-    async fn inspect(&self, id: &str) -> Result<Option<ContainerFacts>, bollard::errors::Error> {
+    async fn inspect(&self, id: &str) -> Answer {
         match self.docker.inspect_container(id, None::<InspectContainerOptions>).await {
             Ok(answer) => Ok(facts(self.runtime, answer)),
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
@@ -297,12 +310,8 @@ impl Follower {
         let now = self.clock.now();
         self.change(|shared| {
             let known = shared.facts.get(&id).cloned();
-            let told_of_oom = u64::from(action == "oom");
             let mut facts = match (answer, &known) {
-                (Ok(Some(mut facts)), Some(known)) => {
-                    facts.oom_events = carried_ooms(known, &facts);
-                    facts
-                }
+                (Ok(Some(facts)), Some(known)) => carrying_ooms(facts, known),
                 (Ok(Some(facts)), None) => facts,
                 // Removed already: what was known of it ends now.
                 (Ok(None), Some(known)) => {
@@ -311,19 +320,21 @@ impl Follower {
                 (Err(_), Some(known)) => (**known).clone(),
                 (_, None) => return,
             };
-            facts.oom_events = match &known {
-                Some(known) if known.started == facts.started => facts.oom_events.max(known.oom_events + told_of_oom),
-                _ => facts.oom_events.max(told_of_oom),
-            };
+            if action == "oom" && facts.finished.is_none() {
+                facts.oom_events += 1;
+            } else if action == "oom" {
+                facts.oom_events = facts.oom_events.max(1);
+            }
             shared.facts.insert(id, Arc::new(facts));
             shared.facts.retain(|_, facts| facts.finished.is_none_or(|at| now.duration_since(at) < LINGER));
         });
     }
 }
 
-/// OOM events of this run: those counted so far, unless it began anew since.
-fn carried_ooms(known: &ContainerFacts, now: &ContainerFacts) -> u64 {
-    if known.started == now.started { known.oom_events.max(now.oom_events) } else { now.oom_events }
+/// New facts with the OOM events of this run that were counted so far; none where the container began anew since.
+fn carrying_ooms(now: ContainerFacts, known: &ContainerFacts) -> ContainerFacts {
+    let counted = if known.started == now.started { known.oom_events } else { 0 };
+    ContainerFacts { oom_events: now.oom_events.max(counted), ..now }
 }
 
 /// An inspection's answer as facts. `None` for a container that has never run.
@@ -356,7 +367,8 @@ fn facts(runtime: &'static str, answer: ContainerInspectResponse) -> Option<Cont
         memory_request: positive(host.memory_reservation),
         restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()),
         host_network: host.network_mode.as_deref() == Some("host"),
-        oom_events: u64::from(state.oom_killed.unwrap_or(false)),
+        // While it runs the flag may still tell of the run before.
+        oom_events: u64::from(!running && state.oom_killed.unwrap_or(false)),
     };
     // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.
     if facts.kubernetes(crate::identity::KubernetesName::Pod).is_some() {

@@ -34,7 +34,7 @@ impl fmt::Display for Problem {
 /// The text as a `T`, or every problem in order of line. `contradictions` are asked once all fields are right.
 pub fn parse<T: for<'de> Deserialize<'de>>(
     text: &str,
-    contradictions: impl FnOnce(&T) -> Vec<(&'static str, String)>,
+    contradictions: impl FnOnce(&T) -> Vec<(String, String)>,
 ) -> Result<T, Vec<Problem>> {
     let line = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
     let (whole, errors) = DeTable::parse_recoverable(text);
@@ -73,8 +73,8 @@ pub fn parse<T: for<'de> Deserialize<'de>>(
     };
     if let Some(parsed) = &parsed {
         for (field, message) in contradictions(parsed) {
-            let offset = offset_of(whole.get_ref(), field).unwrap_or(0);
-            problems.push(Problem { line: line(offset), field: field.to_owned(), message });
+            let offset = offset_of(whole.get_ref(), &field).unwrap_or(0);
+            problems.push(Problem { line: line(offset), field, message });
         }
     }
     problems.sort();

@@ -192,6 +192,9 @@ impl History {
     /// # Errors
     /// A folder or file cannot be read or removed.
     pub fn retain(&mut self, now: Timestamp) -> Result<Vec<Stored>, Error> {
+        if self.lock.is_none() {
+            return Ok(Vec::new()); // another agent's, or nobody's yet
+        }
         let mut kept = files_below(&self.table, &["parquet", DAMAGED])?;
         let oldest = now.checked_sub(self.config.retention).unwrap_or(Timestamp::MIN);
         let oldest = self.hour_path(oldest);

@@ -12,7 +12,7 @@ use crate::health::State;
 pub struct Report {
     /// `ok`; `degraded` when something needs attention; `stalled` when nothing moves.
     status: &'static str,
-    /// Snapshots are being made.
+    /// The pipeline goes round.
     #[serde(skip)]
     pub alive: bool,
     collectors: BTreeMap<&'static str, Collector>,
@@ -62,7 +62,7 @@ impl Report {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if !self.alive {
-            faults.push("Nothing has been read for a while: the figures below are old.".to_owned());
+            faults.push("The agent stands still: the figures below are old.".to_owned());
         }
         for (name, c) in self.collectors.iter().filter(|(name, c)| c.fails(name)) {
             faults.push(format!("Collector {name} is down: {}.", c.message));
@@ -95,7 +95,7 @@ impl Collector {
 /// What the state amounts to at `now`.
 pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
     let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at).as_secs_f64());
-    let alive = now.saturating_sub(state.snapshot_at.unwrap_or_default()) < stalled_after;
+    let alive = now.saturating_sub(state.pipeline_at.unwrap_or_default()) < stalled_after;
     let mut report = Report {
         status: "ok",
         alive,
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn an_absent_engine_is_no_fault_and_a_lost_one_is() {
         let second = Duration::from_secs(1);
-        let mut state = State { snapshot_at: Some(second), ..State::default() };
+        let mut state = State { pipeline_at: Some(second), ..State::default() };
         state.history.up = true;
         state.collectors.insert("docker", CollectorState::default());
         assert_eq!(report(&state, second, second).status, "ok");

@@ -12,6 +12,7 @@ use crate::parts::{Container, Part, check, docker, eventually};
 
 pub const TESTS: &[Test] = &[
     (&[Part::Docker], "containers::half_a_cpu_is_half_a_cpu", half_a_cpu_is_half_a_cpu),
+    (&[Part::Docker], "containers::the_exported_counter_is_the_kernels", the_exported_counter_is_the_kernels),
     (&[Part::Docker], "containers::filled_memory_is_seen", filled_memory_is_seen),
     (&[Part::Docker], "containers::an_oom_kill_is_counted", an_oom_kill_is_counted),
     (
@@ -88,13 +89,29 @@ fn half_a_cpu_is_half_a_cpu() -> Result<(), Failed> {
         let cpu = agent.container(&container.id)?["cpu"].clone();
         let throttled = cpu["throttled_periods"].as_u64() > Some(50) && cpu["throttled_time"].as_f64() > Some(1.0);
         check(throttled, || cpu.to_string())
-    })?;
+    })
+}
 
-    // The same by mode, as the metrics have it.
-    let metric = agent.sum("container_cpu_time_seconds_total", &container.id)?;
-    let kernel = container.kernel_cpu_time()?;
-    // One full tick (10 s at half a CPU) old at most.
-    check(metric <= kernel + 0.05 && metric >= kernel - 6.0, || format!("metric {metric}, the kernel {kernel}"))
+/// As the metrics have it, by mode: the same delta, though on cgroup v1 in ticks of 10 ms.
+fn the_exported_counter_is_the_kernels() -> Result<(), Failed> {
+    const METRIC: &str = "container_cpu_time_seconds_total";
+    let container = Container::start("counter", &["--cpus", "0.5"], SPIN)?;
+    let agent = fast()?;
+    seen(&agent, &container)?;
+    // The moment the metric moves is the moment it was read.
+    let pair = || -> Result<(f64, f64), Failed> {
+        let before = eventually(Duration::from_secs(5), || agent.sum(METRIC, &container.id))?;
+        eventually(Duration::from_secs(5), || {
+            let now = agent.sum(METRIC, &container.id)?;
+            check(now > before, || "has not moved".to_owned())?;
+            Ok((now, container.kernel_cpu_time()?))
+        })
+    };
+    let (ours_before, kernel_before) = pair()?;
+    sleep(Duration::from_secs(16));
+    let (ours_after, kernel_after) = pair()?;
+    let (ours, kernel) = (ours_after - ours_before, kernel_after - kernel_before);
+    check(within(ours, kernel, 0.01), || format!("our delta {ours} s, the kernel's {kernel} s"))
 }
 
 fn filled_memory_is_seen() -> Result<(), Failed> {

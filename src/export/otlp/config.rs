@@ -41,7 +41,7 @@ pub struct Config {
     /// The metrics address as it stands, from `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`.
     #[serde(skip)]
     pub metrics_endpoint: Option<String>,
-    /// An address without a scheme means no TLS, from `OTEL_EXPORTER_OTLP_INSECURE`.
+    /// An address without a scheme is not encrypted, from `OTEL_EXPORTER_OTLP_INSECURE`.
     #[serde(skip)]
     pub insecure: bool,
 }
@@ -242,7 +242,8 @@ impl Config {
             Some((scheme, _)) => {
                 return Err(problem("endpoint", format!("scheme `{scheme}` is not known; use http or https")));
             }
-            None if self.insecure || !self.has_tls_files() => format!("http://{text}"),
+            // As the specification has it: encrypted unless told otherwise.
+            None if self.insecure => format!("http://{text}"),
             None => format!("https://{text}"),
         };
         let bad = |_| problem("endpoint", "is no address; write it as http://host:4317".to_owned());
@@ -261,8 +262,10 @@ impl Config {
         Ok(Some(Target { url, protocol }))
     }
 
-    fn has_tls_files(&self) -> bool {
-        self.certificate.is_some() || self.client_certificate.is_some()
+    /// All that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Error> {
+        self.target().err().into_iter().chain(super::transport::problems(self)).collect()
     }
 }
 
@@ -305,7 +308,9 @@ mod tests {
         assert_eq!(base("http://c:4318"), "http/protobuf http://c:4318/v1/metrics");
         assert_eq!(base("https://c/otlp/"), "http/protobuf https://c/otlp/v1/metrics");
         assert_eq!(base("http://c:4317"), "grpc http://c:4317");
-        assert_eq!(base("c:4317"), "grpc http://c:4317");
+        assert_eq!(base("c:4317"), "grpc https://c:4317");
+        let env = [("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4317"), ("OTEL_EXPORTER_OTLP_INSECURE", "true")];
+        assert_eq!(shown(&from_env(&env).0), "grpc http://c:4317");
         assert_eq!(base("http://user:secret@c:4318"), "http/protobuf http://c:4318/v1/metrics");
         let metrics = from_env(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317"),

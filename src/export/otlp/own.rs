@@ -25,12 +25,23 @@ use super::transport::{Connection, Wire};
 use crate::metric::{AGENT_METRICS, Kind, Metric, Number, Point};
 
 /// The running telemetry.
-pub struct Own(SdkMeterProvider);
+pub struct Own(Option<SdkMeterProvider>);
 
 impl Own {
     /// Sends what is left and ends. The SDK blocks, so it does so on a thread of its own.
-    pub async fn shutdown(self) {
-        let _ = tokio::task::spawn_blocking(move || self.0.shutdown()).await;
+    pub async fn shutdown(mut self) {
+        if let Some(provider) = self.0.take() {
+            let _ = tokio::task::spawn_blocking(move || provider.shutdown()).await;
+        }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // Where the exporter was cut short: the SDK ends by blocking, and not on a thread of the runtime.
+        if let Some(provider) = self.0.take() {
+            std::thread::spawn(move || drop(provider));
+        }
     }
 }
 
@@ -57,7 +68,7 @@ pub fn start(connection: &Connection, context: &Context, interval: Duration) -> 
     for metric in AGENT_METRICS {
         observe(&meter, metric, context.points.clone());
     }
-    Some(Own(provider))
+    Some(Own(Some(provider)))
 }
 
 fn exporter(connection: &Connection) -> Result<MetricExporter, opentelemetry_otlp::ExporterBuildError> {

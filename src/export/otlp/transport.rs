@@ -122,6 +122,9 @@ impl Connection {
         match status.as_u16() {
             200..=299 => ExportMetricsServiceResponse::decode(body)
                 .map_or(Answer::Taken { rejected: 0, message: String::new() }, taken),
+            300..=399 => Answer::Refused {
+                message: format!("status {status}: redirects are not followed; set the address it leads to"),
+            },
             429 | 502 | 503 | 504 => Answer::Later { message: format!("status {status}"), after },
             _ => Answer::Refused { message: format!("status {status}{}", said(&body)) },
         }
@@ -210,12 +213,43 @@ fn read_pem(field: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|e| Error::Option { exporter: NAME, field, message: format!("{}: {e}", path.display()) })
 }
 
+/// What is wrong with the options that only show in use: headers and key files. Field and message.
+pub fn problems(config: &Config) -> Vec<Error> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut problems: Vec<Error> = headers(config).err().into_iter().collect();
+    problems.extend(authorities(config).err());
+    problems.extend(identity(config).err());
+    problems
+}
+
+fn authorities(config: &Config) -> Result<Vec<reqwest::Certificate>, Error> {
+    const FIELD: &str = "certificate";
+    let Some(path) = &config.certificate else { return Ok(Vec::new()) };
+    let not_pem =
+        |why: String| Error::Option { exporter: NAME, field: FIELD, message: format!("{}: {why}", path.display()) };
+    let found = reqwest::Certificate::from_pem_bundle(&read_pem(FIELD, path)?).map_err(|e| not_pem(chain(&e)))?;
+    if found.is_empty() { Err(not_pem("holds no certificate in PEM".to_owned())) } else { Ok(found) }
+}
+
+fn identity(config: &Config) -> Result<Option<reqwest::Identity>, Error> {
+    const FIELD: &str = "client_certificate";
+    let (Some(certificate), Some(key)) = (&config.client_certificate, &config.client_key) else { return Ok(None) };
+    let mut pem = read_pem(FIELD, certificate)?;
+    pem.push(b'\n');
+    pem.extend(read_pem("client_key", key)?);
+    let not_pem = |e: reqwest::Error| Error::Option { exporter: NAME, field: FIELD, message: chain(&e) };
+    reqwest::Identity::from_pem(&pem).map(Some).map_err(not_pem)
+}
+
 fn channel(config: &Config, target: &Target) -> Result<Channel, Error> {
     let problem = |message| Error::Option { exporter: NAME, field: "endpoint", message };
     let mut endpoint = Endpoint::from(target.url.clone())
         .user_agent(USER_AGENT)
         .map_err(|e| problem(chain(&e)))?
-        .connect_timeout(config.timeout);
+        .connect_timeout(config.timeout)
+        // A connection that died in silence is noticed while a request waits on it.
+        .http2_keep_alive_interval(config.timeout / 2)
+        .keep_alive_timeout(config.timeout / 2);
     if target.is_tls() {
         let mut tls = ClientTlsConfig::new().with_native_roots();
         if let Some(path) = &config.certificate {
@@ -231,22 +265,19 @@ fn channel(config: &Config, target: &Target) -> Result<Channel, Error> {
 }
 
 fn http_client(config: &Config, target: &Target) -> Result<reqwest::Client, Error> {
-    let problem = |field| move |e: reqwest::Error| Error::Option { exporter: NAME, field, message: chain(&e) };
-    let mut builder = reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(config.timeout);
+    let problem = |e: reqwest::Error| Error::Option { exporter: NAME, field: "endpoint", message: chain(&e) };
+    // A redirect would turn the request into an empty GET, and hand the headers' keys to whoever it names.
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(config.timeout)
+        .redirect(reqwest::redirect::Policy::none());
     if target.is_tls() {
-        if let Some(path) = &config.certificate {
-            let bundle = reqwest::Certificate::from_pem_bundle(&read_pem("certificate", path)?)
-                .map_err(problem("certificate"))?;
-            builder = builder.tls_certs_merge(bundle);
-        }
-        if let (Some(certificate), Some(key)) = (&config.client_certificate, &config.client_key) {
-            let mut pem = read_pem("client_certificate", certificate)?;
-            pem.push(b'\n');
-            pem.extend(read_pem("client_key", key)?);
-            builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(problem("client_certificate"))?);
+        builder = builder.tls_certs_merge(authorities(config)?);
+        if let Some(identity) = identity(config)? {
+            builder = builder.identity(identity);
         }
     }
-    builder.build().map_err(problem("endpoint"))
+    builder.build().map_err(problem)
 }
 
 /// A gRPC codec whose requests are encoded already.
