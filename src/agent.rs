@@ -159,6 +159,9 @@ pub async fn run(
     let drained = async { tokio::join!(generation.stop(), pipeline_finished, web) };
     if tokio::time::timeout(config.agent.grace, drained).await.is_err() {
         tracing::warn!("not everything ended within the grace period");
+        for (name, exporter) in health.state().exporters.iter().filter(|(_, exporter)| exporter.queued > 0) {
+            tracing::warn!(exporter = name, bytes = exporter.queued, "not sent before the end");
+        }
     }
     tracing::info!("stopped");
     Ok(())

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -145,7 +144,7 @@ fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
         .thread_name("tokio")
         .enable_all()
         .build()
-        .context("cannot start the runtime")?;
+        .map_err(|error| anyhow::anyhow!("cannot start the runtime: {error}"))?;
     let ended = runtime.block_on(async {
         let ending = ended(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let (reloads, reload) = mpsc::channel(1);

@@ -106,8 +106,8 @@ impl Default for Config {
             disabled: Vec::new(),
             max_containers: 1000,
             cgroup: cgroup::Config::default(),
-            docker: engine::Config::docker(),
-            podman: engine::Config::podman(),
+            docker: engine::Config::default(),
+            podman: engine::Config::default(),
         }
     }
 }
@@ -116,11 +116,15 @@ impl Config {
     /// Takes the sockets that the environment names.
     pub fn apply_env(&mut self, env: &dyn Fn(&str) -> Option<String>) {
         let set = |name| env(name).filter(|value: &String| !value.is_empty());
+        let sockets =
+            |config: &mut engine::Config, usual: &str| config.sockets.take().unwrap_or_else(|| vec![usual.to_owned()]);
         if let Some(host) = set("DOCKER_HOST") {
-            self.docker.sockets.insert(0, host);
+            let known = sockets(&mut self.docker, engine::DOCKER_SOCKET);
+            self.docker.sockets = Some([vec![host], known].concat());
         }
         if let Some(folder) = set("XDG_RUNTIME_DIR") {
-            self.podman.sockets.push(format!("{folder}/podman/podman.sock"));
+            let known = sockets(&mut self.podman, engine::PODMAN_SOCKET);
+            self.podman.sockets = Some([known, vec![format!("{folder}/podman/podman.sock")]].concat());
         }
     }
 

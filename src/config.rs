@@ -129,7 +129,7 @@ impl Config {
     /// # Errors
     /// Each problem with its line and field.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        diagnose::parse(text, Self::contradictions)
+        diagnose::parse(text, DEFAULTS, Self::contradictions)
     }
 
     /// Settings that are right each by itself but not together: the field and what is wrong.
@@ -139,13 +139,18 @@ impl Config {
         let AgentConfig { tick, inner_tick, .. } = self.agent;
         if inner_tick < Duration::from_millis(100) {
             wrong("agent.inner_tick", "is too short; 100ms at least");
-        } else if inner_tick > tick || tick.as_millis() % inner_tick.as_millis() != 0 {
+        }
+        if inner_tick > tick || tick.as_nanos() % inner_tick.as_nanos() != 0 {
             wrong("agent.tick", "must be a whole multiple of agent.inner_tick");
-        } else if tick > Duration::from_secs(60) {
+        }
+        if tick > Duration::from_secs(60) {
             wrong("agent.tick", "is too long; 60s at most, as the history has a row each minute");
         }
         if self.agent.node.as_deref().is_some_and(|node| node.trim().is_empty()) {
             wrong("agent.node", "is empty; leave it out for the host's name");
+        }
+        if self.agent.data.as_deref().is_some_and(|data| data.as_os_str().is_empty()) {
+            wrong("agent.data", "is empty; leave it out for the usual place");
         }
         if self.collect.max_containers == 0 {
             wrong("collect.max_containers", "must be at least 1");
@@ -260,6 +265,14 @@ max_bytes = "many"
         let problems = Config::parse("[agent]\nlisten = \n[collect]\nmax_container = 3\n").expect_err("problems");
         let shown: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.field.as_str())).collect();
         assert_eq!(shown, [(2, ""), (4, "collect.max_container")], "{problems:?}");
+    }
+
+    #[test]
+    fn a_list_is_no_table() {
+        let problems =
+            Config::parse("agent = [\"127.0.0.1:5\"]\n[[history]]\nretention = \"1d\"\n").expect_err("problems");
+        let shown: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.field.as_str())).collect();
+        assert_eq!(shown, [(1, "agent"), (2, "history")], "{problems:?}");
     }
 
     #[test]

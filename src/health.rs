@@ -28,6 +28,8 @@ pub struct State {
     pub history: HistoryState,
     /// Containers beyond the configured bound, at the last read.
     pub containers_left_out: u64,
+    /// How often the analysis panicked and began anew.
+    pub panics: u64,
     /// When the pipeline last went round, with or without news.
     pub pipeline_at: Option<Duration>,
 }
@@ -37,6 +39,8 @@ pub struct State {
 pub struct CollectorState {
     /// It is open and its last read succeeded.
     pub up: bool,
+    /// What it reads is not on this machine.
+    pub absent: bool,
     /// What it found when it opened, or why it could not.
     pub message: String,
     /// When it last read.
@@ -156,6 +160,7 @@ impl State {
             add(&metric::EXPORTER_FAILURES, label, Number::Int(exporter.failures));
             add(&metric::EXPORTER_QUEUED, label, Number::Int(exporter.queued));
         }
+        add(&metric::ANALYSIS_PANICS, None, Number::Int(self.panics));
         add(&metric::HISTORY_UP, None, Number::Int(self.history.up.into()));
         add(&metric::HISTORY_ROWS, None, Number::Int(self.history.rows));
         add(&metric::HISTORY_DROPPED, None, Number::Int(self.history.dropped));

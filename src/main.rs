@@ -19,6 +19,6 @@ fn main() -> ExitCode {
         }
     }
     let Err(error) = run(Cli::parse()) else { return ExitCode::SUCCESS };
-    eprintln!("error: {error:#}");
+    eprintln!("error: {error}");
     if error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

@@ -205,6 +205,14 @@ pub static CONTAINERS_LEFT_OUT: Metric = metric(
     &[],
     "Containers passed over because there are more than collect.max_containers.",
 );
+/// Panics.
+pub static ANALYSIS_PANICS: Metric = metric(
+    "plumbline.analysis.panics",
+    Kind::Counter,
+    "{panic}",
+    &[],
+    "How often the analysis panicked and began anew: a bug each time.",
+);
 /// Exported points.
 pub static EXPORTER_SENT: Metric =
     metric("plumbline.exporter.sent", Kind::Counter, "{point}", &["exporter"], "Points the receiver took.");
@@ -287,6 +295,7 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &COLLECTOR_FAILURES,
     &COLLECTOR_DROPPED,
     &CONTAINERS_LEFT_OUT,
+    &ANALYSIS_PANICS,
     &EXPORTER_SENT,
     &EXPORTER_REJECTED,
     &EXPORTER_DROPPED,

@@ -193,7 +193,7 @@ impl Accumulator {
                     last.push((item.to_owned(), now));
                     if new_counts { now } else { 0 }
                 };
-                *increase = Some(increase.unwrap_or(0) + new);
+                *increase = Some(increase.unwrap_or(0).saturating_add(new));
             };
             match column.source {
                 Source::One(read) => {
@@ -226,7 +226,7 @@ impl Accumulator {
             }
             let used = now - last;
             self.cpu.push(used as f64 / elapsed.as_nanos() as f64);
-            self.cpu_time_ns += used;
+            self.cpu_time_ns = self.cpu_time_ns.saturating_add(used);
             self.cpu_observed += elapsed;
         }
         self.last_cpu = Some((at, now));

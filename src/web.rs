@@ -37,7 +37,7 @@ pub struct Shared {
 }
 
 /// Connections at once; the next wait.
-const MAX_CONNECTIONS: usize = 128;
+const MAX_CONNECTIONS: usize = 400;
 
 /// Serves until `shutdown` ends, then lets open requests finish.
 ///

@@ -1,5 +1,6 @@
 //! The one thread between the collectors and everyone who reads: analysis, history, snapshots.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Pipeline {
+    node: String,
+    full_tick: Duration,
+    max_containers: usize,
     state: State,
     history: History,
     collectors: Vec<&'static Entry>,
@@ -51,6 +55,9 @@ impl Pipeline {
         points: watch::Sender<Arc<Points>>,
     ) -> Self {
         Self {
+            node: setting.node.clone(),
+            full_tick: config.agent.tick,
+            max_containers: config.collect.max_containers,
             state: State::new(setting.node.clone(), config.agent.tick, config.collect.max_containers),
             history,
             collectors: config.collect.enabled().collect(),
@@ -74,7 +81,7 @@ impl Pipeline {
                 self.configure(&config);
             }
             match reports.recv_timeout(PATIENCE) {
-                Ok(message) => self.take(message),
+                Ok(message) => self.take_guarded(message),
                 Err(RecvTimeoutError::Timeout) if self.waiting || !self.ready => {
                     self.publish(self.clock.moment(), true);
                 }
@@ -84,11 +91,15 @@ impl Pipeline {
             self.retain_sometimes();
         }
         let rows = self.state.finish();
-        self.keep(rows);
+        let lost = self.keep(rows);
+        if lost > 0 {
+            tracing::warn!(rows = lost, "minutes are lost: the history could not be written before the end");
+        }
     }
 
     fn configure(&mut self, config: &Config) {
-        self.state.configure(config.agent.tick, config.collect.max_containers);
+        (self.full_tick, self.max_containers) = (config.agent.tick, config.collect.max_containers);
+        self.state.configure(self.full_tick, self.max_containers);
         self.history.configure(config.history.clone());
         self.retained = None;
         let collectors: Vec<&'static Entry> = config.collect.enabled().collect();
@@ -106,6 +117,15 @@ impl Pipeline {
             self.keep(outcome.rows);
         }
         self.publish(now, outcome.changed);
+    }
+
+    /// A panic here is a bug, and must not end the agent: what was known is forgotten, counted, and gathered anew.
+    fn take_guarded(&mut self, message: Message) {
+        if catch_unwind(AssertUnwindSafe(|| self.take(message))).is_err() {
+            tracing::error!("the analysis panicked and begins anew; this is a bug in plumbline");
+            self.health.update(|state| state.panics += 1);
+            self.state = State::new(self.node.clone(), self.full_tick, self.max_containers);
+        }
     }
 
     fn take(&mut self, message: Message) {
@@ -150,7 +170,8 @@ impl Pipeline {
         self.snapshots.send_replace(Arc::new(snapshot));
     }
 
-    fn keep(&mut self, rows: Vec<MinuteRow>) {
+    /// Writes rows. Returns how many could not be written yet.
+    fn keep(&mut self, rows: Vec<MinuteRow>) -> u64 {
         let (appended, result) = self.history.append(rows);
         self.health.update(|state| {
             let history = &mut state.history;
@@ -172,6 +193,9 @@ impl Pipeline {
             history.dropped += appended.dropped;
             history.pending = appended.pending;
         });
+        // There is more on the disk now.
+        self.retained = None;
+        appended.pending
     }
 
     fn retain_sometimes(&mut self) {

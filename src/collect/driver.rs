@@ -149,11 +149,15 @@ impl Driver {
         while !self.stop.is_stopped() {
             match guarded(|| (self.entry.open)(&self.config, &context)) {
                 Ok(mut collector) => {
-                    pause = RETRY.0;
-                    self.opened(collector.found());
+                    let opened = self.clock.monotonic();
+                    self.opened(&collector.found());
                     match self.read_until_failure(collector.as_mut()) {
                         None => return,
                         Some(error) => self.failed(&error),
+                    }
+                    // What opens and fails at once is not worth more haste than what does not open.
+                    if self.clock.monotonic().saturating_sub(opened) > RETRY.1 {
+                        pause = RETRY.0;
                     }
                 }
                 Err(error) => self.failed(&error),
@@ -166,7 +170,8 @@ impl Driver {
         }
     }
 
-    fn opened(&self, found: String) {
+    fn opened(&self, found: &str) {
+        let found = one_line(found);
         if self.stop.is_stopped() {
             return; // another config's collector of this name may be up already
         }
@@ -174,7 +179,7 @@ impl Driver {
             if !state.message.is_empty() {
                 tracing::info!(collector = self.entry.name, "collector up: {found}");
             }
-            state.up = true;
+            (state.up, state.absent) = (true, false);
             state.message = found;
         });
     }
@@ -183,13 +188,14 @@ impl Driver {
         if self.stop.is_stopped() {
             return;
         }
-        let message = error.to_string();
+        let message = one_line(&error.to_string());
         self.health.collector(self.entry.name, |state| {
             // Once when it goes down, not with every retry; the start-up summary tells of those never up.
             if state.up {
-                tracing::warn!(collector = self.entry.name, %error, "collector down: it will be tried again");
+                tracing::warn!(collector = self.entry.name, error = message, "collector down: it will be tried again");
             }
             state.up = false;
+            state.absent = matches!(error, Error::NotFound(_));
             state.failures += 1;
             state.message = message;
         });
@@ -244,6 +250,13 @@ impl Driver {
     }
 }
 
+/// What others say, fit for a line of ours: engines and kernels may answer anything, at any length.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
+    if text.chars().count() > LONGEST { line + "…" } else { line }
+}
+
 /// A collector that panics is a collector that failed.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work))
@@ -293,6 +306,12 @@ mod tests {
 
     const FLAKY: Entry =
         Entry { name: "flaky", without: "nothing", names: false, metrics: &[], open: |_, _| Ok(Box::new(Flaky(0))) };
+
+    #[test]
+    fn what_others_say_stays_on_a_short_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31m"), "a b [31m");
+        assert_eq!(one_line(&"x".repeat(1000)).chars().count(), 301);
+    }
 
     #[test]
     fn a_collector_that_panics_goes_down_and_is_opened_anew() {

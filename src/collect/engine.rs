@@ -31,7 +31,7 @@ pub const DOCKER: Entry = Entry {
     without: NAMES_LOST,
     names: true,
     metrics: &[],
-    open: |config, context| open("docker", &config.docker, context),
+    open: |config, context| open("docker", &config.docker, DOCKER_SOCKET, config.max_containers, context),
 };
 
 /// Podman's place in the list.
@@ -40,30 +40,21 @@ pub const PODMAN: Entry = Entry {
     without: NAMES_LOST,
     names: true,
     metrics: &[],
-    open: |config, context| open("podman", &config.podman, context),
+    open: |config, context| open("podman", &config.podman, PODMAN_SOCKET, config.max_containers, context),
 };
 
 /// Where an engine listens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Sockets to try in turn: paths, `unix://` or `tcp://` addresses.
-    pub sockets: Vec<String>,
+    /// Sockets to try in turn: paths, `unix://` or `tcp://` addresses. Where none are named, the usual one of its engine.
+    pub sockets: Option<Vec<String>>,
 }
 
-impl Config {
-    /// Docker's usual socket.
-    #[must_use]
-    pub fn docker() -> Self {
-        Self { sockets: vec!["/var/run/docker.sock".to_owned()] }
-    }
-
-    /// Podman's usual socket for root.
-    #[must_use]
-    pub fn podman() -> Self {
-        Self { sockets: vec!["/run/podman/podman.sock".to_owned()] }
-    }
-}
+/// Docker's usual socket.
+pub const DOCKER_SOCKET: &str = "/var/run/docker.sock";
+/// Podman's usual socket for root.
+pub const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
 /// Seconds an answer may take.
 const TIMEOUT: u64 = 10;
@@ -71,17 +62,27 @@ const TIMEOUT: u64 = 10;
 const RESYNC: Duration = Duration::from_secs(60);
 /// A container that ended is told of for this long.
 const LINGER: SignedDuration = SignedDuration::from_secs(30);
+/// Labels kept of a container, and the bytes of each: some tools store whole documents in them.
+const MAX_LABELS: usize = 128;
+const MAX_LABEL: usize = 4096;
 /// Inspections under way at once.
 const AT_ONCE: usize = 4;
 
-fn open(runtime: &'static str, config: &Config, context: &Context) -> Result<Box<dyn Collector>, Error> {
+fn open(
+    runtime: &'static str,
+    config: &Config,
+    usual: &str,
+    max_containers: usize,
+    context: &Context,
+) -> Result<Box<dyn Collector>, Error> {
     let mut tried = Vec::new();
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("no runtime for {runtime}: {e}")))?;
-    for socket in &config.sockets {
-        match tokio.block_on(connect(runtime, socket, context)) {
+    let sockets = config.sockets.clone().unwrap_or_else(|| vec![usual.to_owned()]);
+    for socket in &sockets {
+        match tokio.block_on(connect(runtime, socket, max_containers, context)) {
             Ok(follower) => return Engine::start(tokio, follower),
             Err(error) => tried.push(error),
         }
@@ -95,7 +96,12 @@ fn open(runtime: &'static str, config: &Config, context: &Context) -> Result<Box
     Err(Error::NotFound(if places.is_empty() { "no socket is configured".to_owned() } else { places.join(", ") }))
 }
 
-async fn connect(runtime: &'static str, socket: &str, context: &Context) -> Result<Follower, Error> {
+async fn connect(
+    runtime: &'static str,
+    socket: &str,
+    max_containers: usize,
+    context: &Context,
+) -> Result<Follower, Error> {
     let version = bollard::API_DEFAULT_VERSION;
     let failed = |error: bollard::errors::Error| Error::Failed(format!("{socket}: {}", explain(&error)));
     let docker = if socket.starts_with("tcp://") || socket.starts_with("http://") {
@@ -115,7 +121,8 @@ async fn connect(runtime: &'static str, socket: &str, context: &Context) -> Resu
     let server = server.version.unwrap_or_else(|| "of unknown version".to_owned());
     let Context { clock, wake } = context.clone();
     let since = clock.now().as_second() - 1;
-    let mut follower = Follower { runtime, docker, clock, wake, shared: Arc::default(), found: String::new(), since };
+    let mut follower =
+        Follower { runtime, docker, clock, wake, shared: Arc::default(), found: String::new(), since, max_containers };
     follower.resync().await.map_err(failed)?;
     let running = follower.shared.lock().unwrap_or_else(PoisonError::into_inner).facts.len();
     follower.found = format!("{runtime} {server} at {socket}, {running} running");
@@ -216,6 +223,8 @@ struct Follower {
     found: String,
     /// Events are asked for from then on: from before the first list, so that none is missed.
     since: i64,
+    /// No more containers than this are told of.
+    max_containers: usize,
 }
 
 impl Follower {
@@ -256,7 +265,7 @@ impl Follower {
     /// Asks for everything.
     async fn resync(&self) -> Result<(), bollard::errors::Error> {
         let list = self.docker.list_containers(None::<ListContainersOptions>).await?;
-        let ids = list.into_iter().filter_map(|summary| summary.id);
+        let ids = list.into_iter().filter_map(|summary| summary.id).take(self.max_containers);
         let answers: Vec<(String, Answer)> =
             stream::iter(ids).map(|id| self.inspect_with_id(id)).buffer_unordered(AT_ONCE).collect().await;
         let now = self.clock.now();
@@ -325,6 +334,9 @@ impl Follower {
             } else if action == "oom" {
                 facts.oom_events = facts.oom_events.max(1);
             }
+            if known.is_none() && shared.facts.len() >= self.max_containers {
+                return;
+            }
             shared.facts.insert(id, Arc::new(facts));
             shared.facts.retain(|_, facts| facts.finished.is_none_or(|at| now.duration_since(at) < LINGER));
         });
@@ -345,13 +357,17 @@ fn facts(runtime: &'static str, answer: ContainerInspectResponse) -> Option<Cont
     let host = answer.host_config.unwrap_or_default();
     // Docker writes the year 1 for "never".
     let time = |text: Option<String>| text?.parse::<Timestamp>().ok().filter(|t| *t > Timestamp::UNIX_EPOCH);
-    let started = time(state.started_at)?;
+    let started = time(state.started_at);
     let running = state.running.unwrap_or(false);
+    if started.is_none() && !running {
+        return None;
+    }
     let (image, image_tag) = config.image.or(answer.image).map_or((None, None), |reference| {
         let (name, tag) = split_image(&reference);
         (Some(name), tag)
     });
-    let labels = config.labels.unwrap_or_default().into_iter().collect();
+    let labels = config.labels.unwrap_or_default().into_iter();
+    let labels = labels.filter(|(key, value)| key.len() + value.len() <= MAX_LABEL).take(MAX_LABELS).collect();
     let mut facts = ContainerFacts {
         name: answer.name.map_or_else(String::new, |name| name.trim_start_matches('/').to_owned()),
         id,
@@ -359,8 +375,8 @@ fn facts(runtime: &'static str, answer: ContainerInspectResponse) -> Option<Cont
         image,
         image_tag,
         labels,
-        started: Some(started),
-        finished: (!running).then(|| time(state.finished_at).unwrap_or(started)),
+        started,
+        finished: (!running).then(|| time(state.finished_at).or(started)).flatten(),
         cpu_limit: cpu_limit(&host),
         cpu_request: None,
         memory_limit: positive(host.memory),
@@ -444,7 +460,9 @@ mod tests {
     #[test]
     fn what_never_ran_is_no_container_yet() {
         let mut answer = answer();
-        answer.state.as_mut().expect("a state").started_at = Some("0001-01-01T00:00:00Z".to_owned());
+        let state = answer.state.as_mut().expect("a state");
+        state.started_at = Some("0001-01-01T00:00:00Z".to_owned());
+        state.running = Some(false);
         assert_eq!(facts("docker", answer), None);
     }
 }

@@ -31,9 +31,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The text as a `T`, or every problem in order of line. `contradictions` are asked once all fields are right.
+/// The text as a `T`, or every problem in order of line. What is a table in `example` must be one in the text: serde
+/// takes a list for it too, by position. `contradictions` are asked once all fields are right.
 pub fn parse<T: for<'de> Deserialize<'de>>(
     text: &str,
+    example: &str,
     contradictions: impl FnOnce(&T) -> Vec<(String, String)>,
 ) -> Result<T, Vec<Problem>> {
     let line = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
@@ -49,6 +51,12 @@ pub fn parse<T: for<'de> Deserialize<'de>>(
     // A line that is no TOML was told of: what was made of it says nothing more.
     let broken: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
     let mut tree = whole.clone();
+    if let Ok(example) = DeTable::parse(example) {
+        for (offset, field) in take_out_lists(tree.get_mut(), example.get_ref()) {
+            let message = format!("must be one table, written [{field}]");
+            problems.push(Problem { line: line(offset), field, message });
+        }
+    }
     let parsed = loop {
         match T::deserialize(toml::de::Deserializer::from(tree.clone())) {
             Ok(parsed) => break Some(parsed),
@@ -66,6 +74,8 @@ pub fn parse<T: for<'de> Deserialize<'de>>(
                     problems.push(Problem { line: line(span.start), field, message: improved(error.message()) });
                 }
                 if problems.len() >= MAX_PROBLEMS {
+                    let message = "has more errors than are told at once; mend these first".to_owned();
+                    problems.push(Problem { line: text.lines().count().max(1), field: String::new(), message });
                     break None;
                 }
             }
@@ -83,6 +93,26 @@ pub fn parse<T: for<'de> Deserialize<'de>>(
         Some(parsed) if problems.is_empty() => Ok(parsed),
         _ => Err(problems),
     }
+}
+
+/// Takes out what is no table where the example has one. Returns where each stood, and its full name.
+fn take_out_lists(table: &mut DeTable<'_>, example: &DeTable<'_>) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (key, value) in example {
+        let (DeValue::Table(inner), name) = (value.get_ref(), key.get_ref().as_ref()) else { continue };
+        match table.iter_mut().find(|(key, _)| key.get_ref() == name).map(|(key, value)| (key.span(), value.get_mut()))
+        {
+            Some((_, DeValue::Table(table))) => found
+                .extend(take_out_lists(table, inner).into_iter().map(|(at, field)| (at, format!("{name}.{field}")))),
+            // Of headers no list can be made, and their own message never repeats a value.
+            Some((span, DeValue::Array(_))) => {
+                found.push((span.start, name.to_owned()));
+                table.remove(name);
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Takes out the entry whose key has the span, else the deepest that holds it. Returns its full name.
@@ -137,7 +167,7 @@ fn improved(message: &str) -> String {
     let (wrong, valid) = (backticked(what), backticked(expected));
     let nearest = wrong.first().and_then(|wrong| {
         let distance = |name: &&String| strsim::damerau_levenshtein(wrong, name);
-        valid.iter().min_by_key(distance).filter(|name| distance(name) <= name.len().max(wrong.len()) / 2)
+        valid.iter().min_by_key(distance).filter(|name| distance(name) <= name.len().max(wrong.chars().count()) / 2)
     });
     // A variant of serde's is a value of the user's.
     let what = what.replace("unknown variant", "unknown value");

@@ -8,6 +8,7 @@
 //! Rewriting costs little: an hour of 50 containers is 3,000 rows.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,11 +99,17 @@ impl History {
     /// # Errors
     /// The folder cannot be made or written, or another agent holds it.
     pub fn open(&mut self) -> Result<(), Error> {
-        if self.lock.is_some() {
-            return Ok(());
+        let path = self.data.join("lock");
+        if let Some(lock) = &self.lock {
+            let inode = |meta: std::io::Result<fs::Metadata>| meta.ok().map(|meta| meta.ino());
+            if inode(lock.metadata()) == inode(fs::metadata(&path)) {
+                return Ok(());
+            }
+            // Somebody removed the folder: it may be another agent's by now.
+            self.lock = None;
+            self.hour = None;
         }
         fs::create_dir_all(&self.table).map_err(Error::io(&self.table))?;
-        let path = self.data.join("lock");
         let lock = File::create(&path).map_err(Error::io(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -313,6 +320,18 @@ mod tests {
         let (appended, result) = second.append(vec![row("2026-11-23T13:58:00Z", "a")]);
         assert!(result.is_err());
         assert_eq!(appended.pending, 1, "its rows wait for the folder to be free");
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_is_taken_anew() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let data = dir.path().join("data");
+        let mut first = open(&data);
+        fs::remove_dir_all(&data).expect("removed");
+        let second = open(&data);
+        assert!(first.append(vec![row("2026-11-23T13:58:00Z", "a")]).1.is_err(), "it is another's now");
+        drop(second);
+        first.append(Vec::new()).1.expect("written");
     }
 
     #[test]

@@ -19,11 +19,14 @@ pub struct Report {
     exporters: BTreeMap<&'static str, Exporter>,
     history: History,
     containers_left_out: u64,
+    analysis_panics: u64,
 }
 
 #[derive(Debug, Serialize)]
 struct Collector {
     up: bool,
+    /// What it reads is not on this machine.
+    absent: bool,
     /// Seconds since the last read.
     staleness: Option<f64>,
     dropped: u64,
@@ -77,6 +80,9 @@ impl Report {
         if self.containers_left_out > 0 {
             faults.push(format!("{} containers are left out by collect.max_containers.", self.containers_left_out));
         }
+        if self.analysis_panics > 0 {
+            faults.push("The analysis panicked and began anew: please report it, with the log.".to_owned());
+        }
         let lost = self.history.dropped + self.exporters.values().map(|e| e.dropped + e.rejected).sum::<u64>();
         if lost > 0 || self.collectors.values().any(|c| c.dropped > 0) {
             faults.push("Some data was dropped; /healthz counts it.".to_owned());
@@ -86,9 +92,9 @@ impl Report {
 }
 
 impl Collector {
-    /// An engine that is not installed is no fault; one that was there and failed is, and so is no cgroup tree.
+    /// An engine that is not installed is no fault; one that is or was there and fails is, and so is no cgroup tree.
     fn fails(&self, name: &str) -> bool {
-        !self.up && (self.staleness.is_some() || name == "cgroup")
+        !self.up && (!self.absent || self.staleness.is_some() || name == "cgroup")
     }
 }
 
@@ -105,6 +111,7 @@ pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
             .map(|(name, c)| {
                 let collector = Collector {
                     up: c.up,
+                    absent: c.absent,
                     staleness: since(c.read_at),
                     dropped: c.dropped,
                     failures: c.failures,
@@ -142,6 +149,7 @@ pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
             message: state.history.message.clone(),
         },
         containers_left_out: state.containers_left_out,
+        analysis_panics: state.panics,
     };
     if !alive {
         report.status = "stalled";
@@ -161,7 +169,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut state = State { pipeline_at: Some(second), ..State::default() };
         state.history.up = true;
-        state.collectors.insert("docker", CollectorState::default());
+        state.collectors.insert("docker", CollectorState { absent: true, ..CollectorState::default() });
         assert_eq!(report(&state, second, second).status, "ok");
         state.collectors.insert("docker", CollectorState { read_at: Some(second), ..CollectorState::default() });
         assert_eq!(report(&state, second, second).status, "degraded");

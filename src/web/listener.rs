@@ -13,8 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A connection that says nothing for this long is closed, so that idle ones cannot hold every place.
-const IDLE: Duration = Duration::from_secs(60);
+/// A connection on which no answer moves for this long is closed, so that those that say nothing, or say it byte by
+/// byte, cannot hold every place.
+const IDLE: Duration = Duration::from_secs(20);
 
 pub struct Bounded {
     inner: TcpListener,
@@ -61,10 +62,7 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Pending => self.idle.as_mut().poll(cx).map(|()| Err(std::io::ErrorKind::TimedOut.into())),
-            ready @ Poll::Ready(_) => {
-                self.not_idle();
-                ready
-            }
+            ready @ Poll::Ready(_) => ready,
         }
     }
 }

@@ -1,7 +1,11 @@
-//! Start, reload, end; and the commands that only print. Needs no part but a Linux host.
+//! Start, reload, end; and the commands that only print. Most need no part but a Linux host.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
@@ -9,13 +13,15 @@ use serde_json::Value;
 
 use crate::Test;
 use crate::agent::{Agent, Options, command};
-use crate::parts::{check, eventually};
+use crate::parts::{Container, Part, check, eventually};
 
 pub const TESTS: &[Test] = &[
     (&[], "lifecycle::check_names_file_line_and_field", check_names_file_line_and_field),
     (&[], "lifecycle::once_prints_json", once_prints_json),
     (&[], "lifecycle::sigterm_and_ctrl_c_end_with_0", sigterm_and_ctrl_c_end_with_0),
     (&[], "lifecycle::sighup_swaps_whole_or_not_at_all", sighup_swaps_whole_or_not_at_all),
+    (&[], "lifecycle::a_silent_engine_holds_nothing_up", a_silent_engine_holds_nothing_up),
+    (&[Part::Docker], "lifecycle::a_redirect_is_refused", a_redirect_is_refused),
     (&[], "lifecycle::a_taken_port_is_told", a_taken_port_is_told),
     (&[], "lifecycle::first_metrics_within_a_second", first_metrics_within_a_second),
     (&[], "lifecycle::every_route_answers", every_route_answers),
@@ -82,6 +88,64 @@ fn sighup_swaps_whole_or_not_at_all() -> Result<(), Failed> {
     // The old generation's threads are gone: readings go on, once a tick and not twice.
     let health = agent.json("/healthz")?;
     check(health["collectors"]["cgroup"]["up"] == true, || health.to_string())
+}
+
+/// A socket that takes connections and never answers: the rest is read all the same, and the end comes in time.
+fn a_silent_engine_holds_nothing_up() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let socket = folder.path().join("silent.sock");
+    let _listener = UnixListener::bind(&socket)?;
+    let config = format!(
+        "[agent]\ngrace = \"2s\"\n[collect]\ndisabled = [\"podman\"]\n[collect.docker]\nsockets = [\"{}\"]\n",
+        socket.display()
+    );
+    let mut agent = Agent::start(Options { config: &config, ..Options::default() })?;
+    eventually(Duration::from_secs(5), || {
+        let health = agent.json("/healthz")?;
+        check(health["collectors"]["cgroup"]["up"] == true, || health.to_string())?;
+        check(agent.get("/readyz")?.0 == 200, || "not ready".to_owned())
+    })?;
+    let begun = Instant::now();
+    agent.signal("TERM")?;
+    let status = agent.wait(Duration::from_secs(10))?;
+    check(status.code() == Some(0), || format!("{status}; {}", agent.log()))?;
+    check(begun.elapsed() < Duration::from_secs(4), || format!("took {:?} at a grace of 2 s", begun.elapsed()))
+}
+
+/// A receiver that has moved: following it would turn the request into an empty one and hand on the keys.
+fn a_redirect_is_refused() -> Result<(), Failed> {
+    let receiver = TcpListener::bind("127.0.0.1:0")?;
+    let address = receiver.local_addr()?.to_string();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let location = address.clone();
+    std::thread::spawn(move || {
+        for stream in receiver.incoming().flatten() {
+            let mut stream = stream;
+            let mut head = [0_u8; 4];
+            let followed = stream.read_exact(&mut head).is_ok() && &head == b"GET ";
+            counter.fetch_add(usize::from(followed), Ordering::SeqCst);
+            let _ = stream.read(&mut [0_u8; 8192]);
+            let answer = format!(
+                "HTTP/1.1 302 Found\r\nLocation: http://{location}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let env = vec![
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf".to_owned()),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "none".to_owned()),
+    ];
+    let _container = Container::start("redirect", &[], &["sleep", "100"])?;
+    let config = "[agent]\ntick = \"1s\"\ninner_tick = \"200ms\"\n[export.otlp]\ninterval = \"1s\"\n";
+    let agent = Agent::start(Options { config, env, ..Options::default() })?;
+    eventually(Duration::from_secs(10), || {
+        let otlp = agent.json("/healthz")?["exporters"]["otlp"].clone();
+        let refused = otlp["up"] == false && otlp["rejected"].as_u64() > Some(0) && otlp["sent"] == 0;
+        check(refused && otlp["error"].to_string().contains("redirect"), || otlp.to_string())
+    })?;
+    check(asked.load(Ordering::SeqCst) == 0, || "the redirect was followed".to_owned())
 }
 
 fn a_taken_port_is_told() -> Result<(), Failed> {

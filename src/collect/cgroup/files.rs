@@ -123,7 +123,7 @@ impl ContainerFiles {
         let stat = text.read(&folder.file("cpuacct.usage", "cpu.stat"))?;
         match folder.version {
             Version::V1 => parse::number(stat),
-            Version::V2 => parse::keyed(stat, "usage_usec").map(|us| us * 1000),
+            Version::V2 => parse::keyed(stat, "usage_usec").map(|us| us.saturating_mul(1000)),
         }
     }
 
@@ -161,8 +161,8 @@ impl ContainerFiles {
             Version::V1 => ("user", "system", NS_PER_TICK),
             Version::V2 => ("user_usec", "system_usec", 1000),
         };
-        detail.cpu_user_ns = parse::keyed(stat, user).map(|v| v * unit);
-        detail.cpu_system_ns = parse::keyed(stat, system).map(|v| v * unit);
+        detail.cpu_user_ns = parse::keyed(stat, user).map(|v| v.saturating_mul(unit));
+        detail.cpu_system_ns = parse::keyed(stat, system).map(|v| v.saturating_mul(unit));
     }
 
     fn read_cpu_control(&self, text: &mut TextReader, detail: &mut Detail) {
@@ -172,7 +172,7 @@ impl ContainerFiles {
             detail.cpu_throttled_periods = parse::keyed(stat, "nr_throttled");
             detail.cpu_throttled_ns = match folder.version {
                 Version::V1 => parse::keyed(stat, "throttled_time"),
-                Version::V2 => parse::keyed(stat, "throttled_usec").map(|us| us * 1000),
+                Version::V2 => parse::keyed(stat, "throttled_usec").map(|us| us.saturating_mul(1000)),
             };
         }
         match folder.version {

@@ -56,7 +56,7 @@ pub fn io_stat(text: &str, device_name: impl Fn(&str) -> String) -> Vec<DeviceIo
             let (device, fields) = line.split_once(' ')?;
             let field = |key: &str| fields.split(' ').find_map(|f| number(f.strip_prefix(key)?)).unwrap_or(0);
             let (read, write) = (field("rbytes="), field("wbytes="));
-            (read + write > 0).then(|| DeviceIo { device: device_name(device), read, write })
+            (read > 0 || write > 0).then(|| DeviceIo { device: device_name(device), read, write })
         })
         .collect()
 }
@@ -75,14 +75,14 @@ pub fn io_service_bytes(text: &str, device_name: impl Fn(&str) -> String) -> Vec
             devices.len() - 1
         });
         match operation {
-            "Read" => devices[index].1 += bytes,
-            "Write" => devices[index].2 += bytes,
+            "Read" => devices[index].1 = devices[index].1.saturating_add(bytes),
+            "Write" => devices[index].2 = devices[index].2.saturating_add(bytes),
             _ => {}
         }
     }
     devices
         .into_iter()
-        .filter(|(_, read, write)| read + write > 0)
+        .filter(|(_, read, write)| *read > 0 || *write > 0)
         .map(|(device, read, write)| DeviceIo { device: device_name(device), read, write })
         .collect()
 }

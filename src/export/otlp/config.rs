@@ -248,6 +248,9 @@ impl Config {
         };
         let bad = |_| problem("endpoint", "is no address; write it as http://host:4317".to_owned());
         let uri: http::Uri = with_scheme.parse().map_err(bad)?;
+        if uri.port().is_some() && uri.port_u16().is_none() {
+            return Err(problem("endpoint", "has a port beyond 65535".to_owned()));
+        }
         if uri.host().is_none_or(str::is_empty) {
             return Err(problem("endpoint", "names no host; write it as http://host:4317".to_owned()));
         }

@@ -159,7 +159,9 @@ fn taken(answer: ExportMetricsServiceResponse) -> Answer {
 /// Which refusals may pass is OTLP's table; an exhausted resource only where the receiver says when to come back.
 fn refused(status: &Status) -> Answer {
     let after = status.get_details_retry_info().and_then(|info| info.retry_delay);
-    let message = format!("{:?}: {}", status.code(), status.message());
+    // What broke below gRPC stands in the causes.
+    let causes = std::error::Error::source(status).map(|cause| format!(": {}", chain(cause))).unwrap_or_default();
+    let message = format!("{:?}: {}{causes}", status.code(), status.message());
     match status.code() {
         Code::Cancelled
         | Code::DeadlineExceeded
