@@ -134,6 +134,9 @@ pub async fn run(
                 match Generation::start(&next, &setting, &health, &reports, &points) {
                     Ok(started) => {
                         let before = std::mem::replace(&mut generation, started);
+                        before.stop_collectors.stop();
+                        let kept = |name: &str| next.collect.enabled().any(|entry| entry.name == name);
+                        health.update(|state| state.collectors.retain(|name, _| kept(name)));
                         let _ = configs.try_send(next.clone());
                         reloaded(&next);
                         tokio::spawn(tokio::time::timeout(config.agent.grace, before.stop()));
@@ -243,7 +246,6 @@ impl Generation {
             exporters.extend(task.map(Exporter));
         }
         let stop_collectors = Stop::default();
-        health.update(|state| state.collectors.retain(|name, _| config.collect.enabled().any(|e| e.name == *name)));
         let mut collectors = Vec::new();
         for entry in config.collect.enabled() {
             health.collector(entry.name, |_| {});

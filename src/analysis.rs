@@ -114,7 +114,13 @@ impl State {
         self.max_containers = max_containers;
     }
 
-    /// The tree has been read.
+    /// Some collector reads the tree now.
+    #[must_use]
+    pub fn reads_tree(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// The tree has been read at least once.
     #[must_use]
     pub fn has_read(&self) -> bool {
         self.read_once

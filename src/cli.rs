@@ -230,10 +230,9 @@ fn architecture(machine: &str) -> &str {
 fn announce(summary: &agent::Summary, format: Format) {
     match format {
         Format::Table => eprintln!("{summary}"),
-        Format::Json => match serde_json::to_string(summary) {
-            Ok(summary) => tracing::info!(summary, "started"),
-            Err(error) => tracing::error!(%error, "the summary cannot be written"),
-        },
+        Format::Json => {
+            eprintln!("{}", serde_json::json!({ "level": "INFO", "message": "started", "summary": summary }));
+        }
     }
 }
 

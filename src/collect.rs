@@ -1,6 +1,7 @@
 //! Collectors: each reads one part of the machine. The one list of them is [`COLLECTORS`].
 //!
-//! To add one: a file below `collect/` with an [`Entry`], and a line in [`COLLECTORS`] (and `pub mod`).
+//! To add one: a file below `collect/` with an [`Entry`], and a line in [`COLLECTORS`] (and `pub mod`). If it has metrics
+//! of its own, `PLUMBLINE_BLESS=1 cargo test --test real reference` adds them to REFERENCE.md.
 //! Its name in the config, its health, its line in the start-up summary and its retries follow from the entry.
 //! Joining what they report is left to `analysis`.
 
@@ -28,8 +29,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What is lost where it cannot open.
     pub without: &'static str,
-    /// It tells containers' names: newcomers are shown a moment later, with theirs.
-    pub names: bool,
+    /// What its reports hold; what waits for whom at the start follows from it.
+    pub brings: Brings,
     /// The metrics of the points it reports itself ([`Report::points`]).
     pub metrics: &'static [&'static Metric],
     /// Opens it. Called again, with growing pauses, for as long as it fails.
@@ -48,6 +49,17 @@ pub struct Context {
     pub wake: Stop,
 }
 
+/// What a collector's reports hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brings {
+    /// Every container's resource use. Without it there is little to show: its absence is a fault.
+    Containers,
+    /// Containers' names. Newcomers are shown a moment later, with theirs.
+    Names,
+    /// Ready points of its own, of the node or its devices.
+    Points,
+}
+
 /// An opened collector. It runs on a thread of its own and may block.
 pub trait Collector: Send {
     /// One line for people: what it found.
@@ -59,15 +71,16 @@ pub trait Collector: Send {
     fn read(&mut self, depth: Depth) -> Result<Report, Error>;
 }
 
-/// What one read brought. Empty parts mean "nothing to say", not "nothing there".
+/// What one read brought. `None` is "nothing to say", not "nothing there".
 #[derive(Debug, Default)]
 pub struct Report {
     /// Every container seen, whole; `None` from collectors that read none.
     pub containers: Option<Vec<ContainerReading>>,
     /// What a runtime says of its running containers, whole, where it has changed since the last read.
     pub facts: Option<Vec<Arc<ContainerFacts>>>,
-    /// Ready points about the node or its devices, for signals that need no joining.
-    pub points: Vec<Point>,
+    /// Ready points about the node or its devices, whole, for signals that need no joining. `None` leaves the last ones
+    /// in force. A point of the node itself has [`Subject::node`](crate::metric::Subject::node).
+    pub points: Option<Vec<Point>>,
     /// Containers passed over because there are more than the configured bound.
     pub left_out: u64,
 }

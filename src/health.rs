@@ -39,7 +39,7 @@ pub struct State {
 pub struct CollectorState {
     /// It is open and its last read succeeded.
     pub up: bool,
-    /// What it reads is not on this machine.
+    /// What it reads is not on this machine, and may well not be.
     pub absent: bool,
     /// What it found when it opened, or why it could not.
     pub message: String,
@@ -133,7 +133,7 @@ impl State {
     /// The agent's own points. Counters count from `start`, when the agent started.
     #[must_use]
     pub fn points(&self, weight: Weight, start: Timestamp, at: Timestamp, now: Duration) -> Vec<Point> {
-        let subject = Arc::new(Subject::agent());
+        let subject = Arc::new(Subject::node());
         let mut points = Vec::new();
         let mut add = |metric: &'static metric::Metric, label: Option<(&'static str, &'static str)>, value: Number| {
             let attributes = label.map(|(key, value)| (key, value.into())).into_iter().collect();

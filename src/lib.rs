@@ -33,6 +33,7 @@
 //!   the summary and name in the config follow. What it reports is a `Report`: container readings, names, or points.
 //! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
 //! - **A metric of a container**: a static and a line in `metric::CONTAINER_METRICS`, and where `snapshot` adds its point.
+//!   A signal that is not read yet begins in `reading` and `collect/cgroup/files`, and passes `analysis` into the view.
 //! - **A column of the history**: a line in `frame::MINUTE_COLUMNS`, or in `minute::COUNTERS` for what counts.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (a test compares them).
 //!

@@ -38,7 +38,9 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const fn metric(
+/// A metric, for a catalogue.
+#[must_use]
+pub const fn metric(
     name: &'static str,
     kind: Kind,
     unit: &'static str,
@@ -309,7 +311,7 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &PROCESS_MEMORY_USAGE,
 ];
 
-/// Whom a point speaks of: a container, or the agent. Becomes an OTLP resource and Prometheus labels.
+/// Whom a point speaks of: a container, a device, or the node. Becomes an OTLP resource and Prometheus labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Subject {
     /// In a fixed order.
@@ -328,15 +330,15 @@ pub struct Attribute {
 }
 
 impl Subject {
-    /// The agent itself.
+    /// The node itself, and the agent on it: the node's attributes stand in every resource.
     #[must_use]
-    pub fn agent() -> Self {
+    pub fn node() -> Self {
         Self::default()
     }
 
-    /// It is the agent itself.
+    /// It is the node itself.
     #[must_use]
-    pub fn is_agent(&self) -> bool {
+    pub fn is_node(&self) -> bool {
         self.attributes.is_empty()
     }
 }
@@ -437,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_vanished_series_is_marked_once() {
-        let subject = Arc::new(Subject::agent());
+        let subject = Arc::new(Subject::node());
         let at = Timestamp::UNIX_EPOCH;
         let point = |name: &'static str| {
             Point::new(&COLLECTOR_UP, &subject, vec![("collector", name.into())], Number::Int(1), None, at)
@@ -453,7 +455,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_has_no_value() {
-        let subject = Arc::new(Subject::agent());
+        let subject = Arc::new(Subject::node());
         let point = Point::new(&CPU_USAGE, &subject, vec![], Number::Float(f64::NAN), None, Timestamp::UNIX_EPOCH);
         assert_eq!(point.value, None);
     }

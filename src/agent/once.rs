@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Error, REPORTS, Setting};
 use crate::analysis::{Input, State};
-use crate::collect::{self, Schedule, Stop};
+use crate::collect::{self, Brings, Schedule, Stop};
 use crate::config::Config;
 use crate::health::{self, Health};
 use crate::snapshot::Snapshot;
@@ -24,11 +24,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::State), Error> {
     let (health, stop) = (Arc::new(Health::default()), Stop::default());
     let (reports, incoming) = sync_channel(REPORTS);
-    let mut threads = Vec::new();
     for entry in config.collect.enabled() {
         // Known from now on, so that silence is told from absence.
         health.collector(entry.name, |_| {});
-        threads.push(collect::spawn(
+        collect::spawn(
             entry,
             config.collect.clone(),
             Schedule { inner: TICK, full: TICK },
@@ -36,7 +35,7 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
             Arc::clone(&health),
             reports.clone(),
             stop.clone(),
-        )?);
+        )?;
     }
     drop(reports);
     let clock = &setting.clock;
@@ -54,9 +53,14 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
         };
         let now = clock.moment();
         let is_tree = report.containers.is_some();
-        let input = Input { containers: report.containers, facts: report.facts, points: Some(report.points) };
+        let input = Input { containers: report.containers, facts: report.facts, points: report.points };
         state.absorb(message.collector, input, now);
-        let tree_is_down = health.state().collectors.get("cgroup").is_none_or(|c| !c.up && !c.message.is_empty());
+        let known = health.state().collectors;
+        let tree_is_down = config
+            .collect
+            .enabled()
+            .filter(|entry| entry.brings == Brings::Containers)
+            .all(|entry| known.get(entry.name).is_some_and(|c| !c.up && !c.message.is_empty()));
         if is_tree || tree_is_down {
             let first = *first.get_or_insert(now.monotonic);
             if now.monotonic.saturating_sub(first) >= APART {
@@ -67,9 +71,6 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
     stop.stop();
     let snapshot = state.snapshot(clock.moment(), false);
     let health = health.state();
-    drop(incoming);
-    for thread in threads {
-        let _ = thread.join();
-    }
+    // The collectors' threads end by themselves, or with the process: one may wait for an engine that does not answer.
     Ok((snapshot, health))
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::{OWN_PROC, Setting};
 use crate::analysis::{Input, State};
 use crate::clock::{Clock, Moment};
-use crate::collect::{Entry, Message, Stop};
+use crate::collect::{Brings, Entry, Message, Stop};
 use crate::config::Config;
 use crate::export::Points;
 use crate::frame::MinuteRow;
@@ -137,9 +137,9 @@ impl Pipeline {
             return;
         };
         let now = self.clock.moment();
-        let leads = report.containers.is_some();
+        let leads = report.containers.is_some() || !self.state.reads_tree();
         let told = report.facts.is_some();
-        let input = Input { containers: report.containers, facts: report.facts, points: Some(report.points) };
+        let input = Input { containers: report.containers, facts: report.facts, points: report.points };
         let outcome = self.state.absorb(message.collector, input, now);
         if !outcome.rows.is_empty() {
             self.keep(outcome.rows);
@@ -155,11 +155,13 @@ impl Pipeline {
         let open = |entry: &Entry| state.collectors.get(entry.name).is_some_and(|c| c.up);
         let silent = |entry: &Entry| state.collectors.get(entry.name).is_none_or(|c| c.message.is_empty());
         // Some engine is up, or has not said yet whether it is.
-        let expect_names = self.collectors.iter().any(|entry| entry.names && (open(entry) || silent(entry)));
+        let expect_names =
+            self.collectors.iter().any(|entry| entry.brings == Brings::Names && (open(entry) || silent(entry)));
         let waited = std::mem::replace(&mut self.waiting, self.state.is_waiting(now));
         let mut snapshot = self.state.snapshot(now, expect_names);
-        let tree_to_come = self.collectors.iter().any(|entry| !entry.names && (open(entry) || silent(entry)))
-            && !self.state.has_read();
+        let tree_to_come =
+            self.collectors.iter().any(|entry| entry.brings == Brings::Containers && (open(entry) || silent(entry)))
+                && !self.state.has_read();
         let was_ready = self.ready;
         self.ready |= snapshot.ready && !tree_to_come;
         snapshot.ready = self.ready;

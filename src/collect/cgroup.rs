@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Collector, Entry, Error, Report};
+use super::{Brings, Collector, Entry, Error, Report};
 use crate::clock::Clock;
 use crate::identity::CgroupIdentity;
 use crate::reading::{ContainerReading, Depth};
@@ -28,7 +28,7 @@ use tree::Found;
 pub const ENTRY: Entry = Entry {
     name: "cgroup",
     without: "no resource use at all: containers are known by name only",
-    names: false,
+    brings: Brings::Containers,
     metrics: &[],
     open: |config, context| Ok(Box::new(Cgroups::open(config, Arc::clone(&context.clock))?)),
 };
@@ -57,7 +57,7 @@ struct Cgroups {
     clock: Arc<dyn Clock>,
     text: TextReader,
     host_network: Option<u64>,
-    /// Other users' processes, and those of the host, are visible.
+    /// The containers' processes are visible.
     sees_processes: bool,
     devices: HashMap<String, String>,
     tracked: BTreeMap<String, Tracked>,
@@ -96,15 +96,16 @@ impl Cgroups {
             .to_owned();
         fs::read_dir(&walked).map_err(|error| Error::Failed(format!("{}: {error}", walked.display())))?;
         let proc = config.cgroup.proc.clone();
+        let mut text = TextReader::default();
         Ok(Self {
+            sees_processes: sees_processes(&layout, &walked, &proc, &mut text),
             layout,
             walked,
-            sees_processes: namespace(&proc, 1).is_some(),
             host_network: namespace(&proc, 1).or_else(|| namespace_of(&proc.join("self/ns/net"))),
             proc,
             max_containers: config.max_containers,
             clock,
-            text: TextReader::default(),
+            text,
             devices: HashMap::new(),
             tracked: BTreeMap::new(),
         })
@@ -230,6 +231,19 @@ fn note_namespace(namespaces: &mut HashMap<u64, Namespace>, inode: u64, containe
                 held.insert(candidate);
             }
         }
+    }
+}
+
+/// Whether the network namespaces of the containers' processes can be read. Asked of a container where there is one;
+/// else of the first process, which a sandbox may hide though the containers are visible.
+fn sees_processes(layout: &Layout, walked: &Path, proc: &Path, text: &mut TextReader) -> bool {
+    let found = tree::containers(walked, &|_| false).unwrap_or_default();
+    match found.first() {
+        Some(first) => {
+            let pid = ContainerFiles::new(layout, &first.path, false).any_pid(text);
+            pid.is_some_and(|pid| namespace(proc, pid).is_some())
+        }
+        None => namespace(proc, 1).is_some() || text.read(&proc.join("1/stat")).is_some(),
     }
 }
 

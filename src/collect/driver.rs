@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Collector, Config, Context, Entry, Error, Report};
+use super::{Brings, Collector, Config, Context, Entry, Error, Report};
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::reading::Depth;
@@ -195,8 +195,9 @@ impl Driver {
                 tracing::warn!(collector = self.entry.name, error = message, "collector down: it will be tried again");
             }
             state.up = false;
-            state.absent = matches!(error, Error::NotFound(_));
-            state.failures += 1;
+            state.absent = matches!(error, Error::NotFound(_)) && self.entry.brings != Brings::Containers;
+            // What is not installed does not fail.
+            state.failures += u64::from(!state.absent);
             state.message = message;
         });
         let _ = self.out.try_send(Message { collector: self.entry.name, depth: Depth::Inner, report: None });
@@ -304,8 +305,13 @@ mod tests {
         }
     }
 
-    const FLAKY: Entry =
-        Entry { name: "flaky", without: "nothing", names: false, metrics: &[], open: |_, _| Ok(Box::new(Flaky(0))) };
+    const FLAKY: Entry = Entry {
+        name: "flaky",
+        without: "nothing",
+        brings: Brings::Points,
+        metrics: &[],
+        open: |_, _| Ok(Box::new(Flaky(0))),
+    };
 
     #[test]
     fn what_others_say_stays_on_a_short_line() {

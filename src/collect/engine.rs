@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{Collector, Context, Entry, Error, Report, Stop};
+use super::{Brings, Collector, Context, Entry, Error, Report, Stop};
 use crate::clock::Clock;
 use crate::identity::{ContainerFacts, split_image};
 use crate::reading::Depth;
@@ -29,7 +29,7 @@ const NAMES_LOST: &str =
 pub const DOCKER: Entry = Entry {
     name: "docker",
     without: NAMES_LOST,
-    names: true,
+    brings: Brings::Names,
     metrics: &[],
     open: |config, context| open("docker", &config.docker, DOCKER_SOCKET, config.max_containers, context),
 };
@@ -38,7 +38,7 @@ pub const DOCKER: Entry = Entry {
 pub const PODMAN: Entry = Entry {
     name: "podman",
     without: NAMES_LOST,
-    names: true,
+    brings: Brings::Names,
     metrics: &[],
     open: |config, context| open("podman", &config.podman, PODMAN_SOCKET, config.max_containers, context),
 };
@@ -121,11 +121,9 @@ async fn connect(
     let server = server.version.unwrap_or_else(|| "of unknown version".to_owned());
     let Context { clock, wake } = context.clone();
     let since = clock.now().as_second() - 1;
-    let mut follower =
-        Follower { runtime, docker, clock, wake, shared: Arc::default(), found: String::new(), since, max_containers };
+    let found = format!("{runtime} {server} at {socket}");
+    let follower = Follower { runtime, docker, clock, wake, shared: Arc::default(), found, since, max_containers };
     follower.resync().await.map_err(failed)?;
-    let running = follower.shared.lock().unwrap_or_else(PoisonError::into_inner).facts.len();
-    follower.found = format!("{runtime} {server} at {socket}, {running} running");
     Ok(follower)
 }
 

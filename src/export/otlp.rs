@@ -1,7 +1,7 @@
 //! OpenTelemetry's protocol over gRPC or HTTP.
 //!
 //! Measurements are encoded from our own points ([`encode`]): the SDK has one start time per instrument and folds
-//! series beyond 2,000 together. The agent's own telemetry goes through the SDK ([`own`]), on the same connection.
+//! series beyond 2,000 together. The agent's own telemetry goes through the SDK (`own`), on the same connection.
 
 pub mod config;
 pub mod encode;

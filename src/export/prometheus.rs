@@ -22,7 +22,7 @@ pub fn encode(points: &[Point], node: &[(String, String)]) -> String {
     for point in points.iter().filter(|point| point.value.is_some()) {
         families.entry(point.metric.name).or_insert_with(|| (point.metric, Vec::new())).1.push(point);
         // A subject's points stand together, so looking at the last one is enough to meet each once.
-        if subjects.last().is_none_or(|last| !Arc::ptr_eq(last, &point.subject)) && !point.subject.is_agent() {
+        if subjects.last().is_none_or(|last| !Arc::ptr_eq(last, &point.subject)) && !point.subject.is_node() {
             subjects.push(&point.subject);
         }
     }

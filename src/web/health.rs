@@ -25,7 +25,7 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 struct Collector {
     up: bool,
-    /// What it reads is not on this machine.
+    /// What it reads is not on this machine, and may well not be.
     absent: bool,
     /// Seconds since the last read.
     staleness: Option<f64>,
@@ -67,7 +67,7 @@ impl Report {
         if !self.alive {
             faults.push("The agent stands still: the figures below are old.".to_owned());
         }
-        for (name, c) in self.collectors.iter().filter(|(name, c)| c.fails(name)) {
+        for (name, c) in self.collectors.iter().filter(|(_, c)| c.fails()) {
             faults.push(format!("Collector {name} is down: {}.", c.message));
         }
         for (name, e) in self.exporters.iter().filter(|(_, e)| e.enabled && e.up == Some(false)) {
@@ -92,9 +92,9 @@ impl Report {
 }
 
 impl Collector {
-    /// An engine that is not installed is no fault; one that is or was there and fails is, and so is no cgroup tree.
-    fn fails(&self, name: &str) -> bool {
-        !self.up && (!self.absent || self.staleness.is_some() || name == "cgroup")
+    /// What is not installed is no fault; what is or was there and fails is.
+    fn fails(&self) -> bool {
+        !self.up && (!self.absent || self.staleness.is_some())
     }
 }
 
