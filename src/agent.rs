@@ -23,7 +23,7 @@ pub use once::once;
 pub use summary::Summary;
 
 use crate::clock::Clock;
-use crate::collect::{self, Message, Schedule, Stop};
+use crate::collect::{Driver, Message, Schedule, Stop};
 use crate::config::Config;
 use crate::export::{self, EXPORTERS, Points, Started, prometheus};
 use crate::health::Health;
@@ -97,7 +97,7 @@ pub async fn run(
     let (snapshots, snapshot) = watch::channel(Arc::new(Snapshot::empty(setting.node.clone(), started_at)));
     let (points_out, points) = watch::channel(Arc::new(Points::default()));
     let (reports, incoming) = sync_channel(REPORTS);
-    let (configs, configured) = sync_channel(4);
+    let (configs, configured) = watch::channel(config.clone());
     let stop_pipeline = Stop::default();
     let mut history = History::new(&setting.data, config.history.clone());
     pipeline::open_history(&mut history, &health);
@@ -105,7 +105,7 @@ pub async fn run(
     let stop = stop_pipeline.clone();
     let pipeline = std::thread::Builder::new()
         .name("pipeline".to_owned())
-        .spawn(move || pipeline.run(&incoming, &configured, &stop))?;
+        .spawn(move || pipeline.run(&incoming, configured, &stop))?;
 
     let own = own_points(Arc::clone(&health), Arc::clone(&clock), started_at);
     let (stop_web, stopped_web) = watch::channel(false);
@@ -137,7 +137,7 @@ pub async fn run(
                         before.stop_collectors.stop();
                         let kept = |name: &str| next.collect.enabled().any(|entry| entry.name == name);
                         health.update(|state| state.collectors.retain(|name, _| kept(name)));
-                        let _ = configs.try_send(next.clone());
+                        configs.send_replace(next.clone());
                         reloaded(&next);
                         tokio::spawn(tokio::time::timeout(config.agent.grace, before.stop()));
                         note_what_needs_a_restart(&config, &next);
@@ -249,15 +249,16 @@ impl Generation {
         let mut collectors = Vec::new();
         for entry in config.collect.enabled() {
             health.collector(entry.name, |_| {});
-            collectors.push(collect::spawn(
+            let driver = Driver {
                 entry,
-                config.collect.clone(),
-                Schedule { inner: config.agent.inner_tick, full: config.agent.tick },
-                Arc::clone(&setting.clock),
-                Arc::clone(health),
-                reports.clone(),
-                stop_collectors.clone(),
-            )?);
+                config: config.collect.clone(),
+                schedule: Schedule { inner: config.agent.inner_tick, full: config.agent.tick },
+                clock: Arc::clone(&setting.clock),
+                health: Arc::clone(health),
+                out: reports.clone(),
+                stop: stop_collectors.clone(),
+            };
+            collectors.push(driver.spawn()?);
         }
         Ok(Self { stop_collectors, collectors, stop_exporters, exporters })
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
 
-pub use driver::{Message, Schedule, Stop, spawn};
+pub use driver::{Driver, Message, Schedule, Stop};
 
 use crate::clock::Clock;
 use crate::identity::ContainerFacts;

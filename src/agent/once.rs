@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Error, REPORTS, Setting};
 use crate::analysis::{Input, State};
-use crate::collect::{self, Brings, Schedule, Stop};
+use crate::collect::{Brings, Driver, Schedule, Stop};
 use crate::config::Config;
 use crate::health::{self, Health};
 use crate::snapshot::Snapshot;
@@ -27,15 +27,16 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
     for entry in config.collect.enabled() {
         // Known from now on, so that silence is told from absence.
         health.collector(entry.name, |_| {});
-        collect::spawn(
+        let driver = Driver {
             entry,
-            config.collect.clone(),
-            Schedule { inner: TICK, full: TICK },
-            Arc::clone(&setting.clock),
-            Arc::clone(&health),
-            reports.clone(),
-            stop.clone(),
-        )?;
+            config: config.collect.clone(),
+            schedule: Schedule { inner: TICK, full: TICK },
+            clock: Arc::clone(&setting.clock),
+            health: Arc::clone(&health),
+            out: reports.clone(),
+            stop: stop.clone(),
+        };
+        driver.spawn()?;
     }
     drop(reports);
     let clock = &setting.clock;

@@ -1,5 +1,6 @@
 //! The one thread between the collectors and everyone who reads: analysis, history, snapshots.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -73,28 +74,44 @@ impl Pipeline {
     }
 
     /// Runs until told to stop, or until nobody can report any longer; then writes the open minute.
-    pub fn run(mut self, reports: &Receiver<Message>, configs: &Receiver<Config>, stop: &Stop) {
+    pub fn run(mut self, reports: &Receiver<Message>, mut config: watch::Receiver<Config>, stop: &Stop) {
         while !stop.is_stopped() {
-            let now = self.clock.monotonic();
-            self.health.update(|state| state.pipeline_at = Some(now));
-            if let Ok(config) = configs.try_recv() {
-                self.configure(&config);
-            }
-            match reports.recv_timeout(PATIENCE) {
-                Ok(message) => self.take_guarded(message),
-                Err(RecvTimeoutError::Timeout) if self.waiting || !self.ready => {
-                    self.publish(self.clock.moment(), true);
+            // A panic here is a bug, and must not end the agent: what was known is forgotten and gathered anew.
+            match catch_unwind(AssertUnwindSafe(|| self.round(reports, &mut config))) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(_) => {
+                    tracing::error!("the analysis panicked and begins anew; this is a bug in plumbline");
+                    self.health.update(|state| state.panics += 1);
+                    self.state = State::new(self.node.clone(), self.full_tick, self.max_containers);
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.retain_sometimes();
         }
         let rows = self.state.finish();
         let lost = self.keep(rows);
         if lost > 0 {
             tracing::warn!(rows = lost, "minutes are lost: the history could not be written before the end");
         }
+    }
+
+    /// Takes one report, or waits for one for a while.
+    fn round(&mut self, reports: &Receiver<Message>, config: &mut watch::Receiver<Config>) -> ControlFlow<()> {
+        let now = self.clock.monotonic();
+        self.health.update(|state| state.pipeline_at = Some(now));
+        if config.has_changed().unwrap_or(false) {
+            let config = config.borrow_and_update().clone();
+            self.configure(&config);
+        }
+        match reports.recv_timeout(PATIENCE) {
+            Ok(message) => self.take(message),
+            Err(RecvTimeoutError::Timeout) if self.waiting || !self.ready => {
+                self.publish(self.clock.moment(), true);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        }
+        self.retain_sometimes();
+        ControlFlow::Continue(())
     }
 
     fn configure(&mut self, config: &Config) {
@@ -117,15 +134,6 @@ impl Pipeline {
             self.keep(outcome.rows);
         }
         self.publish(now, outcome.changed);
-    }
-
-    /// A panic here is a bug, and must not end the agent: what was known is forgotten, counted, and gathered anew.
-    fn take_guarded(&mut self, message: Message) {
-        if catch_unwind(AssertUnwindSafe(|| self.take(message))).is_err() {
-            tracing::error!("the analysis panicked and begins anew; this is a bug in plumbline");
-            self.health.update(|state| state.panics += 1);
-            self.state = State::new(self.node.clone(), self.full_tick, self.max_containers);
-        }
     }
 
     fn take(&mut self, message: Message) {

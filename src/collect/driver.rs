@@ -114,35 +114,33 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 /// Reads that somebody woke lie this far apart at least, so that a storm of changes costs no more than a shorter tick.
 const BETWEEN_WAKES: Duration = Duration::from_millis(500);
 
-/// Starts the collector's thread. It ends soon after `stop`, or when `out` has no receiver any longer.
-///
-/// # Errors
-/// The system refuses a thread.
-pub fn spawn(
-    entry: &'static Entry,
-    config: Config,
-    schedule: Schedule,
-    clock: Arc<dyn Clock>,
-    health: Arc<Health>,
-    out: SyncSender<Message>,
-    stop: Stop,
-) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(format!("collect-{}", entry.name))
-        .spawn(move || Driver { entry, config, schedule, clock, health, out, stop }.run())
-}
-
-struct Driver {
-    entry: &'static Entry,
-    config: Config,
-    schedule: Schedule,
-    clock: Arc<dyn Clock>,
-    health: Arc<Health>,
-    out: SyncSender<Message>,
-    stop: Stop,
+/// One collector and all it is run with.
+pub struct Driver {
+    /// Which collector.
+    pub entry: &'static Entry,
+    /// Every collector's options.
+    pub config: Config,
+    /// When it reads.
+    pub schedule: Schedule,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where it reports how it is doing.
+    pub health: Arc<Health>,
+    /// Where its reports go.
+    pub out: SyncSender<Message>,
+    /// Ends it, or has it read at once.
+    pub stop: Stop,
 }
 
 impl Driver {
+    /// Starts the collector's thread. It ends soon after `stop`, or when `out` has no receiver any longer.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn spawn(self) -> std::io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name(format!("collect-{}", self.entry.name)).spawn(move || self.run())
+    }
+
     fn run(&self) {
         let context = Context { clock: Arc::clone(&self.clock), wake: self.stop.clone() };
         let mut pause = RETRY.0;
@@ -326,8 +324,16 @@ mod tests {
         let (health, stop) = (Arc::new(Health::default()), Stop::default());
         let schedule = Schedule { inner: Duration::from_millis(1), full: Duration::from_millis(1) };
         let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
-        let thread = spawn(&ENTRY, Config::default(), schedule, clock, Arc::clone(&health), out, stop.clone())
-            .expect("a thread");
+        let driver = Driver {
+            entry: &ENTRY,
+            config: Config::default(),
+            schedule,
+            clock,
+            health: Arc::clone(&health),
+            out,
+            stop: stop.clone(),
+        };
+        let thread = driver.spawn().expect("a thread");
         let reports: Vec<bool> = messages.iter().take(5).map(|message| message.report.is_some()).collect();
         assert_eq!(reports, [true, true, false, true, true], "two reads, down, two reads");
         stop.stop();

@@ -84,7 +84,11 @@ fn survives(protocol: &str) -> Result<(), Failed> {
 
     // A container that goes is marked once as having no value.
     docker(&["rm", "-f", &container.name])?;
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(4));
+    let text = fs::read_to_string(&second)?;
+    let points = text.split("-> Name: ").filter(|point| point.starts_with("container.memory.rss\n"));
+    let marks = points.filter(|point| !point.contains("Value: ")).count();
+    check(marks == 1, || format!("{marks} points without a value, not one"))?;
     check(!agent.log().contains("secret"), || "a header's value is in the log".to_owned())?;
     agent.signal("TERM")?;
     let status = agent.wait(Duration::from_secs(10))?;
