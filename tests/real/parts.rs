@@ -23,6 +23,8 @@ pub enum Part {
     DuckDb,
     /// qemu and a kernel to boot in it.
     Kernel,
+    /// openssl, to make certificates.
+    OpenSsl,
 }
 
 impl Part {
@@ -34,6 +36,7 @@ impl Part {
             Self::Prometheus => in_path("prometheus") && in_path("promtool"),
             Self::Rotel => rotel().is_some(),
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
+            Self::OpenSsl => in_path("openssl"),
             Self::Kernel => in_path("qemu-system-x86_64") && Path::new("/bin/busybox").exists() && kernel().is_some(),
         };
         (!found).then(|| match self {
@@ -47,6 +50,7 @@ impl Part {
             Self::DuckDb => {
                 "duckdb for Python (pip install duckdb pytz; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
+            Self::OpenSsl => "openssl in PATH".to_owned(),
             Self::Kernel => {
                 "qemu-system-x86_64, /bin/busybox and a kernel image (PLUMBLINE_KERNEL names it)".to_owned()
             }
