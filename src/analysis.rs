@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Moment;
 use crate::frame::{MinuteRow, RowIdentity, RowSettings};
@@ -60,6 +60,8 @@ pub struct State {
     read_once: bool,
     /// When the newest reading was made.
     read_at: Duration,
+    /// The tick before this one, while ticks follow each other; `None` after a gap.
+    last_tick: Option<Timestamp>,
 }
 
 /// A container on this node.
@@ -105,6 +107,7 @@ impl State {
             minute: None,
             read_once: false,
             read_at: Duration::ZERO,
+            last_tick: None,
         }
     }
 
@@ -153,7 +156,7 @@ impl State {
         self.points.remove(collector);
         self.facts.remove(collector);
         if self.reader == Some(collector) {
-            self.reader = None;
+            (self.reader, self.last_tick) = (None, None);
             self.seen.clear();
             outcome.rows = self.finish();
             for container in self.containers.values_mut() {
@@ -172,7 +175,8 @@ impl State {
             if let Some(container) = self.containers.get_mut(&facts.id) {
                 container.facts = Some(Arc::clone(facts));
             } else if facts.finished.is_none() && self.containers.len() < self.max_containers {
-                let container = Container { facts: Some(Arc::clone(facts)), ..Container::new(now, self.read_once) };
+                let is_new = begins_now(self.last_tick, facts.started);
+                let container = Container { facts: Some(Arc::clone(facts)), ..Container::new(now, is_new) };
                 self.containers.insert(facts.id.clone(), container);
             }
         }
@@ -196,7 +200,8 @@ impl State {
             let container = self.containers.entry(reading.id.clone()).or_insert_with(|| {
                 changed = true;
                 let facts = self.facts.values().find_map(|facts| facts.get(&reading.id));
-                Container { facts: facts.cloned(), ..Container::new(now, self.read_once) }
+                let is_new = begins_now(self.last_tick, reading.started);
+                Container { facts: facts.cloned(), ..Container::new(now, is_new) }
             });
             changed |= container.reading.is_none();
             let usage_was_known = container.trail.cores().is_some();
@@ -214,6 +219,7 @@ impl State {
         }
         self.minute = Some(minute);
         self.read_once = true;
+        self.last_tick = Some(now.wall);
         changed
     }
 
@@ -299,6 +305,14 @@ impl State {
             containers,
         }
     }
+}
+
+/// A container met for the first time began since the tick before, so that all its counters count is new. One that was
+/// there and not seen (a gap, the bound of containers) has counted before.
+fn begins_now(last_tick: Option<Timestamp>, started: Option<Timestamp>) -> bool {
+    /// Start times are told in hundredths of a second, and a runtime tells of a start a little after it.
+    const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+    last_tick.is_some_and(|last| started.is_none_or(|started| last.duration_since(started) < TOLERANCE))
 }
 
 impl Container {
@@ -602,6 +616,24 @@ mod tests {
         assert_eq!((snapshot.containers[1].memory.usage, snapshot.containers[1].memory.limit), (None, None));
         assert!(state.lose("docker", moment(6.0)).changed);
         assert_eq!(names(&state.snapshot(moment(6.0), true)), [""; 0]);
+    }
+
+    #[test]
+    fn only_what_begins_under_our_eyes_counts_from_zero() {
+        let used = |rows: &[MinuteRow]| rows.iter().map(|row| row.summary.increases[0]).collect::<Vec<_>>();
+        let started =
+            |reading: ContainerReading, second| ContainerReading { started: Some(moment(second).wall), ..reading };
+        let mut state = state();
+        state.absorb("cgroup", tree(vec![reading("a", moment(10.0), 1000)]), moment(10.0));
+        // One that began a second ago, and one that the bound had kept out.
+        let (new, old) =
+            (started(reading("b", moment(11.0), 70), 10.5), started(reading("c", moment(11.0), 5000), 2.0));
+        state.absorb("cgroup", tree(vec![reading("a", moment(11.0), 1007), new, old]), moment(11.0));
+        assert_eq!(used(&state.finish()), [Some(7), Some(70), Some(0)]);
+        // A gap: what is met after it was there before.
+        state.lose("cgroup", moment(12.0));
+        state.absorb("cgroup", tree(vec![reading("a", moment(20.0), 2000)]), moment(20.0));
+        assert_eq!(used(&state.finish()), [Some(0)]);
     }
 
     #[test]

@@ -161,8 +161,11 @@ fn an_oom_kill_that_ends_the_container() -> Result<(), Failed> {
             "not counted".to_owned()
         })
     })?;
-    let exited = agent.json("/api/v1/containers")?["exited"].to_string();
-    check(exited.contains(&container.id), || format!("exited: {exited}"))
+    // The engine tells of the kill a moment before the end.
+    eventually(Duration::from_secs(2), || {
+        let exited = agent.json("/api/v1/containers")?["exited"].to_string();
+        check(exited.contains(&container.id), || format!("exited: {exited}"))
+    })
 }
 
 fn agrees_with_the_engine() -> Result<(), Failed> {

@@ -46,7 +46,8 @@ fn closed_minutes_survive_kill_9() -> Result<(), Failed> {
     let number = |name: &str| row[name].as_f64().unwrap_or(f64::NAN);
     check(row["type"] == "TIMESTAMP WITH TIME ZONE", || row.to_string())?;
     check(row["container_name"] == container.name.as_str(), || row.to_string())?;
-    check((57.0..=61.0).contains(&number("samples")), || row.to_string())?;
+    // One a second; an engine's events, of other containers too, bring a few more.
+    check((57.0..=90.0).contains(&number("samples")), || row.to_string())?;
     check(number("cpu_limit") == 0.5 && row["memory_limit"] == 64 << 20, || row.to_string())?;
     check((0.4..0.6).contains(&number("cpu_usage_mean")), || row.to_string())?;
     check(number("cpu_usage_p95") <= number("cpu_usage_max"), || row.to_string())?;
