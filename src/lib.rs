@@ -19,7 +19,7 @@
 //! metric       the one catalogue of metrics; Point; which series vanished
 //! health       how the agent itself is doing, and its own points
 //! snapshot     all that is known at one instant; points()
-//! analysis     State: absorb a report, take a snapshot, close a minute
+//! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container)
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman)
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP), prometheus (text)
