@@ -9,6 +9,7 @@ pub mod cgroup;
 mod driver;
 pub mod engine;
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
@@ -148,20 +149,39 @@ impl Config {
 }
 
 fn collector_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    const NAMES: [&str; COLLECTORS.len()] = {
-        let mut names = [""; COLLECTORS.len()];
-        let mut i = 0;
-        while i < names.len() {
-            names[i] = COLLECTORS[i].name;
-            i += 1;
-        }
-        names
-    };
-    for name in &names {
-        if !NAMES.contains(&name.as_str()) {
-            return Err(de::Error::unknown_variant(name, &NAMES));
-        }
+    Ok(Vec::<Name>::deserialize(deserializer)?.into_iter().map(|Name(name)| name).collect())
+}
+
+/// The name of a collector that there is.
+struct Name(String);
+
+const NAMES: [&str; COLLECTORS.len()] = {
+    let mut names = [""; COLLECTORS.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = COLLECTORS[i].name;
+        i += 1;
     }
-    Ok(names)
+    names
+};
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By a visitor: only an error from within one is told with its place in the list.
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl de::Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a collector's name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
+        if NAMES.contains(&name) { Ok(Name(name.to_owned())) } else { Err(E::unknown_variant(name, &NAMES)) }
+    }
 }

@@ -226,7 +226,7 @@ inner_tick = 5
 listen = "here"
 
 [collect]
-disabled = ["dokcer"]
+disabled = ["dokcer", "podman", "cgrop"]
 max_containers = 0
 
 [exprot.otlp]
@@ -250,6 +250,7 @@ max_bytes = "many"
         4: agent.tick: invalid value: string "soon", expected a duration such as "10s", "5m" or "30d"
         5: agent.inner_tick: invalid type: integer `5`, expected a duration such as "10s", "5m" or "30d"
         6: agent.listen: `here` is no address with a port; write it as 127.0.0.1:9477 or [::1]:9477
+        9: collect.disabled: unknown value `cgrop`; did you mean `cgroup`?
         9: collect.disabled: unknown value `dokcer`; did you mean `docker`?
         10: collect.max_containers: must be at least 1
         12: exprot: unknown field `exprot`; did you mean `export`?

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// More errors than this are not told one by one.
 const MAX_PROBLEMS: usize = 50;
@@ -127,7 +127,7 @@ fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
     for (key, value) in table.iter_mut() {
         let name = key.get_ref().to_string();
         if let Some(inner) = take_out_of_value(value.get_mut(), span) {
-            return Some(format!("{name}.{inner}"));
+            return Some(if inner.is_empty() { name } else { format!("{name}.{inner}") });
         }
         if holds(key.span()) || holds(value.span()) {
             found = Some(name);
@@ -141,6 +141,12 @@ fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
 fn take_out_of_value(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<String> {
     match value {
         DeValue::Table(table) => take_out(table, span),
+        // Of a list the one value that is wrong, so that the others are looked at too. It has no name of its own.
+        DeValue::Array(values) if values.iter().any(|value| value.span() == *span) => {
+            let all = std::mem::replace(values, DeArray::new());
+            *values = all.into_iter().filter(|value| value.span() != *span).collect();
+            Some(String::new())
+        }
         DeValue::Array(values) => values.iter_mut().find_map(|value| match value.get_mut() {
             DeValue::Table(table) => take_out(table, span),
             _ => None,
