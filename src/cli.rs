@@ -1,7 +1,10 @@
 //! The command line: parses it, loads the config, runs what was asked.
 
+mod drift;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -28,6 +31,9 @@ enum Command {
     /// Watch this node: read its containers, keep their history, serve a page and metrics, send them on.
     #[command(after_help = AGENT_EXAMPLES)]
     Agent(AgentArguments),
+    /// Compare two data files: which columns have drifted, by how much, and by which test.
+    #[command(after_help = drift::EXAMPLES)]
+    Drift(drift::Arguments),
     /// Check a configuration file: every error with its line, its field and the nearest valid name.
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
@@ -84,18 +90,32 @@ enum Format {
 /// A failure that is the user's to mend: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Usage(#[from] config::Error);
+pub enum Usage {
+    /// The configuration is wrong.
+    Config(#[from] config::Error),
+    /// A data file, or what is asked of it, is wrong.
+    Drift(#[from] drift::Error),
+}
 
-/// Does what the command line asks.
+/// Does what the command line asks; returns the exit code of what went well.
 ///
 /// # Errors
 /// What the user is to be told; a [`Usage`] among its causes means that the configuration is wrong.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Agent(arguments) => watch_node(&arguments),
-        Command::Check { config } => check(&config),
+        Command::Agent(arguments) => watch_node(&arguments)?,
+        Command::Check { config } => check(&config)?,
+        Command::Drift(arguments) => {
+            if drift::run(&arguments).map_err(Usage::from)? {
+                return Ok(ExitCode::from(DRIFT));
+            }
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }
+
+/// There is drift, and the user asked to fail for it.
+const DRIFT: u8 = 1;
 
 #[expect(clippy::disallowed_methods, reason = "the environment enters here and is handed on as an argument")]
 fn environment(name: &str) -> Option<String> {
@@ -106,7 +126,7 @@ const ENV: Env<'static> = &environment;
 
 #[expect(clippy::print_stdout, reason = "what the command is for")]
 fn check(path: &Path) -> anyhow::Result<()> {
-    let (_, warnings) = Config::load(Some(path), ENV).map_err(Usage)?;
+    let (_, warnings) = Config::load(Some(path), ENV).map_err(Usage::from)?;
     for warning in warnings {
         println!("environment: {warning}");
     }

@@ -3,6 +3,10 @@
 //! The minute frame's columns are listed once, in [`MINUTE_COLUMNS`]: the frame, the reference page and the tests
 //! follow from the list. Storing frames is left to `store`.
 
+pub mod bridge;
+pub mod json;
+pub mod normal;
+
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, Int64Chunked, IntoColumn, NamedFrom, PolarsResult, TimeUnit, TimeZone};
 

@@ -18,7 +18,11 @@ fn main() -> ExitCode {
             std::env::set_var(name, default);
         }
     }
-    let Err(error) = run(Cli::parse()) else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    if error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            if error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
 }

@@ -1,3 +1,5 @@
 //! Plain numeric kernels on slices. No frames, no I/O, no clock.
 
+pub mod correction;
+pub mod kolmogorov;
 pub mod quantile;

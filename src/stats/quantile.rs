@@ -18,14 +18,39 @@ pub fn quantile(values: &mut [f64], p: f64) -> Option<f64> {
         return Some(low);
     }
     let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
-    Some(low + fraction * (high - low))
+    Some(between(low, high, fraction))
+}
+
+/// The same of values that are sorted already. `None` when there are none, or `p` lies outside [0, 1].
+#[must_use]
+pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> Option<f64> {
+    if sorted.is_empty() || !(0.0..=1.0).contains(&p) {
+        return None;
+    }
+    let rank = p * (sorted.len() - 1) as f64;
+    let below = rank.floor() as usize;
+    let fraction = rank - below as f64;
+    let low = sorted[below];
+    Some(if fraction == 0.0 { low } else { between(low, sorted[below + 1], fraction) })
+}
+
+/// Interpolates from the nearer end, so that a fraction just short of one gives `high` and not a value just below it,
+/// which would put `high` itself on the other side of the edge. Equal values stay what they are, infinities too.
+fn between(low: f64, high: f64, fraction: f64) -> f64 {
+    if low >= high {
+        low
+    } else if fraction < 0.5 {
+        low + (high - low) * fraction
+    } else {
+        high - (high - low) * (1.0 - fraction)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::quantile;
+    use super::{quantile, quantile_of_sorted};
 
     #[test]
     fn agrees_with_numpy() {
@@ -54,6 +79,8 @@ mod tests {
             let (p, q) = if p <= q { (p, q) } else { (q, p) };
             let (at_p, at_q) = (quantile(&mut values, p).unwrap(), quantile(&mut values, q).unwrap());
             prop_assert!(low <= at_p && at_p <= at_q + 1e-3 && at_q <= high + 1e-3);
+            values.sort_unstable_by(f64::total_cmp);
+            prop_assert_eq!(quantile_of_sorted(&values, p), Some(at_p));
         }
     }
 }

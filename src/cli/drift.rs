@@ -1,0 +1,370 @@
+//! `plumbline drift`: one data file held against another.
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::dataset::{self, Dataset, Field};
+use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
+use crate::drift::verdict::{Measured, Thresholds, judge};
+use crate::drift::{Bins, Kind, Sample};
+use crate::frame::normal::ColumnKind;
+use crate::performance::{Labels, Performance, Task, measure};
+use crate::report::drift as render;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  plumbline drift --reference train.parquet --current today.parquet
+  plumbline drift --reference a.csv --current b.csv --id order_id --timestamp at --exclude note,comment
+  plumbline drift --reference a.parquet --current b.parquet --prediction y_pred --score y_prob --label y
+  plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
+  plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
+
+Strings, booleans and dictionaries are compared as categories, numbers by their order. Files may be Parquet, Arrow
+(file or stream), CSV, TSV or NDJSON, and need not be of one kind.
+
+Exit codes: 0 done; with --fail-on-drift 0 without drift, 1 with drift; 2 for an error.";
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What the current data is held against: the training data, or a time that was good.
+    #[arg(long, value_name = "FILE")]
+    reference: PathBuf,
+    /// The data in question.
+    #[arg(long, value_name = "FILE")]
+    current: PathBuf,
+    /// How the result is written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the result to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Exit with 1 if there is drift.
+    #[arg(long)]
+    fail_on_drift: bool,
+    /// Columns that name a row: never compared.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    id: Vec<String>,
+    /// Columns that tell when: never compared.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    timestamp: Vec<String>,
+    /// Columns of the ground truth: never compared, but performance is measured against it.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    label: Vec<String>,
+    /// Columns of the model's prediction: compared, and held against the label.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    prediction: Vec<String>,
+    /// Columns of the score of the positive class: compared, and held against the label.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    score: Vec<String>,
+    /// Columns to leave out.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    exclude: Vec<String>,
+    /// Columns of numbers that stand for categories.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    categorical: Vec<String>,
+    /// Level of significance of the tests that have a p-value (references of up to 1000 rows).
+    #[arg(long, value_name = "P", default_value_t = Thresholds::default().significance)]
+    significance: f64,
+    /// Population stability index above which a numeric column drifts.
+    #[arg(long, value_name = "PSI", default_value_t = Thresholds::default().psi)]
+    psi: f64,
+    /// Jensen-Shannon distance above which a categorical column drifts.
+    #[arg(long, value_name = "DISTANCE", default_value_t = Thresholds::default().jensen_shannon)]
+    jensen_shannon: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people, in colour on a terminal.
+    Table,
+    /// For programs.
+    Json,
+    /// For a pull request or a ticket.
+    Markdown,
+    /// A page of its own.
+    Html,
+}
+
+/// Why no comparison could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] dataset::Error),
+    /// A column that was named is in neither file.
+    #[error("--{option} {column}: neither file has this column{}", .nearest.as_ref().map_or_else(String::new, |n| format!("; did you mean `{n}`?")))]
+    Column {
+        /// The option.
+        option: &'static str,
+        /// What it names.
+        column: String,
+        /// The nearest that there is.
+        nearest: Option<String>,
+    },
+    /// A threshold makes no sense.
+    #[error("--{}: {message}", .option.replace('_', "-"))]
+    Threshold {
+        /// The option.
+        option: &'static str,
+        /// What it must be.
+        message: &'static str,
+    },
+    /// Nothing to compare.
+    #[error("the files have no column in common that can be compared")]
+    Nothing,
+    /// The result cannot be written.
+    #[error("{path}: {source}")]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Compares, writes the result, and says whether the run is to fail for drift.
+pub fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let thresholds = Thresholds {
+        significance: arguments.significance,
+        psi: arguments.psi,
+        jensen_shannon: arguments.jensen_shannon,
+        ..Thresholds::default()
+    };
+    if let Some((option, message)) = thresholds.problems().first() {
+        return Err(Error::Threshold { option, message });
+    }
+    let reference = open(&arguments.reference)?;
+    let current = open(&arguments.current)?;
+    let roles = arguments.roles(&reference, &current)?;
+    let comparison = compare(&reference, &current, &roles, &thresholds)?;
+    let colour = arguments.output.is_none() && std::io::stdout().is_terminal() && !no_colour();
+    let text = match arguments.format {
+        Format::Table => render::table(&comparison, colour),
+        Format::Json => render::json(&comparison),
+        Format::Markdown => render::markdown(&comparison),
+        Format::Html => render::html(&comparison),
+    };
+    write(arguments.output.as_ref(), &text)?;
+    Ok(arguments.fail_on_drift && comparison.summary.drift)
+}
+
+fn no_colour() -> bool {
+    (super::ENV)("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+fn open(path: &std::path::Path) -> Result<Dataset, Error> {
+    let opened = Dataset::open(path)?;
+    for warning in &opened.warnings {
+        tell(&format!("warning: {}: {warning}", path.display()));
+    }
+    Ok(opened)
+}
+
+#[expect(clippy::print_stderr, reason = "the result goes to standard output, and what concerns it here")]
+fn tell(message: &str) {
+    eprintln!("{message}");
+}
+
+fn write(output: Option<&PathBuf>, text: &str) -> Result<(), Error> {
+    let failed = |path: &str, source| Error::Write { path: path.into(), source };
+    match output {
+        Some(path) => std::fs::write(path, text).map_err(|source| Error::Write { path: path.clone(), source }),
+        None => match std::io::stdout().lock().write_all(text.as_bytes()) {
+            // Whoever reads the first lines only has what they want.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|source| failed("standard output", source)),
+        },
+    }
+}
+
+/// What each column is for.
+struct Roles {
+    left_out: BTreeSet<String>,
+    categorical: BTreeSet<String>,
+    label: Option<String>,
+    prediction: Option<String>,
+    score: Option<String>,
+}
+
+impl Arguments {
+    fn roles(&self, reference: &Dataset, current: &Dataset) -> Result<Roles, Error> {
+        let named = [
+            ("id", &self.id),
+            ("timestamp", &self.timestamp),
+            ("label", &self.label),
+            ("prediction", &self.prediction),
+            ("score", &self.score),
+            ("exclude", &self.exclude),
+            ("categorical", &self.categorical),
+        ];
+        let known = || reference.fields.iter().chain(&current.fields).map(|field| field.name.as_str());
+        for (option, columns) in named {
+            for column in columns {
+                if !known().any(|name| name == column) {
+                    let nearest = known()
+                        .map(|name| (strsim::jaro_winkler(name, column), name))
+                        .max_by(|a, b| a.0.total_cmp(&b.0))
+                        .filter(|(likeness, _)| *likeness > 0.7)
+                        .map(|(_, name)| name.to_owned());
+                    return Err(Error::Column { option, column: column.clone(), nearest });
+                }
+            }
+        }
+        let all = |lists: &[&Vec<String>]| lists.iter().copied().flatten().cloned().collect();
+        Ok(Roles {
+            left_out: all(&[&self.id, &self.timestamp, &self.label, &self.exclude]),
+            categorical: all(&[&self.categorical]),
+            label: self.label.first().cloned(),
+            prediction: self.prediction.first().cloned(),
+            score: self.score.first().cloned(),
+        })
+    }
+}
+
+/// How a column is compared, or why it is not.
+fn kind_of(
+    reference: Option<&Field>,
+    current: Option<&Field>,
+    categorical: bool,
+) -> Result<Kind, (FindingKind, String)> {
+    let (reference, current) = match (reference, current) {
+        (Some(reference), Some(current)) => (reference, current),
+        (Some(_), None) => return Err((FindingKind::OnlyInReference, "the current data lacks it".to_owned())),
+        _ => return Err((FindingKind::OnlyInCurrent, "the reference lacks it".to_owned())),
+    };
+    let kind = |field: &Field| match &field.kind {
+        Ok(Some(ColumnKind::Number)) => Ok(Some(if field.dictionary { Kind::Categorical } else { Kind::Numeric })),
+        Ok(Some(ColumnKind::String | ColumnKind::Boolean)) => Ok(Some(Kind::Categorical)),
+        Ok(None) => Ok(None),
+        Ok(Some(other)) => Err((FindingKind::NotComparable, format!("{} is not compared", other.noun()))),
+        Err(given) => Err((FindingKind::NotComparable, format!("values of type {given} are not compared"))),
+    };
+    let (of_reference, of_current) = (kind(reference)?, kind(current)?);
+    if categorical {
+        return Ok(Kind::Categorical);
+    }
+    match (of_reference, of_current) {
+        (Some(one), Some(other)) if one != other => {
+            let noun = |field: &Field| match &field.kind {
+                Ok(Some(kind)) if field.dictionary => format!("{} of a dictionary", kind.noun()),
+                Ok(Some(kind)) => kind.noun().to_owned(),
+                _ => "missing".to_owned(),
+            };
+            let message = format!("{} in the reference, {} in the current data", noun(reference), noun(current));
+            Err((FindingKind::TypeChanged, message))
+        }
+        // A column without any value has no kind of its own.
+        (one, other) => Ok(one.or(other).unwrap_or(Kind::Numeric)),
+    }
+}
+
+fn compare(
+    reference: &Dataset,
+    current: &Dataset,
+    roles: &Roles,
+    thresholds: &Thresholds,
+) -> Result<Comparison, Error> {
+    let mut names: Vec<&str> = reference.fields.iter().map(|field| field.name.as_str()).collect();
+    names.extend(current.fields.iter().map(|f| f.name.as_str()).filter(|name| reference.field(name).is_none()));
+    let mut columns = Vec::new();
+    let mut schema = Vec::new();
+    for name in names.into_iter().filter(|name| !roles.left_out.contains(*name)) {
+        match kind_of(reference.field(name), current.field(name), roles.categorical.contains(name)) {
+            Ok(kind) => columns.push((name, kind)),
+            Err((finding, message)) => schema.push(Finding { column: name.to_owned(), finding, message }),
+        }
+    }
+    if columns.is_empty() {
+        return Err(Error::Nothing);
+    }
+    let measured = measure_all(reference, current, &columns)?;
+    let features = judge(measured, thresholds);
+    let performance = performance(reference, current, roles)?;
+    let side = |set: &Dataset| Side { name: set.path().display().to_string(), rows: set.rows };
+    Ok(Comparison {
+        reference: side(reference),
+        current: side(current),
+        summary: Summary::of(&features, &schema),
+        features,
+        schema,
+        performance,
+    })
+}
+
+/// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.
+fn measure_all(reference: &Dataset, current: &Dataset, columns: &[(&str, Kind)]) -> Result<Vec<Measured>, Error> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(columns.len()).min(8);
+    let progress = progress(columns.len() as u64);
+    let next = AtomicUsize::new(0);
+    let worker = || -> Result<Vec<(usize, Measured)>, Error> {
+        let mut done = Vec::new();
+        while let Some((name, kind)) = columns.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let at = columns.iter().position(|(known, _)| known == name).unwrap_or_default();
+            let sample = |set: &Dataset| -> Result<Sample, Error> {
+                let series = set.column(name)?;
+                // Kinds were checked before; what is left is a column of nulls.
+                Ok(Sample::of(&series, *kind).unwrap_or_else(|| Sample::missing_rows(*kind, series.len() as u64)))
+            };
+            let (reference, current) = (sample(reference)?, sample(current)?);
+            done.push((at, Measured::new(name, &Bins::of(&reference), &reference, &current)));
+            progress.inc(1);
+        }
+        Ok(done)
+    };
+    let mut all = Vec::new();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        for worker in workers {
+            match worker.join() {
+                Ok(done) => all.extend(done?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok::<(), Error>(())
+    })?;
+    progress.finish_and_clear();
+    all.sort_by_key(|(at, _)| *at);
+    Ok(all.into_iter().map(|(_, measured)| measured).collect())
+}
+
+/// Shown on a terminal alone, and only when it takes a while.
+fn progress(columns: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(columns), ProgressDrawTarget::stderr_with_hz(8));
+    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} columns  {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Performance of either side, where label and prediction (or score) are named and there.
+fn performance(reference: &Dataset, current: &Dataset, roles: &Roles) -> Result<Option<BothPerformances>, Error> {
+    let Some(label) = &roles.label else { return Ok(None) };
+    let Some(prediction) = roles.prediction.as_ref().or(roles.score.as_ref()) else { return Ok(None) };
+    let mut known = Labels::default();
+    let sides = [reference, current];
+    for side in sides.into_iter().filter(|side| side.field(label).is_some()) {
+        known.learn(&side.column(label)?);
+    }
+    let Some(task) = known.task() else { return Ok(None) };
+    let of = |side: &Dataset| -> Result<Option<Performance>, Error> {
+        if side.field(label).is_none() || side.field(prediction).is_none() {
+            return Ok(None);
+        }
+        let score = match &roles.score {
+            Some(score) if task == Task::Classification && side.field(score).is_some() => Some(side.column(score)?),
+            _ => None,
+        };
+        let (label, prediction) = (side.column(label)?, side.column(prediction)?);
+        Ok(Some(measure(task, &label, &prediction, score.as_ref(), None, &known)).filter(|measured| measured.rows > 0))
+    };
+    let both = BothPerformances { reference: of(reference)?, current: of(current)? };
+    Ok((both.reference.is_some() || both.current.is_some()).then_some(both))
+}

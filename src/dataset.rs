@@ -1,0 +1,210 @@
+//! Data files as normalised columns: Parquet, CSV, NDJSON and Arrow.
+//!
+//! Parquet is read column by column, so that a file of any width costs the memory of the columns at hand; the others are
+//! read whole. What a column means is left to others.
+
+mod parquet;
+mod text;
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
+use polars::prelude::Series;
+
+use crate::frame::bridge::to_polars;
+use crate::frame::normal::{ColumnKind, kind, normal_type, normalise};
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {message}", path.display())]
+pub struct Error {
+    path: PathBuf,
+    message: String,
+}
+
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// What it holds; `None` when every value is missing. An error names a type that cannot be used.
+    pub kind: Result<Option<ColumnKind>, String>,
+    /// It is stored as a dictionary, as categories are.
+    pub dictionary: bool,
+}
+
+/// A file whose columns can be read.
+pub struct Dataset {
+    path: PathBuf,
+    /// Its columns in order.
+    pub fields: Vec<Field>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// What was passed over, for people.
+    pub warnings: Vec<String>,
+    source: Source,
+}
+
+enum Source {
+    Parquet(Box<parquet::Parquet>),
+    Memory(Vec<RecordBatch>),
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Parquet,
+    ArrowFile,
+    ArrowStream,
+    Ndjson,
+    Csv { delimiter: u8 },
+}
+
+impl Format {
+    /// By what the file begins with, then by its name.
+    fn of(path: &Path, head: &[u8]) -> Option<Self> {
+        if head.starts_with(b"PAR1") {
+            return Some(Self::Parquet);
+        }
+        if head.starts_with(b"ARROW1") {
+            return Some(Self::ArrowFile);
+        }
+        if head.starts_with(&[0xff; 4]) {
+            return Some(Self::ArrowStream);
+        }
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv { delimiter: b',' }),
+            "tsv" => Some(Self::Csv { delimiter: b'\t' }),
+            "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+}
+
+impl Dataset {
+    /// Opens the file and learns its columns.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not what it says it is.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |message: String| Error { path: path.to_owned(), message };
+        if path.is_dir() {
+            return Err(failed("is a folder; give a file".to_owned()));
+        }
+        let mut file = File::open(path).map_err(|error| failed(error.to_string()))?;
+        let mut head = Vec::new();
+        (&mut file).take(8).read_to_end(&mut head).map_err(|error| failed(error.to_string()))?;
+        file.rewind().map_err(|error| failed(error.to_string()))?;
+        if head.is_empty() {
+            return Err(failed("is empty".to_owned()));
+        }
+        let format = Format::of(path, &head).ok_or_else(|| {
+            let hint = "not known by its content, nor by its name; use Parquet, Arrow, .csv, .tsv, .ndjson or .jsonl";
+            failed(hint.to_owned())
+        })?;
+        let mut warnings = Vec::new();
+        // What decoders make of a broken file is theirs; a panic in one is this file's error.
+        let opened = guarded(|| match format {
+            Format::Parquet => {
+                let source = parquet::Parquet::open(file)?;
+                Ok((source.fields(), source.rows(), Source::Parquet(Box::new(source))))
+            }
+            Format::ArrowFile => {
+                let reader = arrow::ipc::reader::FileReader::try_new(file, None).map_err(|e| e.to_string())?;
+                in_memory(reader)
+            }
+            Format::ArrowStream => {
+                let reader = arrow::ipc::reader::StreamReader::try_new(BufReader::new(file), None);
+                in_memory(reader.map_err(|e| e.to_string())?)
+            }
+            Format::Csv { delimiter } => {
+                let reader = text::csv(file, delimiter)?;
+                in_memory(reader).map_err(text::csv_error)
+            }
+            Format::Ndjson => {
+                let (batch, told) = text::ndjson(file)?;
+                warnings = told;
+                in_memory([Ok(batch)].into_iter())
+            }
+        });
+        let (fields, rows, source) = opened.map_err(failed)?;
+        let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(failed(format!("column `{name}` occurs twice")));
+        }
+        Ok(Self { path: path.to_owned(), fields, rows, warnings, source })
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The column of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Reads a column.
+    ///
+    /// # Errors
+    /// There is none of this name or of a usable type, or the file is broken.
+    pub fn column(&self, name: &str) -> Result<Series, Error> {
+        let read = || {
+            let arrays = match &self.source {
+                Source::Parquet(source) => source.column(name)?,
+                Source::Memory(batches) => batches.iter().filter_map(|b| b.column_by_name(name).cloned()).collect(),
+            };
+            series(name, arrays)
+        };
+        guarded(read)
+            .map_err(|message| Error { path: self.path.clone(), message: format!("column `{name}`: {message}") })
+    }
+}
+
+/// The arrays of a column, one below the other.
+fn series(name: &str, arrays: Vec<ArrayRef>) -> Result<Series, String> {
+    let mut whole: Option<Series> = None;
+    for array in arrays {
+        let normal = normalise(&array).map_err(|error| error.to_string())?;
+        let part = to_polars(name, &normal).map_err(|error| error.to_string())?;
+        match &mut whole {
+            None => whole = Some(part),
+            Some(whole) => {
+                whole.append_owned(part).map_err(|error| error.to_string())?;
+            }
+        }
+    }
+    whole.ok_or_else(|| "there is no such column".to_owned())
+}
+
+type Opened = (Vec<Field>, u64, Source);
+
+fn in_memory(batches: impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>) -> Result<Opened, String> {
+    let batches = batches.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    let Some(first) = batches.first() else { return Ok((Vec::new(), 0, Source::Memory(batches))) };
+    let schema = first.schema();
+    let fields = schema.fields().iter().map(|field| described(field.name(), field.data_type())).collect();
+    let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+    Ok((fields, rows, Source::Memory(batches)))
+}
+
+fn described(name: &str, given: &DataType) -> Field {
+    Field {
+        name: name.to_owned(),
+        kind: normal_type(given).map(|normal| kind(&normal)).map_err(|error| error.0),
+        dictionary: matches!(given, DataType::Dictionary(..)),
+    }
+}
+
+/// Runs a decoder; a panic in it becomes an error.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err("the file is broken: its decoder gave up".to_owned()))
+}

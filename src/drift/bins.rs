@@ -1,0 +1,179 @@
+//! The bins every binned test counts in. They are made of the reference alone, so that counts of other windows, and of
+//! other nodes with the same reference, add up.
+//!
+//! Numbers: the unique inner deciles of the reference are the edges; a bin is open below and closed above, `(a, b]`,
+//! and the outer two have no end. Categories: a bin each.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Sample};
+use crate::stats::quantile::quantile_of_sorted;
+
+/// Label of the bin of missing values.
+pub const MISSING: &str = "missing";
+/// Label of the bin of categories that the reference does not have.
+pub const OTHER: &str = "other";
+
+/// The bins of one column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bins {
+    /// Ascending edges; one bin more than there are edges.
+    Edges(Vec<f64>),
+    /// The reference's categories in order.
+    Categories(Vec<String>),
+}
+
+/// Counts of both sides, bin by bin.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Of the reference.
+    pub reference: Vec<u64>,
+    /// Of the current values.
+    pub current: Vec<u64>,
+}
+
+impl Counts {
+    /// Both sides' shares of their rows, bin by bin.
+    pub fn shares(&self) -> impl Iterator<Item = (f64, f64)> {
+        let total = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
+        let (reference, current) = (total(&self.reference), total(&self.current));
+        self.reference.iter().zip(&self.current).map(move |(r, c)| (*r as f64 / reference, *c as f64 / current))
+    }
+}
+
+impl Bins {
+    /// The bins that a reference makes.
+    #[must_use]
+    pub fn of(reference: &Sample) -> Self {
+        match reference {
+            Sample::Numeric { sorted, .. } => {
+                let mut edges: Vec<f64> =
+                    (1..10).filter_map(|decile| quantile_of_sorted(sorted, f64::from(decile) / 10.0)).collect();
+                edges.retain(|edge| edge.is_finite());
+                edges.dedup();
+                Self::Edges(edges)
+            }
+            Sample::Categorical { counts, .. } => Self::Categories(counts.keys().cloned().collect()),
+        }
+    }
+
+    /// How the column is compared.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Edges(_) => Kind::Numeric,
+            Self::Categories(_) => Kind::Categorical,
+        }
+    }
+
+    /// A label for each bin that [`Bins::count`] counts.
+    #[must_use]
+    pub fn labels(&self) -> Vec<String> {
+        let mut labels: Vec<String> = match self {
+            Self::Edges(edges) => {
+                let below = std::iter::once("-inf".to_owned()).chain(edges.iter().map(f64::to_string));
+                let above = edges.iter().map(|edge| format!("{edge}]")).chain(std::iter::once("+inf)".to_owned()));
+                below.zip(above).map(|(below, above)| format!("({below}, {above}")).collect()
+            }
+            Self::Categories(categories) => {
+                // A category may be called what we call a bin of our own.
+                let own = [MISSING, OTHER];
+                let label = |c: &String| if own.contains(&c.as_str()) { format!("\"{c}\"") } else { c.clone() };
+                categories.iter().map(label).chain([OTHER.to_owned()]).collect()
+            }
+        };
+        labels.push(MISSING.to_owned());
+        labels
+    }
+
+    /// Counts in fixed bins, whatever the sample: for categories one more of all that the reference lacks, and last the
+    /// missing. All zero for a sample of another kind.
+    #[must_use]
+    pub fn count(&self, sample: &Sample) -> Vec<u64> {
+        match (self, sample) {
+            (Self::Edges(edges), Sample::Numeric { sorted, missing }) => {
+                let mut counts = in_bins(edges, sorted);
+                counts.push(*missing);
+                counts
+            }
+            (Self::Categories(categories), Sample::Categorical { counts, missing }) => {
+                let mut counted: Vec<u64> =
+                    categories.iter().map(|c| counts.get(c).copied().unwrap_or_default()).collect();
+                counted.push(sample.present() - counted.iter().sum::<u64>());
+                counted.push(*missing);
+                counted
+            }
+            _ => vec![0; self.labels().len()],
+        }
+    }
+
+    /// Counts of both sides as the tests compare them: a bin for every category of either side, and one of the missing
+    /// if either side has any.
+    #[must_use]
+    pub fn count_both(&self, reference: &Sample, current: &Sample) -> Counts {
+        let mut counts = match (self, reference, current) {
+            (Self::Edges(edges), Sample::Numeric { sorted: r, .. }, Sample::Numeric { sorted: c, .. }) => {
+                Counts { reference: in_bins(edges, r), current: in_bins(edges, c) }
+            }
+            (_, Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) => {
+                let mut union: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+                for (category, n) in r {
+                    union.entry(category).or_default().0 = *n;
+                }
+                for (category, n) in c {
+                    union.entry(category).or_default().1 = *n;
+                }
+                let (reference, current) = union.into_values().unzip();
+                Counts { reference, current }
+            }
+            _ => Counts::default(),
+        };
+        if reference.missing() + current.missing() > 0 {
+            counts.reference.push(reference.missing());
+            counts.current.push(current.missing());
+        }
+        counts
+    }
+}
+
+fn in_bins(edges: &[f64], sorted: &[f64]) -> Vec<u64> {
+    let ends = edges.iter().map(|edge| sorted.partition_point(|value| value <= edge)).chain([sorted.len()]);
+    let mut before = 0;
+    ends.map(|end| (end - std::mem::replace(&mut before, end)) as u64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_on_an_edge_falls_below_it() {
+        let reference = Sample::numeric((0..=10).map(|i| Some(f64::from(i))));
+        let bins = Bins::of(&reference);
+        assert_eq!(bins, Bins::Edges((1..10).map(f64::from).collect()));
+        let counts = bins.count(&Sample::numeric([Some(1.0), Some(1.1), Some(-5.0), Some(99.0), None, Some(f64::NAN)]));
+        assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(bins.labels().len(), counts.len());
+        assert_eq!((bins.labels()[0].as_str(), bins.labels()[9].as_str()), ("(-inf, 1]", "(9, +inf)"));
+    }
+
+    #[test]
+    fn ties_leave_fewer_bins() {
+        let constant = Sample::numeric([Some(3.0); 20]);
+        assert_eq!(Bins::of(&constant), Bins::Edges(vec![3.0]));
+        assert_eq!(Bins::of(&Sample::numeric([])), Bins::Edges(vec![]));
+    }
+
+    #[test]
+    fn what_the_reference_lacks_has_a_bin() {
+        let of = |values: &[&str]| Sample::categorical(values.iter().map(|v| Some((*v).to_owned())));
+        let bins = Bins::of(&of(&["a", "b", "missing"]));
+        assert_eq!(bins.labels(), ["a", "b", "\"missing\"", "other", "missing"]);
+        assert_eq!(bins.count(&of(&["b", "z", "y", "missing"])), [0, 1, 1, 2, 0]);
+        let both = bins.count_both(&of(&["a", "b"]), &of(&["b", "z"]));
+        assert_eq!(both, Counts { reference: vec![1, 1, 0], current: vec![0, 1, 1] });
+    }
+}

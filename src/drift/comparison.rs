@@ -1,0 +1,100 @@
+//! One data set against another, column by column: the result the command line, the page and the API show.
+
+use serde::Serialize;
+
+use super::verdict::Judged;
+
+/// What came of comparing two data sets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    /// The reference.
+    pub reference: Side,
+    /// What is compared with it.
+    pub current: Side,
+    /// Every column that both have, judged.
+    pub features: Vec<Judged>,
+    /// Columns that could not be compared.
+    pub schema: Vec<Finding>,
+    /// How well the predictions fit the labels on each side, where both are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub performance: Option<BothPerformances>,
+    /// All in a few numbers.
+    pub summary: Summary,
+}
+
+/// One of the two.
+#[derive(Debug, Clone, Serialize)]
+pub struct Side {
+    /// What it is called.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// Performance of both sides.
+#[derive(Debug, Clone, Serialize)]
+pub struct BothPerformances {
+    /// Of the reference.
+    pub reference: Option<crate::performance::Performance>,
+    /// Of the current rows.
+    pub current: Option<crate::performance::Performance>,
+}
+
+/// What is wrong with a column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The column.
+    pub column: String,
+    /// What it is.
+    pub finding: FindingKind,
+    /// The same for people.
+    pub message: String,
+}
+
+/// The kinds of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// The current side lacks it.
+    OnlyInReference,
+    /// The reference lacks it.
+    OnlyInCurrent,
+    /// Numbers on one side, text on the other.
+    TypeChanged,
+    /// Of a type that cannot be compared.
+    NotComparable,
+}
+
+/// All in a few numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Columns compared.
+    pub features: u64,
+    /// Columns that drift.
+    pub drifted: u64,
+    /// Their names.
+    pub drifted_features: Vec<String>,
+    /// Columns without a verdict, because their test is undefined.
+    pub undecided: u64,
+    /// Columns that could not be compared.
+    pub schema_findings: u64,
+    /// Whether any column drifts.
+    pub drift: bool,
+}
+
+impl Summary {
+    /// Of judged columns and findings.
+    #[must_use]
+    pub fn of(features: &[Judged], schema: &[Finding]) -> Self {
+        let drifted: Vec<String> =
+            features.iter().filter(|f| f.drift == Some(true)).map(|feature| feature.name.clone()).collect();
+        Self {
+            features: features.len() as u64,
+            drifted: drifted.len() as u64,
+            undecided: features.iter().filter(|feature| feature.drift.is_none()).count() as u64,
+            schema_findings: schema.len() as u64,
+            drift: !drifted.is_empty(),
+            drifted_features: drifted,
+        }
+    }
+}

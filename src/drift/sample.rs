@@ -1,0 +1,181 @@
+//! One column's values, in the form every test reads: sorted numbers, or counted categories, and how many are missing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use polars::prelude::{DataType, Series};
+use polars_arrow::array::Array;
+use serde::{Deserialize, Serialize};
+
+/// How a column is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Numbers, by their order.
+    Numeric,
+    /// Values that are the same or not.
+    Categorical,
+}
+
+/// One column's values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sample {
+    /// Numbers in ascending order. No NaN, no negative zero.
+    Numeric {
+        /// The numbers.
+        sorted: Vec<f64>,
+        /// How many rows have none; NaN is none.
+        missing: u64,
+    },
+    /// How often each category occurs.
+    Categorical {
+        /// By category.
+        counts: BTreeMap<String, u64>,
+        /// How many rows have none.
+        missing: u64,
+    },
+}
+
+impl Sample {
+    /// Of numbers, in any order.
+    #[must_use]
+    pub fn numeric(values: impl IntoIterator<Item = Option<f64>>) -> Self {
+        let mut missing = 0;
+        let mut sorted = Vec::new();
+        for value in values {
+            match value {
+                // Adding zero makes the negative zero positive: they are equal, and must sort so.
+                Some(value) if !value.is_nan() => sorted.push(value + 0.0),
+                _ => missing += 1,
+            }
+        }
+        sorted.sort_unstable_by(f64::total_cmp);
+        Self::Numeric { sorted, missing }
+    }
+
+    /// Of categories.
+    #[must_use]
+    pub fn categorical(values: impl IntoIterator<Item = Option<String>>) -> Self {
+        let mut missing = 0;
+        let mut counts = BTreeMap::new();
+        for value in values {
+            match value {
+                Some(value) => *counts.entry(value).or_default() += 1,
+                None => missing += 1,
+            }
+        }
+        Self::Categorical { counts, missing }
+    }
+
+    /// Of a normalised series, as `kind`. `None` where its type cannot be compared (timestamps, lists), or is text and was
+    /// to be numeric.
+    #[must_use]
+    pub fn of(series: &Series, kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Numeric => Self::of_numbers(series),
+            Kind::Categorical => Self::of_categories(series),
+        }
+    }
+
+    fn of_numbers(series: &Series) -> Option<Self> {
+        Some(match series.dtype() {
+            DataType::Float64 => {
+                let chunks = series.f64().ok()?;
+                let mut sorted = Vec::with_capacity(chunks.len());
+                for array in chunks.downcast_iter() {
+                    // Without missing values the column is a plain slice, which is by far the quickest to walk.
+                    if array.null_count() == 0 {
+                        sorted.extend(array.values().iter().filter(|v| !v.is_nan()).map(|v| v + 0.0));
+                    } else {
+                        sorted.extend(array.non_null_values_iter().filter(|v| !v.is_nan()).map(|v| v + 0.0));
+                    }
+                }
+                sorted.sort_unstable_by(f64::total_cmp);
+                Self::Numeric { missing: (chunks.len() - sorted.len()) as u64, sorted }
+            }
+            DataType::Int64 => Self::numeric(series.i64().ok()?.iter().map(|v| v.map(|v| v as f64))),
+            DataType::UInt64 => Self::numeric(series.u64().ok()?.iter().map(|v| v.map(|v| v as f64))),
+            DataType::Boolean => Self::numeric(series.bool().ok()?.iter().map(|v| v.map(|v| f64::from(u8::from(v))))),
+            DataType::Null => Self::Numeric { sorted: Vec::new(), missing: series.len() as u64 },
+            _ => return None,
+        })
+    }
+
+    fn of_categories(series: &Series) -> Option<Self> {
+        Some(match series.dtype() {
+            DataType::String => {
+                let mut counted: HashMap<&str, u64> = HashMap::new();
+                let mut missing = 0;
+                for value in series.str().ok()?.iter() {
+                    match value {
+                        Some(value) => *counted.entry(value).or_default() += 1,
+                        None => missing += 1,
+                    }
+                }
+                Self::Categorical { counts: counted.into_iter().map(|(k, n)| (k.to_owned(), n)).collect(), missing }
+            }
+            DataType::Boolean => tally(series.bool().ok()?.iter(), |v| v.to_string()),
+            DataType::Int64 => tally(series.i64().ok()?.iter(), |v| v.to_string()),
+            DataType::UInt64 => tally(series.u64().ok()?.iter(), |v| v.to_string()),
+            // By their bits, so that they can be counted; a whole number is written as one.
+            DataType::Float64 => tally(
+                series.f64().ok()?.iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| (v + 0.0).to_bits())),
+                |bits| f64::from_bits(bits).to_string(),
+            ),
+            DataType::Null => Self::Categorical { counts: BTreeMap::new(), missing: series.len() as u64 },
+            _ => return None,
+        })
+    }
+
+    /// So many rows without a value.
+    #[must_use]
+    pub fn missing_rows(kind: Kind, missing: u64) -> Self {
+        match kind {
+            Kind::Numeric => Self::Numeric { sorted: Vec::new(), missing },
+            Kind::Categorical => Self::Categorical { counts: BTreeMap::new(), missing },
+        }
+    }
+
+    /// How it is compared.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Numeric { .. } => Kind::Numeric,
+            Self::Categorical { .. } => Kind::Categorical,
+        }
+    }
+
+    /// Rows with a value.
+    #[must_use]
+    pub fn present(&self) -> u64 {
+        match self {
+            Self::Numeric { sorted, .. } => sorted.len() as u64,
+            Self::Categorical { counts, .. } => counts.values().sum(),
+        }
+    }
+
+    /// Rows without one.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        match self {
+            Self::Numeric { missing, .. } | Self::Categorical { missing, .. } => *missing,
+        }
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.present() + self.missing()
+    }
+}
+
+fn tally<T: std::hash::Hash + Eq>(values: impl Iterator<Item = Option<T>>, name: impl Fn(T) -> String) -> Sample {
+    let mut counted: HashMap<T, u64> = HashMap::new();
+    let mut missing = 0;
+    for value in values {
+        match value {
+            Some(value) => *counted.entry(value).or_default() += 1,
+            None => missing += 1,
+        }
+    }
+    Sample::Categorical { counts: counted.into_iter().map(|(value, n)| (name(value), n)).collect(), missing }
+}

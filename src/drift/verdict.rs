@@ -1,0 +1,265 @@
+//! From tests to a verdict: which test decides for a column, and which columns drift.
+//!
+//! Small references are judged by significance, with p-values corrected over the columns (Benjamini-Hochberg); with many
+//! rows everything is significant, and the size of the change decides.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bins, Kind, Limit, Outcome, Pair, Sample, TESTS};
+use crate::stats::correction::benjamini_hochberg;
+
+/// When a change is drift.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Thresholds {
+    /// A corrected p-value below this is drift.
+    pub significance: f64,
+    /// A population stability index above this is drift.
+    pub psi: f64,
+    /// A Jensen-Shannon distance above this is drift.
+    pub jensen_shannon: f64,
+    /// Up to this many reference values the p-value decides, beyond it the distance.
+    pub small_reference: u64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { significance: 0.05, psi: 0.2, jensen_shannon: 0.1, small_reference: 1000 }
+    }
+}
+
+impl Thresholds {
+    /// What is wrong with them, by field.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        if !(self.significance > 0.0 && self.significance < 1.0) {
+            found.push(("significance", "must lie between 0 and 1"));
+        }
+        if !(self.psi > 0.0 && self.psi.is_finite()) {
+            found.push(("psi", "must be above 0"));
+        }
+        if !(self.jensen_shannon > 0.0 && self.jensen_shannon <= 1.0) {
+            found.push(("jensen_shannon", "must lie between 0 and 1"));
+        }
+        found
+    }
+
+    fn of(&self, test: &super::Test) -> Option<f64> {
+        match test.limit {
+            Limit::Significance => Some(self.significance),
+            Limit::Distance if test.name == "psi" => Some(self.psi),
+            Limit::Distance => Some(self.jensen_shannon),
+            Limit::None => None,
+        }
+    }
+
+    /// The test that decides for a column of this kind with so many reference values.
+    #[must_use]
+    pub fn deciding(&self, kind: Kind, reference_values: u64) -> &'static str {
+        match (kind, reference_values <= self.small_reference) {
+            (Kind::Numeric, true) => "ks",
+            (Kind::Numeric, false) => "psi",
+            (Kind::Categorical, true) => "chi_squared",
+            (Kind::Categorical, false) => "jensen_shannon",
+        }
+    }
+}
+
+/// What one test says of a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tested {
+    /// The test's name.
+    pub test: String,
+    /// Its statistic.
+    pub statistic: Option<f64>,
+    /// Its p-value, uncorrected, where it has one.
+    pub p_value: Option<f64>,
+    /// The p-value corrected over the columns; this is what is held against the threshold.
+    pub p_adjusted: Option<f64>,
+    /// Its threshold, where it has one.
+    pub threshold: Option<f64>,
+    /// Whether it lies beyond its threshold.
+    pub drift: Option<bool>,
+    /// Whether this test decides for the column.
+    pub decides: bool,
+}
+
+/// What all tests say of a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The column.
+    pub name: String,
+    /// How it was compared.
+    pub kind: Kind,
+    /// Each test that is for its kind.
+    pub tests: Vec<Tested>,
+    /// Share of reference rows without a value.
+    pub reference_missing: Option<f64>,
+    /// Share of current rows without a value.
+    pub current_missing: Option<f64>,
+    /// Categories that the reference does not have: how many in all, and the most frequent of them.
+    pub new_categories: Named,
+    /// Categories that the current rows do not have.
+    pub vanished_categories: Named,
+    /// The verdict. `None` when the deciding test is undefined.
+    pub drift: Option<bool>,
+}
+
+/// Some names out of a number of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them, most frequent first.
+    pub names: Vec<String>,
+}
+
+/// Names shown of each kind of finding.
+const NAMED: usize = 10;
+
+/// One column's outcomes, before the correction over all of them.
+#[derive(Clone)]
+pub struct Measured {
+    name: String,
+    kind: Kind,
+    reference_values: u64,
+    outcomes: Vec<(&'static super::Test, Outcome)>,
+    reference_missing: Option<f64>,
+    current_missing: Option<f64>,
+    new_categories: Named,
+    vanished_categories: Named,
+}
+
+impl Measured {
+    /// Runs every test for the column.
+    #[must_use]
+    pub fn new(name: &str, bins: &Bins, reference: &Sample, current: &Sample) -> Self {
+        let pair = Pair::new(bins, reference, current);
+        let kind = reference.kind();
+        let share = |sample: &Sample| {
+            let rows = sample.rows();
+            (rows > 0).then(|| sample.missing() as f64 / rows as f64)
+        };
+        let (new_categories, vanished_categories) = match (reference, current) {
+            (Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) => {
+                (only_in(c, r), if current.present() > 0 { only_in(r, c) } else { Named::default() })
+            }
+            _ => Default::default(),
+        };
+        Self {
+            name: name.to_owned(),
+            kind,
+            reference_values: reference.present(),
+            outcomes: TESTS.iter().filter(|t| t.kinds.contains(&kind)).map(|test| (test, test.run(&pair))).collect(),
+            reference_missing: share(reference),
+            current_missing: share(current),
+            new_categories,
+            vanished_categories,
+        }
+    }
+}
+
+fn only_in(here: &std::collections::BTreeMap<String, u64>, there: &std::collections::BTreeMap<String, u64>) -> Named {
+    let mut only: Vec<(&String, u64)> =
+        here.iter().filter(|(c, _)| !there.contains_key(*c)).map(|(c, n)| (c, *n)).collect();
+    only.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    Named { count: only.len() as u64, names: only.into_iter().take(NAMED).map(|(c, _)| c.clone()).collect() }
+}
+
+/// Judges all columns of one comparison together. Each has one test with a p-value (Kolmogorov-Smirnov or chi-squared);
+/// these are corrected over the columns.
+#[must_use]
+pub fn judge(columns: Vec<Measured>, thresholds: &Thresholds) -> Vec<Judged> {
+    let raw: Vec<Option<f64>> =
+        columns.iter().map(|column| column.outcomes.iter().find_map(|(_, outcome)| outcome.p_value)).collect();
+    let corrected = benjamini_hochberg(&raw);
+    let judged = |(column, corrected): (Measured, Option<f64>)| {
+        let deciding = thresholds.deciding(column.kind, column.reference_values);
+        let tests: Vec<Tested> = column
+            .outcomes
+            .iter()
+            .map(|(test, outcome)| {
+                let threshold = thresholds.of(test);
+                let p_adjusted = outcome.p_value.and(corrected);
+                let drift = threshold.and_then(|threshold| match test.limit {
+                    Limit::Significance => p_adjusted.map(|p| p < threshold),
+                    Limit::Distance => outcome.statistic.map(|distance| distance > threshold),
+                    Limit::None => None,
+                });
+                Tested {
+                    test: test.name.to_owned(),
+                    statistic: outcome.statistic,
+                    p_value: outcome.p_value,
+                    p_adjusted,
+                    threshold,
+                    drift,
+                    decides: test.name == deciding,
+                }
+            })
+            .collect();
+        Judged {
+            drift: tests.iter().find(|test| test.decides).and_then(|test| test.drift),
+            name: column.name,
+            kind: column.kind,
+            tests,
+            reference_missing: column.reference_missing,
+            current_missing: column.current_missing,
+            new_categories: column.new_categories,
+            vanished_categories: column.vanished_categories,
+        }
+    };
+    columns.into_iter().zip(corrected).map(judged).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, rows: u32, shift: f64) -> Measured {
+        let values = |by: f64| Sample::numeric((0..rows).map(move |i| Some(f64::from(i % 97) + by)));
+        let reference = values(0.0);
+        Measured::new(name, &Bins::of(&reference), &reference, &values(shift))
+    }
+
+    #[test]
+    fn the_reference_size_chooses_the_test() {
+        let decides = |judged: &Judged| judged.tests.iter().find(|t| t.decides).map(|t| t.test.clone());
+        let judged = judge(vec![column("small", 1000, 30.0), column("large", 1001, 30.0)], &Thresholds::default());
+        assert_eq!(judged.iter().filter_map(decides).collect::<Vec<_>>(), ["ks", "psi"]);
+        assert!(judged.iter().all(|column| column.drift == Some(true)));
+        let calm = judge(vec![column("same", 1000, 0.0)], &Thresholds::default());
+        assert_eq!(calm[0].drift, Some(false));
+    }
+
+    #[test]
+    fn p_values_are_corrected_over_the_columns() {
+        // One column with a p-value just below 0.05 drifts alone, but not among twenty that do not.
+        let one =
+            |n: usize| (0..n).map(|i| column(&i.to_string(), 200, if i == 0 { 13.0 } else { 0.0 })).collect::<Vec<_>>();
+        let alone = judge(one(1), &Thresholds::default());
+        let p = alone[0].tests[0].p_value.expect("defined");
+        assert!((0.0025..0.05).contains(&p), "{p}");
+        assert_eq!(alone[0].drift, Some(true));
+        let among = judge(one(20), &Thresholds::default());
+        assert_eq!(among[0].drift, Some(false), "{:?}", among[0].tests[0]);
+    }
+
+    #[test]
+    fn categories_that_come_and_go_are_named() {
+        let of = |values: &[&str]| Sample::categorical(values.iter().map(|v| Some((*v).to_owned())));
+        let (reference, current) = (of(&["a", "b", "b"]), of(&["b", "x", "x", "y"]));
+        let judged =
+            judge(vec![Measured::new("c", &Bins::of(&reference), &reference, &current)], &Thresholds::default());
+        assert_eq!(judged[0].new_categories, Named { count: 2, names: vec!["x".into(), "y".into()] });
+        assert_eq!(judged[0].vanished_categories, Named { count: 1, names: vec!["a".into()] });
+    }
+
+    #[test]
+    fn a_column_without_values_has_no_verdict() {
+        let (reference, current) = (Sample::numeric([Some(1.0)]), Sample::numeric([]));
+        let judged =
+            judge(vec![Measured::new("c", &Bins::of(&reference), &reference, &current)], &Thresholds::default());
+        assert_eq!(judged[0].drift, None);
+    }
+}

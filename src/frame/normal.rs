@@ -1,0 +1,190 @@
+//! The few types that pass the border: bool, i64, u64, f64, string, timestamp (ms, UTC), list of numbers or strings.
+//!
+//! Whatever a body or a file holds is cast to one of these, or named as what cannot be compared.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, TimeUnit};
+
+/// What a column holds, as far as people and schemas care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnKind {
+    /// i64, u64 or f64.
+    Number,
+    /// bool.
+    Boolean,
+    /// UTF-8.
+    String,
+    /// An instant.
+    Timestamp,
+    /// A list of numbers or of strings; kept, not compared.
+    List,
+}
+
+impl ColumnKind {
+    /// With its article, for messages.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::String => "a string",
+            Self::Timestamp => "a timestamp",
+            Self::List => "a list",
+        }
+    }
+}
+
+/// A column of a type that cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "columns of type {0} cannot be used; there are booleans, numbers, strings, timestamps and lists of numbers or strings"
+)]
+pub struct Unsupported(pub String);
+
+/// What a normalised type holds; `None` for a column of nulls, which may become anything.
+#[must_use]
+pub fn kind(normal: &DataType) -> Option<ColumnKind> {
+    match normal {
+        DataType::Boolean => Some(ColumnKind::Boolean),
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 => Some(ColumnKind::Number),
+        DataType::Utf8View => Some(ColumnKind::String),
+        DataType::Timestamp(..) => Some(ColumnKind::Timestamp),
+        DataType::LargeList(_) => Some(ColumnKind::List),
+        _ => None,
+    }
+}
+
+/// The normalised type that a column of type `given` takes.
+///
+/// # Errors
+/// There is none.
+pub fn normal_type(given: &DataType) -> Result<DataType, Unsupported> {
+    let unsupported = || Err(Unsupported(given.to_string()));
+    Ok(match given {
+        DataType::Null => DataType::Null,
+        DataType::Boolean => DataType::Boolean,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => DataType::Int64,
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => DataType::UInt64,
+        DataType::Float16
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => DataType::Float64,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8View,
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => timestamp(),
+        DataType::Dictionary(_, values) => match normal_type(values)? {
+            // A dictionary of lists would unfold without bound.
+            DataType::LargeList(_) => return unsupported(),
+            plain => plain,
+        },
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            // A list of nulls has a length and no bytes: it would unfold without bound.
+            match normal_type(item.data_type()) {
+                Ok(DataType::Boolean | DataType::Int64 | DataType::UInt64 | DataType::Float64)
+                    if item.data_type().is_primitive() || item.data_type() == &DataType::Boolean =>
+                {
+                    list_of(DataType::Float64)
+                }
+                Ok(DataType::Utf8View) if item.data_type().is_string() => list_of(DataType::Utf8View),
+                _ => return unsupported(),
+            }
+        }
+        _ => return unsupported(),
+    })
+}
+
+/// Milliseconds since the epoch, UTC.
+#[must_use]
+pub fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+}
+
+fn list_of(item: DataType) -> DataType {
+    DataType::LargeList(Arc::new(Field::new("item", item, true)))
+}
+
+/// The column in its normalised type. A value that does not fit becomes null.
+///
+/// # Errors
+/// The type cannot be compared.
+pub fn normalise(array: &ArrayRef) -> Result<ArrayRef, Unsupported> {
+    let wanted = normal_type(array.data_type())?;
+    if array.data_type() == &wanted {
+        return Ok(Arc::clone(array));
+    }
+    let options = CastOptions { safe: true, ..Default::default() };
+    let unsupported = |_| Unsupported(array.data_type().to_string());
+    // A timestamp without a zone is UTC; with one it is an instant already.
+    let cast = match array.data_type() {
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, None) => {
+            let plain = cast_with_options(array, &DataType::Timestamp(TimeUnit::Millisecond, None), &options);
+            plain.and_then(|plain| cast_with_options(&plain, &wanted, &options))
+        }
+        DataType::Dictionary(_, values) if **values != wanted => {
+            let values = cast_with_options(array, values, &options).map_err(unsupported)?;
+            return normalise(&values);
+        }
+        _ => cast_with_options(array, &wanted, &options),
+    };
+    cast.map_err(unsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Date32Array, Decimal128Array, DictionaryArray, FixedSizeListArray, Int8Array, NullArray};
+    use arrow::array::{Float32Array, StringArray, TimestampSecondArray, UInt16Array};
+    use arrow::datatypes::Int8Type;
+
+    use super::*;
+
+    fn shown(array: impl Array + 'static) -> String {
+        let normal = normalise(&(Arc::new(array) as ArrayRef)).expect("supported");
+        assert_eq!(normal_type(normal.data_type()).as_ref(), Ok(normal.data_type()), "a normal form stays as it is");
+        let name = normal.data_type().to_string();
+        let values: Vec<String> = (0..normal.len())
+            .map(|i| arrow::util::display::array_value_to_string(&normal, i).expect("a value"))
+            .collect();
+        format!("{name}: {}", values.join(" "))
+    }
+
+    #[test]
+    fn what_passes_takes_one_of_a_few_types() {
+        let all = [
+            shown(Int8Array::from(vec![Some(-1), None])),
+            shown(UInt16Array::from(vec![7])),
+            shown(Float32Array::from(vec![0.5])),
+            shown(Decimal128Array::from(vec![Some(1234)]).with_precision_and_scale(6, 2).expect("a decimal")),
+            shown(StringArray::from(vec!["a"])),
+            shown(vec![Some("x"), None, Some("x")].into_iter().collect::<DictionaryArray<Int8Type>>()),
+            shown(Date32Array::from(vec![1])),
+            shown(TimestampSecondArray::from(vec![1])),
+            shown(TimestampSecondArray::from(vec![1]).with_timezone("+01:00")),
+        ];
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        Int64: -1 
+        UInt64: 7
+        Float64: 0.5
+        Float64: 12.34
+        Utf8View: a
+        Utf8View: x  x
+        Timestamp(ms, "UTC"): 1970-01-02T00:00:00Z
+        Timestamp(ms, "UTC"): 1970-01-01T00:00:01Z
+        Timestamp(ms, "UTC"): 1970-01-01T00:00:01Z
+        "#);
+    }
+
+    #[test]
+    fn what_would_unfold_without_bound_is_refused() {
+        let item = Arc::new(Field::new("item", DataType::Null, true));
+        let nulls =
+            FixedSizeListArray::try_new(item, 1_000_000, Arc::new(NullArray::new(3_000_000)), None).expect("an array");
+        assert!(normalise(&(Arc::new(nulls) as ArrayRef)).is_err());
+        assert!(normal_type(&DataType::Binary).is_err());
+    }
+}

@@ -1,0 +1,3 @@
+//! Results as documents: tables for a terminal, JSON, Markdown and HTML.
+
+pub mod drift;

@@ -1,0 +1,239 @@
+//! Known answers: every statistic against scipy and scikit-learn on real data (`tests/known/make.py` makes the values).
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot read its values has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use plumbline::dataset::Dataset;
+use plumbline::drift::{Bins, Kind, Outcome, Pair, Sample, TESTS};
+use plumbline::performance::{Labels, Performance, Task, classification, measure, regression};
+use plumbline::stats::correction::benjamini_hochberg;
+use plumbline::stats::kolmogorov::{one_sample, two_sample_exact};
+use polars::prelude::{IdxCa, NamedFrom};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn values() -> Value {
+    let text = std::fs::read_to_string(root().join("tests/known/values.json")).expect("the values");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn data(name: &str) -> Dataset {
+    Dataset::open(Path::new(&root().join("src/demo").join(name))).expect("demo data")
+}
+
+/// Relative to the size of the wanted value, absolute near zero.
+fn agrees(what: &str, got: Option<f64>, want: &Value, relative: f64, absolute: f64) {
+    let want = want.as_f64().unwrap_or_else(|| panic!("{what}: no wanted value"));
+    let got = got.unwrap_or_else(|| panic!("{what}: undefined, wanted {want}"));
+    let error = (got - want).abs();
+    assert!(error <= absolute || error <= relative * want.abs(), "{what}: {got} is not {want} (off by {error:e})");
+}
+
+fn statistic(what: &str, got: Option<f64>, want: &Value) {
+    agrees(what, got, want, 1e-9, 1e-12);
+}
+
+fn p_value(what: &str, got: Option<f64>, want: &Value) {
+    // Below the smallest normal number there is no relative precision to hold to.
+    agrees(what, got, want, 1e-6, f64::MIN_POSITIVE);
+}
+
+fn each<'a>(values: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    let list = values[key].as_array().unwrap_or_else(|| panic!("no list {key}"));
+    assert!(!list.is_empty(), "{key} is empty");
+    list.iter()
+}
+
+fn outcomes(reference: &Sample, current: &Sample) -> BTreeMap<&'static str, Outcome> {
+    let bins = Bins::of(reference);
+    let pair = Pair::new(&bins, reference, current);
+    TESTS.iter().filter(|t| t.kinds.contains(&reference.kind())).map(|t| (t.name, t.run(&pair))).collect()
+}
+
+fn hold(name: &str, want: &Value, reference: &Sample, current: &Sample) {
+    let got = outcomes(reference, current);
+    let tests = want["tests"].as_object().expect("tests");
+    assert_eq!(got.len(), tests.len(), "{name}: every test of the kind is known");
+    for (test, want) in tests {
+        let what = format!("{name} {test}");
+        match want {
+            Value::Object(_) => {
+                // One bin alone has no chi-squared test for us; scipy calls it 0 with certainty.
+                if want["df"].as_f64() == Some(0.0) {
+                    assert_eq!(got[test.as_str()], Outcome::default(), "{what}");
+                    continue;
+                }
+                statistic(&what, got[test.as_str()].statistic, &want["statistic"]);
+                p_value(&format!("{what} p"), got[test.as_str()].p_value, &want["p_value"]);
+            }
+            distance => statistic(&what, got[test.as_str()].statistic, distance),
+        }
+    }
+    let counts = Bins::of(reference).count_both(reference, current);
+    let listed =
+        |key: &str| want[key].as_array().expect("counts").iter().map(|v| v.as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(counts.reference, listed("reference_counts"), "{name}");
+    assert_eq!(counts.current, listed("current_counts"), "{name}");
+}
+
+fn kind(want: &Value) -> Kind {
+    if want["kind"] == "numeric" { Kind::Numeric } else { Kind::Categorical }
+}
+
+#[test]
+fn drift_agrees_with_scipy_on_real_data() {
+    let values = values();
+    for set in ["housing", "employment"] {
+        let (reference, later) = (data(&format!("{set}_reference.parquet")), data(&format!("{set}_later.parquet")));
+        for want in each(&values["drift"], set) {
+            let name = want["name"].as_str().expect("a name");
+            let sample =
+                |data: &Dataset| Sample::of(&data.column(name).expect("a column"), kind(want)).expect("usable");
+            hold(&format!("{set} {name}"), want, &sample(&reference), &sample(&later));
+        }
+    }
+}
+
+#[test]
+fn drift_agrees_with_scipy_where_values_are_missing_or_tied() {
+    let values = values();
+    for want in each(&values, "drift_missing") {
+        let sample = |side: &str| {
+            let list = want[side].as_array().expect("a side").iter();
+            match kind(want) {
+                Kind::Numeric => Sample::numeric(list.map(Value::as_f64)),
+                Kind::Categorical => Sample::categorical(list.map(|v| v.as_str().map(str::to_owned))),
+            }
+        };
+        hold(want["name"].as_str().expect("a name"), want, &sample("reference"), &sample("current"));
+    }
+}
+
+#[test]
+fn the_exact_distribution_agrees_with_scipy() {
+    let values = values();
+    for want in each(&values, "ks_exact") {
+        let number = |key: &str| want[key].as_u64().expect("a number");
+        let (n, m) = (number("n1"), number("n2"));
+        let steps = number("numerator") * (n * m / number("lcm"));
+        p_value(&format!("{n} against {m}, {steps} steps"), two_sample_exact(n, m, steps), &want["p"]);
+    }
+}
+
+#[test]
+fn the_one_sample_distribution_agrees_with_scipy() {
+    let values = values();
+    for want in each(&values, "kstwo_sf") {
+        let (n, d) = (want["n"].as_u64().expect("n"), want["d"].as_f64().expect("d"));
+        // Beyond a million values scipy approximates the sum that we take whole.
+        let relative = if n > 1_000_000 { 1e-5 } else { 1e-6 };
+        agrees(&format!("n {n}, d {d}, by {}", want["by"]), one_sample(n, d), &want["p"], relative, f64::MIN_POSITIVE);
+    }
+}
+
+#[test]
+fn the_upper_tail_of_chi_squared_agrees_with_scipy() {
+    let values = values();
+    for want in each(&values, "chi2_sf") {
+        let (x, freedom) = (want["x"].as_f64().expect("x"), want["df"].as_f64().expect("df"));
+        let got = statrs::function::gamma::checked_gamma_ur(freedom / 2.0, x / 2.0).ok();
+        p_value(&format!("x {x}, {freedom} degrees"), got, &want["p"]);
+    }
+}
+
+#[test]
+fn the_correction_agrees_with_scipy() {
+    let values = values();
+    for want in each(&values, "benjamini_hochberg") {
+        let p: Vec<Option<f64>> = want["p"].as_array().expect("p").iter().map(Value::as_f64).collect();
+        for (got, want) in benjamini_hochberg(&p).into_iter().zip(want["adjusted"].as_array().expect("adjusted")) {
+            statistic("corrected", got, want);
+        }
+    }
+}
+
+fn hold_classification(what: &str, got: &Performance, want: &Value) {
+    let undefined: Vec<&str> =
+        want["undefined"].as_array().map(|list| list.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
+    let rows = want["rows"].as_u64().expect("rows");
+    assert_eq!(got.rows, rows, "{what}");
+    let measures: BTreeMap<&str, f64> = got.measures().collect();
+    for measure in ["accuracy", "precision", "recall", "f1", "roc_auc", "brier", "log_loss"] {
+        let got = measures.get(measure).copied();
+        if undefined.contains(&measure) {
+            assert_eq!(got, None, "{what} {measure}: scikit-learn warns and gives 0");
+        } else {
+            statistic(&format!("{what} {measure}"), got, &want[measure]);
+        }
+    }
+}
+
+#[test]
+fn classification_agrees_with_scikit_learn() {
+    let values = values();
+    for (set, parts) in values["classification"].as_object().expect("sets") {
+        let data = data(&format!("{set}.parquet"));
+        let columns = ["label", "prediction", "score"].map(|name| data.column(name).expect("a column"));
+        let time = data.column("timestamp").expect("a column");
+        let months: Vec<String> = time
+            .datetime()
+            .expect("a time")
+            .physical()
+            .iter()
+            .map(|ms| jiff::Timestamp::from_millisecond(ms.expect("a time")).unwrap().to_string())
+            .collect();
+        let mut known = Labels::default();
+        known.learn(&columns[0]);
+        assert_eq!(known.task(), Some(Task::Classification));
+        for (part, want) in parts.as_object().expect("parts") {
+            let rows: Vec<u32> = (0..)
+                .zip(&months)
+                .filter(|(_, at)| part == "all" || at.starts_with(part.as_str()))
+                .map(|(i, _)| i)
+                .collect();
+            let rows = IdxCa::new("rows".into(), rows);
+            let [label, prediction, score] = columns.each_ref().map(|column| column.take(&rows).expect("rows"));
+            let got = measure(Task::Classification, &label, &prediction, Some(&score), None, &known);
+            hold_classification(&format!("{set} {part}"), &got, want);
+        }
+    }
+}
+
+#[test]
+fn many_classes_agree_with_scikit_learn() {
+    let values = values();
+    for want in each(&values, "multi_class") {
+        let names = |key: &str| -> Vec<Option<String>> {
+            want[key].as_array().expect("names").iter().map(|v| v.as_str().map(str::to_owned)).collect()
+        };
+        let got = classification::measure(&names("label"), &names("prediction"), None, None, &BTreeSet::new());
+        statistic("accuracy", got.accuracy, &want["accuracy"]);
+        statistic("precision", got.precision, &want["macro_precision"]);
+        statistic("recall", got.recall, &want["macro_recall"]);
+        statistic("f1", got.f1, &want["macro_f1"]);
+        assert_eq!(got.roc_auc, None);
+    }
+}
+
+#[test]
+fn regression_agrees_with_scikit_learn() {
+    let values = values();
+    let hold = |got: &Performance, want: &Value| {
+        statistic("mae", got.mae, &want["mean_absolute_error"]);
+        statistic("rmse", got.rmse, &want["root_mean_squared_error"]);
+        statistic("r2", got.r2, &want["r2_score"]);
+    };
+    let given = &values["regression"]["given"];
+    let list = |key: &str| given[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>();
+    let pairs: Vec<(f64, f64)> = list("label").into_iter().zip(list("prediction")).collect();
+    hold(&regression::measure(&pairs), given);
+    let data = data("housing_later.parquet");
+    let (label, prediction) = (data.column("MedInc").unwrap(), data.column("AveRooms").unwrap());
+    let got = measure(Task::Regression, &label, &prediction, None, None, &Labels::default());
+    hold(&got, &values["regression"]["housing_later"]);
+}
