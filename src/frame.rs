@@ -6,6 +6,7 @@
 pub mod bridge;
 pub mod json;
 pub mod normal;
+pub mod stack;
 
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, Int64Chunked, IntoColumn, NamedFrom, PolarsResult, TimeUnit, TimeZone};

@@ -62,6 +62,7 @@ pub mod health;
 pub mod identity;
 pub mod metric;
 pub mod minute;
+pub mod model;
 pub mod performance;
 pub mod reading;
 pub mod report;

@@ -60,6 +60,21 @@ impl Bins {
         }
     }
 
+    /// The same bins, though only of the `most` categories that are most frequent in `sample`.
+    #[must_use]
+    pub fn most_frequent(&self, sample: &Sample, most: usize) -> Self {
+        match (self, sample) {
+            (Self::Categories(categories), Sample::Categorical { counts, .. }) if categories.len() > most => {
+                let mut ranked: Vec<&String> = categories.iter().collect();
+                ranked.sort_by_key(|category| (std::cmp::Reverse(counts.get(*category)), *category));
+                let mut kept: Vec<String> = ranked.into_iter().take(most).cloned().collect();
+                kept.sort_unstable();
+                Self::Categories(kept)
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// How the column is compared.
     #[must_use]
     pub fn kind(&self) -> Kind {

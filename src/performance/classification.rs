@@ -129,7 +129,9 @@ fn roc_auc(scored: &mut [(f64, bool)]) -> Option<f64> {
     if positives == 0 || negatives == 0 {
         return None;
     }
-    scored.iter_mut().for_each(|(score, _)| *score += 0.0); // no negative zero: it equals zero
+    for (score, _) in scored.iter_mut() {
+        *score += 0.0; // no negative zero: it equals zero
+    }
     scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     // Twice the wins, so that half a win is whole.
     let (mut wins, mut below) = (0_u128, 0_u128);

@@ -1,0 +1,341 @@
+//! A model that is watched: what is known of it beforehand ([`Spec`]) and what its columns hold ([`Schema`]).
+//!
+//! Below: the border a body crosses (`border`), the reference, the rows in event time (`rows`), and the state that takes
+//! rows in and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
+
+pub mod border;
+pub mod reference;
+pub mod rows;
+pub mod view;
+pub mod watch;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+use crate::drift::Kind;
+use crate::drift::verdict::Thresholds;
+use crate::frame::normal::ColumnKind;
+use crate::performance::Task;
+
+/// Bounds over all models.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Models beyond this many are refused.
+    pub max_models: usize,
+    /// Features of a model beyond this many are left out.
+    pub max_features: usize,
+    /// Features of a model whose drift and bins are exported as metrics; the API has them all.
+    pub metric_features: usize,
+    /// Categories of a feature that have a bin of their own among the metrics; the rest are one.
+    pub metric_bins: usize,
+    /// What all windows may take together.
+    #[serde(deserialize_with = "crate::units::size")]
+    pub memory: ByteSize,
+    /// What the whole agent may take before windows shrink; by default 80 % of its cgroup's limit.
+    #[serde(deserialize_with = "size")]
+    pub memory_limit: Option<ByteSize>,
+}
+
+fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<ByteSize>, D::Error> {
+    crate::units::size(deserializer).map(Some)
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_models: 100,
+            max_features: 500,
+            metric_features: 50,
+            metric_bins: 30,
+            memory: ByteSize::mib(256),
+            memory_limit: None,
+        }
+    }
+}
+
+/// What is known of a model beforehand. All but the name may be left out, and a model that nobody described has the defaults.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// As it is called in the address its samples are sent to.
+    pub name: String,
+    /// What it predicts; found from the labels if not given.
+    #[serde(default)]
+    pub task: Option<Task>,
+    /// The class of interest of a classifier with two; the one that sorts last if not given.
+    #[serde(default)]
+    pub positive: Option<String>,
+    /// Which of the sender's columns play the reserved roles.
+    #[serde(default)]
+    pub columns: Roles,
+    /// Columns of numbers that stand for categories.
+    #[serde(default)]
+    pub categorical: Vec<String>,
+    /// Columns to leave out.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// How long a window of event time is.
+    #[serde(default = "default_window", deserialize_with = "crate::units::duration")]
+    pub window: Duration,
+    /// How far apart windows begin; by default as long as they are.
+    #[serde(default, deserialize_with = "duration")]
+    pub slide: Option<Duration>,
+    /// Windows of so many rows by arrival, instead of windows of time.
+    #[serde(default)]
+    pub window_rows: Option<u64>,
+    /// How long a window waits for late rows.
+    #[serde(default = "default_lateness", deserialize_with = "crate::units::duration")]
+    pub lateness: Duration,
+    /// How long labels are waited for; older rows are forgotten.
+    #[serde(default = "default_label_horizon", deserialize_with = "crate::units::duration")]
+    pub label_horizon: Duration,
+    /// Rows kept in memory at most.
+    #[serde(default = "default_max_rows")]
+    pub max_rows: u64,
+    /// Without a given reference the first so many rows become a provisional one.
+    #[serde(default = "default_reference_rows")]
+    pub reference_rows: u64,
+    /// A window of fewer rows has no verdict.
+    #[serde(default = "default_min_rows")]
+    pub min_rows: u64,
+    /// So many windows in a row must drift before the model does.
+    #[serde(default = "default_windows_in_a_row")]
+    pub windows_in_a_row: u32,
+    /// When a change is drift.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    crate::units::duration(deserializer).map(Some)
+}
+
+const fn default_window() -> Duration {
+    Duration::from_secs(3600)
+}
+
+const fn default_lateness() -> Duration {
+    Duration::from_secs(60)
+}
+
+const fn default_label_horizon() -> Duration {
+    Duration::from_secs(30 * 86_400)
+}
+
+const fn default_max_rows() -> u64 {
+    500_000
+}
+
+const fn default_reference_rows() -> u64 {
+    1000
+}
+
+const fn default_min_rows() -> u64 {
+    50
+}
+
+const fn default_windows_in_a_row() -> u32 {
+    2
+}
+
+impl Spec {
+    /// Of a model that nobody described.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            task: None,
+            positive: None,
+            columns: Roles::default(),
+            categorical: Vec::new(),
+            exclude: Vec::new(),
+            window: default_window(),
+            slide: None,
+            window_rows: None,
+            lateness: default_lateness(),
+            label_horizon: default_label_horizon(),
+            max_rows: default_max_rows(),
+            reference_rows: default_reference_rows(),
+            min_rows: default_min_rows(),
+            windows_in_a_row: default_windows_in_a_row(),
+            thresholds: Thresholds::default(),
+        }
+    }
+
+    /// How far apart windows begin, in positions: milliseconds of event time, or rows by arrival.
+    #[must_use]
+    pub fn step(&self) -> i64 {
+        match self.window_rows {
+            Some(rows) => rows as i64,
+            None => self.slide.unwrap_or(self.window).as_millis() as i64,
+        }
+    }
+
+    /// How many steps a window is long.
+    #[must_use]
+    pub fn steps(&self) -> i64 {
+        if self.window_rows.is_some() { 1 } else { self.window.as_millis() as i64 / self.step() }
+    }
+
+    /// Settings that make no sense, by field.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut wrong = |field: &str, message: String| found.push((field.to_owned(), message));
+        if let Err(message) = check_name(&self.name) {
+            wrong("name", message);
+        }
+        if let Some(slide) = self.slide
+            && (slide > self.window || !self.window.as_millis().is_multiple_of(slide.as_millis().max(1)))
+        {
+            wrong("slide", "must go into the window a whole number of times".to_owned());
+        }
+        if self.window < Duration::from_secs(1) || self.slide.is_some_and(|slide| slide < Duration::from_secs(1)) {
+            wrong("window", "is too short; windows and their slide are 1s at least".to_owned());
+        } else if self.steps() > 1000 {
+            wrong("slide", "is too short for this window; 1000 steps a window at most".to_owned());
+        }
+        if self.window_rows.is_some_and(|rows| rows == 0) {
+            wrong("window_rows", "must be at least 1".to_owned());
+        }
+        if self.window_rows.is_some_and(|rows| rows > self.max_rows) {
+            wrong("window_rows", "must not be more than max_rows".to_owned());
+        }
+        if self.window_rows.is_some() && self.slide.is_some() {
+            wrong("slide", "has no meaning for windows of rows".to_owned());
+        }
+        for (field, value) in [("max_rows", self.max_rows), ("reference_rows", self.reference_rows)] {
+            if !(1..=10_000_000).contains(&value) {
+                wrong(field, "must lie between 1 and 10000000".to_owned());
+            }
+        }
+        if self.windows_in_a_row == 0 {
+            wrong("windows_in_a_row", "must be at least 1".to_owned());
+        }
+        for (field, message) in self.thresholds.problems() {
+            wrong(&format!("thresholds.{field}"), message.to_owned());
+        }
+        found
+    }
+
+    /// How a column is compared; `None` for what is not.
+    #[must_use]
+    pub fn kind_of(&self, name: &str, kind: ColumnKind) -> Option<Kind> {
+        match kind {
+            ColumnKind::Number if self.categorical.iter().any(|c| c == name) => Some(Kind::Categorical),
+            ColumnKind::Number => Some(Kind::Numeric),
+            ColumnKind::String | ColumnKind::Boolean => Some(Kind::Categorical),
+            ColumnKind::Timestamp | ColumnKind::List => None,
+        }
+    }
+}
+
+/// A model's name goes into addresses, folders and labels.
+///
+/// # Errors
+/// It is none; says what one is.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let sound = (1..=100).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && !name.starts_with('.');
+    if sound {
+        Ok(())
+    } else {
+        Err("is no model's name; use up to 100 letters, digits, `-`, `_` and `.`, not beginning with a dot".to_owned())
+    }
+}
+
+/// The columns that play the reserved roles, by the names the sender gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    /// Names a row, for its label and against repetition.
+    pub id: String,
+    /// When it was: RFC 3339, or milliseconds since the epoch.
+    pub timestamp: String,
+    /// What the model said.
+    pub prediction: String,
+    /// How sure it was of the positive class.
+    pub score: String,
+    /// What was true.
+    pub label: String,
+    /// Which version of the model it was.
+    pub version: String,
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Self {
+            id: "id".to_owned(),
+            timestamp: "timestamp".to_owned(),
+            prediction: "prediction".to_owned(),
+            score: "score".to_owned(),
+            label: "label".to_owned(),
+            version: "version".to_owned(),
+        }
+    }
+}
+
+/// A role that a column may have instead of being a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Names the row.
+    Id,
+    /// When it was.
+    Timestamp,
+    /// What the model said.
+    Prediction,
+    /// How sure it was.
+    Score,
+    /// What was true.
+    Label,
+    /// Which version it was.
+    Version,
+}
+
+impl Roles {
+    /// Each role with its own name and the sender's.
+    #[must_use]
+    pub fn all(&self) -> [(Role, &'static str, &str); 6] {
+        [
+            (Role::Id, "id", &self.id),
+            (Role::Timestamp, "timestamp", &self.timestamp),
+            (Role::Prediction, "prediction", &self.prediction),
+            (Role::Score, "score", &self.score),
+            (Role::Label, "label", &self.label),
+            (Role::Version, "version", &self.version),
+        ]
+    }
+
+    /// The role the sender's column plays.
+    #[must_use]
+    pub fn of(&self, column: &str) -> Option<Role> {
+        self.all().into_iter().find(|(_, _, theirs)| *theirs == column).map(|(role, _, _)| role)
+    }
+}
+
+/// What a model's columns are known to hold. Grows with what comes; a kind once known stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Features by name.
+    pub features: BTreeMap<String, ColumnKind>,
+    /// Predictions and labels.
+    pub prediction: Option<ColumnKind>,
+    /// Scores are there.
+    pub score: bool,
+}
+
+impl Schema {
+    /// Takes in what another saw. Kinds that are known already stay.
+    pub fn merge(&mut self, other: &Self) {
+        for (name, kind) in &other.features {
+            self.features.entry(name.clone()).or_insert(*kind);
+        }
+        self.prediction = self.prediction.or(other.prediction);
+        self.score |= other.score;
+    }
+}

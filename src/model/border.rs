@@ -1,0 +1,460 @@
+//! The border: a body's columns become a batch with one schema, or are told why not. Pure.
+//!
+//! A batch's columns are `id`, `timestamp`, `_arrival`, `prediction`, `score`, `label`, `version` where they are given, then
+//! the features; every type is a normalised one.
+
+use std::sync::Arc;
+
+use arrow::array::TimestampMillisecondArray;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringViewArray};
+use arrow::compute::filter;
+use arrow::datatypes::{
+    DataType, Field, Float64Type, Int64Type, Schema as ArrowSchema, TimestampMillisecondType, UInt64Type,
+};
+use jiff::Timestamp;
+
+use super::{Role, Schema, Spec};
+use crate::frame::json::{ERRORS_TOLD, RowError, Rows};
+use crate::frame::normal::{ColumnKind, kind, normalise};
+
+/// The arrival time's column.
+pub const ARRIVAL: &str = "_arrival";
+/// Names that no feature may have.
+pub const RESERVED: [&str; 7] = ["id", "timestamp", "prediction", "score", "label", "version", ARRIVAL];
+/// An event may lie so far ahead of its arrival: clocks differ.
+const AHEAD: i64 = 24 * 3600 * 1000;
+/// An id may be so long, in bytes.
+const MAX_ID: usize = 512;
+
+/// What a body is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Predictions as they were made.
+    Samples,
+    /// What turned out to be true.
+    Labels,
+    /// What windows are held against.
+    Reference,
+}
+
+/// Rows that passed.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// With the columns described above.
+    pub record: RecordBatch,
+    /// What its columns hold.
+    pub schema: Schema,
+}
+
+/// What became of a body.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// The rows that passed, if any did.
+    pub batch: Option<Batch>,
+    /// Rows that did not.
+    pub rejected: u64,
+    /// Why, and what else is worth telling.
+    pub errors: Vec<RowError>,
+}
+
+/// The kind a field of a body must have, as far as it is known.
+#[must_use]
+pub fn expected(field: &str, spec: &Spec, schema: &Schema) -> Option<ColumnKind> {
+    match spec.columns.of(field) {
+        Some(Role::Timestamp) => Some(ColumnKind::Timestamp),
+        Some(Role::Score) => Some(ColumnKind::Number),
+        // Numbers and booleans are held against one another; see `alike`.
+        Some(Role::Prediction | Role::Label) => schema.prediction.filter(|kind| *kind == ColumnKind::String),
+        Some(Role::Id | Role::Version) => None,
+        None => schema.features.get(field).copied(),
+    }
+}
+
+/// Brings a body's columns to the model's schema.
+#[must_use]
+pub fn pass(
+    rows: Rows,
+    purpose: Purpose,
+    spec: &Spec,
+    known: &Schema,
+    max_features: usize,
+    arrival: Timestamp,
+) -> Passed {
+    let mut border = Border {
+        spec,
+        known,
+        max_features,
+        schema: Schema::default(),
+        left_out: 0,
+        length: rows.kept.len(),
+        bad: vec![false; rows.kept.len()],
+        kept: rows.kept,
+        rejected: rows.rejected,
+        errors: rows.errors,
+        arrival: arrival.as_millisecond(),
+    };
+    let mut roles: [Option<ArrayRef>; 6] = Default::default();
+    let mut features: Vec<(String, ArrayRef)> = Vec::new();
+    for (name, array) in rows.columns {
+        let role = spec.columns.of(&name);
+        if purpose == Purpose::Labels && !matches!(role, Some(Role::Id | Role::Label | Role::Timestamp)) {
+            continue;
+        }
+        match border.column(&name, &array, role) {
+            Ok(None) => {}
+            Ok(Some(array)) => match role {
+                Some(role) => roles[role as usize] = Some(array),
+                None => features.push((name, array)),
+            },
+            Err(message) => return border.refuse(&name, message),
+        }
+    }
+    if border.left_out > 0 {
+        let message = format!("{} features are left out: there are {max_features} at most", border.left_out);
+        border.errors.push(RowError { row: None, field: None, message });
+    }
+    let [id, timestamp, prediction, score, label, version] = roles;
+    if purpose == Purpose::Labels {
+        for (column, name) in [(&id, &spec.columns.id), (&label, &spec.columns.label)] {
+            match column {
+                Some(column) => border.demand(name, column),
+                None if border.length > 0 => return border.refuse(name, "is missing: a label needs it".to_owned()),
+                None => {}
+            }
+        }
+    }
+    if let Some(id) = &id {
+        border.bound_ids(&spec.columns.id, id);
+    }
+    let now = border.arrival;
+    let arrival = TimestampMillisecondArray::from(vec![now; border.length]).with_timezone("UTC");
+    // A row without a time of its own happened when it came.
+    let timestamp = match timestamp {
+        Some(given) => {
+            let given = given.as_primitive::<TimestampMillisecondType>().iter();
+            given.map(|ms| Some(ms.unwrap_or(now))).collect::<TimestampMillisecondArray>().with_timezone("UTC")
+        }
+        None => arrival.clone(),
+    };
+    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+    let mut add = |name: &str, column: Option<ArrayRef>| columns.extend(column.map(|c| (name.to_owned(), c)));
+    add("id", id);
+    add("timestamp", Some(Arc::new(timestamp)));
+    add(ARRIVAL, Some(Arc::new(arrival)));
+    add("prediction", prediction);
+    add("score", score);
+    add("label", label);
+    add("version", version);
+    columns.extend(features);
+    border.finish(columns)
+}
+
+/// Texts, or numbers written as such.
+fn texts(array: &ArrayRef) -> Result<ArrayRef, String> {
+    match array.data_type() {
+        DataType::Utf8View => Ok(Arc::clone(array)),
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 => {
+            arrow::compute::cast(array, &DataType::Utf8View).map_err(|error| error.to_string())
+        }
+        _ => Err("must be a string or a number".to_owned()),
+    }
+}
+
+/// Numbers; what is not finite is missing.
+fn scores(array: &ArrayRef) -> Result<ArrayRef, String> {
+    if kind(array.data_type()) != Some(ColumnKind::Number) {
+        return Err("must be a number".to_owned());
+    }
+    let floats = arrow::compute::cast(array, &DataType::Float64).map_err(|error| error.to_string())?;
+    let finite = floats.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| v.is_finite()));
+    Ok(Arc::new(finite.collect::<Float64Array>()))
+}
+
+/// Whether labels of one kind can be held against predictions of the other.
+fn alike(one: ColumnKind, other: ColumnKind) -> bool {
+    (one == ColumnKind::String) == (other == ColumnKind::String)
+}
+
+struct Border<'a> {
+    spec: &'a Spec,
+    known: &'a Schema,
+    max_features: usize,
+    /// What this body's columns hold.
+    schema: Schema,
+    left_out: usize,
+    length: usize,
+    bad: Vec<bool>,
+    kept: Vec<u64>,
+    rejected: u64,
+    errors: Vec<RowError>,
+    arrival: i64,
+}
+
+impl Border<'_> {
+    /// The column as the schema has it; none if it is left out. An error refuses the body.
+    fn column(&mut self, name: &str, array: &ArrayRef, role: Option<Role>) -> Result<Option<ArrayRef>, String> {
+        if role.is_none() && self.spec.exclude.iter().any(|excluded| excluded == name) {
+            return Ok(None);
+        }
+        if role.is_none() && RESERVED.contains(&name) {
+            self.tell(name, "left out: the name is reserved, and its role is played by another column");
+            return Ok(None);
+        }
+        let array = match normalise(array) {
+            Ok(array) => array,
+            Err(error) if role.is_some() => return Err(error.to_string()),
+            Err(error) => {
+                self.tell(name, &format!("left out: {error}"));
+                return Ok(None);
+            }
+        };
+        let Some(found) = kind(array.data_type()) else {
+            return Ok(None); // nothing but nulls: as if it were not there
+        };
+        match role {
+            Some(Role::Id | Role::Version) => texts(&array).map(Some),
+            Some(Role::Timestamp) => self.times(name, &array, true).map(Some),
+            Some(Role::Score) => {
+                self.schema.score = true;
+                scores(&array).map(Some)
+            }
+            Some(Role::Prediction | Role::Label) => {
+                if matches!(found, ColumnKind::Timestamp | ColumnKind::List) {
+                    return Err("must be a number, a boolean or a string".to_owned());
+                }
+                if let Some(before) = self.schema.prediction.or(self.known.prediction)
+                    && !alike(before, found)
+                {
+                    let (found, before) = (found.noun(), before.noun());
+                    return Err(format!("is {found}, but predictions and labels of this model are each {before}"));
+                }
+                self.schema.prediction = self.schema.prediction.or(Some(found));
+                Ok(Some(array))
+            }
+            None => self.feature(name, array, found),
+        }
+    }
+
+    fn feature(&mut self, name: &str, array: ArrayRef, found: ColumnKind) -> Result<Option<ArrayRef>, String> {
+        match self.known.features.get(name).copied() {
+            None if self.known.features.len() + self.schema.features.len() >= self.max_features => {
+                self.left_out += 1;
+                Ok(None)
+            }
+            None => {
+                self.schema.features.insert(name.to_owned(), found);
+                Ok(Some(array))
+            }
+            Some(ColumnKind::Timestamp) if matches!(found, ColumnKind::String | ColumnKind::Number) => {
+                self.times(name, &array, false).map(Some)
+            }
+            Some(wanted) if wanted != found => Err(format!("expected {}, found {}", wanted.noun(), found.noun())),
+            Some(_) => Ok(Some(array)),
+        }
+    }
+
+    /// Nothing of the body can be used.
+    fn refuse(mut self, field: &str, message: String) -> Passed {
+        self.errors.insert(0, RowError { row: None, field: Some(field.to_owned()), message });
+        Passed { batch: None, rejected: self.rejected + self.length as u64, errors: self.errors }
+    }
+
+    /// Concerns the column, not its rows.
+    fn tell(&mut self, field: &str, message: &str) {
+        if self.errors.len() < ERRORS_TOLD {
+            self.errors.push(RowError { row: None, field: Some(field.to_owned()), message: message.to_owned() });
+        }
+    }
+
+    /// The row cannot be used.
+    fn reject(&mut self, at: usize, field: &str, message: &str) {
+        self.bad[at] = true;
+        if self.errors.len() < ERRORS_TOLD {
+            let row = self.kept.get(at).copied();
+            self.errors.push(RowError { row, field: Some(field.to_owned()), message: message.to_owned() });
+        }
+    }
+
+    /// Instants; `is_event` ones may not lie in the future.
+    fn times(&mut self, field: &str, array: &ArrayRef, is_event: bool) -> Result<ArrayRef, String> {
+        const NO_TIME: &str = "is no time; write RFC 3339 (2026-01-31T12:00:00Z) or milliseconds since the epoch";
+        let at = |at: usize| -> Option<Result<i64, ()>> {
+            if array.is_null(at) {
+                return None;
+            }
+            let whole = |v: f64| if v.is_finite() { Ok(v.round() as i64) } else { Err(()) };
+            Some(match array.data_type() {
+                DataType::Timestamp(..) => Ok(array.as_primitive::<TimestampMillisecondType>().value(at)),
+                DataType::Int64 => Ok(array.as_primitive::<Int64Type>().value(at)),
+                DataType::UInt64 => i64::try_from(array.as_primitive::<UInt64Type>().value(at)).map_err(drop),
+                DataType::Float64 => whole(array.as_primitive::<Float64Type>().value(at)),
+                _ => array
+                    .as_string_view()
+                    .value(at)
+                    .trim()
+                    .parse::<Timestamp>()
+                    .map(Timestamp::as_millisecond)
+                    .map_err(drop),
+            })
+        };
+        if !matches!(
+            array.data_type(),
+            DataType::Timestamp(..) | DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Utf8View
+        ) {
+            return Err(NO_TIME.to_owned());
+        }
+        let mut times = Vec::with_capacity(array.len());
+        for row in 0..array.len() {
+            times.push(match at(row) {
+                None => None,
+                Some(Ok(ms)) if is_event && ms > self.arrival + AHEAD => {
+                    self.reject(row, field, "lies more than a day in the future");
+                    None
+                }
+                Some(Ok(ms)) if Timestamp::from_millisecond(ms).is_ok() => Some(ms),
+                Some(_) => {
+                    self.reject(row, field, NO_TIME);
+                    None
+                }
+            });
+        }
+        Ok(Arc::new(TimestampMillisecondArray::from(times).with_timezone("UTC")))
+    }
+
+    /// Rejects rows without a value.
+    fn demand(&mut self, field: &str, array: &ArrayRef) {
+        for row in (0..array.len()).filter(|row| array.is_null(*row)) {
+            self.reject(row, field, "is missing: a label needs it");
+        }
+    }
+
+    fn bound_ids(&mut self, field: &str, array: &ArrayRef) {
+        let ids: &StringViewArray = array.as_string_view();
+        // A view holds its text's length, so that no text is looked at.
+        for row in (0..ids.len()).filter(|row| (ids.views()[*row] as u32) as usize > MAX_ID) {
+            self.reject(row, field, "is longer than 512 bytes");
+        }
+    }
+
+    fn finish(mut self, columns: Vec<(String, ArrayRef)>) -> Passed {
+        let bad = self.bad.iter().filter(|bad| **bad).count();
+        self.rejected += bad as u64;
+        let none = Passed { batch: None, rejected: self.rejected, errors: Vec::new() };
+        if bad == self.length {
+            return Passed { errors: self.errors, ..none };
+        }
+        let keep = BooleanArray::from(self.bad.iter().map(|bad| !bad).collect::<Vec<_>>());
+        let mut fields = Vec::with_capacity(columns.len());
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (name, array) in columns {
+            let array = if bad == 0 { Ok(array) } else { filter(&array, &keep) };
+            match array {
+                Ok(array) => {
+                    fields.push(Field::new(name, array.data_type().clone(), true));
+                    arrays.push(array);
+                }
+                Err(error) => return self.refuse(&name, error.to_string()),
+            }
+        }
+        match RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays) {
+            Ok(record) => Passed {
+                batch: Some(Batch { record, schema: self.schema }),
+                rejected: self.rejected,
+                errors: self.errors,
+            },
+            Err(error) => self.refuse("", error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::json::{Layout, Limits, decode};
+
+    fn sent(body: &str, purpose: Purpose, spec: &Spec, known: &Schema) -> Passed {
+        let limits = Limits { rows: 100, columns: 100 };
+        let rows = decode(body.as_bytes(), Layout::Lines, limits, &|name| expected(name, spec, known)).expect("rows");
+        pass(rows, purpose, spec, known, 3, "2026-01-01T00:00:00Z".parse().expect("a time"))
+    }
+
+    fn shown(passed: &Passed) -> String {
+        let mut lines = Vec::new();
+        if let Some(batch) = &passed.batch {
+            for (field, column) in batch.record.schema().fields().iter().zip(batch.record.columns()) {
+                let values: Vec<String> = (0..column.len())
+                    .map(|i| arrow::util::display::array_value_to_string(column, i).expect("a value"))
+                    .collect();
+                lines.push(format!("{}: {}", field.name(), values.join("|")));
+            }
+        }
+        lines.push(format!("rejected {}", passed.rejected));
+        let message = |e: &RowError| format!("{:?} {}: {}", e.row, e.field.as_deref().unwrap_or("-"), e.message);
+        lines.extend(passed.errors.iter().map(message));
+        lines.join("\n")
+    }
+
+    #[test]
+    fn rows_take_their_roles() {
+        let body = r#"{"id": 7, "timestamp": "2025-12-31T23:00:00+01:00", "prediction": 1, "score": 0.5, "a": 1, "nothing": null}
+{"id": 8, "timestamp": "soon", "prediction": 0, "a": 2}
+{"id": 9, "timestamp": "2027-01-01T00:00:00Z", "a": 2}
+{"a": 3, "version": "v2"}"#;
+        insta::assert_snapshot!(shown(&sent(body, Purpose::Samples, &Spec::new("m"), &Schema::default())), @r"
+        id: 7|
+        timestamp: 2025-12-31T22:00:00Z|2026-01-01T00:00:00Z
+        _arrival: 2026-01-01T00:00:00Z|2026-01-01T00:00:00Z
+        prediction: 1|
+        score: 0.5|
+        version: |v2
+        a: 1|3
+        rejected 2
+        Some(1) timestamp: is no time; write RFC 3339 (2026-01-31T12:00:00Z) or milliseconds since the epoch
+        Some(2) timestamp: lies more than a day in the future
+        ");
+    }
+
+    #[test]
+    fn names_can_be_given_to_other_columns_and_features_are_bounded() {
+        let mut spec = Spec::new("m");
+        spec.columns.id = "request".to_owned();
+        spec.exclude = vec!["note".to_owned()];
+        let body =
+            r#"{"request": "r", "id": "x", "a": 1, "b": 2, "c": 3, "d": 4, "note": "n", "timestamp": 1700000000000}"#;
+        insta::assert_snapshot!(shown(&sent(body, Purpose::Samples, &spec, &Schema::default())), @r"
+        id: r
+        timestamp: 2023-11-14T22:13:20Z
+        _arrival: 2026-01-01T00:00:00Z
+        a: 1
+        b: 2
+        c: 3
+        rejected 0
+        None id: left out: the name is reserved, and its role is played by another column
+        None -: 1 features are left out: there are 3 at most
+        ");
+    }
+
+    #[test]
+    fn labels_need_an_id_and_fit_the_predictions() {
+        let spec = Spec::new("m");
+        let known = Schema { prediction: Some(ColumnKind::Number), ..Schema::default() };
+        let of = |body: &str| shown(&sent(body, Purpose::Labels, &spec, &known));
+        insta::assert_snapshot!(of("{\"id\": \"a\", \"label\": 1, \"extra\": 2}\n{\"label\": 1}\n{\"id\": \"b\", \"label\": null}"), @r"
+        id: a
+        timestamp: 2026-01-01T00:00:00Z
+        _arrival: 2026-01-01T00:00:00Z
+        label: 1
+        rejected 2
+        Some(1) id: is missing: a label needs it
+        Some(2) label: is missing: a label needs it
+        ");
+        insta::assert_snapshot!(of(r#"{"id": "a", "label": "yes"}"#), @r"
+        rejected 1
+        None label: is a string, but predictions and labels of this model are each a number
+        ");
+        insta::assert_snapshot!(of(r#"{"label": 1}"#), @r"
+        rejected 1
+        None id: is missing: a label needs it
+        ");
+    }
+}

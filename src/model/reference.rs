@@ -1,0 +1,121 @@
+//! What windows are held against: the reference's columns, their bins, and a hash that names them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use polars::prelude::DataFrame;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Spec;
+use super::border::RESERVED;
+use crate::drift::{Bins, Kind, Sample};
+use crate::frame::normal::ColumnKind;
+use crate::performance::{Labels, Performance, measure};
+
+/// Columns that are compared beside the features.
+pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
+
+/// What is known of a reference without its rows; kept in the checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Names the profile: references with one hash have the same bins and counts.
+    pub hash: String,
+    /// Since when it is in effect.
+    pub since: Timestamp,
+    /// The model's own first rows, for want of a given one. Shown, never alerted on, never summed over nodes.
+    pub provisional: bool,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// A reference, ready to be compared with.
+pub struct Reference {
+    /// What is known of it without its rows.
+    pub about: About,
+    /// Its columns by name.
+    pub columns: BTreeMap<String, Profile>,
+    /// How well its predictions fit its labels, where it has both.
+    pub performance: Option<Performance>,
+    /// What its labels tell of the task.
+    pub labels: Labels,
+}
+
+/// One column of a reference.
+pub struct Profile {
+    /// Its values.
+    pub sample: Sample,
+    /// The bins they make.
+    pub bins: Bins,
+    /// The bins that are exported: categories beyond a number are one.
+    pub exported: Bins,
+    /// Its counts in the exported bins.
+    pub counts: Vec<u64>,
+}
+
+/// How the frame's column is compared; `None` for what is not.
+pub fn compared(name: &str, series: &polars::prelude::Series, spec: &Spec) -> Option<Kind> {
+    if RESERVED.contains(&name) && !COMPARED_ROLES.contains(&name) || name.starts_with("_position") {
+        return None;
+    }
+    spec.kind_of(name, kind_of(series)?)
+}
+
+fn kind_of(series: &polars::prelude::Series) -> Option<ColumnKind> {
+    use polars::prelude::DataType;
+    match series.dtype() {
+        DataType::Boolean => Some(ColumnKind::Boolean),
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 => Some(ColumnKind::Number),
+        DataType::String => Some(ColumnKind::String),
+        _ => None,
+    }
+}
+
+impl Reference {
+    /// Of a frame of rows.
+    #[must_use]
+    pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
+        let mut columns = BTreeMap::new();
+        for column in frame.columns() {
+            let series = column.as_materialized_series();
+            let name = series.name().to_string();
+            let Some(sample) = compared(&name, series, spec).and_then(|kind| Sample::of(series, kind)) else {
+                continue;
+            };
+            let bins = Bins::of(&sample);
+            let exported = bins.most_frequent(&sample, metric_bins);
+            let counts = exported.count(&sample);
+            columns.insert(name, Profile { sample, bins, exported, counts });
+        }
+        let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
+        let mut labels = Labels::default();
+        let label = series("label");
+        if let Some(label) = &label {
+            labels.learn(label);
+        }
+        let score = series("score");
+        let performance = match (label, series("prediction").or_else(|| score.clone()), spec.task.or(labels.task())) {
+            (Some(label), Some(prediction), Some(task)) => {
+                let measured = measure(task, &label, &prediction, score.as_ref(), spec.positive.as_deref(), &labels);
+                (measured.rows > 0).then_some(measured)
+            }
+            _ => None,
+        };
+        let hash = hash(&columns);
+        let rows = frame.height() as u64;
+        Self { about: About { hash, since, provisional, rows }, columns, performance, labels }
+    }
+}
+
+/// Sixteen hex digits of SHA-256 over the profile as JSON: names, bins and counts.
+fn hash(columns: &BTreeMap<String, Profile>) -> String {
+    let profile: BTreeMap<&String, (&Bins, &Vec<u64>)> =
+        columns.iter().map(|(name, profile)| (name, (&profile.exported, &profile.counts))).collect();
+    let text = serde_json::to_vec(&profile).unwrap_or_default();
+    let mut hex = String::new();
+    for byte in &Sha256::digest(&text)[..8] {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}

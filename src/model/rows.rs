@@ -1,0 +1,241 @@
+//! A model's rows in memory, by their position: milliseconds of event time, or their number by arrival.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+
+use polars::prelude::NewChunkedArray;
+use polars::prelude::{
+    BooleanChunked, ChunkAgg, ChunkCompareIneq, DataFrame, IntoColumn, NamedFrom, PolarsResult, Series,
+};
+
+use crate::frame::stack::stack;
+
+/// The column of positions.
+pub const POSITION: &str = "_position";
+/// A frame is closed at so many rows, so that old ones can go one by one.
+const CLOSED_AT: usize = 16_384;
+/// Small frames put below one another are made one at so many pieces.
+const PIECES: usize = 64;
+
+/// Rows by position, oldest first as they came.
+#[derive(Default)]
+pub struct Rows {
+    frames: VecDeque<Part>,
+    rows: u64,
+}
+
+struct Part {
+    frame: DataFrame,
+    pieces: usize,
+    first: i64,
+    last: i64,
+}
+
+impl Rows {
+    /// Puts in a frame with a column of positions.
+    ///
+    /// # Errors
+    /// The frame has no positions, or a column changed its kind.
+    pub fn push(&mut self, frame: DataFrame) -> PolarsResult<()> {
+        if frame.height() == 0 {
+            return Ok(());
+        }
+        let positions = frame.column(POSITION)?.i64()?;
+        let (first, last) = (positions.min().unwrap_or(0), positions.max().unwrap_or(0));
+        self.rows += frame.height() as u64;
+        match self.frames.back_mut().filter(|part| part.frame.height() < CLOSED_AT) {
+            Some(part) => {
+                stack(&mut part.frame, frame)?;
+                part.pieces += 1;
+                (part.first, part.last) = (part.first.min(first), part.last.max(last));
+                if part.pieces >= PIECES || part.frame.height() >= CLOSED_AT {
+                    part.frame.rechunk_mut();
+                    part.pieces = 1;
+                }
+            }
+            None => self.frames.push_back(Part { frame, pieces: 1, first, last }),
+        }
+        Ok(())
+    }
+
+    /// The rows at positions in `from..to`.
+    ///
+    /// # Errors
+    /// A column changed its kind.
+    pub fn range(&self, from: i64, to: i64) -> PolarsResult<DataFrame> {
+        let mut found = DataFrame::empty();
+        for part in self.frames.iter().filter(|part| part.first < to && part.last >= from) {
+            let whole = part.first >= from && part.last < to;
+            let rows = if whole {
+                part.frame.clone()
+            } else {
+                let positions = part.frame.column(POSITION)?.i64()?;
+                let within: BooleanChunked = positions.gt_eq(from) & positions.lt(to);
+                part.frame.filter(&within)?
+            };
+            if rows.height() > 0 {
+                stack(&mut found, rows)?;
+            }
+        }
+        found.rechunk_mut();
+        Ok(found)
+    }
+
+    /// Forgets what lies wholly before `position`, and gives it back.
+    pub fn forget_before(&mut self, position: i64) -> Vec<DataFrame> {
+        let mut gone = Vec::new();
+        let mut kept = VecDeque::with_capacity(self.frames.len());
+        for part in std::mem::take(&mut self.frames) {
+            if part.last < position {
+                self.rows -= part.frame.height() as u64;
+                gone.push(part.frame);
+            } else {
+                kept.push_back(part);
+            }
+        }
+        self.frames = kept;
+        gone
+    }
+
+    /// Forgets the part that came first, and gives it back.
+    pub fn forget_oldest(&mut self) -> Option<DataFrame> {
+        let part = self.frames.pop_front()?;
+        self.rows -= part.frame.height() as u64;
+        Some(part.frame)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// About how many bytes they take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.frames.iter().map(|part| part.frame.estimated_size() as u64).sum()
+    }
+
+    /// All rows, in the order in which they came.
+    ///
+    /// # Errors
+    /// A column changed its kind.
+    pub fn all(&self) -> PolarsResult<DataFrame> {
+        self.range(i64::MIN, i64::MAX)
+    }
+}
+
+/// The frame with these positions.
+///
+/// # Errors
+/// There are more or fewer of them than rows.
+pub fn with_positions(mut frame: DataFrame, positions: Vec<i64>) -> PolarsResult<DataFrame> {
+    frame.with_column(Series::new(POSITION.into(), positions).into_column())?;
+    Ok(frame)
+}
+
+/// The rows for which `keep` is true.
+///
+/// # Errors
+/// There are more or fewer of them than rows.
+pub fn keep(frame: &DataFrame, keep: &[bool]) -> PolarsResult<DataFrame> {
+    frame.filter(&BooleanChunked::from_slice("keep".into(), keep))
+}
+
+/// The ids that are known, each with its row's position. Ids are kept as 128-bit hashes with keys of this process, so that
+/// long ones cost no more and nobody can make two that are taken for one.
+#[derive(Default)]
+pub struct Ids {
+    keys: [RandomState; 2],
+    known: HashMap<u128, i64>,
+}
+
+impl Ids {
+    fn key(&self, id: &str) -> u128 {
+        let [high, low] = self.keys.each_ref().map(|key| key.hash_one(id));
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    /// Notes the id; false if it is known already.
+    pub fn note(&mut self, id: &str, position: i64) -> bool {
+        let key = self.key(id);
+        match self.known.entry(key) {
+            std::collections::hash_map::Entry::Occupied(_) => false,
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(position);
+                true
+            }
+        }
+    }
+
+    /// The position of the row with this id.
+    #[must_use]
+    pub fn position(&self, id: &str) -> Option<i64> {
+        self.known.get(&self.key(id)).copied()
+    }
+
+    /// Forgets the ids of these rows.
+    pub fn forget(&mut self, frame: &DataFrame) {
+        let Ok(ids) = frame.column("id").and_then(|column| Ok(column.str()?.clone())) else { return };
+        for id in ids.iter().flatten() {
+            let key = self.key(id);
+            self.known.remove(&key);
+        }
+        if self.known.capacity() > 4 * self.known.len() + 1024 {
+            self.known.shrink_to_fit();
+        }
+    }
+
+    /// About how many bytes they take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.known.capacity() as u64 * 33
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(positions: &[i64]) -> DataFrame {
+        let ids: Vec<String> = positions.iter().map(i64::to_string).collect();
+        let frame =
+            DataFrame::new(positions.len(), vec![Series::new("id".into(), ids).into_column()]).expect("a frame");
+        with_positions(frame, positions.to_vec()).expect("a frame")
+    }
+
+    fn positions(frame: &DataFrame) -> Vec<i64> {
+        let Ok(column) = frame.column(POSITION) else { return Vec::new() };
+        let mut all: Vec<i64> = column.i64().expect("positions").iter().flatten().collect();
+        all.sort_unstable();
+        all
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order: a range holds what lies in it, each once, and nothing else.
+        #[test]
+        fn a_range_holds_what_lies_in_it(
+            batches in prop::collection::vec(prop::collection::vec(-50..50_i64, 1..9), 0..90), from in -60..60_i64, length in 0..60_i64,
+        ) {
+            let mut rows = Rows::default();
+            for batch in &batches {
+                rows.push(frame(batch)).expect("pushed");
+            }
+            let mut expected: Vec<i64> = batches.iter().flatten().copied().filter(|p| (from..from + length).contains(p)).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(positions(&rows.range(from, from + length).expect("rows")), expected);
+            prop_assert_eq!(rows.rows() as usize, batches.iter().map(Vec::len).sum::<usize>());
+        }
+    }
+
+    #[test]
+    fn an_id_is_known_until_its_row_is_forgotten() {
+        let mut ids = Ids::default();
+        assert!(ids.note("1", 1) && !ids.note("1", 2));
+        assert_eq!(ids.position("1"), Some(1));
+        ids.forget(&frame(&[1]));
+        assert_eq!(ids.position("1"), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! A model as people and programs see it. Plain data.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::reference::About;
+use crate::drift::Bins;
+use crate::drift::comparison::Finding;
+use crate::drift::verdict::Judged;
+use crate::performance::{Performance, Task};
+
+/// All models as of one instant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ModelsView {
+    /// By name.
+    pub models: Vec<ModelView>,
+    /// Of the exporters' bounds, for the points made of this.
+    #[serde(skip)]
+    pub metric_features: usize,
+}
+
+/// One model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelView {
+    /// Its name.
+    pub name: String,
+    /// What it predicts, as told or as its labels say.
+    pub task: Option<Task>,
+    /// Since when it is known here.
+    pub registered: Timestamp,
+    /// Rows in and out.
+    pub counts: Counts,
+    /// Rows held in memory.
+    pub rows_held: u64,
+    /// About how many bytes they take.
+    pub bytes_held: u64,
+    /// The newest event.
+    pub newest: Option<Timestamp>,
+    /// Windows that end before this are closed.
+    pub watermark: Option<Timestamp>,
+    /// What windows are held against.
+    pub reference: Option<ReferenceView>,
+    /// The verdict over the last windows.
+    pub verdict: Verdict,
+    /// The last window that was closed, in full.
+    pub latest: Option<WindowResult>,
+    /// The windows before it and itself, newest first.
+    pub windows: Vec<WindowSummary>,
+    /// Columns that the reference and the rows do not share.
+    pub schema: Vec<Finding>,
+    /// Counts in the reference's bins since it took effect.
+    #[serde(skip)]
+    pub bins: Vec<BinsView>,
+}
+
+/// Rows in and out, since the model is known here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Samples taken in, each once.
+    pub samples: u64,
+    /// Samples whose id was known already, and which were passed over.
+    pub repeated: u64,
+    /// Samples that came after their window was closed; it is judged again.
+    pub late: u64,
+    /// Samples too old for any window that is still held. They are stored all the same.
+    pub too_late: u64,
+    /// Samples given up from memory before their time, to stay within bounds. They are stored all the same.
+    pub forgotten: u64,
+    /// Labels taken in.
+    pub labels: u64,
+    /// Labels whose sample was not there when they came.
+    pub unmatched: u64,
+}
+
+/// A reference in a few words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReferenceView {
+    /// Its hash, rows and time.
+    #[serde(flatten)]
+    pub about: About,
+    /// How well its predictions fit its labels.
+    pub performance: Option<Performance>,
+}
+
+/// Whether the model drifts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// `None` before the first window with a verdict.
+    pub drift: Option<bool>,
+    /// Columns that drift for enough windows in a row.
+    pub columns: Vec<String>,
+    /// For how many windows in a row each column has drifted; those that have not are left out.
+    pub in_a_row: Vec<(String, u32)>,
+    /// The reference is the model's own beginning: worth a look, not an alarm.
+    pub provisional: bool,
+}
+
+/// One window, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowResult {
+    /// When it begins: event time, or for windows of rows their first event.
+    pub start: Timestamp,
+    /// When it ends, exclusively; for windows of rows their last event.
+    pub end: Timestamp,
+    /// Its rows.
+    pub rows: u64,
+    /// The hash of the reference it was held against.
+    pub reference: Option<String>,
+    /// When it was judged last.
+    pub evaluated: Timestamp,
+    /// How often: late rows and labels have it judged again.
+    pub evaluations: u64,
+    /// Whether any column drifts. `None` with too few rows or without a reference.
+    pub drift: Option<bool>,
+    /// Each column the reference has.
+    pub features: Vec<Judged>,
+    /// How well the predictions fit the labels that have come.
+    pub performance: Option<Performance>,
+}
+
+/// One window in a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WindowSummary {
+    /// When it begins.
+    pub start: Timestamp,
+    /// When it ends, exclusively.
+    pub end: Timestamp,
+    /// Its rows.
+    pub rows: u64,
+    /// Whether any column drifts.
+    pub drift: Option<bool>,
+    /// Those that do.
+    pub drifted: Vec<String>,
+    /// How well the predictions fit the labels that have come.
+    pub performance: Option<Performance>,
+}
+
+/// A column's bins: the reference's counts, and those of what came since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BinsView {
+    /// The column.
+    pub column: String,
+    /// The bins.
+    pub bins: Bins,
+    /// The reference's counts.
+    pub reference: Vec<u64>,
+    /// Counts since the reference took effect.
+    pub current: Vec<u64>,
+}
