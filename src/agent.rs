@@ -2,8 +2,13 @@
 //!
 //! ```text
 //! collectors (a thread each) -> pipeline (one thread: analysis, history) -> snapshot, points -> web, exporters (tokio)
+//! door (tokio) -> models (log, queue) -> keeper (one thread: windows, verdicts) -> view -> pipeline's points, web
 //! ```
 
+pub mod demo;
+mod keeper;
+mod memory;
+mod models;
 mod once;
 mod pipeline;
 mod summary;
@@ -27,11 +32,15 @@ use crate::collect::{Driver, Message, Schedule, Stop};
 use crate::config::Config;
 use crate::export::{self, EXPORTERS, Points, Started, prometheus};
 use crate::health::Health;
+use crate::ingest::{self, Door};
 use crate::metric::Point;
+use crate::model::view::ModelsView;
 use crate::snapshot::Snapshot;
 use crate::store::History;
 use crate::telemetry::weigh;
 use crate::web;
+use keeper::Keeper;
+use models::Models;
 use pipeline::Pipeline;
 
 /// The agent's own proc file system, wherever the host's is mounted.
@@ -70,6 +79,8 @@ pub struct Setting {
     pub attributes: Vec<(String, String)>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Two real models are replayed through the door.
+    pub demo: bool,
 }
 
 /// Runs the agent until `shutdown` ends, then drains within the grace period.
@@ -99,9 +110,11 @@ pub async fn run(
     let (reports, incoming) = sync_channel(REPORTS);
     let (configs, configured) = watch::channel(config.clone());
     let stop_pipeline = Stop::default();
+    let (door, models_view, keeper) = start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
     let mut history = History::new(&setting.data, config.history.clone());
     pipeline::open_history(&mut history, &health);
-    let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), snapshots, points_out);
+    let outlets = pipeline::Outlets { snapshots, points: points_out };
+    let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), models_view.clone(), outlets);
     let stop = stop_pipeline.clone();
     let pipeline = std::thread::Builder::new()
         .name("pipeline".to_owned())
@@ -113,11 +126,13 @@ pub async fn run(
         listener,
         web::Shared {
             snapshot: snapshot.clone(),
+            models: models_view.clone(),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
             stalled_after: STALLED_AFTER,
         },
+        ingest::router(door),
         stopped(stopped_web),
     ));
 
@@ -125,6 +140,10 @@ pub async fn run(
     let mut generation = Generation::start(&config, &setting, &health, &reports, &points)?;
     summary::wait_until_known(&config, &health, snapshot).await;
     started(&Summary::new(&config, &setting, local, &health.state()));
+
+    if setting.demo {
+        demo::replay(local);
+    }
 
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -157,6 +176,7 @@ pub async fn run(
     let (finished, pipeline_finished) = oneshot::channel();
     std::thread::spawn(move || {
         let _ = pipeline.join();
+        let _ = keeper.join();
         let _ = finished.send(());
     });
     let drained = async { tokio::join!(generation.stop(), pipeline_finished, web) };
@@ -168,6 +188,33 @@ pub async fn run(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+type StartedModels = (Door, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>);
+
+/// The door for samples, and the thread behind it.
+fn start_models(
+    config: &Config,
+    setting: &Setting,
+    health: &Arc<Health>,
+    configured: watch::Receiver<Config>,
+    stop: &Stop,
+) -> Result<StartedModels, Error> {
+    let (view_out, view) = watch::channel(Arc::new(ModelsView::default()));
+    let (taken, queue) = std::sync::mpsc::channel();
+    let clock = Arc::clone(&setting.clock);
+    let models = Arc::new(Models::new(config, Arc::clone(health), taken));
+    let door = Door {
+        in_flight: Arc::clone(&models.in_flight),
+        sink: Arc::clone(&models) as _,
+        config: config.ingest.clone(),
+        clock: Arc::clone(&clock),
+    };
+    let keeper = Keeper::new(models, setting.data.clone(), config.clone(), clock, Arc::clone(health), view_out);
+    let stop = stop.clone();
+    let thread = std::thread::Builder::new().name("models".to_owned());
+    let thread = thread.spawn(move || keeper.run(&queue, configured, &stop))?;
+    Ok((door, view, thread))
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -200,6 +247,7 @@ fn note_what_needs_a_restart(before: &Config, now: &Config) {
         ("agent.listen", before.agent.listen != now.agent.listen),
         ("agent.data", before.agent.data != now.agent.data),
         ("agent.node", before.agent.node != now.agent.node),
+        ("ingest", before.ingest != now.ingest),
     ] {
         if changed {
             tracing::warn!(field, "takes effect with the next start");

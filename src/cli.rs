@@ -3,6 +3,7 @@
 mod drift;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ enum Command {
 const AGENT_EXAMPLES: &str = "\
 Examples:
   plumbline agent                                 page at http://127.0.0.1:9477/
+  plumbline agent --demo                          the same, with two real models replayed, one of which drifts
   plumbline agent --once                          one full reading as a table
   plumbline agent --once --format json            the same for programs
   plumbline agent --config plumbline.toml --listen 0.0.0.0:9477
@@ -71,6 +73,9 @@ struct AgentArguments {
     /// Folder for the history [default: /var/lib/plumbline for root, else ~/.local/state/plumbline].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Replay two real models, one of which drifts: a simulated month in half a minute. Without --data nothing is kept.
+    #[arg(long, conflicts_with = "once")]
+    demo: bool,
     /// Print one full reading and exit.
     #[arg(long)]
     once: bool,
@@ -143,6 +148,12 @@ fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
     if let Some(data) = &arguments.data {
         config.agent.data = Some(data.clone());
     }
+    if arguments.demo {
+        for spec in agent::demo::specs() {
+            config.model.retain(|described| described.name != spec.name);
+            config.model.push(spec);
+        }
+    }
     Ok((config, warnings))
 }
 
@@ -150,7 +161,13 @@ fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
     let (config, warnings) = load(arguments)?;
     let logging = telemetry::start_logging(&config.log, arguments.format == Format::Json);
     warn_all(&warnings);
-    let setting = setting(&config);
+    let mut setting = setting(&config);
+    // The demonstration's samples are not the user's: they go where they leave nothing behind.
+    let aside = (arguments.demo && arguments.data.is_none()).then(DemoFolder::new).transpose()?;
+    if let Some(folder) = &aside {
+        setting.data.clone_from(&folder.0);
+    }
+    setting.demo = arguments.demo;
     if arguments.once {
         let (snapshot, health) = agent::once(&config, &setting)?;
         for (name, collector) in health.collectors.iter().filter(|(_, collector)| !collector.up) {
@@ -180,6 +197,27 @@ fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
     // What has not ended within the grace period is not waited for any longer.
     runtime.shutdown_background();
     ended
+}
+
+/// A folder that goes with this process, as far as it can.
+struct DemoFolder(PathBuf);
+
+impl DemoFolder {
+    fn new() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("plumbline-demo-{}", std::process::id()));
+        // A folder somebody else made beforehand is not ours to fill.
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| anyhow::anyhow!("{}: {error}; give a folder with --data", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for DemoFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Reloading goes on for as long as the agent does.
@@ -234,6 +272,7 @@ fn setting(config: &Config) -> Setting {
         node,
         attributes,
         clock: Arc::new(SystemClock::new()),
+        demo: false,
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
-use crate::{collect, export, store, telemetry};
+use crate::{collect, export, ingest, model, store, telemetry};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -23,6 +23,14 @@ pub struct Config {
     pub collect: collect::Config,
     /// What is kept.
     pub history: store::history::Config,
+    /// The door for samples.
+    pub ingest: ingest::Config,
+    /// How long samples are kept.
+    pub samples: store::samples::Config,
+    /// Bounds over all models.
+    pub models: model::Config,
+    /// Models that are described beforehand.
+    pub model: Vec<model::Spec>,
     /// What is sent.
     pub export: export::Config,
     /// What is logged.
@@ -155,6 +163,28 @@ impl Config {
         if self.collect.max_containers == 0 {
             wrong("collect.max_containers", "must be at least 1");
         }
+        for (at, spec) in self.model.iter().enumerate() {
+            let problems = spec.problems();
+            found.extend(
+                problems
+                    .into_iter()
+                    .map(|(field, message)| (format!("model.{field}"), format!("of `{}` {message}", spec.name))),
+            );
+            if self.model[..at].iter().any(|other| other.name == spec.name) {
+                found.push(("model.name".to_owned(), format!("`{}` is described twice", spec.name)));
+            }
+        }
+        for (field, value) in [("max_models", self.models.max_models), ("max_features", self.models.max_features)] {
+            if value == 0 {
+                found.push((format!("models.{field}"), "must be at least 1".to_owned()));
+            }
+        }
+        if self.ingest.max_rows == 0 {
+            found.push(("ingest.max_rows".to_owned(), "must be at least 1".to_owned()));
+        }
+        if self.ingest.max_body > self.ingest.in_flight {
+            found.push(("ingest.in_flight".to_owned(), "must be no less than ingest.max_body".to_owned()));
+        }
         for export::Error::Option { exporter, field, message } in self.export.otlp.problems() {
             found.push((format!("export.{exporter}.{field}"), message));
         }
@@ -209,7 +239,10 @@ mod tests {
         // With every commented setting switched on it must parse too, or the file documents what does not exist.
         let all: String = DEFAULTS
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line).to_owned() + "\n")
+            .map(|line| {
+                let setting = |rest: &&str| rest.contains(" = ") || rest.starts_with("[[");
+                line.strip_prefix("# ").filter(setting).unwrap_or(line).to_owned() + "\n"
+            })
             .collect();
         let mut problems = Config::parse(&all).err().unwrap_or_default();
         problems.retain(|problem| !problem.message.contains("No such file")); // the key files of the example

@@ -26,6 +26,8 @@ pub struct State {
     pub exporters: BTreeMap<&'static str, ExporterState>,
     /// The minute history on disk.
     pub history: HistoryState,
+    /// The models' samples.
+    pub samples: SamplesState,
     /// Containers beyond the configured bound, at the last read.
     pub containers_left_out: u64,
     /// How often the analysis panicked and began anew.
@@ -97,6 +99,27 @@ pub struct HistoryState {
     pub bytes: u64,
 }
 
+/// The models' samples: the door, the store, the memory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SamplesState {
+    /// They can be stored.
+    pub up: bool,
+    /// Where, or why not.
+    pub message: String,
+    /// Answers of the door, by HTTP status.
+    pub answers: BTreeMap<u16, u64>,
+    /// Bytes of bodies and batches that wait to be taken in.
+    pub in_flight: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Models that are watched.
+    pub models: u64,
+    /// Batches that were stored but could not be taken in.
+    pub failed: u64,
+    /// Stored entries that could not be read again.
+    pub damaged: u64,
+}
+
 impl Health {
     /// Changes the state.
     pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -161,6 +184,11 @@ impl State {
             add(&metric::EXPORTER_QUEUED, label, Number::Int(exporter.queued));
         }
         add(&metric::ANALYSIS_PANICS, None, Number::Int(self.panics));
+        add(&metric::SAMPLES_UP, None, Number::Int(self.samples.up.into()));
+        add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
+        add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));
+        add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
+        add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
         add(&metric::HISTORY_UP, None, Number::Int(self.history.up.into()));
         add(&metric::HISTORY_ROWS, None, Number::Int(self.history.rows));
         add(&metric::HISTORY_DROPPED, None, Number::Int(self.history.dropped));
@@ -170,6 +198,11 @@ impl State {
         }
         if let Some(bytes) = weight.resident {
             add(&metric::PROCESS_MEMORY_USAGE, None, Number::Int(bytes));
+        }
+        for (status, answers) in &self.samples.answers {
+            let attributes = vec![("http.response.status_code", status.to_string().into())];
+            let value = Number::Int(*answers);
+            points.push(Point::new(&metric::INGEST_REQUESTS, &subject, attributes, value, Some(start), at));
         }
         points
     }

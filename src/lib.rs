@@ -60,6 +60,7 @@ pub mod export;
 pub mod frame;
 pub mod health;
 pub mod identity;
+pub mod ingest;
 pub mod metric;
 pub mod minute;
 pub mod model;

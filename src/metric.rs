@@ -256,6 +256,170 @@ pub static HISTORY_DROPPED: Metric = metric(
 /// History size.
 pub static HISTORY_SIZE: Metric =
     metric("plumbline.history.size", Kind::UpDown, "By", &[], "Bytes of history on disk.");
+/// Samples state.
+pub static SAMPLES_UP: Metric =
+    metric("plumbline.samples.up", Kind::UpDown, "1", &[], "1 when samples of models can be stored, else 0.");
+/// Samples on their way.
+pub static SAMPLES_IN_FLIGHT: Metric = metric(
+    "plumbline.samples.in_flight",
+    Kind::UpDown,
+    "By",
+    &[],
+    "Bytes of bodies and batches that wait to be taken in; at ingest.in_flight the next are told to wait.",
+);
+/// Samples on disk.
+pub static SAMPLES_SIZE: Metric = metric(
+    "plumbline.samples.size",
+    Kind::UpDown,
+    "By",
+    &[],
+    "Bytes of samples and labels on disk, the log's included.",
+);
+/// Batches that failed.
+pub static SAMPLES_FAILED: Metric = metric(
+    "plumbline.samples.failed",
+    Kind::Counter,
+    "{batch}",
+    &[],
+    "Batches that were stored but could not be taken into windows: a bug each time.",
+);
+/// Damage.
+pub static SAMPLES_DAMAGED: Metric = metric(
+    "plumbline.samples.damaged",
+    Kind::Counter,
+    "{file}",
+    &[],
+    "Stored files that could not be read again to their end.",
+);
+/// The door.
+pub static INGEST_REQUESTS: Metric = metric(
+    "plumbline.ingest.requests",
+    Kind::Counter,
+    "{request}",
+    &["http.response.status_code"],
+    "Requests with samples, labels or references, by answer; 429 means that a bound was reached.",
+);
+/// Samples of a model.
+pub static MODEL_PREDICTIONS: Metric = metric(
+    "plumbline.model.prediction.count",
+    Kind::Counter,
+    "{prediction}",
+    &["model"],
+    "Samples taken in, each once.",
+);
+/// Labels of a model.
+pub static MODEL_LABELS: Metric =
+    metric("plumbline.model.label.count", Kind::Counter, "{label}", &["model"], "Labels taken in.");
+/// Rows that did not make it.
+pub static MODEL_DROPPED: Metric = metric(
+    "plumbline.model.dropped",
+    Kind::Counter,
+    "{row}",
+    &["model", "reason"],
+    "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample.",
+);
+/// Late rows.
+pub static MODEL_LATE: Metric = metric(
+    "plumbline.model.late",
+    Kind::Counter,
+    "{row}",
+    &["model"],
+    "Samples that came after their window was closed; it is judged again.",
+);
+/// Features without metrics.
+pub static MODEL_FEATURES_LEFT_OUT: Metric = metric(
+    "plumbline.model.features.left_out",
+    Kind::UpDown,
+    "{feature}",
+    &["model"],
+    "Features without metrics of their own because there are more than models.metric_features; the API has them.",
+);
+/// Memory of a model.
+pub static MODEL_MEMORY: Metric =
+    metric("plumbline.model.memory.usage", Kind::UpDown, "By", &["model"], "About what the model's windows take.");
+/// The verdict.
+pub static MODEL_DRIFT: Metric = metric(
+    "plumbline.model.drift",
+    Kind::Gauge,
+    "1",
+    &["model", "reference.provisional"],
+    "1 when any feature or the prediction drifts for enough windows in a row, else 0; absent without a verdict.",
+);
+/// Rows of the last window.
+pub static MODEL_WINDOW_ROWS: Metric =
+    metric("plumbline.model.window.rows", Kind::Gauge, "{row}", &["model"], "Rows of the last window that was closed.");
+/// Drift of a feature.
+pub static FEATURE_DRIFT: Metric = metric(
+    "plumbline.model.feature.drift",
+    Kind::Gauge,
+    "1",
+    &["model", "feature", "test"],
+    "Statistic of the test over the last window; Wasserstein is in the feature's own unit.",
+);
+/// Significance of it.
+pub static FEATURE_P_VALUE: Metric = metric(
+    "plumbline.model.feature.drift.p_value",
+    Kind::Gauge,
+    "1",
+    &["model", "feature", "test"],
+    "P-value of the test over the last window, corrected over the features.",
+);
+/// Whether a feature drifts.
+pub static FEATURE_DRIFTED: Metric = metric(
+    "plumbline.model.feature.drifted",
+    Kind::Gauge,
+    "1",
+    &["model", "feature"],
+    "1 when the feature drifted in the last window, else 0; absent without a verdict.",
+);
+/// Missing values.
+pub static DATA_MISSING: Metric = metric(
+    "plumbline.model.data.missing",
+    Kind::Gauge,
+    "1",
+    &["model", "feature"],
+    "Share of the last window's rows without a value.",
+);
+/// Performance.
+pub static MODEL_PERFORMANCE: Metric = metric(
+    "plumbline.model.performance",
+    Kind::Gauge,
+    "1",
+    &["model", "measure"],
+    "Performance over the newest window with labels: accuracy, precision, recall, f1, roc_auc, brier, log_loss, or mae, rmse, r2.",
+);
+/// Labels behind it.
+pub static MODEL_PERFORMANCE_ROWS: Metric = metric(
+    "plumbline.model.performance.rows",
+    Kind::Gauge,
+    "{row}",
+    &["model"],
+    "Rows with a label in the newest window that has any.",
+);
+/// Performance of the reference.
+pub static REFERENCE_PERFORMANCE: Metric = metric(
+    "plumbline.model.reference.performance",
+    Kind::Gauge,
+    "1",
+    &["model", "measure"],
+    "Performance over the reference, where it has labels.",
+);
+/// Bins.
+pub static BIN_COUNT: Metric = metric(
+    "plumbline.model.feature.bin.count",
+    Kind::Counter,
+    "{value}",
+    &["model", "feature", "bin", "reference.hash", "reference.provisional"],
+    "Values that fell into the reference's bin. Counts of equal hashes add up over replicas.",
+);
+/// The reference's bins.
+pub static BIN_REFERENCE: Metric = metric(
+    "plumbline.model.feature.bin.reference.share",
+    Kind::Gauge,
+    "1",
+    &["model", "feature", "bin", "reference.hash", "reference.provisional"],
+    "Share of the reference's rows in the bin.",
+);
 /// The agent's CPU time.
 pub static PROCESS_CPU_TIME: Metric =
     metric("process.cpu.time", Kind::Counter, "s", &[], "CPU time the agent itself used.");
@@ -289,6 +453,27 @@ pub static CONTAINER_METRICS: &[&Metric] = &[
     &PRESSURE_TIME,
 ];
 
+/// Every metric of a model.
+pub static MODEL_METRICS: &[&Metric] = &[
+    &MODEL_PREDICTIONS,
+    &MODEL_LABELS,
+    &MODEL_DROPPED,
+    &MODEL_LATE,
+    &MODEL_FEATURES_LEFT_OUT,
+    &MODEL_MEMORY,
+    &MODEL_DRIFT,
+    &MODEL_WINDOW_ROWS,
+    &FEATURE_DRIFT,
+    &FEATURE_P_VALUE,
+    &FEATURE_DRIFTED,
+    &DATA_MISSING,
+    &MODEL_PERFORMANCE,
+    &MODEL_PERFORMANCE_ROWS,
+    &REFERENCE_PERFORMANCE,
+    &BIN_COUNT,
+    &BIN_REFERENCE,
+];
+
 /// Every metric of the agent itself.
 pub static AGENT_METRICS: &[&Metric] = &[
     &COLLECTOR_UP,
@@ -307,6 +492,12 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &HISTORY_ROWS,
     &HISTORY_DROPPED,
     &HISTORY_SIZE,
+    &SAMPLES_UP,
+    &SAMPLES_IN_FLIGHT,
+    &SAMPLES_SIZE,
+    &SAMPLES_FAILED,
+    &SAMPLES_DAMAGED,
+    &INGEST_REQUESTS,
     &PROCESS_CPU_TIME,
     &PROCESS_MEMORY_USAGE,
 ];
@@ -413,7 +604,7 @@ mod tests {
     use super::*;
 
     fn catalogue() -> impl Iterator<Item = &'static Metric> {
-        CONTAINER_METRICS.iter().chain(AGENT_METRICS).copied()
+        CONTAINER_METRICS.iter().chain(MODEL_METRICS).chain(AGENT_METRICS).copied()
     }
 
     #[test]

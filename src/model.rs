@@ -4,6 +4,7 @@
 //! rows in and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
 pub mod border;
+pub mod points;
 pub mod reference;
 pub mod rows;
 pub mod view;
@@ -13,8 +14,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use polars::prelude::{DataFrame, DataType};
 use serde::{Deserialize, Serialize};
 
+use self::border::RESERVED;
 use crate::drift::Kind;
 use crate::drift::verdict::Thresholds;
 use crate::frame::normal::ColumnKind;
@@ -318,6 +321,18 @@ impl Roles {
     }
 }
 
+/// What a column of a frame holds.
+fn kind_of(dtype: &DataType) -> Option<ColumnKind> {
+    match dtype {
+        DataType::Boolean => Some(ColumnKind::Boolean),
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 => Some(ColumnKind::Number),
+        DataType::String => Some(ColumnKind::String),
+        DataType::Datetime(..) => Some(ColumnKind::Timestamp),
+        DataType::List(_) => Some(ColumnKind::List),
+        _ => None,
+    }
+}
+
 /// What a model's columns are known to hold. Grows with what comes; a kind once known stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
@@ -330,6 +345,24 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Of rows that passed the border.
+    #[must_use]
+    pub fn of(frame: &DataFrame) -> Self {
+        let mut schema = Self::default();
+        for column in frame.columns() {
+            let Some(kind) = kind_of(column.dtype()) else { continue };
+            match column.name().as_str() {
+                "prediction" | "label" => schema.prediction = schema.prediction.or(Some(kind)),
+                "score" => schema.score = true,
+                name if RESERVED.contains(&name) => {}
+                name => {
+                    schema.features.insert(name.to_owned(), kind);
+                }
+            }
+        }
+        schema
+    }
+
     /// Takes in what another saw. Kinds that are known already stay.
     pub fn merge(&mut self, other: &Self) {
         for (name, kind) in &other.features {

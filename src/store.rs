@@ -1,11 +1,15 @@
-//! What is kept on disk: the minute history as hive-partitioned Parquet.
+//! What is kept on disk: the minute history, and the models' samples, as hive-partitioned Parquet.
 
 mod files;
 pub mod history;
+pub mod log;
+pub mod samples;
 
 use std::path::PathBuf;
 
 pub use history::History;
+pub use log::Log;
+pub use samples::Samples;
 
 /// Why the store cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,9 @@ pub enum Error {
     /// Another agent holds the folder.
     #[error("{0}: in use by another plumbline; give this one a folder of its own with --data")]
     Locked(PathBuf),
+    /// Rows cannot be written as they are.
+    #[error("{0}")]
+    Record(String),
     /// A file is not what it should be.
     #[error("{path}: {source}")]
     Parquet {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::model::view::ModelsView;
 use crate::snapshot::Snapshot;
 
 /// What the routes read.
@@ -26,6 +27,8 @@ use crate::snapshot::Snapshot;
 pub struct Shared {
     /// The newest snapshot.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The newest of the models.
+    pub models: watch::Receiver<Arc<ModelsView>>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
     /// How the agent is doing.
@@ -39,20 +42,21 @@ pub struct Shared {
 /// Connections at once; the next wait.
 const MAX_CONNECTIONS: usize = 400;
 
-/// Serves until `shutdown` ends, then lets open requests finish.
+/// Serves these routes and `more` until `shutdown` ends, then lets open requests finish.
 ///
 /// # Errors
 /// The socket fails for good.
 pub async fn serve(
     listener: TcpListener,
     shared: Shared,
+    more: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listener = listener::Bounded::new(listener, MAX_CONNECTIONS);
-    axum::serve(listener, router(shared)).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, router(shared, more)).with_graceful_shutdown(shutdown).await
 }
 
-fn router(shared: Shared) -> Router {
+fn router(shared: Shared, more: Router) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/page.css", get(page::style))
@@ -61,10 +65,14 @@ fn router(shared: Shared) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/api/v1/containers", get(containers))
+        .route("/api/v1/models", get(models))
+        .route("/api/v1/models/{model}", get(model))
         .fallback(not_found)
-        .layer(middleware::map_response(with_headers))
         .layer(middleware::from_fn(within_time))
         .with_state(shared)
+        // They bound their own time: a body may take longer than an answer.
+        .merge(more)
+        .layer(middleware::map_response(with_headers))
 }
 
 /// Nothing here takes long; what does is stuck.
@@ -116,7 +124,22 @@ async fn containers(State(shared): State<Shared>) -> Response {
     Json(snapshot.as_ref()).into_response()
 }
 
+async fn models(State(shared): State<Shared>) -> Response {
+    let models = Arc::clone(&shared.models.borrow());
+    Json(models.as_ref()).into_response()
+}
+
+async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+    let models = Arc::clone(&shared.models.borrow());
+    match models.models.iter().find(|model| model.name == name) {
+        Some(model) => Json(model).into_response(),
+        None => {
+            (StatusCode::NOT_FOUND, format!("no model `{name}`; /api/v1/models has those there are\n")).into_response()
+        }
+    }
+}
+
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers";
+    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/models";
     (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
 }

@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::export::Points;
 use crate::frame::MinuteRow;
 use crate::health::Health;
+use crate::model::points::points;
+use crate::model::view::ModelsView;
 use crate::reading::Depth;
 use crate::snapshot::Snapshot;
 use crate::store::History;
@@ -27,6 +29,14 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// How often the disk is looked over.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 
+/// Where what is known goes.
+pub struct Outlets {
+    /// For the page and the API.
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
+    /// For `/metrics` and the exporters.
+    pub points: watch::Sender<Arc<Points>>,
+}
+
 pub struct Pipeline {
     node: String,
     full_tick: Duration,
@@ -36,8 +46,8 @@ pub struct Pipeline {
     collectors: Vec<&'static Entry>,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
-    snapshots: watch::Sender<Arc<Snapshot>>,
-    points: watch::Sender<Arc<Points>>,
+    models: watch::Receiver<Arc<ModelsView>>,
+    outlets: Outlets,
     started: Timestamp,
     retained: Option<Duration>,
     /// A newcomer waited for its name when the last snapshot was made.
@@ -52,8 +62,8 @@ impl Pipeline {
         setting: &Setting,
         history: History,
         health: Arc<Health>,
-        snapshots: watch::Sender<Arc<Snapshot>>,
-        points: watch::Sender<Arc<Points>>,
+        models: watch::Receiver<Arc<ModelsView>>,
+        outlets: Outlets,
     ) -> Self {
         Self {
             node: setting.node.clone(),
@@ -64,8 +74,8 @@ impl Pipeline {
             collectors: config.collect.enabled().collect(),
             clock: Arc::clone(&setting.clock),
             health,
-            snapshots,
-            points,
+            models,
+            outlets,
             started: setting.clock.now(),
             retained: None,
             waiting: false,
@@ -175,9 +185,11 @@ impl Pipeline {
         snapshot.ready = self.ready;
         if self.ready && (with_points || waited || !was_ready) {
             let own = state.points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
-            self.points.send_replace(Arc::new(Points { measured: snapshot.points(), own }));
+            let mut measured = snapshot.points();
+            measured.extend(points(&self.models.borrow(), now.wall));
+            self.outlets.points.send_replace(Arc::new(Points { measured, own }));
         }
-        self.snapshots.send_replace(Arc::new(snapshot));
+        self.outlets.snapshots.send_replace(Arc::new(snapshot));
     }
 
     /// Writes rows. Returns how many could not be written yet.

@@ -70,6 +70,20 @@ impl Summary {
             message: if state.history.up { kept } else { state.history.message.clone() },
             without: (!state.history.up).then_some("minutes are kept in memory for a while and then lost, counted"),
         });
+        let samples = &state.samples;
+        parts.push(Part {
+            name: "models",
+            found: samples.up,
+            message: if samples.up {
+                format!("POST http://{local}/v1/models/{{model}}/samples; {} known", samples.models)
+            } else if samples.message.is_empty() {
+                "what was stored before is still being read".to_owned()
+            } else {
+                samples.message.clone()
+            },
+            without: (!samples.up && !samples.message.is_empty())
+                .then_some("samples are refused until they can be stored"),
+        });
         Self { version: env!("CARGO_PKG_VERSION"), node: setting.node.clone(), parts, url: format!("http://{local}/") }
     }
 }

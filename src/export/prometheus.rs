@@ -177,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, CPU_TIME, CPU_USAGE};
+    use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, CPU_TIME, CPU_USAGE, MODEL_METRICS};
 
     fn subject(name: &str) -> Arc<Subject> {
         let attribute =
@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn no_two_metrics_are_spelled_alike() {
-        let mut names: Vec<String> = CONTAINER_METRICS.iter().chain(AGENT_METRICS).map(|m| name(m)).collect();
+        let mut names: Vec<String> =
+            [CONTAINER_METRICS, MODEL_METRICS, AGENT_METRICS].concat().into_iter().map(name).collect();
         names.sort();
         let all = names.len();
         names.dedup();

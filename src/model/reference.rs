@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 use super::Spec;
 use super::border::RESERVED;
 use crate::drift::{Bins, Kind, Sample};
-use crate::frame::normal::ColumnKind;
 use crate::performance::{Labels, Performance, measure};
 
 /// Columns that are compared beside the features.
@@ -55,21 +54,12 @@ pub struct Profile {
 }
 
 /// How the frame's column is compared; `None` for what is not.
-pub fn compared(name: &str, series: &polars::prelude::Series, spec: &Spec) -> Option<Kind> {
-    if RESERVED.contains(&name) && !COMPARED_ROLES.contains(&name) || name.starts_with("_position") {
+fn compared(name: &str, series: &polars::prelude::Series, spec: &Spec) -> Option<Kind> {
+    let role = RESERVED.contains(&name) || name == super::rows::POSITION;
+    if role && !COMPARED_ROLES.contains(&name) {
         return None;
     }
-    spec.kind_of(name, kind_of(series)?)
-}
-
-fn kind_of(series: &polars::prelude::Series) -> Option<ColumnKind> {
-    use polars::prelude::DataType;
-    match series.dtype() {
-        DataType::Boolean => Some(ColumnKind::Boolean),
-        DataType::Int64 | DataType::UInt64 | DataType::Float64 => Some(ColumnKind::Number),
-        DataType::String => Some(ColumnKind::String),
-        _ => None,
-    }
+    spec.kind_of(name, super::kind_of(series.dtype())?)
 }
 
 impl Reference {

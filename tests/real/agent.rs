@@ -45,6 +45,15 @@ pub fn command() -> Command {
 
 impl Agent {
     pub fn start(options: Options<'_>) -> Result<Self, Failed> {
+        Self::start_with(options, &[])
+    }
+
+    /// With the models that come with it, and a folder of its own.
+    pub fn demonstration() -> Result<Self, Failed> {
+        Self::start_with(Options::default(), &["--demo"])
+    }
+
+    fn start_with(options: Options<'_>, more: &[&str]) -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("plumbline.toml");
         fs::write(&config, options.config)?;
@@ -54,6 +63,7 @@ impl Agent {
             .arg(&config)
             .arg("--data")
             .arg(data)
+            .args(more)
             .envs(options.env)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -102,6 +112,32 @@ impl Agent {
     /// GET over real TCP: the status and the body.
     pub fn get(&self, path: &str) -> Result<(u16, String), Failed> {
         get(&self.address, path)
+    }
+
+    /// Sends a body of a type: the status, the head, the answer.
+    pub fn send(&self, request: &str, content_type: &str, body: &[u8]) -> Result<(u16, String, Value), Failed> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        write!(
+            stream,
+            "{request} HTTP/1.0\r\nHost: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        )?;
+        // A body that is refused is not read to its end.
+        let _ = stream.write_all(body);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("no answer: {answer}"))?;
+        let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
+        Ok((status, head.to_ascii_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null)))
+    }
+
+    /// The model of this name in the API, if it is there.
+    pub fn model(&self, name: &str) -> Result<Value, Failed> {
+        let (status, body) = self.get(&format!("/api/v1/models/{name}"))?;
+        if status == 200 { Ok(serde_json::from_str(&body)?) } else { Err(body.into()) }
     }
 
     pub fn json(&self, path: &str) -> Result<Value, Failed> {

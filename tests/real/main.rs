@@ -16,6 +16,7 @@ mod containers;
 mod history;
 mod kernel_v2;
 mod lifecycle;
+mod models;
 mod otlp;
 mod parts;
 mod podman;
@@ -35,6 +36,7 @@ fn main() {
     let tests: Vec<Test> = [
         reference::TESTS,
         lifecycle::TESTS,
+        models::TESTS,
         containers::TESTS,
         prometheus::TESTS,
         otlp::TESTS,

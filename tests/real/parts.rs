@@ -25,6 +25,10 @@ pub enum Part {
     Kernel,
     /// openssl, to make certificates.
     OpenSsl,
+    /// Python with pyarrow.
+    PyArrow,
+    /// curl.
+    Curl,
 }
 
 impl Part {
@@ -37,6 +41,8 @@ impl Part {
             Self::Rotel => rotel().is_some(),
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
             Self::OpenSsl => in_path("openssl"),
+            Self::PyArrow => succeeds(python(), &["-c", "import pyarrow"]),
+            Self::Curl => in_path("curl"),
             Self::Kernel => in_path("qemu-system-x86_64") && Path::new("/bin/busybox").exists() && kernel().is_some(),
         };
         (!found).then(|| match self {
@@ -51,6 +57,10 @@ impl Part {
                 "duckdb for Python (pip install duckdb pytz; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
             Self::OpenSsl => "openssl in PATH".to_owned(),
+            Self::PyArrow => {
+                "pyarrow for Python (pip install pyarrow; PLUMBLINE_PYTHON names the interpreter)".to_owned()
+            }
+            Self::Curl => "curl in PATH".to_owned(),
             Self::Kernel => {
                 "qemu-system-x86_64, /bin/busybox and a kernel image (PLUMBLINE_KERNEL names it)".to_owned()
             }

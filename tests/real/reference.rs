@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use libtest_mimic::Failed;
 use plumbline::collect::COLLECTORS;
+use plumbline::drift::{Kind as ColumnKind, Limit, TESTS as DRIFT_TESTS};
 use plumbline::export::prometheus;
 use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION};
-use plumbline::metric::{AGENT_METRICS, CONTAINER_METRICS, Kind, Metric};
+use plumbline::metric::{AGENT_METRICS, CONTAINER_METRICS, Kind, MODEL_METRICS, Metric};
 use plumbline::minute::COUNTERS;
 
 use crate::Test;
@@ -38,8 +39,25 @@ fn page() -> Result<String, Failed> {
         "\nA container's identity: `container.id`, `container.name`, `container.image.name`, `k8s.namespace.name`, \
          `k8s.pod.name`, `k8s.pod.uid`, `k8s.container.name` (labels of every Prometheus series; `namespace`, `pod` and \
          `container` beside them), `container.image.tags`, `container.runtime.name`, `container.label.<key>` \
-         (in `target_info`). Over OTLP all are attributes of the resource.\n\n## Metrics of the agent itself\n\n",
+         (in `target_info`). Over OTLP all are attributes of the resource.\n\n## Metrics of models\n\n",
     );
+    table(&mut page, MODEL_METRICS)?;
+    page.push_str(
+        "\n`reference.hash` names the reference's bins and counts: bins of equal hashes add up over replicas. \
+         Those of a provisional reference are of one node alone.\n\n## Drift tests\n\n\
+         | Test | For | Judged by | Definition |\n|---|---|---|---|\n",
+    );
+    for test in DRIFT_TESTS {
+        let kinds: Vec<&str> =
+            test.kinds.iter().map(|kind| if *kind == ColumnKind::Numeric { "numbers" } else { "categories" }).collect();
+        let judged = match test.limit {
+            Limit::Significance => "corrected p-value below the level of significance",
+            Limit::Distance => "statistic above its threshold",
+            Limit::None => "nothing; it is shown",
+        };
+        writeln!(page, "| `{}` | {} | {judged} | {} |", test.name, kinds.join(", "), test.help)?;
+    }
+    page.push_str("\n## Metrics of the agent itself\n\n");
     table(&mut page, AGENT_METRICS)?;
     for entry in COLLECTORS.iter().filter(|entry| !entry.metrics.is_empty()) {
         writeln!(page, "\n## Metrics of the collector {}\n", entry.name)?;

@@ -1,0 +1,192 @@
+//! The demonstration: two real models are replayed through the agent's own door, a simulated day a second.
+//!
+//! Housing (California, 1990 census) drifts; employment (US Census, Massachusetts 2015 to 2018) does not. Where the data is
+//! from and under which licence stands in `src/demo/SOURCES.md`.
+
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use polars::prelude::{AnyValue, DataFrame, ParquetReader, PolarsResult, SerReader};
+use reqwest::{Client, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::model::Spec;
+use crate::performance::Task;
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+/// Simulated time that passes with each step.
+const STEP: i64 = 12 * HOUR;
+/// How long a step takes.
+const PACE: Duration = Duration::from_millis(500);
+/// Rows of one request.
+const ROWS: usize = 5000;
+/// How often a request is tried.
+const TRIES: u32 = 60;
+
+struct Model {
+    name: &'static str,
+    reference: &'static [u8],
+    later: &'static [u8],
+    /// Labels follow their samples by so much.
+    labels_after: i64,
+}
+
+const MODELS: [Model; 2] = [
+    Model {
+        name: "housing",
+        reference: include_bytes!("../demo/housing_reference.parquet"),
+        later: include_bytes!("../demo/housing_later.parquet"),
+        labels_after: 7 * DAY,
+    },
+    Model {
+        name: "employment",
+        reference: include_bytes!("../demo/employment_reference.parquet"),
+        later: include_bytes!("../demo/employment_later.parquet"),
+        labels_after: 14 * DAY,
+    },
+];
+
+/// Why the demonstration ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data in the binary cannot be read.
+    #[error("the demonstration's data: {0}")]
+    Data(#[from] polars::error::PolarsError),
+    /// The door did not take it.
+    #[error("the door answered {status}: {body}")]
+    Refused {
+        /// Its answer.
+        status: StatusCode,
+        /// What it said.
+        body: String,
+    },
+    /// The door did not answer.
+    #[error("the door did not answer: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// How the two models are watched: windows of four weeks, a week apart.
+#[must_use]
+pub fn specs() -> Vec<Spec> {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let spec = |name: &str| Spec {
+        task: Some(Task::Classification),
+        window: days(28),
+        slide: Some(days(7)),
+        lateness: Duration::from_secs(3600),
+        label_horizon: days(90),
+        min_rows: 200,
+        ..Spec::new(name)
+    };
+    MODELS.iter().map(|model| spec(model.name)).collect()
+}
+
+/// Replays both models against the agent at `address`, until their data ends.
+pub fn replay(address: SocketAddr) {
+    for model in &MODELS {
+        tokio::spawn(async move {
+            match replay_model(address, model).await {
+                Ok(()) => tracing::info!(model = model.name, "the demonstration's data has ended"),
+                Err(error) => tracing::error!(model = model.name, %error, "the demonstration ended early"),
+            }
+        });
+    }
+}
+
+async fn replay_model(address: SocketAddr, model: &Model) -> Result<(), Error> {
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+    let base = format!("http://{}/v1/models/{}", reachable(address), model.name);
+    let reference = read(model.reference)?;
+    // A reference is one body.
+    send(&client, reqwest::Method::PUT, &format!("{base}/reference"), &lines(&reference, None)?).await?;
+    drop(reference);
+    let later = read(model.later)?;
+    let times: Vec<i64> = later.column("timestamp")?.datetime()?.physical().iter().flatten().collect();
+    let features = later.drop("label")?;
+    let labels = later.select(["id", "label"])?;
+    let upto = |time: i64| times.partition_point(|at| *at < time);
+    let (Some(first), Some(last)) = (times.first(), times.last()) else { return Ok(()) };
+    let (mut now, mut sent, mut labelled) = (first.div_euclid(DAY) * DAY, 0, 0);
+    while labelled < times.len() && now <= last + model.labels_after + 2 * STEP {
+        now += STEP;
+        let until = upto(now);
+        post_rows(&client, &format!("{base}/samples"), &features, sent, until).await?;
+        sent = until;
+        let until = upto(now - model.labels_after);
+        post_rows(&client, &format!("{base}/labels"), &labels, labelled, until).await?;
+        labelled = until;
+        tokio::time::sleep(PACE).await;
+    }
+    Ok(())
+}
+
+/// An agent that listens everywhere is reached over loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    address
+}
+
+fn read(parquet: &'static [u8]) -> PolarsResult<DataFrame> {
+    ParquetReader::new(Cursor::new(parquet)).finish()
+}
+
+async fn post_rows(client: &Client, url: &str, frame: &DataFrame, from: usize, to: usize) -> Result<(), Error> {
+    let mut at = from;
+    while at < to {
+        let rows = (to - at).min(ROWS);
+        send(client, reqwest::Method::POST, url, &lines(frame, Some((at, rows)))?).await?;
+        at += rows;
+    }
+    Ok(())
+}
+
+/// The rows as NDJSON.
+fn lines(frame: &DataFrame, part: Option<(usize, usize)>) -> PolarsResult<Vec<u8>> {
+    let frame = part.map_or_else(|| frame.clone(), |(from, rows)| frame.slice(from as i64, rows));
+    let mut body = Vec::new();
+    let columns = frame.columns();
+    for row in 0..frame.height() {
+        let mut object = Map::new();
+        for column in columns {
+            object.insert(column.name().to_string(), value(&column.get(row)?));
+        }
+        // Writing JSON into memory cannot fail.
+        let _ = serde_json::to_writer(&mut body, &object);
+        body.push(b'\n');
+    }
+    Ok(body)
+}
+
+fn value(cell: &AnyValue<'_>) -> Value {
+    match cell {
+        AnyValue::Boolean(v) => (*v).into(),
+        AnyValue::Int64(v) | AnyValue::Datetime(v, _, _) => (*v).into(),
+        AnyValue::Float32(v) => f64::from(*v).into(),
+        AnyValue::Float64(v) => (*v).into(),
+        AnyValue::String(v) => (*v).into(),
+        _ => Value::Null,
+    }
+}
+
+/// Sends, and again as long as the door asks to be patient.
+async fn send(client: &Client, method: reqwest::Method, url: &str, body: &[u8]) -> Result<(), Error> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let request = client.request(method.clone(), url).header("content-type", "application/x-ndjson");
+        let response = request.body(body.to_vec()).send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        if !busy || tries >= TRIES {
+            return Err(Error::Refused { status, body: response.text().await.unwrap_or_default() });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

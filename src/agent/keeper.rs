@@ -1,0 +1,386 @@
+//! The thread that owns the models: takes rows in, judges windows, and keeps what is stored in order.
+//!
+//! ```text
+//! Models::accept (log, then queue) -> Keeper (windows, verdicts, checkpoint, compaction) -> view -> web, exporters
+//! ```
+
+mod recovery;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use polars::prelude::{DataFrame, PolarsResult};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::models::{Models, Taken};
+use super::{OWN_PROC, memory};
+use crate::clock::Clock;
+use crate::collect::Stop;
+use crate::config::Config;
+use crate::frame::stack::frame_of;
+use crate::health::Health;
+use crate::model::Schema;
+use crate::model::view::ModelsView;
+use crate::model::watch::{Mode, Progress, Watch};
+use crate::store::Samples;
+use crate::store::log::{Entry, Kind};
+use crate::telemetry::weigh;
+
+/// The agent's own cgroup, as it sees it.
+const OWN_CGROUP: &str = "/sys/fs/cgroup";
+/// How long the keeper sleeps without work.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Batches taken in between two looks at the windows.
+const AT_ONCE: usize = 64;
+const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+const MEMORY_EVERY: Duration = Duration::from_secs(1);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+const RETAIN_EVERY: Duration = Duration::from_secs(600);
+const OPEN_EVERY: Duration = Duration::from_secs(5);
+/// A log segment is closed when it is this large, or this old.
+const SEGMENT_BYTES: u64 = 64 << 20;
+const SEGMENT_AGE: Duration = Duration::from_secs(300);
+
+/// What is kept of all models beside their rows.
+#[derive(Default, Serialize, Deserialize)]
+struct Checkpoint {
+    /// Entries up to this one are counted in it.
+    through: u64,
+    models: BTreeMap<String, Progress>,
+}
+
+/// The thread that owns the models.
+pub struct Keeper {
+    models: Arc<Models>,
+    data: PathBuf,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    view: watch::Sender<Arc<ModelsView>>,
+    watches: BTreeMap<String, Watch>,
+    /// Whether each model drifted when people were last told.
+    told: BTreeMap<String, bool>,
+    store: Option<Samples>,
+    /// The last entry that was taken in.
+    through: u64,
+    /// The last entry that the checkpoint on disk counts.
+    kept: u64,
+    changed: bool,
+    published: Duration,
+    looked_at_memory: Duration,
+    kept_at: Duration,
+    retained: Option<Duration>,
+    segment_began: Duration,
+    limit: Option<u64>,
+    opened: Option<Duration>,
+    /// The last entry of each segment that was closed by this run.
+    closed: BTreeMap<u64, u64>,
+}
+
+impl Keeper {
+    pub fn new(
+        models: Arc<Models>,
+        data: PathBuf,
+        config: Config,
+        clock: Arc<dyn Clock>,
+        health: Arc<Health>,
+        view: watch::Sender<Arc<ModelsView>>,
+    ) -> Self {
+        let now = clock.monotonic();
+        let mut keeper = Self {
+            models,
+            data,
+            clock,
+            health,
+            view,
+            watches: BTreeMap::new(),
+            told: BTreeMap::new(),
+            store: None,
+            through: 0,
+            kept: 0,
+            changed: true,
+            published: Duration::ZERO,
+            looked_at_memory: now,
+            kept_at: now,
+            retained: None,
+            segment_began: now,
+            limit: None,
+            opened: None,
+            closed: BTreeMap::new(),
+            config,
+        };
+        keeper.find_limit();
+        keeper
+    }
+
+    fn find_limit(&mut self) {
+        let own = || memory::limit(OWN_PROC.as_ref(), OWN_CGROUP.as_ref()).map(|limit| limit / 5 * 4);
+        self.limit = self.config.models.memory_limit.map(|limit| limit.as_u64()).or_else(own);
+    }
+
+    /// Runs until told to stop, then takes in what is queued and writes a checkpoint.
+    pub fn run(mut self, queue: &Receiver<Taken>, mut config: watch::Receiver<Config>, stop: &Stop) {
+        while !stop.is_stopped() {
+            if self.store.is_none() && self.opened.is_none_or(|at| self.since(at) >= OPEN_EVERY) {
+                self.opened = Some(self.clock.monotonic());
+                self.open();
+            }
+            if config.has_changed().unwrap_or(false) {
+                let config = config.borrow_and_update().clone();
+                self.configure(config);
+            }
+            if self.round(queue).is_break() {
+                break;
+            }
+        }
+        self.models.set_log(Err("the agent is stopping".to_owned()));
+        while let Ok(taken) = queue.try_recv() {
+            self.take(taken);
+        }
+        self.judge();
+        self.keep_checkpoint();
+    }
+
+    fn configure(&mut self, config: Config) {
+        self.models.configure(&config);
+        self.config = config;
+        self.find_limit();
+        for (name, watch) in &mut self.watches {
+            watch.configure(self.models.spec(name), self.config.models.metric_bins);
+        }
+        self.changed = true;
+    }
+
+    fn round(&mut self, queue: &Receiver<Taken>) -> ControlFlow<()> {
+        match queue.recv_timeout(PATIENCE) {
+            Ok(taken) => {
+                self.take(taken);
+                for taken in queue.try_iter().take(AT_ONCE) {
+                    self.take(taken);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        }
+        self.judge();
+        let now = self.clock.monotonic();
+        if now.saturating_sub(self.looked_at_memory) >= MEMORY_EVERY {
+            self.looked_at_memory = now;
+            self.stay_within_memory();
+        }
+        if self.changed && now.saturating_sub(self.published) >= PUBLISH_EVERY {
+            self.published = now;
+            self.publish();
+        }
+        if now.saturating_sub(self.kept_at) >= CHECKPOINT_EVERY {
+            self.kept_at = now;
+            if self.through > self.kept {
+                self.keep_checkpoint();
+            }
+            self.tidy(now);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn since(&self, at: Duration) -> Duration {
+        self.clock.monotonic().saturating_sub(at)
+    }
+
+    /// Takes a batch in. Whatever goes wrong with it is this batch's alone.
+    fn take(&mut self, Taken { entry, held }: Taken) {
+        let (sequence, model) = (entry.sequence, entry.model.clone());
+        match catch_unwind(AssertUnwindSafe(|| self.apply(&entry, Mode::Live))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.failed(&model, &error.to_string()),
+            Err(_) => {
+                self.failed(&model, "a panic; this is a bug in plumbline");
+                self.begin_anew(&model);
+            }
+        }
+        drop(held);
+        self.through = self.through.max(sequence);
+        self.changed = true;
+    }
+
+    fn failed(&mut self, model: &str, error: &str) {
+        tracing::error!(model, error, "a batch is stored but could not be taken in");
+        self.health.update(|state| state.samples.failed += 1);
+    }
+
+    /// After a panic nothing that was being changed can be relied on: the model goes on from what it knows for certain.
+    fn begin_anew(&mut self, model: &str) {
+        let Some(watch) = self.watches.remove(model) else { return };
+        let progress = watch.progress.clone();
+        let spec = self.models.spec(model);
+        let mut anew = Watch::new(spec, self.config.models.metric_bins, progress, self.clock.now());
+        if let Some(store) = &self.store
+            && let Ok(references) = store.references()
+        {
+            let of_this = references.into_iter().filter(|reference| reference.model == model);
+            for frame in of_this.filter_map(|reference| reference.rows.ok()) {
+                anew.remember(&frame);
+            }
+        }
+        self.watches.insert(model.to_owned(), anew);
+    }
+
+    fn apply(&mut self, entry: &Entry, mode: Mode) -> PolarsResult<()> {
+        let frame = frame_of(&entry.record)?;
+        self.apply_frame(&entry.model, entry.kind, frame, mode)
+    }
+
+    fn apply_frame(&mut self, model: &str, kind: Kind, frame: DataFrame, mode: Mode) -> PolarsResult<()> {
+        let now = self.clock.now();
+        let watch = self.watches.entry(model.to_owned()).or_insert_with(|| {
+            tracing::info!(model, "a model is met for the first time");
+            Watch::new(self.models.spec(model), self.config.models.metric_bins, Progress::default(), now)
+        });
+        match kind {
+            Kind::Samples => {
+                watch.progress.schema.merge(&Schema::of(&frame));
+                if let Some(rows) = watch.absorb(frame, mode, now)? {
+                    tracing::info!(model, rows = rows.height(), "its first rows are a provisional reference");
+                    self.keep_reference(model, true, &rows);
+                }
+            }
+            Kind::Labels => watch.absorb_labels(&frame, mode)?,
+            Kind::Reference if mode == Mode::Live => {
+                watch.refer_to(&frame, now, false);
+                tracing::info!(model, rows = frame.height(), "a reference took effect");
+                self.keep_reference(model, false, &frame);
+            }
+            // Its file has it.
+            Kind::Reference => {}
+        }
+        Ok(())
+    }
+
+    fn keep_reference(&self, model: &str, provisional: bool, frame: &DataFrame) {
+        let Some(store) = &self.store else { return };
+        if let Err(error) = store.keep_reference(model, provisional, frame) {
+            tracing::error!(model, %error, "the reference cannot be kept: a restart will not know it");
+        }
+    }
+
+    /// Judges the windows that are due.
+    fn judge(&mut self) {
+        let now = self.clock.moment();
+        let mut broken = Vec::new();
+        for (name, watch) in &mut self.watches {
+            let judged = catch_unwind(AssertUnwindSafe(|| {
+                watch.settle_labels()?;
+                watch.judge(now.wall, now.monotonic)
+            }));
+            match judged {
+                Ok(Ok(any)) => self.changed |= any,
+                Ok(Err(error)) => tracing::error!(model = name, %error, "a window could not be judged"),
+                Err(_) => broken.push(name.clone()),
+            }
+        }
+        for model in broken {
+            self.failed(&model, "a panic while a window was judged; this is a bug in plumbline");
+            self.begin_anew(&model);
+        }
+    }
+
+    fn publish(&mut self) {
+        self.changed = false;
+        let models: Vec<_> = self.watches.values().map(Watch::view).collect();
+        for model in &models {
+            let verdict = &model.verdict;
+            let Some(drift) = verdict.drift else { continue };
+            let before = self.told.insert(model.name.clone(), drift);
+            let provisional = verdict.provisional;
+            if drift && before != Some(true) {
+                tracing::warn!(model = model.name, columns = verdict.columns.join(", "), provisional, "drift");
+            } else if !drift && before == Some(true) {
+                tracing::info!(model = model.name, "drifts no longer");
+            } else if !drift && before.is_none() && verdict.in_a_row.is_empty() {
+                tracing::info!(model = model.name, "first verdict: no drift");
+            }
+        }
+        let in_flight = self.models.in_flight.load(Ordering::Relaxed);
+        self.health.update(|state| {
+            state.samples.models = models.len() as u64;
+            state.samples.in_flight = in_flight;
+        });
+        let metric_features = self.config.models.metric_features;
+        self.view.send_replace(Arc::new(ModelsView { models, metric_features }));
+    }
+
+    /// Gives up the oldest rows of the largest model until all are within bounds.
+    fn stay_within_memory(&mut self) {
+        let in_flight = self.models.in_flight.load(Ordering::Relaxed);
+        self.health.update(|state| state.samples.in_flight = in_flight);
+        let held: u64 = self.watches.values().map(Watch::bytes).sum();
+        let budget = self.config.models.memory.as_u64();
+        let resident = weigh(OWN_PROC.as_ref()).resident.unwrap_or(0);
+        let over_limit = self.limit.map_or(0, |limit| resident.saturating_sub(limit));
+        self.models.press(over_limit > 0);
+        let mut too_much = held.saturating_sub(budget).max(over_limit);
+        while too_much > 0 {
+            let Some(largest) = self.watches.values_mut().max_by_key(|watch| watch.bytes()) else { break };
+            let before = largest.bytes();
+            if largest.give_up_oldest() == 0 {
+                break;
+            }
+            too_much = too_much.saturating_sub(before.saturating_sub(largest.bytes()).max(1));
+            self.changed = true;
+        }
+    }
+
+    fn keep_checkpoint(&mut self) {
+        let Some(store) = &self.store else { return };
+        let models = self.watches.iter().map(|(name, watch)| (name.clone(), watch.progress.clone())).collect();
+        match store.write_checkpoint(&Checkpoint { through: self.through, models }) {
+            Ok(()) => self.kept = self.through,
+            Err(error) => tracing::error!(%error, "the checkpoint cannot be written; a restart will replay more"),
+        }
+    }
+
+    /// Closes a segment that is full or old, makes Parquet of one that is closed and counted, and removes what is too old.
+    fn tidy(&mut self, now: Duration) {
+        let old = now.saturating_sub(self.segment_began) >= SEGMENT_AGE;
+        let rotated = self.models.with_log(|log| {
+            if log.is_empty() || (log.bytes() < SEGMENT_BYTES && !old) {
+                return Ok(None);
+            }
+            let closed = (log.segment(), log.last());
+            log.rotate().map(|()| Some(closed))
+        });
+        match rotated {
+            Some(Ok(Some((segment, last)))) => {
+                self.closed.insert(segment, last);
+                self.segment_began = now;
+            }
+            Some(Err(error)) => tracing::error!(%error, "the samples' log cannot go on to its next segment"),
+            _ => {}
+        }
+        let Some(store) = &self.store else { return };
+        let closed = self.models.with_log(|log| log.closed()).and_then(Result::ok).unwrap_or_default();
+        let counted = |segment: &u64| self.closed.get(segment).is_none_or(|last| *last <= self.kept);
+        let mut compacted = false;
+        if let Some(segment) = closed.iter().find(|segment| counted(&segment.number)) {
+            match store.compact(segment) {
+                Ok(rows) => tracing::debug!(segment = segment.number, rows, "compacted"),
+                Err(error) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),
+            }
+            self.closed.remove(&segment.number);
+            compacted = true;
+        }
+        if compacted || self.retained.is_none_or(|at| now.saturating_sub(at) >= RETAIN_EVERY) {
+            self.retained = Some(now);
+            match store.retain(&self.config.samples, self.clock.now()) {
+                Ok(bytes) => self.health.update(|state| state.samples.bytes = bytes),
+                Err(error) => tracing::warn!(%error, "old samples cannot be removed"),
+            }
+        }
+    }
+}

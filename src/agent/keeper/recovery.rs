@@ -1,0 +1,157 @@
+//! The start: what is stored is taken up again. The checkpoint says what was concluded, and up to which entry; rows before it
+//! are put back where they were, those after it are taken in as if they had just come. Without a checkpoint all of them are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::{Checkpoint, Keeper};
+use crate::model::watch::{Mode, Progress, Watch};
+use crate::store::log::{self, End, Entry, Kind, Log};
+use crate::store::samples::{read_parquet, rows_of_parquet};
+use crate::store::{Error, Samples};
+
+impl Keeper {
+    /// Takes the folder, replays what is in it, and opens the log for the door.
+    pub(super) fn open(&mut self) {
+        match self.recover() {
+            Ok(folder) => self.health.update(|state| {
+                (state.samples.up, state.samples.message) = (true, folder.display().to_string());
+            }),
+            Err(error) => {
+                let message = format!("samples cannot be stored: {error}");
+                tracing::error!("{message}");
+                self.store = None;
+                self.watches.clear();
+                self.models.set_log(Err(message));
+                self.health.update(|state| {
+                    (state.samples.up, state.samples.message) = (false, error.to_string());
+                });
+            }
+        }
+    }
+
+    fn recover(&mut self) -> Result<PathBuf, Error> {
+        let store = Samples::open(&self.data)?;
+        let folder = store.log_folder();
+        store.remove_half_compacted()?;
+        let (checkpoint, wrong) = store.read_checkpoint::<Checkpoint>();
+        if let Some(error) = wrong {
+            tracing::warn!(error, "the checkpoint cannot be read; it is rebuilt from what is stored");
+            self.health.update(|state| state.samples.damaged += 1);
+        }
+        let checkpoint = checkpoint.unwrap_or_default();
+        (self.through, self.kept) = (checkpoint.through, checkpoint.through);
+        let counted: BTreeSet<String> = checkpoint.models.keys().cloned().collect();
+        let now = self.clock.now();
+        for (name, progress) in checkpoint.models {
+            self.models.remember(&name, &progress.schema);
+            let watch = Watch::new(self.models.spec(&name), self.config.models.metric_bins, progress, now);
+            self.watches.insert(name, watch);
+        }
+        self.take_up_references(&store, &counted)?;
+        self.replay_compacted(&store, &counted)?;
+        self.store = Some(store);
+        let last = self.replay_log(&folder, &counted)?;
+        self.through = self.through.max(last);
+        for (name, watch) in &self.watches {
+            self.models.remember(name, &watch.progress.schema);
+        }
+        self.models.set_log(Ok(Log::open(&folder, self.through + 1)?));
+        self.changed = true;
+        Ok(folder)
+    }
+
+    fn take_up_references(&mut self, store: &Samples, counted: &BTreeSet<String>) -> Result<(), Error> {
+        let now = self.clock.now();
+        for reference in store.references()? {
+            let frame = match reference.rows {
+                Ok(frame) => frame,
+                Err(error) => {
+                    tracing::error!(model = reference.model, %error, "its reference cannot be read");
+                    self.health.update(|state| state.samples.damaged += 1);
+                    continue;
+                }
+            };
+            let (spec, bins) = (self.models.spec(&reference.model), self.config.models.metric_bins);
+            let known = counted.contains(&reference.model);
+            let watch = self
+                .watches
+                .entry(reference.model.clone())
+                .or_insert_with(|| Watch::new(spec, bins, Progress::default(), now));
+            let about = watch.progress.reference.as_ref();
+            if known && about.is_some_and(|about| about.provisional == reference.provisional) {
+                watch.remember(&frame);
+            } else if about.is_none_or(|about| about.provisional && !reference.provisional) {
+                watch.refer_to(&frame, now, reference.provisional);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts rows of compacted segments back, of each model as many as it may hold.
+    fn replay_compacted(&mut self, store: &Samples, counted: &BTreeSet<String>) -> Result<(), Error> {
+        let mut files: Vec<(u64, Kind, String, PathBuf)> = Vec::new();
+        for kind in [Kind::Samples, Kind::Labels] {
+            let mut rows: BTreeMap<String, u64> = BTreeMap::new();
+            for (segment, model, path) in store.compacted(kind)?.into_iter().rev() {
+                let held = rows.entry(model.clone()).or_default();
+                if *held < self.models.spec(&model).max_rows {
+                    *held += rows_of_parquet(&path).unwrap_or(0);
+                    files.push((segment, kind, model, path));
+                }
+            }
+        }
+        files.sort();
+        for (_, kind, model, path) in files {
+            let mode = if counted.contains(&model) { Mode::Rebuild } else { Mode::Live };
+            let frame = match read_parquet(&path) {
+                Ok(frame) => frame,
+                Err(error) => {
+                    tracing::error!(%error, "stored samples cannot be read");
+                    self.health.update(|state| state.samples.damaged += 1);
+                    continue;
+                }
+            };
+            if let Err(error) = self.apply_frame(&model, kind, frame, mode) {
+                self.failed(&model, &error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the log's entries in. Returns the last one's number.
+    fn replay_log(&mut self, folder: &std::path::Path, counted: &BTreeSet<String>) -> Result<u64, Error> {
+        let mut last = 0;
+        let mut rebuilt = false;
+        for segment in log::segments(folder)? {
+            let end = log::read(&segment.path, |entry: Entry| {
+                last = last.max(entry.sequence);
+                let before = entry.sequence <= self.kept;
+                if !before && !rebuilt {
+                    rebuilt = true;
+                    self.rebuilt();
+                }
+                let mode = if before && counted.contains(&entry.model) { Mode::Rebuild } else { Mode::Live };
+                if let Err(error) = self.apply(&entry, mode) {
+                    self.failed(&entry.model, &error.to_string());
+                }
+            })?;
+            if let End::Broken(bytes) = end {
+                tracing::warn!(segment = %segment.path.display(), bytes, "the log was cut short; what came before is kept");
+                self.health.update(|state| state.samples.damaged += 1);
+            }
+        }
+        if !rebuilt {
+            self.rebuilt();
+        }
+        Ok(last)
+    }
+
+    fn rebuilt(&mut self) {
+        for (name, watch) in &mut self.watches {
+            if let Err(error) = watch.rebuilt() {
+                tracing::error!(model = name, %error, "its rows cannot be numbered again");
+            }
+        }
+    }
+}

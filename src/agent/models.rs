@@ -1,0 +1,169 @@
+//! What stands behind the door: rows that passed are logged, then queued for the keeper.
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::health::Health;
+use crate::ingest::{Held, Known, Refused, Sink};
+use crate::model::border::{Batch, Purpose};
+use crate::model::{Schema, Spec};
+use crate::store::Log;
+use crate::store::log::{Entry, Kind};
+
+/// A batch that is stored and waits to be taken in.
+pub struct Taken {
+    /// As it stands in the log.
+    pub entry: Entry,
+    /// The memory it is spoken for; given back when it has been taken in.
+    pub held: Held,
+}
+
+/// What the door knows of models, and where it puts what passed.
+pub struct Models {
+    known: Mutex<Registry>,
+    /// The open log; why there is none if there is none.
+    log: Mutex<Result<Log, String>>,
+    out: Sender<Taken>,
+    /// Memory is short: nothing more is taken in.
+    pressed: AtomicBool,
+    /// Bytes in flight, for all doors.
+    pub in_flight: Arc<AtomicU64>,
+    health: Arc<Health>,
+}
+
+#[derive(Default)]
+struct Registry {
+    specs: BTreeMap<String, Arc<Spec>>,
+    schemas: BTreeMap<String, Arc<Schema>>,
+    max_models: usize,
+    max_features: usize,
+}
+
+impl Registry {
+    fn configure(&mut self, config: &Config) {
+        self.specs = config.model.iter().map(|spec| (spec.name.clone(), Arc::new(spec.clone()))).collect();
+        (self.max_models, self.max_features) = (config.models.max_models, config.models.max_features);
+    }
+
+    fn spec(&self, model: &str) -> Arc<Spec> {
+        self.specs.get(model).map_or_else(|| Arc::new(Spec::new(model)), Arc::clone)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Models {
+    pub fn new(config: &Config, health: Arc<Health>, out: Sender<Taken>) -> Self {
+        let mut registry = Registry::default();
+        registry.configure(config);
+        Self {
+            known: Mutex::new(registry),
+            log: Mutex::new(Err(STARTING.to_owned())),
+            out,
+            pressed: AtomicBool::new(false),
+            in_flight: Arc::default(),
+            health,
+        }
+    }
+
+    /// Takes a new configuration.
+    pub fn configure(&self, config: &Config) {
+        locked(&self.known).configure(config);
+    }
+
+    /// The model's description: the configuration's, or the defaults.
+    pub fn spec(&self, model: &str) -> Spec {
+        locked(&self.known).spec(model).as_ref().clone()
+    }
+
+    /// Notes what a stored model's columns hold.
+    pub fn remember(&self, model: &str, schema: &Schema) {
+        Arc::make_mut(locked(&self.known).schemas.entry(model.to_owned()).or_default()).merge(schema);
+    }
+
+    /// Opens the log for the door, or says why there is none.
+    pub fn set_log(&self, log: Result<Log, String>) {
+        *locked(&self.log) = log;
+    }
+
+    /// Works on the open log, while the door waits.
+    pub fn with_log<T>(&self, work: impl FnOnce(&mut Log) -> T) -> Option<T> {
+        locked(&self.log).as_mut().ok().map(work)
+    }
+
+    /// Memory is short, or no longer.
+    pub fn press(&self, short: bool) {
+        if self.pressed.swap(short, Ordering::Relaxed) != short {
+            tracing::warn!(short, "memory: samples are {}", if short { "refused for now" } else { "taken again" });
+        }
+    }
+}
+
+const STARTING: &str = "what was stored before is still being read";
+
+impl Sink for Models {
+    fn known(&self, model: &str) -> Result<Known, Refused> {
+        if let Err(message) = &*locked(&self.log) {
+            return Err(if message == STARTING {
+                Refused::Busy { message: message.clone(), retry: Duration::from_secs(1) }
+            } else {
+                Refused::NotStored(message.clone())
+            });
+        }
+        if self.pressed.load(Ordering::Relaxed) {
+            let message = "memory is short (models.memory_limit)".to_owned();
+            return Err(Refused::Busy { message, retry: Duration::from_secs(5) });
+        }
+        let registry = locked(&self.known);
+        if !registry.schemas.contains_key(model)
+            && !registry.specs.contains_key(model)
+            && registry.schemas.len() >= registry.max_models
+        {
+            let message = format!("there are {} models already (models.max_models)", registry.schemas.len());
+            return Err(Refused::Busy { message, retry: Duration::from_secs(3600) });
+        }
+        Ok(Known {
+            spec: registry.spec(model),
+            schema: registry.schemas.get(model).map_or_else(Arc::default, Arc::clone),
+            max_features: registry.max_features,
+        })
+    }
+
+    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, held: Held) -> Result<(), Refused> {
+        {
+            let mut registry = locked(&self.known);
+            if registry.schemas.len() >= registry.max_models && !registry.schemas.contains_key(model) {
+                return Err(Refused::Changed);
+            }
+            let schema = registry.schemas.entry(model.to_owned()).or_default();
+            let changed = |name: &String, kind| schema.features.get(name).is_some_and(|known| known != kind);
+            if batch.schema.features.iter().any(|(name, kind)| changed(name, kind)) {
+                return Err(Refused::Changed);
+            }
+            Arc::make_mut(schema).merge(&batch.schema);
+        }
+        let kind = match purpose {
+            Purpose::Samples => Kind::Samples,
+            Purpose::Labels => Kind::Labels,
+            Purpose::Reference => Kind::Reference,
+        };
+        // Written and queued under one lock, so that the queue has the log's order.
+        let mut log = locked(&self.log);
+        let open = log.as_mut().map_err(|message| Refused::NotStored(message.clone()))?;
+        let sequence =
+            open.append(kind, model, &batch.record).map_err(|error| Refused::NotStored(error.to_string()))?;
+        let entry = Entry { sequence, kind, model: model.to_owned(), record: batch.record };
+        // The keeper outlives the door; were it gone, the log has the rows for the next start.
+        let _ = self.out.send(Taken { entry, held });
+        Ok(())
+    }
+
+    fn answered(&self, status: u16) {
+        self.health.update(|state| *state.samples.answers.entry(status).or_default() += 1);
+    }
+}

@@ -1,0 +1,141 @@
+//! The door for samples, labels and references: reads a body within bounds, decodes it, and hands over what passed.
+//!
+//! Answers before any statistics. What becomes of the rows is the [`Sink`]'s.
+
+mod arrow;
+mod body;
+pub mod decode;
+mod routes;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+use crate::clock::Clock;
+use crate::model::border::{Batch, Purpose};
+use crate::model::{Schema, Spec};
+
+pub use routes::router;
+
+/// The bounds of the door.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// A body may be so large, unpacked too.
+    #[serde(deserialize_with = "crate::units::size")]
+    pub max_body: ByteSize,
+    /// A body may have so many rows.
+    pub max_rows: usize,
+    /// Bodies that are being read, and batches that wait to be taken in, may take so much together.
+    #[serde(deserialize_with = "crate::units::size")]
+    pub in_flight: ByteSize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { max_body: ByteSize::mib(64), max_rows: 1_000_000, in_flight: ByteSize::mib(256) }
+    }
+}
+
+/// Who takes in what passed the door.
+pub trait Sink: Send + Sync {
+    /// What is known of the model.
+    ///
+    /// # Errors
+    /// It is not known, and there is no room for another.
+    fn known(&self, model: &str) -> Result<Known, Refused>;
+
+    /// Stores the rows, and takes them in some time later; `held` is given back then.
+    ///
+    /// # Errors
+    /// They cannot be stored now.
+    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, held: Held) -> Result<(), Refused>;
+
+    /// Counts an answer.
+    fn answered(&self, status: u16);
+}
+
+/// What is known of a model when a body for it comes.
+#[derive(Clone)]
+pub struct Known {
+    /// Its description.
+    pub spec: Arc<Spec>,
+    /// Its columns so far.
+    pub schema: Arc<Schema>,
+    /// Features it may have.
+    pub max_features: usize,
+}
+
+/// Why rows are not taken in though nothing is wrong with them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no room now.
+    #[error("{message}")]
+    Busy {
+        /// For people.
+        message: String,
+        /// When to try again.
+        retry: Duration,
+    },
+    /// They cannot be stored.
+    #[error("{0}")]
+    NotStored(String),
+    /// Another body gave a column another kind meanwhile.
+    #[error("the model's columns changed meanwhile; send the body again")]
+    Changed,
+}
+
+/// What the routes work with.
+#[derive(Clone)]
+pub struct Door {
+    /// Who takes rows in.
+    pub sink: Arc<dyn Sink>,
+    /// The bounds.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is in flight.
+    pub in_flight: Arc<AtomicU64>,
+}
+
+/// Memory that is spoken for until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    total: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Held {
+    /// Nothing yet, of `total`.
+    #[must_use]
+    pub fn none(total: &Arc<AtomicU64>) -> Self {
+        Self { total: Arc::clone(total), bytes: 0 }
+    }
+
+    /// Speaks for more. False, and no more is held, if the whole would pass `limit`.
+    pub fn grow(&mut self, more: u64, limit: u64) -> bool {
+        let before = self.total.fetch_add(more, Ordering::Relaxed);
+        if before.saturating_add(more) > limit {
+            self.total.fetch_sub(more, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += more;
+        true
+    }
+
+    /// Holds so much from now on, whatever the limit.
+    pub fn become_size(&mut self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,101 @@
+//! An Arrow IPC stream to columns. Its messages are looked over before anything is allocated for them: a stream may declare
+//! any size.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::buffer::Buffer;
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::{self, MessageHeader};
+
+use super::decode::Error;
+use crate::frame::json::{Limits, Rows};
+
+const CONTINUATION: [u8; 4] = [0xff; 4];
+
+pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
+    look_over(body, limits)?;
+    let broken = |error: ::arrow::error::ArrowError| Error::Broken(format!("the body is no Arrow stream: {error}"));
+    let mut decoder = StreamDecoder::new();
+    let mut left = Buffer::from(body.clone());
+    let mut batches: Vec<RecordBatch> = Vec::new();
+    while !left.is_empty() {
+        match decoder.decode(&mut left).map_err(broken)? {
+            Some(batch) => batches.push(batch),
+            None => break,
+        }
+    }
+    // A stream may end without its mark, but not within a message.
+    decoder.finish().map_err(broken)?;
+    let Some(schema) = decoder.schema() else {
+        return Err(Error::Broken("the body is no Arrow stream: it has no schema".to_owned()));
+    };
+    if schema.fields().len() > limits.columns {
+        return Err(Error::TooLarge(format!("the body has more than {} columns", limits.columns)));
+    }
+    let mut columns: Vec<(String, ArrayRef)> = Vec::with_capacity(schema.fields().len());
+    for (at, field) in schema.fields().iter().enumerate() {
+        if columns.iter().any(|(name, _)| name == field.name()) {
+            return Err(Error::Broken(format!("column `{}` occurs twice", field.name())));
+        }
+        let parts: Vec<&dyn ::arrow::array::Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
+        let whole = match parts.as_slice() {
+            [] => ::arrow::array::new_empty_array(field.data_type()),
+            [_] => Arc::clone(batches[0].column(at)),
+            parts => ::arrow::compute::concat(parts).map_err(broken)?,
+        };
+        columns.push((field.name().clone(), whole));
+    }
+    let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
+    Ok(Rows { columns, kept: (0..rows).collect(), rejected: 0, errors: Vec::new() })
+}
+
+/// Walks over the messages: every size that is declared must lie within the body, and nothing may be compressed, since
+/// compressed buffers declare a size of their own.
+fn look_over(body: &[u8], limits: Limits) -> Result<(), Error> {
+    let broken = |what: &str| Error::Broken(format!("the body is no Arrow stream: {what}"));
+    let mut rest = body;
+    let mut rows = 0_u64;
+    while !rest.is_empty() {
+        let (mut head, after) = rest.split_first_chunk::<4>().ok_or_else(|| broken("it ends within a message"))?;
+        rest = after;
+        if *head == CONTINUATION {
+            (head, rest) = rest.split_first_chunk::<4>().ok_or_else(|| broken("it ends within a message"))?;
+        }
+        let length = u32::from_le_bytes(*head) as usize;
+        if length == 0 {
+            return Ok(()); // the end of the stream; what comes after it is not looked at
+        }
+        let (metadata, after) = rest.split_at_checked(length).ok_or_else(|| broken("it ends within a message"))?;
+        let message = ipc::root_as_message(metadata).map_err(|_| broken("a message's head is damaged"))?;
+        let length = usize::try_from(message.bodyLength()).map_err(|_| broken("a message's length is negative"))?;
+        let (_, after) = after.split_at_checked(length).ok_or_else(|| broken("it ends within a message"))?;
+        rest = after;
+        let batch = match message.header_type() {
+            MessageHeader::RecordBatch => message.header_as_record_batch(),
+            MessageHeader::DictionaryBatch => message.header_as_dictionary_batch().and_then(|batch| batch.data()),
+            MessageHeader::Schema => None,
+            _ => return Err(broken("it holds a message of another kind")),
+        };
+        if let Some(batch) = batch {
+            if batch.compression().is_some() {
+                return Err(Error::Unsupported(
+                    "compressed Arrow streams are not taken: their buffers declare sizes of their own; send it uncompressed, \
+                     or the whole body with Content-Encoding: gzip"
+                        .to_owned(),
+                ));
+            }
+            if message.header_type() == MessageHeader::RecordBatch {
+                rows = rows.saturating_add(u64::try_from(batch.length()).unwrap_or(u64::MAX));
+            }
+            // Columns of nulls, and lists of them, have lengths without bytes.
+            let nodes = batch.nodes().into_iter().flatten();
+            let longest = nodes.map(ipc::FieldNode::length).max().unwrap_or(0);
+            let bound = (body.len() as i64).saturating_mul(8).max(limits.rows as i64);
+            if rows > limits.rows as u64 || longest > bound {
+                return Err(Error::TooLarge(format!("the body has more than {} rows; send it in parts", limits.rows)));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Reads a body within bounds, unpacked if it is packed.
+
+use std::io::Read;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
+use futures_util::StreamExt;
+
+use super::{Door, Held};
+
+/// Why a body was not read.
+pub enum Error {
+    /// It is larger than is taken.
+    TooLarge(u64),
+    /// There is no room now.
+    Busy,
+    /// It is packed in a way that is not known.
+    Encoding(String),
+    /// It did not come whole, or is not what it says.
+    Broken(String),
+}
+
+pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes, Held), Error> {
+    let (limit, room) = (door.config.max_body.as_u64(), door.config.in_flight.as_u64());
+    let encoding =
+        headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
+    let packed = match encoding.as_deref() {
+        None | Some("identity") => false,
+        Some("gzip") => true,
+        Some(other) => return Err(Error::Encoding(other.to_owned())),
+    };
+    let declared: Option<u64> =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    if declared.is_some_and(|declared| declared > limit) {
+        return Err(Error::TooLarge(limit));
+    }
+    let mut held = Held::none(&door.in_flight);
+    let mut whole = BytesMut::new();
+    let mut stream = body.into_data_stream();
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|error| Error::Broken(format!("the body did not come whole: {error}")))?;
+        if (whole.len() + part.len()) as u64 > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        if !held.grow(part.len() as u64, room) {
+            return Err(Error::Busy);
+        }
+        if whole.is_empty() {
+            whole.reserve(declared.map_or(part.len(), |declared| declared as usize));
+        }
+        whole.extend_from_slice(&part);
+    }
+    let whole = whole.freeze();
+    if !packed {
+        return Ok((whole, held));
+    }
+    let unpacked = tokio::task::spawn_blocking(move || unpack(&whole, limit)).await;
+    let unpacked = unpacked.map_err(|error| Error::Broken(error.to_string()))??;
+    if !held.grow(unpacked.len() as u64, room) {
+        return Err(Error::Busy);
+    }
+    Ok((unpacked, held))
+}
+
+/// A small body may unpack to any size: it is read no further than the limit.
+fn unpack(packed: &[u8], limit: u64) -> Result<Bytes, Error> {
+    let mut unpacked = Vec::new();
+    let mut reader = MultiGzDecoder::new(packed).take(limit + 1);
+    reader.read_to_end(&mut unpacked).map_err(|error| Error::Broken(format!("the body is no gzip: {error}")))?;
+    if unpacked.len() as u64 > limit {
+        return Err(Error::TooLarge(limit));
+    }
+    Ok(unpacked.into())
+}

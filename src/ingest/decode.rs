@@ -1,0 +1,80 @@
+//! Bytes to rows, by what they say they are. Pure, bounded by its arguments, and the target of the fuzzer.
+
+use crate::frame::json::{self, Layout, Limits, Rows};
+use crate::frame::normal::ColumnKind;
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// An object a line.
+    Ndjson,
+    /// An array of objects, or one object.
+    Json,
+    /// An Arrow IPC stream.
+    ArrowStream,
+}
+
+/// The types of content that are understood.
+pub const CONTENT_TYPES: &str = "application/x-ndjson, application/json, application/vnd.apache.arrow.stream";
+
+impl Format {
+    /// By the header's value.
+    #[must_use]
+    pub fn of(content_type: &str) -> Option<Self> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Some(Self::Ndjson)
+            }
+            "application/json" => Some(Self::Json),
+            "application/vnd.apache.arrow.stream" => Some(Self::ArrowStream),
+            _ => None,
+        }
+    }
+}
+
+/// Why nothing of a body can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It is not what it says it is.
+    #[error("{0}")]
+    Broken(String),
+    /// It is more than is taken at once.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It is written in a way that is not taken.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+impl From<json::Error> for Error {
+    fn from(error: json::Error) -> Self {
+        match error {
+            json::Error::Array(_) => Self::Broken(error.to_string()),
+            json::Error::Rows(_) => Self::TooLarge(error.to_string()),
+        }
+    }
+}
+
+/// The rows of a body. A decoder that panics has met a broken body.
+///
+/// # Errors
+/// Nothing of it can be used.
+pub fn decode(
+    body: &bytes::Bytes,
+    format: Format,
+    limits: Limits,
+    expected: &dyn Fn(&str) -> Option<ColumnKind>,
+) -> Result<Rows, Error> {
+    let decoding = || match format {
+        Format::Ndjson => Ok(json::decode(body, Layout::Lines, limits, expected)?),
+        Format::Json if body.trim_ascii_start().starts_with(b"{") => {
+            let array = [b"[", body.as_ref(), b"]"].concat();
+            Ok(json::decode(&array, Layout::Array, limits, expected)?)
+        }
+        Format::Json => Ok(json::decode(body, Layout::Array, limits, expected)?),
+        Format::ArrowStream => super::arrow::decode(body, limits),
+    };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decoding))
+        .unwrap_or_else(|_| Err(Error::Broken("the body is broken: its decoder gave up".to_owned())))
+}

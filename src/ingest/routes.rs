@@ -1,0 +1,247 @@
+//! `POST /v1/models/{model}/samples` and `/labels`, `PUT /v1/models/{model}/reference`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{post, put};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use super::decode::{self, CONTENT_TYPES, Format};
+use super::{Door, Held, Refused, body};
+use crate::frame::json::{Limits, RowError};
+use crate::model::border::{Passed, Purpose, expected, pass};
+use crate::model::check_name;
+
+/// Bodies decoded at once: it is work for a core each.
+const AT_ONCE: usize = 2;
+/// A body must have come and been stored by then.
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+struct Shared {
+    door: Door,
+    decoding: Arc<Semaphore>,
+}
+
+/// The door's routes.
+pub fn router(door: Door) -> Router {
+    let shared = Shared { door, decoding: Arc::new(Semaphore::new(AT_ONCE)) };
+    Router::new()
+        .route("/v1/models/{model}/samples", post(samples))
+        .route("/v1/models/{model}/labels", post(labels))
+        .route("/v1/models/{model}/reference", put(reference))
+        // `body` has its own.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(shared)
+}
+
+async fn samples(
+    State(shared): State<Shared>,
+    Path(model): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(shared, model, query, headers, body, Purpose::Samples).await
+}
+
+async fn labels(
+    State(shared): State<Shared>,
+    Path(model): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(shared, model, query, headers, body, Purpose::Labels).await
+}
+
+async fn reference(
+    State(shared): State<Shared>,
+    Path(model): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(shared, model, query, headers, body, Purpose::Reference).await
+}
+
+/// What the sender is told.
+#[derive(Debug, Serialize)]
+struct Told {
+    accepted: u64,
+    rejected: u64,
+    errors: Vec<RowError>,
+}
+
+/// An answer that takes nothing in.
+struct Refusal {
+    status: StatusCode,
+    message: String,
+    retry: Option<Duration>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), retry: None }
+    }
+
+    fn busy(message: impl Into<String>, retry: Duration) -> Self {
+        Self { retry: Some(retry), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+}
+
+impl From<body::Error> for Refusal {
+    fn from(error: body::Error) -> Self {
+        match error {
+            body::Error::TooLarge(limit) => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is larger than {limit} bytes (ingest.max_body); send it in parts"),
+            ),
+            body::Error::Busy => Self::busy("too much waits to be taken in (ingest.in_flight)", Duration::from_secs(1)),
+            body::Error::Encoding(given) => Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("Content-Encoding {given} is not taken; send it plain or as gzip"),
+            ),
+            body::Error::Broken(message) => Self::new(StatusCode::BAD_REQUEST, message),
+        }
+    }
+}
+
+impl From<decode::Error> for Refusal {
+    fn from(error: decode::Error) -> Self {
+        let status = match error {
+            decode::Error::Broken(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            decode::Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            decode::Error::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Busy { message, retry } => Self::busy(message, retry),
+            Refused::NotStored(message) => {
+                Self { retry: Some(Duration::from_secs(10)), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
+            }
+            Refused::Changed => Self::new(StatusCode::CONFLICT, refused.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let errors = vec![RowError { row: None, field: None, message: self.message }];
+        let mut response = (self.status, Json(Told { accepted: 0, rejected: 0, errors })).into_response();
+        if let Some(retry) = self.retry {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry.as_secs().max(1)));
+        }
+        response
+    }
+}
+
+async fn answer(
+    shared: Shared,
+    model: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Body,
+    purpose: Purpose,
+) -> Response {
+    let sink = Arc::clone(&shared.door.sink);
+    let taken = tokio::time::timeout(LIMIT, take_in(shared, model, query, headers, body, purpose)).await;
+    let late = || Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    let response = taken.unwrap_or_else(|_| Err(late())).unwrap_or_else(IntoResponse::into_response);
+    sink.answered(response.status().as_u16());
+    response
+}
+
+async fn take_in(
+    shared: Shared,
+    model: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Body,
+    purpose: Purpose,
+) -> Result<Response, Refusal> {
+    check_name(&model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
+    let whole = all_or_nothing(query.as_deref())?;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::of(content_type).ok_or_else(|| {
+        let given =
+            if content_type.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {content_type}") };
+        Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{given} is not taken; there are {CONTENT_TYPES}"))
+    })?;
+    let (bytes, held) = body::read(&shared.door, &headers, body).await?;
+    let permit = shared.decoding.acquire_owned().await;
+    let door = shared.door;
+    let work = move || {
+        let _permit = permit;
+        decode_and_store(&door, &model, format, &bytes, held, purpose, whole)
+    };
+    let gone = |_| {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be taken in; this is a bug in plumbline")
+    };
+    tokio::task::spawn_blocking(work).await.map_err(gone)?
+}
+
+/// `?all_or_nothing=true` refuses a body with any wrong row.
+fn all_or_nothing(query: Option<&str>) -> Result<bool, Refusal> {
+    let mut whole = false;
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        whole = match pair {
+            "all_or_nothing" | "all_or_nothing=true" | "all_or_nothing=1" => true,
+            "all_or_nothing=false" | "all_or_nothing=0" => false,
+            other => {
+                let message = format!("`{other}` is no known parameter; there is all_or_nothing=true");
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+            }
+        };
+    }
+    Ok(whole)
+}
+
+fn decode_and_store(
+    door: &Door,
+    model: &str,
+    format: Format,
+    bytes: &bytes::Bytes,
+    mut held: Held,
+    purpose: Purpose,
+    whole: bool,
+) -> Result<Response, Refusal> {
+    let limits = Limits { rows: door.config.max_rows, columns: 4096 };
+    // Another body may give a new column its kind while this one is decoded; then it is decoded again.
+    for _ in 0..3 {
+        let known = door.sink.known(model)?;
+        let rows = decode::decode(bytes, format, limits, &|field| expected(field, &known.spec, &known.schema))?;
+        let now = door.clock.now();
+        let Passed { batch, rejected, errors } =
+            pass(rows, purpose, &known.spec, &known.schema, known.max_features, now);
+        let Some(batch) = batch.filter(|_| !whole || rejected == 0) else {
+            let errors = if errors.is_empty() {
+                vec![RowError { row: None, field: None, message: "the body has no rows".to_owned() }]
+            } else {
+                errors
+            };
+            let told = Told { accepted: 0, rejected, errors };
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(told)).into_response());
+        };
+        let accepted = batch.record.num_rows() as u64;
+        held.become_size(batch.record.get_array_memory_size().max(bytes.len()) as u64);
+        let handed = std::mem::replace(&mut held, Held::none(&door.in_flight));
+        match door.sink.accept(model, purpose, batch, handed) {
+            Ok(()) => return Ok((StatusCode::ACCEPTED, Json(Told { accepted, rejected, errors })).into_response()),
+            Err(Refused::Changed) => {}
+            Err(refused) => return Err(refused.into()),
+        }
+    }
+    Err(Refused::Changed.into())
+}

@@ -1,0 +1,323 @@
+//! The write-ahead log of what was accepted: a row is safe from a `kill -9` once its entry is written.
+//!
+//! `DATA/models/log/SEGMENT.log`: a head, then entries, each with its length and a checksum. A segment that a crash cut
+//! short ends at its last whole entry. Nothing is flushed to the disk until a segment is closed, so a power failure may
+//! cost what the system had not written yet.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+
+use super::Error;
+
+const HEAD: &[u8; 8] = b"PLUMLOG1";
+const EXTENSION: &str = "log";
+/// Length, checksum.
+const FRAME: usize = 8;
+/// An entry may be so long; one that says it is longer is damaged.
+const MAX_ENTRY: u32 = 1 << 30;
+
+/// What an entry holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Samples.
+    Samples,
+    /// Labels.
+    Labels,
+    /// A reference.
+    Reference,
+}
+
+impl Kind {
+    const ALL: [(Self, u8); 3] = [(Self::Samples, 1), (Self::Labels, 2), (Self::Reference, 3)];
+
+    fn code(self) -> u8 {
+        Self::ALL.into_iter().find(|(kind, _)| *kind == self).map_or(0, |(_, code)| code)
+    }
+
+    fn of(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == code).map(|(kind, _)| kind)
+    }
+}
+
+/// One batch that was accepted.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Grows by one with each entry, over restarts too.
+    pub sequence: u64,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whose it is.
+    pub model: String,
+    /// The rows.
+    pub record: RecordBatch,
+}
+
+/// The open end of the log.
+#[derive(Debug)]
+pub struct Log {
+    folder: PathBuf,
+    file: File,
+    segment: u64,
+    bytes: u64,
+    next: u64,
+}
+
+/// A segment that is written no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Its number.
+    pub number: u64,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+impl Log {
+    /// Begins a new segment behind those that are there. `next` is the number of its first entry.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn open(folder: &Path, next: u64) -> Result<Self, Error> {
+        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let segment = segments(folder)?.last().map_or(1, |last| last.number + 1);
+        let file = begin(folder, segment)?;
+        Ok(Self { folder: folder.to_owned(), file, segment, bytes: HEAD.len() as u64, next })
+    }
+
+    /// Writes an entry. Returns its number.
+    ///
+    /// # Errors
+    /// The disk failed; the log is as it was before.
+    pub fn append(&mut self, kind: Kind, model: &str, record: &RecordBatch) -> Result<u64, Error> {
+        let entry = encode(self.next, kind, model, record)?;
+        let path = path(&self.folder, self.segment);
+        if let Err(error) = self.file.write_all(&entry) {
+            // Half an entry must not stand before the next.
+            let undone = self.file.set_len(self.bytes).and_then(|()| self.file.seek(SeekFrom::End(0)));
+            if undone.is_err() {
+                let _ = self.rotate();
+            }
+            return Err(Error::io(path)(error));
+        }
+        self.bytes += entry.len() as u64;
+        self.next += 1;
+        Ok(self.next - 1)
+    }
+
+    /// The open segment's number.
+    #[must_use]
+    pub fn segment(&self) -> u64 {
+        self.segment
+    }
+
+    /// The last entry that was written.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
+    /// The open segment's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The open segment holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes <= HEAD.len() as u64
+    }
+
+    /// Closes the open segment, and begins the next.
+    ///
+    /// # Errors
+    /// The disk failed; the segment stays open.
+    pub fn rotate(&mut self) -> Result<(), Error> {
+        self.file.sync_all().map_err(Error::io(path(&self.folder, self.segment)))?;
+        self.file = begin(&self.folder, self.segment + 1)?;
+        self.segment += 1;
+        self.bytes = HEAD.len() as u64;
+        Ok(())
+    }
+
+    /// The segments that are closed, oldest first.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn closed(&self) -> Result<Vec<Segment>, Error> {
+        let mut all = segments(&self.folder)?;
+        all.retain(|segment| segment.number < self.segment);
+        Ok(all)
+    }
+}
+
+fn begin(folder: &Path, segment: u64) -> Result<File, Error> {
+    let path = path(folder, segment);
+    let file = OpenOptions::new().create_new(true).append(true).open(&path);
+    let mut file = file.map_err(Error::io(&path))?;
+    file.write_all(HEAD).map_err(Error::io(&path))?;
+    Ok(file)
+}
+
+fn path(folder: &Path, segment: u64) -> PathBuf {
+    folder.join(format!("{segment:012}.{EXTENSION}"))
+}
+
+fn encode(sequence: u64, kind: Kind, model: &str, record: &RecordBatch) -> Result<Vec<u8>, Error> {
+    let broken = |error: arrow::error::ArrowError| Error::Record(error.to_string());
+    let mut entry = Vec::with_capacity(record.get_array_memory_size() + 4096);
+    entry.extend_from_slice(&[0; FRAME]);
+    entry.extend_from_slice(&sequence.to_le_bytes());
+    entry.push(kind.code());
+    entry.push(u8::try_from(model.len()).unwrap_or(u8::MAX));
+    entry.extend_from_slice(&model.as_bytes()[..model.len().min(usize::from(u8::MAX))]);
+    let mut writer = StreamWriter::try_new(entry, &record.schema()).map_err(broken)?;
+    writer.write(record).map_err(broken)?;
+    writer.finish().map_err(broken)?;
+    let mut entry = writer.into_inner().map_err(broken)?;
+    let length = u32::try_from(entry.len() - FRAME).ok().filter(|length| *length <= MAX_ENTRY);
+    let length = length.ok_or_else(|| Error::Record("a batch is larger than 1 GiB".to_owned()))?;
+    let checksum = crc32fast::hash(&entry[FRAME..]);
+    entry[..4].copy_from_slice(&length.to_le_bytes());
+    entry[4..8].copy_from_slice(&checksum.to_le_bytes());
+    Ok(entry)
+}
+
+fn decode(bytes: &[u8]) -> Option<Entry> {
+    let (sequence, rest) = bytes.split_at_checked(8)?;
+    let (&[code, length], rest) = rest.split_first_chunk::<2>()?;
+    let (model, payload) = rest.split_at_checked(usize::from(length))?;
+    let record = StreamReader::try_new(Cursor::new(payload), None).ok()?.next()?.ok()?;
+    Some(Entry {
+        sequence: u64::from_le_bytes(sequence.try_into().ok()?),
+        kind: Kind::of(code)?,
+        model: String::from_utf8(model.to_vec()).ok()?,
+        record,
+    })
+}
+
+/// The segments in a folder, oldest first. An absent folder has none.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn segments(folder: &Path) -> Result<Vec<Segment>, Error> {
+    let mut found: Vec<Segment> = super::files::files_below(folder, &[EXTENSION])?
+        .into_iter()
+        .filter_map(|file| {
+            let number = file.path.file_stem()?.to_str()?.parse().ok()?;
+            Some(Segment { number, path: file.path })
+        })
+        .collect();
+    found.sort_by_key(|segment| segment.number);
+    Ok(found)
+}
+
+/// How reading a segment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// At its end.
+    Whole,
+    /// At an entry that was cut short or is damaged, with so many bytes left.
+    Broken(u64),
+}
+
+/// Reads a segment's entries in order.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read(path: &Path, mut take: impl FnMut(Entry)) -> Result<End, Error> {
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    let mut left = file.metadata().map_err(Error::io(path))?.len();
+    let mut head = [0; HEAD.len()];
+    if left < HEAD.len() as u64 || file.read_exact(&mut head).is_err() || &head != HEAD {
+        return Ok(if left == 0 { End::Whole } else { End::Broken(left) });
+    }
+    left -= HEAD.len() as u64;
+    while left > 0 {
+        let mut frame = [0; FRAME];
+        if left < FRAME as u64 || file.read_exact(&mut frame).is_err() {
+            return Ok(End::Broken(left));
+        }
+        let number = |at: usize| u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
+        let (length, checksum) = (number(0), number(4));
+        if u64::from(length) > left - FRAME as u64 || length > MAX_ENTRY {
+            return Ok(End::Broken(left));
+        }
+        let mut bytes = vec![0; length as usize];
+        if file.read_exact(&mut bytes).is_err() || crc32fast::hash(&bytes) != checksum {
+            return Ok(End::Broken(left));
+        }
+        let Some(entry) = decode(&bytes) else { return Ok(End::Broken(left)) };
+        take(entry);
+        left -= FRAME as u64 + u64::from(length);
+    }
+    Ok(End::Whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringViewArray};
+
+    use super::*;
+
+    fn record(values: &[i64]) -> RecordBatch {
+        let texts = StringViewArray::from_iter_values(values.iter().map(|v| format!("a text that is not inline: {v}")));
+        RecordBatch::try_from_iter([
+            ("a", Arc::new(Int64Array::from(values.to_vec())) as _),
+            ("t", Arc::new(texts) as _),
+        ])
+        .expect("a record")
+    }
+
+    fn entries(path: &Path) -> (Vec<(u64, Kind, String, usize)>, End) {
+        let mut found = Vec::new();
+        let end = read(path, |e| found.push((e.sequence, e.kind, e.model, e.record.num_rows()))).expect("readable");
+        (found, end)
+    }
+
+    #[test]
+    fn what_was_written_is_read_again_and_numbers_go_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Log::open(folder.path(), 7).expect("a log");
+        assert_eq!(log.append(Kind::Samples, "m", &record(&[1, 2])).expect("written"), 7);
+        log.rotate().expect("rotated");
+        assert_eq!(log.append(Kind::Labels, "n", &record(&[3])).expect("written"), 8);
+        let all = segments(folder.path()).expect("segments");
+        assert_eq!(log.closed().expect("segments"), all[..1]);
+        assert_eq!(entries(&all[0].path), (vec![(7, Kind::Samples, "m".to_owned(), 2)], End::Whole));
+        assert_eq!(entries(&all[1].path), (vec![(8, Kind::Labels, "n".to_owned(), 1)], End::Whole));
+        let mut read_back = None;
+        read(&all[0].path, |entry| read_back = Some(entry.record)).expect("readable");
+        assert_eq!(read_back, Some(record(&[1, 2])));
+    }
+
+    #[test]
+    fn a_segment_cut_anywhere_gives_its_whole_entries() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Log::open(folder.path(), 1).expect("a log");
+        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
+        let first = log.bytes();
+        log.append(Kind::Samples, "m", &record(&[2])).expect("written");
+        let path = segments(folder.path()).expect("segments")[0].path.clone();
+        let whole = fs::read(&path).expect("bytes");
+        for cut in 0..whole.len() {
+            fs::write(&path, &whole[..cut]).expect("written");
+            let (found, end) = entries(&path);
+            assert_eq!(found.len(), usize::from(cut as u64 >= first), "cut at {cut}");
+            let at_an_end = cut == 0 || cut == HEAD.len() || cut as u64 == first;
+            assert_eq!(end == End::Whole, at_an_end, "cut at {cut}");
+        }
+        for at in (HEAD.len()..whole.len()).step_by(7) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x55;
+            fs::write(&path, &damaged).expect("written");
+            assert!(entries(&path).0.len() < 2, "damage at {at}");
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What is stored of models: the log's closed segments as Parquet, references, and the checkpoint.
+//!
+//! `DATA/models/samples/model=NAME/SEGMENT.parquet`, `labels/...` likewise, `references/model=NAME/...`, `checkpoint.json`.
+//! A segment's files are named by its number, so that compacting it again after a crash writes the same files.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::Timestamp;
+use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::files::{Stored, files_below, remove_unfinished, write_atomically};
+use super::log::{self, End, Kind, Segment};
+use crate::frame::stack::{frame_of, stack};
+
+const EXTENSION: &str = "parquet";
+const CHECKPOINT: &str = "checkpoint.json";
+
+/// How long and how much is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Files that were written longer ago are removed.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub retention: Duration,
+    /// Oldest files are removed while there is more.
+    #[serde(deserialize_with = "crate::units::size")]
+    pub max_bytes: ByteSize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { retention: Duration::from_secs(30 * 86_400), max_bytes: ByteSize::gib(1) }
+    }
+}
+
+/// The models' folder below a data folder, held by one agent.
+#[derive(Debug)]
+pub struct Samples {
+    folder: PathBuf,
+    _lock: File,
+}
+
+/// A reference that is kept.
+#[derive(Debug)]
+pub struct StoredReference {
+    /// Whose it is.
+    pub model: String,
+    /// It is the model's own beginning.
+    pub provisional: bool,
+    /// Its rows, or why they cannot be read.
+    pub rows: Result<DataFrame, Error>,
+}
+
+impl Samples {
+    /// Takes the folder.
+    ///
+    /// # Errors
+    /// It cannot be made, or another agent holds it.
+    pub fn open(data: &Path) -> Result<Self, Error> {
+        let folder = data.join("models");
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        let path = folder.join("lock");
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Locked(folder)),
+            Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
+        }
+        remove_unfinished(&folder)?;
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// Where the log lies.
+    #[must_use]
+    pub fn log_folder(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    fn table(&self, kind: Kind) -> PathBuf {
+        self.folder.join(match kind {
+            Kind::Samples => "samples",
+            Kind::Labels => "labels",
+            Kind::Reference => "references",
+        })
+    }
+
+    /// Writes a closed segment's entries as Parquet, a file for each model and kind, and removes it. References have files
+    /// of their own already. Returns the rows written.
+    ///
+    /// # Errors
+    /// The disk failed; the segment stays.
+    pub fn compact(&self, segment: &Segment) -> Result<u64, Error> {
+        let mut frames: BTreeMap<(Kind, String), DataFrame> = BTreeMap::new();
+        let mut wrong = None;
+        let end = log::read(&segment.path, |entry| {
+            if entry.kind == Kind::Reference {
+                return;
+            }
+            let frame = frames.entry((entry.kind, entry.model)).or_default();
+            if let Err(error) = frame_of(&entry.record).and_then(|rows| stack(frame, rows)) {
+                wrong = Some(error);
+            }
+        })?;
+        if let Some(error) = wrong {
+            return Err(Error::Record(error.to_string()));
+        }
+        let mut rows = 0;
+        for ((kind, model), mut frame) in frames {
+            let path = self.table(kind).join(format!("model={model}")).join(name(segment.number));
+            rows += frame.height() as u64;
+            write_parquet(&path, &mut frame)?;
+        }
+        if let End::Broken(_) = end {
+            // What cannot be read is set aside for whoever wants to look, and out of the way.
+            let aside = segment.path.with_extension("damaged");
+            return fs::rename(&segment.path, &aside).map(|()| rows).map_err(Error::io(aside));
+        }
+        fs::remove_file(&segment.path).map_err(Error::io(&segment.path))?;
+        Ok(rows)
+    }
+
+    /// Removes the files of segments whose log is still there: a crash came between writing the one and removing the other.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn remove_half_compacted(&self) -> Result<(), Error> {
+        for segment in log::segments(&self.log_folder())? {
+            for kind in [Kind::Samples, Kind::Labels] {
+                for file in files_below(&self.table(kind), &[EXTENSION])? {
+                    if file.path.file_name().is_some_and(|file| *file == *name(segment.number)) {
+                        fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The compacted files of a kind, oldest segment first, with their models.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn compacted(&self, kind: Kind) -> Result<Vec<(u64, String, PathBuf)>, Error> {
+        let mut found: Vec<(u64, String, PathBuf)> = files_below(&self.table(kind), &[EXTENSION])?
+            .into_iter()
+            .filter_map(|Stored { path, .. }| {
+                let number = path.file_stem()?.to_str()?.parse().ok()?;
+                let model = path.parent()?.file_name()?.to_str()?.strip_prefix("model=")?.to_owned();
+                Some((number, model, path))
+            })
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// Keeps a reference's rows, in the place of any before.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn keep_reference(&self, model: &str, provisional: bool, frame: &DataFrame) -> Result<(), Error> {
+        let folder = self.table(Kind::Reference).join(format!("model={model}"));
+        write_parquet(&folder.join(reference_name(provisional)), &mut frame.clone())?;
+        if !provisional {
+            let _ = fs::remove_file(folder.join(reference_name(true)));
+        }
+        Ok(())
+    }
+
+    /// The references that are kept.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn references(&self) -> Result<Vec<StoredReference>, Error> {
+        let found = files_below(&self.table(Kind::Reference), &[EXTENSION])?;
+        let of = |file: Stored| {
+            let provisional = file.path.file_name()? == reference_name(true);
+            let model = file.path.parent()?.file_name()?.to_str()?.strip_prefix("model=")?.to_owned();
+            Some(StoredReference { model, provisional, rows: read_parquet(&file.path) })
+        };
+        Ok(found.into_iter().filter_map(of).collect())
+    }
+
+    /// Removes what is too old or too much. Returns the bytes that are left, the log's included.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn retain(&self, config: &Config, now: Timestamp) -> Result<u64, Error> {
+        let mut files = Vec::new();
+        for kind in [Kind::Samples, Kind::Labels] {
+            files.extend(files_below(&self.table(kind), &[EXTENSION])?);
+        }
+        files.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
+        let logged: u64 = files_below(&self.log_folder(), &["log"])?.iter().map(|file| file.bytes).sum();
+        let mut left = logged + files.iter().map(|file| file.bytes).sum::<u64>();
+        for file in files {
+            let written = fs::metadata(&file.path).and_then(|meta| meta.modified()).map_err(Error::io(&file.path))?;
+            let age = Timestamp::try_from(written).map(|written| now.duration_since(written).unsigned_abs());
+            let old =
+                age.is_ok_and(|age| age > config.retention && Timestamp::try_from(written).is_ok_and(|w| w < now));
+            if old || left > config.max_bytes.as_u64() {
+                fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
+                left -= file.bytes;
+            }
+        }
+        Ok(left)
+    }
+
+    /// Writes the checkpoint, whole or not at all.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn write_checkpoint<T: Serialize>(&self, checkpoint: &T) -> Result<(), Error> {
+        let text = serde_json::to_vec(checkpoint).map_err(|error| Error::Record(error.to_string()))?;
+        let path = self.folder.join(CHECKPOINT);
+        write_atomically(&path, |file| file.write_all(&text).map_err(Error::io(&path)))
+    }
+
+    /// The checkpoint. One that cannot be read is none, and told: it is rebuilt by replay.
+    #[must_use]
+    pub fn read_checkpoint<T: DeserializeOwned>(&self) -> (Option<T>, Option<String>) {
+        let path = self.folder.join(CHECKPOINT);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (None, None),
+            Err(error) => return (None, Some(error.to_string())),
+        };
+        match serde_json::from_reader(BufReader::new(file)) {
+            Ok(checkpoint) => (Some(checkpoint), None),
+            Err(error) => (None, Some(format!("{}: {error}", path.display()))),
+        }
+    }
+}
+
+fn name(segment: u64) -> String {
+    format!("{segment:012}.{EXTENSION}")
+}
+
+fn reference_name(provisional: bool) -> &'static str {
+    if provisional { "provisional.parquet" } else { "reference.parquet" }
+}
+
+fn write_parquet(path: &Path, frame: &mut DataFrame) -> Result<(), Error> {
+    write_atomically(path, |file| {
+        let written = ParquetWriter::new(file).finish(frame);
+        written.map(drop).map_err(|source| Error::Parquet { path: path.to_owned(), source })
+    })
+}
+
+/// A stored frame's rows, by the file's footer.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn rows_of_parquet(path: &Path) -> Result<u64, Error> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let rows = ParquetReader::new(file).num_rows();
+    rows.map(|rows| rows as u64).map_err(|source| Error::Parquet { path: path.to_owned(), source })
+}
+
+/// Reads a stored frame.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_parquet(path: &Path) -> Result<DataFrame, Error> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let read = std::panic::catch_unwind(|| ParquetReader::new(file).finish());
+    match read {
+        Ok(frame) => frame.map_err(|source| Error::Parquet { path: path.to_owned(), source }),
+        Err(_) => Err(Error::Record(format!("{}: the file is broken", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Float64Array, Int64Array, RecordBatch, StringViewArray};
+
+    use super::*;
+    use crate::store::log::Log;
+
+    #[test]
+    fn a_segment_becomes_a_file_for_each_model_and_kind_once() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path()).expect("ours");
+        assert!(matches!(Samples::open(data.path()), Err(Error::Locked(_))));
+        let mut log = Log::open(&samples.log_folder(), 1).expect("a log");
+        let ints = RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1, 2])) as _)]).expect("a record");
+        let mixed = RecordBatch::try_from_iter([
+            ("a", Arc::new(Float64Array::from(vec![0.5])) as _),
+            ("b", Arc::new(StringViewArray::from(vec!["x"])) as _),
+        ])
+        .expect("a record");
+        log.append(Kind::Samples, "m", &ints).expect("written");
+        log.append(Kind::Samples, "m", &mixed).expect("written");
+        log.append(Kind::Labels, "m", &ints).expect("written");
+        log.append(Kind::Samples, "n", &ints).expect("written");
+        log.rotate().expect("rotated");
+        let closed = log.closed().expect("segments");
+        let copy = fs::read(&closed[0].path).expect("bytes");
+        assert_eq!(samples.compact(&closed[0]).expect("compacted"), 7);
+        let files = samples.compacted(Kind::Samples).expect("files");
+        assert_eq!(files.iter().map(|(n, m, _)| (*n, m.as_str())).collect::<Vec<_>>(), [(1, "m"), (1, "n")]);
+        assert_eq!(read_parquet(&files[0].2).expect("a frame").shape(), (3, 2));
+        // A crash before the segment was removed: it is compacted again, to the same files.
+        fs::write(&closed[0].path, copy).expect("written");
+        samples.remove_half_compacted().expect("removed");
+        assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
+        samples.compact(&closed[0]).expect("compacted");
+        assert_eq!(samples.compacted(Kind::Samples).expect("files"), files);
+        let config = Config { max_bytes: ByteSize::b(1), ..Config::default() };
+        samples.retain(&config, "2026-01-01T00:00:00Z".parse().expect("a time")).expect("retained");
+        assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
+    }
+}
