@@ -1,0 +1,226 @@
+//! Throws damaged bodies at the decoders and the border behind them: whatever comes, there is an answer, and what is
+//! taken keeps its laws. `PLUMBLINE_FUZZ_SECONDS` says for how long (3 s each by default), `PLUMBLINE_FUZZ_SEED` repeats a run.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that lives in real time, in a real environment, and reports to a terminal"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, LargeListArray, RecordBatch, StringArray,
+    TimestampMillisecondArray,
+};
+use arrow::datatypes::{Float64Type, Int8Type};
+use arrow::ipc::writer::StreamWriter;
+use plumbline::frame::json::Limits;
+use plumbline::frame::stack::frame_of;
+use plumbline::ingest::decode::{Format, decode};
+use plumbline::model::border::{Purpose, expected, pass};
+use plumbline::model::{Schema, Spec};
+
+const LIMITS: Limits = Limits { rows: 1000, columns: 50 };
+
+/// A small generator (splitmix64), so that a run can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+/// Bytes that decoders trip over.
+const TOKENS: &[&[u8]] = &[
+    b"null",
+    b"true",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"\"",
+    b",",
+    b":",
+    b"\n",
+    b"1e999",
+    b"-0",
+    b"-",
+    b"18446744073709551616",
+    b"\\u0000",
+    b"\\ud800",
+    b"\xff",
+    b"\"id\"",
+    b"\"timestamp\"",
+    b"\"score\"",
+    b"9223372036854775807",
+    b"1e-320",
+    b"\xff\xff\xff\xff",
+    b"\x00\x00\x00\x00",
+    b"\xff\xff\xff\x7f",
+    b"\x00\x00\x00\x80",
+    b"\x01\x00\x00\x00",
+];
+
+fn damaged(seed: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut body = seed.to_vec();
+    for _ in 0..=random.below(6) {
+        let at = random.below(body.len() + 1);
+        match random.below(8) {
+            0 if !body.is_empty() => {
+                let at = at.min(body.len() - 1);
+                body[at] ^= 1 << random.below(8);
+            }
+            1 if !body.is_empty() => {
+                let at = at.min(body.len() - 1);
+                body[at] = random.next() as u8;
+            }
+            2 => body.truncate(at),
+            3 => {
+                let token = TOKENS[random.below(TOKENS.len())];
+                body.splice(at..at, token.iter().copied());
+            }
+            4 => {
+                let token = TOKENS[random.below(TOKENS.len())];
+                let end = (at + token.len()).min(body.len());
+                body.splice(at..end, token.iter().copied());
+            }
+            5 => {
+                let end = (at + random.below(40)).min(body.len());
+                body.drain(at..end);
+            }
+            6 => {
+                let from = random.below(other.len());
+                let part = other[from..(from + random.below(80)).min(other.len())].to_vec();
+                body.splice(at..at, part);
+            }
+            _ => {
+                let end = (at + random.below(40)).min(body.len());
+                let part = body[at..end].to_vec();
+                body.splice(at..at, part);
+            }
+        }
+    }
+    body
+}
+
+fn json_seeds() -> Vec<Vec<u8>> {
+    [
+        "{\"id\":\"a\",\"timestamp\":\"2026-01-01T00:00:00Z\",\"x\":1,\"c\":\"u\",\"prediction\":1,\"score\":0.5}\n{\"id\":\"b\",\"x\":2.5}\n",
+        "[{\"id\":1,\"label\":true,\"l\":[1,null,2.5]},{\"id\":2,\"label\":false,\"l\":[]},{\"t\":[\"a\",null]}]",
+        "{\"id\":\"a\",\"label\":3}\n{\"id\":\"a\",\"label\":4}\n\n  {\"version\":\"v1\",\"big\":18446744073709551615}",
+        "{\"a\":{\"deep\":[{}]},\"b\":\"\\u00e4\\n\",\"timestamp\":1700000000000}",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
+}
+
+fn arrow_seeds() -> Vec<Vec<u8>> {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("id", Arc::new(StringArray::from(vec![Some("a"), None, Some("a longer one than is inline")]))),
+        ("x", Arc::new(Float64Array::from(vec![Some(1.0), None, Some(f64::NAN)]))),
+        ("n", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+        ("b", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)]))),
+        ("timestamp", Arc::new(TimestampMillisecondArray::from(vec![Some(0), None, Some(1)]))),
+        ("d", Arc::new(vec![Some("u"), None, Some("v")].into_iter().collect::<DictionaryArray<Int8Type>>())),
+        (
+            "l",
+            Arc::new(LargeListArray::from_iter_primitive::<Float64Type, _, _>(vec![
+                Some(vec![Some(1.0)]),
+                None,
+                Some(vec![]),
+            ])),
+        ),
+    ];
+    let record = |columns: Vec<(&str, ArrayRef)>| {
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).expect("a record")
+    };
+    let written = |record: &RecordBatch, times: usize| {
+        let mut body = Vec::new();
+        let mut writer = StreamWriter::try_new(&mut body, &record.schema()).expect("a writer");
+        for _ in 0..times {
+            writer.write(record).expect("written");
+        }
+        writer.finish().expect("finished");
+        drop(writer);
+        body
+    };
+    let all = record(columns.clone());
+    let few = record(columns.into_iter().take(2).collect());
+    vec![written(&all, 1), written(&all, 3), written(&few, 1), written(&all.slice(1, 2), 1)]
+}
+
+/// What must hold of whatever is taken.
+fn hold(body: &[u8], format: Format) {
+    let spec = Spec::new("m");
+    let schema = Schema::default();
+    let bytes = bytes::Bytes::copy_from_slice(body);
+    let Ok(rows) = decode(&bytes, format, LIMITS, &|field| expected(field, &spec, &schema)) else { return };
+    assert!(rows.kept.len() <= LIMITS.rows && rows.columns.len() <= LIMITS.columns);
+    assert!(rows.kept.windows(2).all(|pair| pair[0] < pair[1]), "rows keep their order");
+    assert!(rows.columns.iter().all(|(_, column)| column.len() == rows.kept.len()), "columns are of one length");
+    assert_eq!(rows.rejected == 0, rows.errors.iter().all(|error| error.row.is_none()), "what is rejected is told");
+    let (kept, rejected) = (rows.kept.len() as u64, rows.rejected);
+    for purpose in [Purpose::Samples, Purpose::Labels, Purpose::Reference] {
+        let again = decode(&bytes, format, LIMITS, &|field| expected(field, &spec, &schema)).expect("as before");
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let passed = pass(again, purpose, &spec, &schema, 20, now);
+        let taken = passed.batch.as_ref().map_or(0, |batch| batch.record.num_rows() as u64);
+        assert_eq!(taken + passed.rejected, kept + rejected, "every row is taken or rejected");
+        if let Some(batch) = passed.batch {
+            assert!(batch.schema.features.len() <= 20);
+            let frame = frame_of(&batch.record).expect("polars takes what passed");
+            assert_eq!(frame.height() as u64, taken);
+        }
+    }
+}
+
+fn run(name: &str, seeds: &[Vec<u8>], formats: &[Format]) {
+    let setting = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let seed = setting("PLUMBLINE_FUZZ_SEED", std::process::id().into());
+    let until = Instant::now() + Duration::from_secs(setting("PLUMBLINE_FUZZ_SECONDS", 3));
+    let mut random = Random(seed);
+    let mut bodies = 0_u64;
+    for body in seeds {
+        for format in formats {
+            hold(body, *format);
+        }
+    }
+    // A decoder that panics is caught and answered; its message would only hide a broken law's.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if info.location().is_some_and(|at| at.file().ends_with("fuzz.rs")) {
+            hook(info);
+        }
+    }));
+    while Instant::now() < until {
+        let (one, other) = (random.below(seeds.len()), random.below(seeds.len()));
+        let body = damaged(&seeds[one], &seeds[other], &mut random);
+        let format = formats[random.below(formats.len())];
+        let held = std::panic::catch_unwind(|| hold(&body, format));
+        assert!(held.is_ok(), "seed {seed}, body {bodies}, {format:?}: {}", body.escape_ascii());
+        bodies += 1;
+    }
+    eprintln!("{name}: {bodies} bodies, seed {seed}");
+}
+
+#[test]
+fn json_bodies_keep_the_laws() {
+    run("json", &json_seeds(), &[Format::Ndjson, Format::Json]);
+}
+
+#[test]
+fn arrow_bodies_keep_the_laws() {
+    run("arrow", &arrow_seeds(), &[Format::ArrowStream]);
+}
