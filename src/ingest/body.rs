@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
@@ -22,6 +22,21 @@ pub enum Error {
     Broken(String),
 }
 
+/// Reads a body that is refused, as far as it may be long, and forgets it: a sender that is still sending would find the
+/// connection broken instead of the answer.
+pub async fn drain(body: Body, limit: u64) {
+    let mut stream = body.into_data_stream();
+    drain_stream(&mut stream, limit).await;
+}
+
+async fn drain_stream(stream: &mut BodyDataStream, limit: u64) {
+    let mut left = limit;
+    while let Some(Ok(part)) = stream.next().await {
+        let Some(rest) = left.checked_sub(part.len() as u64) else { return };
+        left = rest;
+    }
+}
+
 pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes, Held), Error> {
     let (limit, room) = (door.config.max_body.as_u64(), door.config.in_flight.as_u64());
     let encoding =
@@ -29,11 +44,15 @@ pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes
     let packed = match encoding.as_deref() {
         None | Some("identity") => false,
         Some("gzip") => true,
-        Some(other) => return Err(Error::Encoding(other.to_owned())),
+        Some(other) => {
+            drain(body, limit).await;
+            return Err(Error::Encoding(other.to_owned()));
+        }
     };
     let declared: Option<u64> =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     if declared.is_some_and(|declared| declared > limit) {
+        drain(body, limit).await;
         return Err(Error::TooLarge(limit));
     }
     let mut held = Held::none(&door.in_flight);
@@ -42,9 +61,13 @@ pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes
     while let Some(part) = stream.next().await {
         let part = part.map_err(|error| Error::Broken(format!("the body did not come whole: {error}")))?;
         if (whole.len() + part.len()) as u64 > limit {
+            drop((whole, held));
+            drain_stream(&mut stream, limit).await;
             return Err(Error::TooLarge(limit));
         }
         if !held.grow(part.len() as u64, room) {
+            drop((whole, held));
+            drain_stream(&mut stream, limit).await;
             return Err(Error::Busy);
         }
         if whole.is_empty() {

@@ -171,14 +171,17 @@ async fn take_in(
     body: Body,
     purpose: Purpose,
 ) -> Result<Response, Refusal> {
-    check_name(&model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
-    let whole = all_or_nothing(query.as_deref())?;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let format = Format::of(content_type).ok_or_else(|| {
-        let given =
-            if content_type.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {content_type}") };
-        Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{given} is not taken; there are {CONTENT_TYPES}"))
-    })?;
+    let asked = Asked::of(&model, query.as_deref(), &headers).and_then(|asked| {
+        // Whether there is room is asked before the body is read, too.
+        shared.door.sink.known(&model).map(|_| asked).map_err(Refusal::from)
+    });
+    let Asked { format, whole } = match asked {
+        Ok(asked) => asked,
+        Err(refusal) => {
+            body::drain(body, shared.door.config.max_body.as_u64()).await;
+            return Err(refusal);
+        }
+    };
     let (bytes, held) = body::read(&shared.door, &headers, body).await?;
     let permit = shared.decoding.acquire_owned().await;
     let door = shared.door;
@@ -190,6 +193,26 @@ async fn take_in(
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be taken in; this is a bug in plumbline")
     };
     tokio::task::spawn_blocking(work).await.map_err(gone)?
+}
+
+/// What is asked, by all but the body.
+struct Asked {
+    format: Format,
+    whole: bool,
+}
+
+impl Asked {
+    fn of(model: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Self, Refusal> {
+        check_name(model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
+        let whole = all_or_nothing(query)?;
+        let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let format = Format::of(given).ok_or_else(|| {
+            let given = if given.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {given}") };
+            let message = format!("{given} is not taken; there are {CONTENT_TYPES}");
+            Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        })?;
+        Ok(Self { format, whole })
+    }
 }
 
 /// `?all_or_nothing=true` refuses a body with any wrong row.
