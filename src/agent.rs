@@ -127,6 +127,7 @@ pub async fn run(
         web::Shared {
             snapshot: snapshot.clone(),
             models: models_view.clone(),
+            address: Some(local),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),

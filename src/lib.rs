@@ -4,26 +4,32 @@
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | check
+//! cli          agent | drift | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
-//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, once, summary)
+//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, keeper, models, demo, ...)
 //! telemetry    logging, and what the agent itself weighs
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
 //! -- core: no I/O, no clock, no tokio --
-//! stats/       plain numeric kernels on slices
+//! stats/       plain numeric kernels on slices: quantiles, distributions, corrections
+//! drift/       one file per drift test, the list TESTS; bins; the verdict; a comparison of two data sets
+//! performance/ classification, regression; which of them a model's labels speak of
+//! model/       a model: its description, the border, the reference, rows in event time, windows and verdicts (watch)
 //! reading      what a collector reports of a container: counters with their start, gauges
 //! identity     cgroup path -> container id; what a runtime says of a container
 //! minute       readings -> the minute's signals: mean, max, p95, increases
-//! frame        the minute's row and the schema of its frame
+//! frame        the minute's row and its frame; JSON rows (json), the normalised types (normal), the bridge to polars
 //! metric       the one catalogue of metrics; Point; which series vanished
 //! health       how the agent itself is doing, and its own points
 //! snapshot     all that is known at one instant; points()
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container)
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman)
+//! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
+//! ingest/      the door: samples, labels, references over HTTP; bodies to rows (decode)
+//! report/      a comparison as table, JSON, Markdown, HTML
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP), prometheus (text)
-//! store/       the minute history as Parquet, retention
+//! store/       the minute history; the models' log, Parquet and checkpoint; retention
 //! web/         /metrics, health, the JSON API and the page
 //! ```
 //!
@@ -35,6 +41,9 @@
 //! - **A metric of a container**: a static and a line in `metric::CONTAINER_METRICS`, and where `snapshot` adds its point.
 //!   A signal that is not read yet begins in `reading` and `collect/cgroup/files`, and passes `analysis` into the view.
 //! - **A column of the history**: a line in `frame::MINUTE_COLUMNS`, or in `minute::COUNTERS` for what counts.
+//! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
+//!   and the tests of laws follow.
+//! - **A metric of a model**: a static and a line in `metric::MODEL_METRICS`, and where `model/points` adds its point.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (a test compares them).
 //!
 //! # Invariants
@@ -45,8 +54,10 @@
 //! - **Counters carry the kernel's values** and the start time of their own container; nothing is summed up by us.
 //! - **A collector that fails is retried, never fatal**, and a panic in one is a failure of that one.
 //! - **Every queue is bounded, and what falls off is counted** in `health`, which `/healthz` and `/metrics` show.
-//! - **Files of the store are whole or absent.** A `kill -9` loses the open minute at most.
-//! - There is no global state, no macro of our own, no `mod.rs`. Unsafe stands in `main` alone.
+//! - **Files of the store are whole or absent.** A `kill -9` loses the open minute at most, and no sample that was accepted.
+//! - **A sample's way**: decoded and checked (door), written to the log, acknowledged, queued; one thread owns all windows.
+//!   What was concluded is a function of what was stored: the checkpoint saves time, replay gives the same.
+//! - There is no global state, no macro of our own, no `mod.rs`. Unsafe stands in `main` and in `frame/bridge`.
 
 pub mod agent;
 pub mod analysis;

@@ -5,6 +5,7 @@ mod listener;
 mod page;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Shared {
     pub models: watch::Receiver<Arc<ModelsView>>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
+    /// Where this is served.
+    pub address: Option<SocketAddr>,
     /// How the agent is doing.
     pub health: Arc<Health>,
     /// The time.

@@ -18,6 +18,7 @@ pub struct Report {
     collectors: BTreeMap<&'static str, Collector>,
     exporters: BTreeMap<&'static str, Exporter>,
     history: History,
+    samples: Samples,
     containers_left_out: u64,
     analysis_panics: u64,
 }
@@ -60,6 +61,17 @@ struct History {
     message: String,
 }
 
+#[derive(Debug, Serialize)]
+struct Samples {
+    up: bool,
+    models: u64,
+    in_flight_bytes: u64,
+    bytes: u64,
+    failed: u64,
+    damaged: u64,
+    message: String,
+}
+
 impl Report {
     /// What needs attention, a sentence each.
     pub fn faults(&self) -> Vec<String> {
@@ -76,6 +88,16 @@ impl Report {
         }
         if !self.history.up {
             faults.push(format!("The history is not kept: {}.", self.history.message));
+        }
+        let samples = &self.samples;
+        if !samples.up && !samples.message.is_empty() {
+            faults.push(format!("Samples of models are refused: {}.", samples.message));
+        }
+        if samples.failed > 0 {
+            faults.push("Batches were stored but could not be judged: please report it, with the log.".to_owned());
+        }
+        if samples.damaged > 0 {
+            faults.push("Stored samples could not all be read again; the log says which.".to_owned());
         }
         if self.containers_left_out > 0 {
             faults.push(format!("{} containers are left out by collect.max_containers.", self.containers_left_out));
@@ -147,6 +169,15 @@ pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
             files: state.history.files,
             bytes: state.history.bytes,
             message: state.history.message.clone(),
+        },
+        samples: Samples {
+            up: state.samples.up,
+            models: state.samples.models,
+            in_flight_bytes: state.samples.in_flight,
+            bytes: state.samples.bytes,
+            failed: state.samples.failed,
+            damaged: state.samples.damaged,
+            message: state.samples.message.clone(),
         },
         containers_left_out: state.containers_left_out,
         analysis_panics: state.panics,

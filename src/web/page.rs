@@ -1,4 +1,6 @@
-//! The page at `/`: the node's containers with bars for CPU and memory. Whole without a script, live with one.
+//! The page at `/`: models, and the node's containers with bars for CPU and memory. Whole without a script, live with one.
+
+mod models;
 
 use std::sync::Arc;
 
@@ -15,7 +17,8 @@ use crate::units::{bytes, cores, span};
 pub async fn page(State(shared): State<Shared>) -> Html<String> {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
     let report = health::report(&shared.health.state(), shared.clock.monotonic(), shared.stalled_after);
-    Html(render(&snapshot, &report).into_string())
+    let models = Arc::clone(&shared.models.borrow());
+    Html(render(&snapshot, &models::section(&models, shared.address), &report).into_string())
 }
 
 pub async fn style() -> impl IntoResponse {
@@ -26,7 +29,7 @@ pub async fn script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("page.js"))
 }
 
-fn render(snapshot: &Snapshot, report: &Report) -> Markup {
+fn render(snapshot: &Snapshot, models: &Markup, report: &Report) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -46,12 +49,14 @@ fn render(snapshot: &Snapshot, report: &Report) -> Markup {
                 }
                 main #live {
                     (attention(report))
+                    (models)
                     (containers(snapshot))
                     (exited(snapshot))
                 }
                 footer {
                     a href="/metrics" { "metrics" } " · " a href="/healthz" { "health" } " · "
-                    a href="/api/v1/containers" { "containers as JSON" }
+                    a href="/api/v1/containers" { "containers" } " and "
+                    a href="/api/v1/models" { "models" } " as JSON"
                 }
             }
         }
