@@ -108,6 +108,8 @@ pub struct SamplesState {
     pub message: String,
     /// Answers of the door, by HTTP status.
     pub answers: BTreeMap<u16, u64>,
+    /// Rows that were told to be wrong.
+    pub rejected: u64,
     /// Bytes of bodies and batches that wait to be taken in.
     pub in_flight: u64,
     /// Bytes on disk.
@@ -187,6 +189,7 @@ impl State {
         add(&metric::SAMPLES_UP, None, Number::Int(self.samples.up.into()));
         add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
         add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));
+        add(&metric::INGEST_REJECTED, None, Number::Int(self.samples.rejected));
         add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
         add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
         add(&metric::HISTORY_UP, None, Number::Int(self.history.up.into()));

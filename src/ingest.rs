@@ -36,7 +36,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_body: ByteSize::mib(64), max_rows: 1_000_000, in_flight: ByteSize::mib(256) }
+        Self { max_body: ByteSize::mib(64), max_rows: 1_000_000, in_flight: ByteSize::mib(128) }
     }
 }
 
@@ -54,8 +54,8 @@ pub trait Sink: Send + Sync {
     /// They cannot be stored now.
     fn accept(&self, model: &str, purpose: Purpose, batch: Batch, held: Held) -> Result<(), Refused>;
 
-    /// Counts an answer.
-    fn answered(&self, status: u16);
+    /// Counts an answer, and the rows that were told to be wrong in it.
+    fn answered(&self, status: u16, rejected: u64);
 }
 
 /// What is known of a model when a body for it comes.

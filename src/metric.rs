@@ -299,6 +299,14 @@ pub static INGEST_REQUESTS: Metric = metric(
     &["http.response.status_code"],
     "Requests with samples, labels or references, by answer; 429 means that a bound was reached.",
 );
+/// Wrong rows.
+pub static INGEST_REJECTED: Metric = metric(
+    "plumbline.ingest.rejected",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows that were not taken in because something was wrong with them; each was told to its sender.",
+);
 /// Samples of a model.
 pub static MODEL_PREDICTIONS: Metric = metric(
     "plumbline.model.prediction.count",
@@ -498,6 +506,7 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &SAMPLES_FAILED,
     &SAMPLES_DAMAGED,
     &INGEST_REQUESTS,
+    &INGEST_REJECTED,
     &PROCESS_CPU_TIME,
     &PROCESS_MEMORY_USAGE,
 ];

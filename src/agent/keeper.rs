@@ -82,6 +82,10 @@ pub struct Keeper {
     opened: Option<Duration>,
     /// The last entry of each segment that was closed by this run.
     closed: BTreeMap<u64, u64>,
+    /// The last entry of the runs before.
+    recovered: u64,
+    /// How long the last checkpoint took: large ones are written less often.
+    keeping: Duration,
 }
 
 impl Keeper {
@@ -114,6 +118,8 @@ impl Keeper {
             limit: None,
             opened: None,
             closed: BTreeMap::new(),
+            recovered: 0,
+            keeping: Duration::ZERO,
             config,
         };
         keeper.find_limit();
@@ -179,7 +185,7 @@ impl Keeper {
             self.published = now;
             self.publish();
         }
-        if now.saturating_sub(self.kept_at) >= CHECKPOINT_EVERY {
+        if now.saturating_sub(self.kept_at) >= CHECKPOINT_EVERY.max(self.keeping * 20) {
             self.kept_at = now;
             if self.through > self.kept {
                 self.keep_checkpoint();
@@ -338,11 +344,13 @@ impl Keeper {
 
     fn keep_checkpoint(&mut self) {
         let Some(store) = &self.store else { return };
+        let begun = self.clock.monotonic();
         let models = self.watches.iter().map(|(name, watch)| (name.clone(), watch.progress.clone())).collect();
         match store.write_checkpoint(&Checkpoint { through: self.through, models }) {
             Ok(()) => self.kept = self.through,
             Err(error) => tracing::error!(%error, "the checkpoint cannot be written; a restart will replay more"),
         }
+        self.keeping = self.since(begun);
     }
 
     /// Closes a segment that is full or old, makes Parquet of one that is closed and counted, and removes what is too old.
@@ -365,7 +373,7 @@ impl Keeper {
         }
         let Some(store) = &self.store else { return };
         let closed = self.models.with_log(|log| log.closed()).and_then(Result::ok).unwrap_or_default();
-        let counted = |segment: &u64| self.closed.get(segment).is_none_or(|last| *last <= self.kept);
+        let counted = |segment: &u64| *self.closed.get(segment).unwrap_or(&self.recovered) <= self.kept;
         let mut compacted = false;
         if let Some(segment) = closed.iter().find(|segment| counted(&segment.number)) {
             match store.compact(segment) {

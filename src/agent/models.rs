@@ -163,7 +163,10 @@ impl Sink for Models {
         Ok(())
     }
 
-    fn answered(&self, status: u16) {
-        self.health.update(|state| *state.samples.answers.entry(status).or_default() += 1);
+    fn answered(&self, status: u16, rejected: u64) {
+        self.health.update(|state| {
+            *state.samples.answers.entry(status).or_default() += 1;
+            state.samples.rejected += rejected;
+        });
     }
 }

@@ -158,9 +158,15 @@ async fn answer(
     let sink = Arc::clone(&shared.door.sink);
     let taken = tokio::time::timeout(LIMIT, take_in(shared, model, query, headers, body, purpose)).await;
     let late = || Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-    let response = taken.unwrap_or_else(|_| Err(late())).unwrap_or_else(IntoResponse::into_response);
-    sink.answered(response.status().as_u16());
-    response
+    let (status, told) = match taken.unwrap_or_else(|_| Err(late())) {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            sink.answered(refusal.status.as_u16(), 0);
+            return refusal.into_response();
+        }
+    };
+    sink.answered(status.as_u16(), told.rejected);
+    (status, Json(told)).into_response()
 }
 
 async fn take_in(
@@ -170,7 +176,7 @@ async fn take_in(
     headers: HeaderMap,
     body: Body,
     purpose: Purpose,
-) -> Result<Response, Refusal> {
+) -> Result<(StatusCode, Told), Refusal> {
     let asked = Asked::of(&model, query.as_deref(), &headers).and_then(|asked| {
         // Whether there is room is asked before the body is read, too.
         shared.door.sink.known(&model).map(|_| asked).map_err(Refusal::from)
@@ -239,7 +245,7 @@ fn decode_and_store(
     mut held: Held,
     purpose: Purpose,
     whole: bool,
-) -> Result<Response, Refusal> {
+) -> Result<(StatusCode, Told), Refusal> {
     let limits = Limits { rows: door.config.max_rows, columns: 4096 };
     // Another body may give a new column its kind while this one is decoded; then it is decoded again.
     for _ in 0..3 {
@@ -255,13 +261,13 @@ fn decode_and_store(
                 errors
             };
             let told = Told { accepted: 0, rejected, errors };
-            return Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(told)).into_response());
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, told));
         };
         let accepted = batch.record.num_rows() as u64;
         held.become_size(batch.record.get_array_memory_size().max(bytes.len()) as u64);
         let handed = std::mem::replace(&mut held, Held::none(&door.in_flight));
         match door.sink.accept(model, purpose, batch, handed) {
-            Ok(()) => return Ok((StatusCode::ACCEPTED, Json(Told { accepted, rejected, errors })).into_response()),
+            Ok(()) => return Ok((StatusCode::ACCEPTED, Told { accepted, rejected, errors })),
             Err(Refused::Changed) => {}
             Err(refused) => return Err(refused.into()),
         }

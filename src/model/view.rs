@@ -113,7 +113,10 @@ pub struct WindowResult {
     pub evaluations: u64,
     /// Whether any column drifts. `None` with too few rows or without a reference.
     pub drift: Option<bool>,
-    /// Each column the reference has.
+    /// The columns that drift.
+    #[serde(default)]
+    pub drifted: Vec<String>,
+    /// Each column the reference has; of the newest windows only.
     pub features: Vec<Judged>,
     /// How well the predictions fit the labels that have come.
     pub performance: Option<Performance>,

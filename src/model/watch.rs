@@ -23,6 +23,8 @@ use crate::performance::{Labels, Performance, measure};
 
 /// Results kept of a model.
 const RESULTS: usize = 120;
+/// Of so many of them every column is kept.
+const DETAILED: usize = 10;
 /// Windows that were judged before are judged again no more often than this: late labels come one by one.
 const SETTLE: Duration = Duration::from_secs(5);
 /// Windows judged in one go, so that nobody waits long.
@@ -415,6 +417,9 @@ impl Watch {
         while self.progress.results.len() > RESULTS {
             self.progress.results.pop_first();
         }
+        for result in self.progress.results.values_mut().rev().skip(DETAILED) {
+            result.features = Vec::new();
+        }
         Ok(!due.is_empty())
     }
 
@@ -457,6 +462,7 @@ impl Watch {
             evaluated: now,
             evaluations: self.progress.results.get(&end).map_or(1, |result| result.evaluations + 1),
             drift,
+            drifted: features.iter().filter(|f| f.drift == Some(true)).map(|f| f.name.clone()).collect(),
             features,
             performance: self.performance(&frame)?,
         }))
@@ -543,11 +549,9 @@ impl Watch {
             return Verdict { provisional: about.provisional, ..Verdict::default() };
         };
         let mut in_a_row = Vec::new();
-        for column in latest.features.iter().filter(|judged| judged.drift == Some(true)) {
-            let drifted = |result: &&WindowResult| {
-                result.features.iter().any(|other| other.name == column.name && other.drift == Some(true))
-            };
-            in_a_row.push((column.name.clone(), judged().take_while(drifted).count() as u32));
+        for column in &latest.drifted {
+            let drifted = |result: &&WindowResult| result.drifted.contains(column);
+            in_a_row.push((column.clone(), judged().take_while(drifted).count() as u32));
         }
         let enough = in_a_row.iter().filter(|(_, windows)| *windows >= self.spec.windows_in_a_row);
         let columns: Vec<String> = enough.map(|(name, _)| name.clone()).collect();
@@ -618,7 +622,7 @@ fn summary(result: &WindowResult) -> WindowSummary {
         end: result.end,
         rows: result.rows,
         drift: result.drift,
-        drifted: result.features.iter().filter(|f| f.drift == Some(true)).map(|f| f.name.clone()).collect(),
+        drifted: result.drifted.clone(),
         performance: result.performance.clone(),
     }
 }

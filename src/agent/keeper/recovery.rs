@@ -53,6 +53,7 @@ impl Keeper {
         self.store = Some(store);
         let last = self.replay_log(&folder, &counted)?;
         self.through = self.through.max(last);
+        self.recovered = self.through;
         for (name, watch) in &self.watches {
             self.models.remember(name, &watch.progress.schema);
         }
