@@ -15,6 +15,7 @@ use arrow::datatypes::DataType;
 use polars::prelude::Series;
 
 use crate::frame::bridge::to_polars;
+use crate::frame::guard;
 use crate::frame::normal::{ColumnKind, kind, normal_type, normalise};
 
 /// Why a file cannot be used.
@@ -91,8 +92,12 @@ impl Dataset {
     /// The file cannot be read, or is not what it says it is.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |message: String| Error { path: path.to_owned(), message };
-        if path.is_dir() {
-            return Err(failed("is a folder; give a file".to_owned()));
+        match std::fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => return Err(failed("is a folder; give a file".to_owned())),
+            Ok(meta) if !meta.is_file() => {
+                return Err(failed("is no regular file; it is read more than once".to_owned()));
+            }
+            _ => {}
         }
         let mut file = File::open(path).map_err(|error| failed(error.to_string()))?;
         let mut head = Vec::new();
@@ -131,6 +136,9 @@ impl Dataset {
             }
         });
         let (fields, rows, source) = opened.map_err(failed)?;
+        if rows == 0 {
+            return Err(failed("has no rows".to_owned()));
+        }
         let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         names.sort_unstable();
         if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -205,6 +213,5 @@ fn described(name: &str, given: &DataType) -> Field {
 
 /// Runs a decoder; a panic in it becomes an error.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err("the file is broken: its decoder gave up".to_owned()))
+    guard::guarded(decode).unwrap_or_else(|| Err("the file is broken: its decoder gave up".to_owned()))
 }

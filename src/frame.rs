@@ -4,6 +4,7 @@
 //! follow from the list. Storing frames is left to `store`.
 
 pub mod bridge;
+pub mod guard;
 pub mod json;
 pub mod normal;
 pub mod stack;

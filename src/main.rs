@@ -8,6 +8,16 @@ use plumbline::cli::{Cli, Usage, run};
 /// polars takes every core for its thread pool unless told otherwise, with stacks and caches for each.
 const POLARS_THREADS: (&str, &str) = ("POLARS_MAX_THREADS", "2");
 
+/// What a decoder's panic says is told by whoever called the decoder.
+fn quiet_guarded_panics() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !plumbline::frame::guard::is_guarded() {
+            told(panic);
+        }
+    }));
+}
+
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "the process's own edge")]
 fn main() -> ExitCode {
     let (name, default) = POLARS_THREADS;
@@ -18,6 +28,7 @@ fn main() -> ExitCode {
             std::env::set_var(name, default);
         }
     }
+    quiet_guarded_panics();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {

@@ -324,7 +324,7 @@ pub static MODEL_DROPPED: Metric = metric(
     Kind::Counter,
     "{row}",
     &["model", "reason"],
-    "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample.",
+    "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample, labels_forgotten.",
 );
 /// Late rows.
 pub static MODEL_LATE: Metric = metric(
@@ -350,8 +350,16 @@ pub static MODEL_DRIFT: Metric = metric(
     "plumbline.model.drift",
     Kind::Gauge,
     "1",
-    &["model", "reference.provisional"],
+    &["model"],
     "1 when any feature or the prediction drifts for enough windows in a row, else 0; absent without a verdict.",
+);
+/// The verdict against a provisional reference.
+pub static MODEL_DRIFT_PROVISIONAL: Metric = metric(
+    "plumbline.model.drift.provisional",
+    Kind::Gauge,
+    "1",
+    &["model"],
+    "The same against a provisional reference, the model's own first rows: worth a look, not an alarm.",
 );
 /// Rows of the last window.
 pub static MODEL_WINDOW_ROWS: Metric =
@@ -470,6 +478,7 @@ pub static MODEL_METRICS: &[&Metric] = &[
     &MODEL_FEATURES_LEFT_OUT,
     &MODEL_MEMORY,
     &MODEL_DRIFT,
+    &MODEL_DRIFT_PROVISIONAL,
     &MODEL_WINDOW_ROWS,
     &FEATURE_DRIFT,
     &FEATURE_P_VALUE,

@@ -199,8 +199,8 @@ impl Spec {
         }
         if self.window < Duration::from_secs(1) || self.slide.is_some_and(|slide| slide < Duration::from_secs(1)) {
             wrong("window", "is too short; windows and their slide are 1s at least".to_owned());
-        } else if self.steps() > 1000 {
-            wrong("slide", "is too short for this window; 1000 steps a window at most".to_owned());
+        } else if self.steps() > 200 {
+            wrong("slide", "is too short for this window; 200 steps a window at most".to_owned());
         }
         if self.window_rows.is_some_and(|rows| rows == 0) {
             wrong("window_rows", "must be at least 1".to_owned());
@@ -232,7 +232,7 @@ impl Spec {
             ColumnKind::Number if self.categorical.iter().any(|c| c == name) => Some(Kind::Categorical),
             ColumnKind::Number => Some(Kind::Numeric),
             ColumnKind::String | ColumnKind::Boolean => Some(Kind::Categorical),
-            ColumnKind::Timestamp | ColumnKind::List => None,
+            ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings => None,
         }
     }
 }
@@ -328,7 +328,8 @@ fn kind_of(dtype: &DataType) -> Option<ColumnKind> {
         DataType::Int64 | DataType::UInt64 | DataType::Float64 => Some(ColumnKind::Number),
         DataType::String => Some(ColumnKind::String),
         DataType::Datetime(..) => Some(ColumnKind::Timestamp),
-        DataType::List(_) => Some(ColumnKind::List),
+        DataType::List(item) if **item == DataType::String => Some(ColumnKind::Strings),
+        DataType::List(_) => Some(ColumnKind::Numbers),
         _ => None,
     }
 }
@@ -361,6 +362,13 @@ impl Schema {
             }
         }
         schema
+    }
+
+    /// Takes in what a reference says: it is the word on what its columns hold.
+    pub fn replace(&mut self, reference: &Self) {
+        self.features.extend(reference.features.clone());
+        self.prediction = reference.prediction.or(self.prediction);
+        self.score |= reference.score;
     }
 
     /// Takes in what another saw. Kinds that are known already stay.

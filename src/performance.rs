@@ -125,6 +125,17 @@ impl Labels {
         }
     }
 
+    /// Takes in what another learnt.
+    pub fn merge(&mut self, other: &Self) {
+        self.fractions |= other.fractions;
+        self.named |= other.named;
+        for class in &other.classes {
+            if self.classes.len() <= MAX_INTEGER_CLASSES {
+                self.classes.insert(class.clone());
+            }
+        }
+    }
+
     /// The task they speak of: text, booleans or a few whole numbers are classes, all else is an amount.
     #[must_use]
     pub fn task(&self) -> Option<Task> {
@@ -159,14 +170,24 @@ pub fn measure(
             regression::measure(&pairs)
         }
         Task::Classification => {
+            // Held against numbers, false and true are 0 and 1.
             let same_form = label.dtype() == prediction.dtype();
             let as_numbers = |s: &Series| !same_form && s.dtype() == &DataType::Boolean;
+            let in_numbers = |class: &String| match class.as_str() {
+                "false" if !same_form => "0".to_owned(),
+                "true" if !same_form => "1".to_owned(),
+                _ => class.clone(),
+            };
+            let any_boolean = [label, prediction].iter().any(|s| s.dtype() == &DataType::Boolean);
+            let known: BTreeSet<String> =
+                known.classes.iter().map(|c| if any_boolean { in_numbers(c) } else { c.clone() }).collect();
+            let positive = positive.map(|c| if any_boolean { in_numbers(&c.to_owned()) } else { c.to_owned() });
             let of = |s: &Series| if as_numbers(s) { classes_of_numbers(&numbers(s)) } else { classes(s) };
             let label = of(label);
             let scored = score.is_none() && is_score(prediction);
             let scores = if scored { Some(numbers(prediction)) } else { score.map(numbers) };
             let prediction = if scored { Vec::new() } else { of(prediction) };
-            classification::measure(&label, &prediction, scores.as_deref(), positive, &known.classes)
+            classification::measure(&label, &prediction, scores.as_deref(), positive.as_deref(), &known)
         }
     }
 }
@@ -251,6 +272,11 @@ mod tests {
         let prediction = Series::new("p".into(), [1.0, 0.0, 0.0]);
         let of = |l: &Series, p: &Series| measure(Task::Classification, l, p, None, None, &Labels::default());
         assert_eq!(of(&label, &prediction).accuracy, Some(2.0 / 3.0));
+        let mut known = Labels::default();
+        known.learn(&label);
+        let scores = Series::new("s".into(), [0.9, 0.2, 0.4]);
+        let measured = measure(Task::Classification, &label, &prediction, Some(&scores), None, &known);
+        assert_eq!((measured.positive.as_deref(), measured.roc_auc), (Some("1"), Some(1.0)));
         let label = Series::new("l".into(), [1_i64, 0, 1]);
         assert_eq!(of(&label, &prediction).recall, Some(0.5));
         let probabilities = Series::new("p".into(), [0.9, 0.2, 0.4]);

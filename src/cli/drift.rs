@@ -119,6 +119,12 @@ pub enum Error {
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
     Nothing,
+    /// The result would take the place of the data.
+    #[error("--output {path}: is one of the files that are compared; choose another")]
+    Overwrite {
+        /// Where to.
+        path: PathBuf,
+    },
     /// The result cannot be written.
     #[error("{path}: {source}")]
     Write {
@@ -143,7 +149,18 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     let reference = open(&arguments.reference)?;
     let current = open(&arguments.current)?;
     let roles = arguments.roles(&reference, &current)?;
+    if let Some(output) = &arguments.output
+        && [&arguments.reference, &arguments.current].iter().any(|input| is_same(input, output))
+    {
+        return Err(Error::Overwrite { path: output.clone() });
+    }
     let comparison = compare(&reference, &current, &roles, &thresholds)?;
+    if arguments.format == Format::Json || arguments.output.is_some() {
+        // The tables show them; a program's reader is told, too.
+        for finding in &comparison.schema {
+            tell(&format!("warning: column `{}` is not compared: {}", finding.column, finding.message));
+        }
+    }
     let colour = arguments.output.is_none() && std::io::stdout().is_terminal() && !no_colour();
     let text = match arguments.format {
         Format::Table => render::table(&comparison, colour),
@@ -153,6 +170,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     };
     write(arguments.output.as_ref(), &text)?;
     Ok(arguments.fail_on_drift && comparison.summary.drift)
+}
+
+fn is_same(one: &std::path::Path, other: &std::path::Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 fn no_colour() -> bool {

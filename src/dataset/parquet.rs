@@ -14,6 +14,7 @@ use polars_parquet::read::{
 
 use super::{Field, described};
 use crate::frame::bridge::to_arrow;
+use crate::frame::guard::guarded;
 
 pub struct Parquet {
     file: File,
@@ -108,8 +109,9 @@ fn type_name(dtype: &ArrowDataType) -> String {
 
 /// The arrow type of a polars-arrow type, by way of an empty array over the bridge.
 fn known_type(dtype: &ArrowDataType) -> Option<DataType> {
-    let empty = polars_arrow::array::new_empty_array(dtype.clone());
-    to_arrow(empty).ok().map(|array| array.data_type().clone())
+    let empty = || to_arrow(polars_arrow::array::new_empty_array(dtype.clone())).ok();
+    // The bridge gives up on a few types by a panic.
+    guarded(empty)?.map(|array| array.data_type().clone())
 }
 
 fn empty_type(dtype: &ArrowDataType) -> DataType {

@@ -34,9 +34,10 @@ pub fn csv_error(error: String) -> String {
 pub fn ndjson(mut file: File) -> Result<(RecordBatch, Vec<String>), String> {
     let mut body = Vec::new();
     file.read_to_end(&mut body).map_err(|error| error.to_string())?;
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
     let layout = if body.trim_ascii_start().starts_with(b"[") { Layout::Array } else { Layout::Lines };
-    let limits = Limits { rows: usize::MAX, columns: usize::MAX };
-    let rows = json::decode(&body, layout, limits, &|_| None).map_err(|error| error.to_string())?;
+    let limits = Limits { rows: usize::MAX, columns: usize::MAX, cells: usize::MAX };
+    let rows = json::decode(body, layout, limits, &|_| None).map_err(|error| error.to_string())?;
     if rows.kept.is_empty() && rows.rejected > 0 {
         let first = rows.errors.first().map_or_else(String::new, |error| format!("; the first: {}", error.message));
         return Err(format!("none of its {} rows can be read{first}", rows.rejected));
@@ -48,6 +49,9 @@ pub fn ndjson(mut file: File) -> Result<(RecordBatch, Vec<String>), String> {
             let field = error.field.as_ref().map_or_else(String::new, |field| format!(", `{field}`"));
             format!("row {}{field}: {}", error.row.unwrap_or_default(), error.message)
         }));
+    }
+    if rows.columns.is_empty() {
+        return Err("has no rows with fields".to_owned());
     }
     let batch = RecordBatch::try_from_iter(rows.columns).map_err(|error| error.to_string())?;
     Ok((batch, told))

@@ -16,6 +16,9 @@ pub const MISSING: &str = "missing";
 /// Label of the bin of categories that the reference does not have.
 pub const OTHER: &str = "other";
 
+/// A category with a longer name has no bin of its own among those that are exported, in bytes.
+const LONGEST: usize = 100;
+
 /// The bins of one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,12 +63,13 @@ impl Bins {
         }
     }
 
-    /// The same bins, though only of the `most` categories that are most frequent in `sample`.
+    /// The same bins, though only of the `most` categories that are most frequent in `sample`, and of none whose name is so long
+    /// that it were no label.
     #[must_use]
     pub fn most_frequent(&self, sample: &Sample, most: usize) -> Self {
         match (self, sample) {
-            (Self::Categories(categories), Sample::Categorical { counts, .. }) if categories.len() > most => {
-                let mut ranked: Vec<&String> = categories.iter().collect();
+            (Self::Categories(categories), Sample::Categorical { counts, .. }) => {
+                let mut ranked: Vec<&String> = categories.iter().filter(|category| category.len() <= LONGEST).collect();
                 ranked.sort_by_key(|category| (std::cmp::Reverse(counts.get(*category)), *category));
                 let mut kept: Vec<String> = ranked.into_iter().take(most).cloned().collect();
                 kept.sort_unstable();
@@ -95,8 +99,8 @@ impl Bins {
             }
             Self::Categories(categories) => {
                 // A category may be called what we call a bin of our own.
-                let own = [MISSING, OTHER];
-                let label = |c: &String| if own.contains(&c.as_str()) { format!("\"{c}\"") } else { c.clone() };
+                let own = |c: &str| c == MISSING || c == OTHER || c.starts_with('"');
+                let label = |c: &String| if own(c) { format!("\"{c}\"") } else { c.clone() };
                 categories.iter().map(label).chain([OTHER.to_owned()]).collect()
             }
         };

@@ -18,7 +18,7 @@ pub struct Thresholds {
     pub psi: f64,
     /// A Jensen-Shannon distance above this is drift.
     pub jensen_shannon: f64,
-    /// Up to this many reference values the p-value decides, beyond it the distance.
+    /// Up to this many reference rows the p-value decides, beyond it the distance.
     pub small_reference: u64,
 }
 
@@ -54,10 +54,11 @@ impl Thresholds {
         }
     }
 
-    /// The test that decides for a column of this kind with so many reference values.
+    /// The test that decides for a column of this kind with so many reference rows. Where the p-value is undefined, because
+    /// one side has no value at all, the distance decides: it counts what is missing.
     #[must_use]
-    pub fn deciding(&self, kind: Kind, reference_values: u64) -> &'static str {
-        match (kind, reference_values <= self.small_reference) {
+    pub fn deciding(&self, kind: Kind, reference_rows: u64, has_p_value: bool) -> &'static str {
+        match (kind, has_p_value && reference_rows <= self.small_reference) {
             (Kind::Numeric, true) => "ks",
             (Kind::Numeric, false) => "psi",
             (Kind::Categorical, true) => "chi_squared",
@@ -123,7 +124,7 @@ const NAMED: usize = 10;
 pub struct Measured {
     name: String,
     kind: Kind,
-    reference_values: u64,
+    reference_rows: u64,
     outcomes: Vec<(&'static super::Test, Outcome)>,
     reference_missing: Option<f64>,
     current_missing: Option<f64>,
@@ -150,7 +151,7 @@ impl Measured {
         Self {
             name: name.to_owned(),
             kind,
-            reference_values: reference.present(),
+            reference_rows: reference.rows(),
             outcomes: TESTS.iter().filter(|t| t.kinds.contains(&kind)).map(|test| (test, test.run(&pair))).collect(),
             reference_missing: share(reference),
             current_missing: share(current),
@@ -175,7 +176,8 @@ pub fn judge(columns: Vec<Measured>, thresholds: &Thresholds) -> Vec<Judged> {
         columns.iter().map(|column| column.outcomes.iter().find_map(|(_, outcome)| outcome.p_value)).collect();
     let corrected = benjamini_hochberg(&raw);
     let judged = |(column, corrected): (Measured, Option<f64>)| {
-        let deciding = thresholds.deciding(column.kind, column.reference_values);
+        let has_p_value = column.outcomes.iter().any(|(_, outcome)| outcome.p_value.is_some());
+        let deciding = thresholds.deciding(column.kind, column.reference_rows, has_p_value);
         let tests: Vec<Tested> = column
             .outcomes
             .iter()
@@ -256,7 +258,15 @@ mod tests {
     }
 
     #[test]
-    fn a_column_without_values_has_no_verdict() {
+    fn a_column_that_goes_missing_drifts() {
+        let (reference, current) = (Sample::numeric([Some(1.0); 900]), Sample::numeric([None; 900]));
+        let judged =
+            judge(vec![Measured::new("c", &Bins::of(&reference), &reference, &current)], &Thresholds::default());
+        assert_eq!(judged[0].drift, Some(true));
+    }
+
+    #[test]
+    fn a_column_without_rows_has_no_verdict() {
         let (reference, current) = (Sample::numeric([Some(1.0)]), Sample::numeric([]));
         let judged =
             judge(vec![Measured::new("c", &Bins::of(&reference), &reference, &current)], &Thresholds::default());

@@ -41,6 +41,8 @@ pub struct Limits {
     pub rows: usize,
     /// Columns of a row.
     pub columns: usize,
+    /// Rows times columns: what a sparse body unfolds to.
+    pub cells: usize,
 }
 
 /// Errors that are told one by one; the rest are counted.
@@ -68,6 +70,9 @@ pub enum Error {
     /// Too much.
     #[error("the body has more than {0} rows; send it in parts")]
     Rows(usize),
+    /// Too much once every row has every column.
+    #[error("the body has more than {0} cells, rows times columns; send it in parts")]
+    Cells(usize),
 }
 
 /// Reads the rows. `expected` is the kind a column is known to have; one that is not known takes the kind of its first value.
@@ -81,6 +86,7 @@ pub fn decode(
     expected: &dyn Fn(&str) -> Option<ColumnKind>,
 ) -> Result<Rows, Error> {
     let mut table = Table::new(limits, expected);
+    let too_many_cells = |table: &Table<'_>| table.columns.len().saturating_mul(table.rows.kept.len()) > limits.cells;
     match layout {
         Layout::Lines => {
             for line in body.split(|byte| *byte == b'\n') {
@@ -96,6 +102,9 @@ pub fn decode(
                 let read =
                     Row { table: &mut table, row: &mut row }.deserialize(&mut source).and_then(|()| source.end());
                 table.end_row(read.err().map(|error| syntax(&error)), row);
+                if too_many_cells(&table) {
+                    return Err(Error::Cells(limits.cells));
+                }
             }
         }
         Layout::Array => {
@@ -106,6 +115,9 @@ pub fn decode(
                 .map_err(|error| Error::Array(error.to_string()))?;
             if table.too_many {
                 return Err(Error::Rows(limits.rows));
+            }
+            if too_many_cells(&table) {
+                return Err(Error::Cells(limits.cells));
             }
         }
     }
@@ -118,6 +130,8 @@ fn syntax(error: &serde_json::Error) -> String {
     let message = text.split(" at line ").next().unwrap_or(&text);
     format!("not a JSON object: {message} at byte {}", error.column())
 }
+
+const UNLIKE: &str = "a list of unlike things; it may hold numbers or strings";
 
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,7 +155,8 @@ impl Value<'_> {
             Self::Bool(_) => Some(ColumnKind::Boolean),
             Self::Int(_) | Self::UInt(_) | Self::Float(_) => Some(ColumnKind::Number),
             Self::Text(_) => Some(ColumnKind::String),
-            Self::Numbers(_) | Self::Texts(_) => Some(ColumnKind::List),
+            Self::Numbers(_) => Some(ColumnKind::Numbers),
+            Self::Texts(_) => Some(ColumnKind::Strings),
         }
     }
 }
@@ -200,12 +215,14 @@ impl<'de> Deserialize<'de> for Value<'de> {
                         _ => nested = true,
                     }
                 }
-                Ok(match (nested, numbers.len() >= texts.len()) {
-                    _ if nested || (numbers.iter().any(Option::is_some) && texts.iter().any(Option::is_some)) => {
-                        Value::Nested("a list of unlike things; it may hold numbers or strings")
-                    }
-                    (_, true) => Value::Numbers(numbers),
-                    (_, false) => Value::Texts(texts),
+                let (any_number, any_text) = (numbers.iter().any(Option::is_some), texts.iter().any(Option::is_some));
+                Ok(match (any_number, any_text) {
+                    (true, true) => Value::Nested(UNLIKE),
+                    _ if nested => Value::Nested(UNLIKE),
+                    (true, false) => Value::Numbers(numbers),
+                    (false, true) => Value::Texts(texts),
+                    // Nothing says what it is a list of.
+                    (false, false) => Value::Null,
                 })
             }
         }
@@ -372,8 +389,9 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some((row, broken)) = list.next_element_seed(Element { table: self.table })? {
-            if self.table.row as usize >= self.table.limits.rows {
-                self.table.too_many = true;
+            let cells = self.table.columns.len().saturating_mul(self.table.rows.kept.len());
+            if self.table.row as usize >= self.table.limits.rows || cells > self.table.limits.cells {
+                self.table.too_many |= cells <= self.table.limits.cells;
                 continue;
             }
             self.table.end_row(broken, row);
@@ -515,13 +533,6 @@ impl Column {
             (Some(known), Some(given)) if known != given => {
                 Err(format!("expected {}, found {}", known.noun(), given.noun()))
             }
-            (Some(ColumnKind::List), _) => match (&self.cells, value) {
-                (Cells::Numbers(_), Value::Texts(_)) => Err("expected a list of numbers".to_owned()),
-                (Cells::Texts(_), Value::Numbers(v)) if v.iter().any(Option::is_some) => {
-                    Err("expected a list of strings".to_owned())
-                }
-                _ => Ok(()),
-            },
             _ => Ok(()),
         }
     }
@@ -545,7 +556,6 @@ impl Column {
             (Cells::Text(cells), Value::Text(value)) => cells.append_value(value),
             (Cells::Numbers(cells), Value::Numbers(values)) => cells.append_value(values),
             (Cells::Texts(cells), Value::Texts(values)) => cells.append_value(values),
-            (Cells::Texts(cells), Value::Numbers(values)) => cells.append_value(values.iter().map(|_| None::<&str>)),
             // `fits` has let nothing else pass.
             (cells, _) => cells.pad(at + 1),
         }
@@ -623,7 +633,7 @@ impl Cells {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { rows: 100, columns: 8 };
+    const LIMITS: Limits = Limits { rows: 100, columns: 8, cells: 500 };
 
     fn shown(rows: &Rows) -> String {
         let mut lines = Vec::new();
@@ -657,7 +667,7 @@ mod tests {
         a Float64: 1.0|2.5|1.8446744073709552e19|
         b Utf8View: x|y||
         c Boolean: true|||
-        l LargeList(Float64): [1.0, ]|||[]
+        l LargeList(Float64): [1.0, ]|||
         d Null: |||
         n UInt64: ||1|18446744073709551615
         e Utf8View: |||two

@@ -20,8 +20,10 @@ pub enum ColumnKind {
     String,
     /// An instant.
     Timestamp,
-    /// A list of numbers or of strings; kept, not compared.
-    List,
+    /// A list of numbers; kept, not compared.
+    Numbers,
+    /// A list of strings; kept, not compared.
+    Strings,
 }
 
 impl ColumnKind {
@@ -33,7 +35,8 @@ impl ColumnKind {
             Self::Boolean => "a boolean",
             Self::String => "a string",
             Self::Timestamp => "a timestamp",
-            Self::List => "a list",
+            Self::Numbers => "a list of numbers",
+            Self::Strings => "a list of strings",
         }
     }
 }
@@ -53,7 +56,8 @@ pub fn kind(normal: &DataType) -> Option<ColumnKind> {
         DataType::Int64 | DataType::UInt64 | DataType::Float64 => Some(ColumnKind::Number),
         DataType::Utf8View => Some(ColumnKind::String),
         DataType::Timestamp(..) => Some(ColumnKind::Timestamp),
-        DataType::LargeList(_) => Some(ColumnKind::List),
+        DataType::LargeList(item) if item.data_type() == &DataType::Utf8View => Some(ColumnKind::Strings),
+        DataType::LargeList(_) => Some(ColumnKind::Numbers),
         _ => None,
     }
 }

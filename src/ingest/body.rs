@@ -79,21 +79,26 @@ pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes
     if !packed {
         return Ok((whole, held));
     }
-    let unpacked = tokio::task::spawn_blocking(move || unpack(&whole, limit)).await;
-    let unpacked = unpacked.map_err(|error| Error::Broken(error.to_string()))??;
-    if !held.grow(unpacked.len() as u64, room) {
-        return Err(Error::Busy);
-    }
-    Ok((unpacked, held))
+    let unpacking = tokio::task::spawn_blocking(move || unpack(&whole, limit, held, room));
+    unpacking.await.map_err(|error| Error::Broken(error.to_string()))?
 }
 
-/// A small body may unpack to any size: it is read no further than the limit.
-fn unpack(packed: &[u8], limit: u64) -> Result<Bytes, Error> {
+/// A small body may unpack to any size: it is read no further than the limit, and holds what it has become as it goes.
+fn unpack(packed: &[u8], limit: u64, mut held: Held, room: u64) -> Result<(Bytes, Held), Error> {
+    const STEP: u64 = 1 << 20;
     let mut unpacked = Vec::new();
-    let mut reader = MultiGzDecoder::new(packed).take(limit + 1);
-    reader.read_to_end(&mut unpacked).map_err(|error| Error::Broken(format!("the body is no gzip: {error}")))?;
-    if unpacked.len() as u64 > limit {
-        return Err(Error::TooLarge(limit));
+    let mut reader = MultiGzDecoder::new(packed);
+    loop {
+        if !held.grow(STEP, room) {
+            return Err(Error::Busy);
+        }
+        let read = (&mut reader).take(STEP).read_to_end(&mut unpacked);
+        let read = read.map_err(|error| Error::Broken(format!("the body is no gzip: {error}")))?;
+        if unpacked.len() as u64 > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        if (read as u64) < STEP {
+            return Ok((unpacked.into(), held));
+        }
     }
-    Ok(unpacked.into())
 }

@@ -1,5 +1,6 @@
 //! Bytes to rows, by what they say they are. Pure, bounded by its arguments, and the target of the fuzzer.
 
+use crate::frame::guard::guarded;
 use crate::frame::json::{self, Layout, Limits, Rows};
 use crate::frame::normal::ColumnKind;
 
@@ -51,7 +52,7 @@ impl From<json::Error> for Error {
     fn from(error: json::Error) -> Self {
         match error {
             json::Error::Array(_) => Self::Broken(error.to_string()),
-            json::Error::Rows(_) => Self::TooLarge(error.to_string()),
+            json::Error::Rows(_) | json::Error::Cells(_) => Self::TooLarge(error.to_string()),
         }
     }
 }
@@ -75,6 +76,5 @@ pub fn decode(
         Format::Json => Ok(json::decode(body, Layout::Array, limits, expected)?),
         Format::ArrowStream => super::arrow::decode(body, limits),
     };
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decoding))
-        .unwrap_or_else(|_| Err(Error::Broken("the body is broken: its decoder gave up".to_owned())))
+    guarded(decoding).unwrap_or_else(|| Err(Error::Broken("the body is broken: its decoder gave up".to_owned())))
 }

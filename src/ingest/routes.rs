@@ -20,7 +20,7 @@ use crate::model::check_name;
 
 /// Bodies decoded at once: it is work for a core each.
 const AT_ONCE: usize = 2;
-/// A body must have come and been stored by then.
+/// A body must have come by then.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
@@ -156,9 +156,7 @@ async fn answer(
     purpose: Purpose,
 ) -> Response {
     let sink = Arc::clone(&shared.door.sink);
-    let taken = tokio::time::timeout(LIMIT, take_in(shared, model, query, headers, body, purpose)).await;
-    let late = || Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-    let (status, told) = match taken.unwrap_or_else(|_| Err(late())) {
+    let (status, told) = match take_in(shared, model, query, headers, body, purpose).await {
         Ok(answer) => answer,
         Err(refusal) => {
             sink.answered(refusal.status.as_u16(), 0);
@@ -188,7 +186,9 @@ async fn take_in(
             return Err(refusal);
         }
     };
-    let (bytes, held) = body::read(&shared.door, &headers, body).await?;
+    // Once it is there it is seen to its end: a sender that is told otherwise would send it again.
+    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    let (bytes, held) = tokio::time::timeout(LIMIT, body::read(&shared.door, &headers, body)).await.map_err(late)??;
     let permit = shared.decoding.acquire_owned().await;
     let door = shared.door;
     let work = move || {
@@ -246,10 +246,16 @@ fn decode_and_store(
     purpose: Purpose,
     whole: bool,
 ) -> Result<(StatusCode, Told), Refusal> {
-    let limits = Limits { rows: door.config.max_rows, columns: 4096 };
+    let room = usize::try_from(door.config.in_flight.as_u64()).unwrap_or(usize::MAX);
+    // A cell takes eight bytes or sixteen, whatever it took on the way.
+    let limits = Limits { rows: door.config.max_rows, columns: 4096, cells: room / 8 };
     // Another body may give a new column its kind while this one is decoded; then it is decoded again.
     for _ in 0..3 {
-        let known = door.sink.known(model)?;
+        let mut known = door.sink.known(model)?;
+        if purpose == Purpose::Reference {
+            // A reference says itself what its columns hold.
+            known.schema = Arc::default();
+        }
         let rows = decode::decode(bytes, format, limits, &|field| expected(field, &known.spec, &known.schema))?;
         let now = door.clock.now();
         let Passed { batch, rejected, errors } =

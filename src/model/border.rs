@@ -13,6 +13,7 @@ use arrow::datatypes::{
 };
 use jiff::Timestamp;
 
+use super::rows::POSITION;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows};
 use crate::frame::normal::{ColumnKind, kind, normalise};
@@ -20,11 +21,13 @@ use crate::frame::normal::{ColumnKind, kind, normalise};
 /// The arrival time's column.
 pub const ARRIVAL: &str = "_arrival";
 /// Names that no feature may have.
-pub const RESERVED: [&str; 7] = ["id", "timestamp", "prediction", "score", "label", "version", ARRIVAL];
+pub const RESERVED: [&str; 8] = ["id", "timestamp", "prediction", "score", "label", "version", ARRIVAL, POSITION];
 /// An event may lie so far ahead of its arrival: clocks differ.
 const AHEAD: i64 = 24 * 3600 * 1000;
-/// An id may be so long, in bytes.
-const MAX_ID: usize = 512;
+/// Texts that name something - ids, labels, predictions, versions - may be so long, in bytes.
+const MAX_TEXT: usize = 512;
+/// A feature's name may be so long, in bytes.
+const MAX_NAME: usize = 200;
 
 /// What a body is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +113,10 @@ pub fn pass(
         }
     }
     if border.left_out > 0 {
-        let message = format!("{} features are left out: there are {max_features} at most", border.left_out);
+        let message = format!(
+            "{} features are left out: there are {max_features} at most, of names up to {MAX_NAME} bytes",
+            border.left_out
+        );
         border.errors.push(RowError { row: None, field: None, message });
     }
     let [id, timestamp, prediction, score, label, version] = roles;
@@ -123,8 +129,11 @@ pub fn pass(
             }
         }
     }
-    if let Some(id) = &id {
-        border.bound_ids(&spec.columns.id, id);
+    let names = [&spec.columns.id, &spec.columns.prediction, &spec.columns.label, &spec.columns.version];
+    for (column, name) in [&id, &prediction, &label, &version].into_iter().zip(names) {
+        if let Some(column) = column.as_ref().filter(|column| column.data_type() == &DataType::Utf8View) {
+            border.bound_texts(name, column);
+        }
     }
     let now = border.arrival;
     let arrival = TimestampMillisecondArray::from(vec![now; border.length]).with_timezone("UTC");
@@ -153,7 +162,12 @@ pub fn pass(
 fn texts(array: &ArrayRef) -> Result<ArrayRef, String> {
     match array.data_type() {
         DataType::Utf8View => Ok(Arc::clone(array)),
-        DataType::Int64 | DataType::UInt64 | DataType::Float64 => {
+        // A column of whole numbers with gaps comes as floats from pandas; they name the same rows.
+        DataType::Float64 => {
+            let texts = array.as_primitive::<Float64Type>().iter().map(|v| v.map(|v| (v + 0.0).to_string()));
+            Ok(Arc::new(texts.collect::<StringViewArray>()))
+        }
+        DataType::Int64 | DataType::UInt64 => {
             arrow::compute::cast(array, &DataType::Utf8View).map_err(|error| error.to_string())
         }
         _ => Err("must be a string or a number".to_owned()),
@@ -196,6 +210,10 @@ impl Border<'_> {
         if role.is_none() && self.spec.exclude.iter().any(|excluded| excluded == name) {
             return Ok(None);
         }
+        if role.is_none() && name.len() > MAX_NAME {
+            self.left_out += 1;
+            return Ok(None);
+        }
         if role.is_none() && RESERVED.contains(&name) {
             self.tell(name, "left out: the name is reserved, and its role is played by another column");
             return Ok(None);
@@ -219,7 +237,7 @@ impl Border<'_> {
                 scores(&array).map(Some)
             }
             Some(Role::Prediction | Role::Label) => {
-                if matches!(found, ColumnKind::Timestamp | ColumnKind::List) {
+                if matches!(found, ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings) {
                     return Err("must be a number, a boolean or a string".to_owned());
                 }
                 if let Some(before) = self.schema.prediction.or(self.known.prediction)
@@ -328,10 +346,11 @@ impl Border<'_> {
         }
     }
 
-    fn bound_ids(&mut self, field: &str, array: &ArrayRef) {
-        let ids: &StringViewArray = array.as_string_view();
+    fn bound_texts(&mut self, field: &str, array: &ArrayRef) {
+        let texts: &StringViewArray = array.as_string_view();
         // A view holds its text's length, so that no text is looked at.
-        for row in (0..ids.len()).filter(|row| (ids.views()[*row] as u32) as usize > MAX_ID) {
+        let long = |row: &usize| texts.is_valid(*row) && (texts.views()[*row] as u32) as usize > MAX_TEXT;
+        for row in (0..texts.len()).filter(long) {
             self.reject(row, field, "is longer than 512 bytes");
         }
     }
@@ -373,7 +392,7 @@ mod tests {
     use crate::frame::json::{Layout, Limits, decode};
 
     fn sent(body: &str, purpose: Purpose, spec: &Spec, known: &Schema) -> Passed {
-        let limits = Limits { rows: 100, columns: 100 };
+        let limits = Limits { rows: 100, columns: 100, cells: 1000 };
         let rows = decode(body.as_bytes(), Layout::Lines, limits, &|name| expected(name, spec, known)).expect("rows");
         pass(rows, purpose, spec, known, 3, "2026-01-01T00:00:00Z".parse().expect("a time"))
     }
@@ -430,7 +449,7 @@ mod tests {
         c: 3
         rejected 0
         None id: left out: the name is reserved, and its role is played by another column
-        None -: 1 features are left out: there are 3 at most
+        None -: 1 features are left out: there are 3 at most, of names up to 200 bytes
         ");
     }
 

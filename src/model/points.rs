@@ -44,13 +44,17 @@ impl Points {
             ("too_late", counts.too_late),
             ("forgotten", counts.forgotten),
             ("unmatched", counts.unmatched),
+            ("labels_forgotten", counts.labels_forgotten),
         ] {
             self.add(&metric::MODEL_DROPPED, vec![name(), ("reason", reason.into())], Number::Int(rows), since);
         }
         self.add(&metric::MODEL_MEMORY, vec![name()], Number::Int(model.bytes_held), None);
         let provisional = || ("reference.provisional", Cow::from(model.verdict.provisional.to_string()));
         if let Some(drift) = model.verdict.drift {
-            self.add(&metric::MODEL_DRIFT, vec![name(), provisional()], Number::Int(drift.into()), None);
+            // A rule on the one must not fire for the other.
+            let metric =
+                if model.verdict.provisional { &metric::MODEL_DRIFT_PROVISIONAL } else { &metric::MODEL_DRIFT };
+            self.add(metric, vec![name()], Number::Int(drift.into()), None);
         }
         let exported = exported(model, most);
         self.add(&metric::MODEL_FEATURES_LEFT_OUT, vec![name()], Number::Int(exported.left_out), None);
@@ -105,10 +109,10 @@ impl Points {
 
     fn of_bins(&mut self, bins: &BinsView, base: &[(&'static str, Cow<'static, str>)], since: Timestamp) {
         let total = bins.reference.iter().sum::<u64>();
-        for ((label, reference), current) in bins.bins.labels().into_iter().zip(&bins.reference).zip(&bins.current) {
+        for ((label, reference), current) in bins.bins.iter().zip(&bins.reference).zip(&bins.current) {
             let mut attributes = base.to_vec();
             attributes.push(("feature", Cow::from(bins.column.clone())));
-            attributes.push(("bin", Cow::from(label)));
+            attributes.push(("bin", Cow::from(label.clone())));
             self.add(&metric::BIN_COUNT, attributes.clone(), Number::Int(*current), Some(since));
             if total > 0 {
                 let share = Number::Float(*reference as f64 / total as f64);

@@ -55,14 +55,23 @@ pub struct Profile {
 
 /// How the frame's column is compared; `None` for what is not.
 fn compared(name: &str, series: &polars::prelude::Series, spec: &Spec) -> Option<Kind> {
-    let role = RESERVED.contains(&name) || name == super::rows::POSITION;
-    if role && !COMPARED_ROLES.contains(&name) {
+    if RESERVED.contains(&name) && !COMPARED_ROLES.contains(&name) {
         return None;
     }
     spec.kind_of(name, super::kind_of(series.dtype())?)
 }
 
 impl Reference {
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let of = |profile: &Profile| match &profile.sample {
+            Sample::Numeric { sorted, .. } => sorted.capacity() as u64 * 8,
+            Sample::Categorical { counts, .. } => counts.keys().map(|category| category.len() as u64 + 64).sum(),
+        };
+        self.columns.values().map(of).sum()
+    }
+
     /// Of a frame of rows.
     #[must_use]
     pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
-use polars::prelude::NewChunkedArray;
 use polars::prelude::{
     BooleanChunked, ChunkAgg, ChunkCompareIneq, DataFrame, IntoColumn, NamedFrom, PolarsResult, Series,
 };
+use polars::prelude::{IdxCa, NewChunkedArray};
 
 use crate::frame::stack::stack;
 
@@ -36,10 +36,21 @@ impl Rows {
     ///
     /// # Errors
     /// The frame has no positions, or a column changed its kind.
-    pub fn push(&mut self, frame: DataFrame) -> PolarsResult<()> {
-        if frame.height() == 0 {
-            return Ok(());
+    pub fn push(&mut self, frame: &DataFrame) -> PolarsResult<()> {
+        // However many rows come at once: they go in parts, as they came.
+        if frame.height() <= CLOSED_AT {
+            return if frame.height() > 0 { self.push_part(frame.clone()) } else { Ok(()) };
         }
+        for from in (0..frame.height()).step_by(CLOSED_AT) {
+            let to = (from + CLOSED_AT).min(frame.height());
+            // Copied, since a slice would keep the whole for as long as any part of it is held.
+            let rows = IdxCa::from_vec("rows".into(), (from as u32..to as u32).collect());
+            self.push_part(frame.take(&rows)?)?;
+        }
+        Ok(())
+    }
+
+    fn push_part(&mut self, frame: DataFrame) -> PolarsResult<()> {
         let positions = frame.column(POSITION)?.i64()?;
         let (first, last) = (positions.min().unwrap_or(0), positions.max().unwrap_or(0));
         self.rows += frame.height() as u64;
@@ -97,11 +108,19 @@ impl Rows {
         gone
     }
 
-    /// Forgets the part that came first, and gives it back.
-    pub fn forget_oldest(&mut self) -> Option<DataFrame> {
-        let part = self.frames.pop_front()?;
-        self.rows -= part.frame.height() as u64;
-        Some(part.frame)
+    /// Forgets the rows that came first, `most` of them or a part, and gives them back.
+    pub fn forget_oldest(&mut self, most: u64) -> Option<DataFrame> {
+        let part = self.frames.front_mut()?;
+        let gone = if part.frame.height() as u64 > most {
+            let most = most as usize;
+            let gone = part.frame.slice(0, most);
+            part.frame = part.frame.slice(most as i64, part.frame.height() - most);
+            gone
+        } else {
+            self.frames.pop_front()?.frame
+        };
+        self.rows -= gone.height() as u64;
+        Some(gone)
     }
 
     /// How many rows there are.
@@ -221,7 +240,7 @@ mod tests {
         ) {
             let mut rows = Rows::default();
             for batch in &batches {
-                rows.push(frame(batch)).expect("pushed");
+                rows.push(&frame(batch)).expect("pushed");
             }
             let mut expected: Vec<i64> = batches.iter().flatten().copied().filter(|p| (from..from + length).contains(p)).collect();
             expected.sort_unstable();

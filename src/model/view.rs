@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reference::About;
-use crate::drift::Bins;
 use crate::drift::comparison::Finding;
 use crate::drift::verdict::Judged;
 use crate::performance::{Performance, Task};
@@ -49,7 +48,6 @@ pub struct ModelView {
     /// Columns that the reference and the rows do not share.
     pub schema: Vec<Finding>,
     /// Counts in the reference's bins since it took effect.
-    #[serde(skip)]
     pub bins: Vec<BinsView>,
 }
 
@@ -71,6 +69,8 @@ pub struct Counts {
     pub labels: u64,
     /// Labels whose sample was not there when they came.
     pub unmatched: u64,
+    /// Labels given up from memory: too old, or to stay within bounds.
+    pub labels_forgotten: u64,
 }
 
 /// A reference in a few words.
@@ -91,9 +91,18 @@ pub struct Verdict {
     /// Columns that drift for enough windows in a row.
     pub columns: Vec<String>,
     /// For how many windows in a row each column has drifted; those that have not are left out.
-    pub in_a_row: Vec<(String, u32)>,
+    pub in_a_row: Vec<InARow>,
     /// The reference is the model's own beginning: worth a look, not an alarm.
     pub provisional: bool,
+}
+
+/// For how long a column has drifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InARow {
+    /// The column.
+    pub column: String,
+    /// Windows in a row.
+    pub windows: u32,
 }
 
 /// One window, judged.
@@ -140,12 +149,12 @@ pub struct WindowSummary {
 }
 
 /// A column's bins: the reference's counts, and those of what came since.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BinsView {
     /// The column.
     pub column: String,
-    /// The bins.
-    pub bins: Bins,
+    /// What each bin holds.
+    pub bins: Vec<String>,
     /// The reference's counts.
     pub reference: Vec<u64>,
     /// Counts since the reference took effect.

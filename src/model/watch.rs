@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use polars::prelude::{ChunkAgg, DataFrame, DataFrameJoinOps, DataType, PolarsResult, Series, UniqueKeepStrategy};
+use polars::prelude::{
+    ChunkAgg, DataFrame, DataFrameJoinOps, DataType, PolarsResult, Series, SortMultipleOptions, UniqueKeepStrategy,
+};
 use serde::{Deserialize, Serialize};
 
-use super::reference::{About, Reference};
+use super::reference::{About, Profile, Reference};
 use super::rows::{Ids, POSITION, Rows, keep, with_positions};
-use super::view::{BinsView, Counts, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary};
+use super::view::{BinsView, Counts, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary};
 use super::{Schema, Spec};
 use crate::drift::Sample;
 use crate::drift::comparison::{Finding, FindingKind};
@@ -22,9 +24,9 @@ use crate::frame::stack::stack;
 use crate::performance::{Labels, Performance, measure};
 
 /// Results kept of a model.
-const RESULTS: usize = 120;
+const RESULTS: usize = 1000;
 /// Of so many of them every column is kept.
-const DETAILED: usize = 10;
+const DETAILED: usize = 20;
 /// Windows that were judged before are judged again no more often than this: late labels come one by one.
 const SETTLE: Duration = Duration::from_secs(5);
 /// Windows judged in one go, so that nobody waits long.
@@ -101,12 +103,16 @@ impl Watch {
         }
     }
 
-    /// Takes a description in the place of the one before.
-    pub fn configure(&mut self, spec: Spec, metric_bins: usize) {
-        self.metric_bins = metric_bins;
-        if self.spec == spec {
-            return;
+    /// Takes a description in the place of the one before. Returns whether it differs: then the reference is to be taken up anew.
+    ///
+    /// # Errors
+    /// Never, for rows that were pushed before.
+    pub fn configure(&mut self, spec: Spec, metric_bins: usize) -> PolarsResult<bool> {
+        if self.spec == spec && self.metric_bins == metric_bins {
+            return Ok(false);
         }
+        self.metric_bins = metric_bins;
+        let by_arrival = self.spec.window_rows.is_some() != spec.window_rows.is_some();
         let moved = self.spec.step() != spec.step() || self.spec.window_rows != spec.window_rows;
         self.spec = spec;
         if moved {
@@ -115,7 +121,11 @@ impl Watch {
             self.progress.pending.clear();
             self.progress.first = None;
         }
+        if by_arrival {
+            self.place_again()?;
+        }
         self.judge_all_again();
+        Ok(true)
     }
 
     /// Takes samples in. Returns the rows of a provisional reference when there are enough for one.
@@ -133,7 +143,7 @@ impl Watch {
         }
         let provisional = self.gather(&frame, mode, now)?;
         let frame = self.place(frame, mode)?;
-        self.rows.push(frame)?;
+        self.rows.push(&frame)?;
         self.forget();
         Ok(provisional)
     }
@@ -158,11 +168,15 @@ impl Watch {
     fn place(&mut self, frame: DataFrame, mode: Mode) -> PolarsResult<DataFrame> {
         let times: Vec<i64> =
             frame.column("timestamp")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect();
+        let arrivals: Vec<i64> =
+            frame.column("_arrival")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect();
         let before = self.watermark();
-        let (step, steps) = (self.spec.step(), self.spec.steps());
+        let step = self.spec.step();
         let by_arrival = self.spec.window_rows.is_some();
         if mode == Mode::Live || by_arrival {
-            self.progress.newest = self.progress.newest.max(times.iter().copied().max());
+            // A sender whose clock runs ahead closes no window before its time.
+            let seen = times.iter().zip(&arrivals).map(|(time, arrival)| *time.min(arrival)).max();
+            self.progress.newest = self.progress.newest.max(seen);
         }
         let positions: Vec<i64> = if by_arrival {
             let first = if mode == Mode::Live { self.progress.arrived } else { self.rows.rows() as i64 };
@@ -186,14 +200,12 @@ impl Watch {
             let mut touched = BTreeSet::new();
             for position in positions.iter().zip(&held).filter(|(_, held)| **held).map(|(position, _)| *position) {
                 let bucket = position.div_euclid(step);
-                if touched.insert(bucket) {
-                    self.progress.pending.extend(bucket + 1..=bucket + steps);
-                }
+                touched.insert(bucket);
                 if before.is_some_and(|watermark| (bucket + 1) * step <= watermark) {
                     self.progress.counts.late += 1;
                 }
             }
-            self.progress.first = self.progress.first.into_iter().chain(touched.first().copied()).min();
+            self.touch(&touched);
         }
         let frame = with_positions(frame, positions)?;
         if held.iter().all(|held| *held) {
@@ -203,6 +215,22 @@ impl Watch {
             self.progress.counts.too_late += held.iter().filter(|held| !**held).count() as u64;
         }
         keep(&frame, &held)
+    }
+
+    /// Makes the windows pending that any of these steps lies in.
+    fn touch(&mut self, buckets: &BTreeSet<i64>) {
+        self.progress.first = self.progress.first.into_iter().chain(buckets.first().copied()).min();
+        let steps = self.spec.steps();
+        let mut done = i64::MIN;
+        // The newest are the ones that are wanted, should there be too many.
+        for bucket in buckets.iter().rev() {
+            let end = if done == i64::MIN { bucket + steps } else { (bucket + steps).min(done - 1) };
+            self.progress.pending.extend(bucket + 1..=end);
+            done = bucket + 1;
+            if self.progress.pending.len() > PENDING {
+                break;
+            }
+        }
     }
 
     /// Adds to the first rows while there is no reference.
@@ -221,12 +249,16 @@ impl Watch {
 
     /// Takes a reference into effect; every window that is held is judged anew against it.
     pub fn refer_to(&mut self, frame: &DataFrame, since: Timestamp, provisional: bool) {
-        let reference = Reference::new(frame, &self.spec, self.metric_bins, since, provisional);
+        let mut reference = Reference::new(frame, &self.spec, self.metric_bins, since, provisional);
         self.gathered = DataFrame::empty();
-        self.progress.known = reference.labels.clone();
-        if self.progress.reference.as_ref().is_none_or(|about| about.hash != reference.about.hash) {
-            let zero = reference.columns.iter().map(|(name, profile)| (name.clone(), vec![0; profile.counts.len()]));
-            self.progress.bins = zero.collect();
+        self.progress.known.merge(&reference.labels);
+        match &self.progress.reference {
+            // The same again: its counters go on.
+            Some(before) if before.hash == reference.about.hash => reference.about.since = before.since,
+            _ => {
+                let zero = |profile: &Profile| vec![0; profile.counts.len()];
+                self.progress.bins = reference.columns.iter().map(|(name, p)| (name.clone(), zero(p))).collect();
+            }
         }
         self.progress.reference = Some(reference.about.clone());
         self.reference = Some(reference);
@@ -247,15 +279,25 @@ impl Watch {
         self.reference = Some(reference);
     }
 
+    /// It had a reference, which has not been taken up again.
+    #[must_use]
+    pub fn lacks_reference(&self) -> bool {
+        self.progress.reference.is_some() && self.reference.is_none()
+    }
+
+    /// Its reference cannot be read any longer: the next rows become a provisional one.
+    pub fn forget_reference(&mut self) {
+        self.reference = None;
+        self.progress.reference = None;
+        self.progress.bins.clear();
+    }
+
     fn judge_all_again(&mut self) {
-        let (step, steps) = (self.spec.step(), self.spec.steps());
+        let step = self.spec.step();
         let Ok(all) = self.rows.all() else { return };
         let Ok(positions) = all.column(POSITION).and_then(|column| column.i64()) else { return };
         let buckets: BTreeSet<i64> = positions.iter().flatten().map(|position| position.div_euclid(step)).collect();
-        self.progress.first = self.progress.first.into_iter().chain(buckets.first().copied()).min();
-        for bucket in buckets {
-            self.progress.pending.extend(bucket + 1..=bucket + steps);
-        }
+        self.touch(&buckets);
         self.judged_again = None;
     }
 
@@ -281,13 +323,17 @@ impl Watch {
             }
         }
         let newest = arrivals.iter().copied().max().unwrap_or_default();
-        let slim = frame.select(["id", "label"])?;
-        self.labels.push(with_positions(slim, arrivals)?)?;
+        let slim = frame.select(["id", "label", "timestamp"])?;
+        self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
-        self.labels.forget_before(newest.saturating_sub(self.spec.label_horizon.as_millis() as i64));
-        while self.labels.rows() > self.spec.max_rows {
-            if self.labels.forget_oldest().is_none() {
-                break;
+        let horizon = newest.saturating_sub(self.spec.label_horizon.as_millis() as i64);
+        let old: u64 = self.labels.forget_before(horizon).iter().map(|gone| gone.height() as u64).sum();
+        self.progress.counts.labels_forgotten += old;
+        let mut excess = self.labels.rows().saturating_sub(self.spec.max_rows);
+        while excess > 0 {
+            match self.give_up_labels(excess) {
+                0 => break,
+                gone => excess = excess.saturating_sub(gone),
             }
         }
         Ok(())
@@ -298,12 +344,25 @@ impl Watch {
     /// # Errors
     /// Never, for rows that were pushed before.
     pub fn rebuilt(&mut self) -> PolarsResult<()> {
-        if self.spec.window_rows.is_none() || self.rows.rows() == 0 {
+        if self.spec.window_rows.is_some() {
+            self.place_again()?;
+            self.forget();
+        }
+        Ok(())
+    }
+
+    /// Gives every row that is held its position anew.
+    fn place_again(&mut self) -> PolarsResult<()> {
+        if self.rows.rows() == 0 {
             return Ok(());
         }
         let all = self.rows.all()?;
-        let first = self.progress.arrived - all.height() as i64;
-        let positions: Vec<i64> = (first..).take(all.height()).collect();
+        let positions: Vec<i64> = if self.spec.window_rows.is_some() {
+            let first = self.progress.arrived - all.height() as i64;
+            (first..).take(all.height()).collect()
+        } else {
+            all.column("timestamp")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect()
+        };
         self.ids = Ids::default();
         if let Ok(ids) = all.column("id").and_then(|column| column.str()) {
             for (id, position) in ids.iter().zip(&positions) {
@@ -313,7 +372,7 @@ impl Watch {
             }
         }
         self.rows = Rows::default();
-        self.rows.push(with_positions(all, positions)?)
+        self.rows.push(&with_positions(all, positions)?)
     }
 
     /// Windows that end at or before this position are closed.
@@ -328,7 +387,7 @@ impl Watch {
     /// Rows before this position belong to no window that can still change.
     fn horizon(&self) -> i64 {
         if self.spec.window_rows.is_some() {
-            return self.progress.arrived.saturating_sub(self.spec.max_rows as i64);
+            return i64::MIN; // these are bounded by their number alone
         }
         let span = self.spec.label_horizon.max(self.spec.window).as_millis() as i64;
         let whole_steps = self.watermark().map(|watermark| watermark.saturating_sub(span).div_euclid(self.spec.step()));
@@ -339,32 +398,59 @@ impl Watch {
         for gone in self.rows.forget_before(self.horizon()) {
             self.ids.forget(&gone);
         }
-        while self.rows.rows() > self.spec.max_rows {
-            if self.give_up_oldest() == 0 {
-                break;
+        let excess = self.rows.rows().saturating_sub(self.spec.max_rows);
+        let mut left = excess;
+        while left > 0 {
+            match self.give_up_samples(left) {
+                0 => break,
+                gone => left = left.saturating_sub(gone),
             }
         }
-        let (step, horizon) = (self.spec.step(), self.horizon());
-        // A window that began before the horizon has lost rows, and what was found with them stands.
-        self.progress.pending =
-            self.progress.pending.split_off(&(horizon.div_euclid(step) + self.spec.steps()).max(i64::MIN + 1));
+        // A window that began before the first row that is held has lost rows, and what was found with them stands.
+        let first = match self.spec.window_rows {
+            Some(_) => self.progress.arrived.saturating_sub_unsigned(self.rows.rows()),
+            None => self.horizon(),
+        };
+        if first > i64::MIN {
+            let step = self.spec.step();
+            let whole = first.div_euclid(step) + i64::from(first.rem_euclid(step) > 0);
+            self.progress.pending = self.progress.pending.split_off(&(whole + self.spec.steps()));
+        }
         while self.progress.pending.len() > PENDING {
             self.progress.pending.pop_first();
         }
     }
 
-    /// Gives up the rows that came first, to make room. Returns how many they were.
+    /// Gives up what came first, samples before labels, to make room. Returns how many rows it was.
     pub fn give_up_oldest(&mut self) -> u64 {
-        let Some(gone) = self.rows.forget_oldest() else { return 0 };
+        const AT_ONCE: u64 = 16_384;
+        match self.give_up_samples(AT_ONCE) {
+            0 => self.give_up_labels(AT_ONCE),
+            gone => gone,
+        }
+    }
+
+    fn give_up_samples(&mut self, most: u64) -> u64 {
+        let Some(gone) = self.rows.forget_oldest(most) else { return 0 };
         self.ids.forget(&gone);
         self.progress.counts.forgotten += gone.height() as u64;
         gone.height() as u64
     }
 
+    fn give_up_labels(&mut self, most: u64) -> u64 {
+        let gone = self.labels.forget_oldest(most).map_or(0, |gone| gone.height() as u64);
+        self.progress.counts.labels_forgotten += gone;
+        self.latest_labels = None;
+        gone
+    }
+
     /// About how many bytes it takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + self.gathered.estimated_size() as u64
+        let reference = self.reference.as_ref().map_or(0, Reference::bytes);
+        let latest = self.latest_labels.as_ref().map_or(0, DataFrame::estimated_size);
+        let frames = (self.gathered.estimated_size() + latest) as u64;
+        self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + reference + frames
     }
 
     fn count_bins(&mut self, frame: &DataFrame) {
@@ -394,7 +480,14 @@ impl Watch {
         let settled = self.judged_again.is_none_or(|at| monotonic.saturating_sub(at) >= SETTLE);
         let mut due = Vec::new();
         let mut again = false;
-        for end in self.progress.pending.range(first..=last) {
+        // A window older than all results that are kept would be judged for nobody.
+        let oldest = self.progress.results.keys().next().filter(|_| self.progress.results.len() >= RESULTS).copied();
+        let first = first.max(oldest.unwrap_or(i64::MIN));
+        if first > last {
+            return Ok(false);
+        }
+        // The newest first: they are what the verdict is about.
+        for end in self.progress.pending.range(first..=last).rev() {
             let judged_before = self.progress.results.contains_key(end);
             if !judged_before || settled {
                 again |= judged_before;
@@ -403,6 +496,9 @@ impl Watch {
             if due.len() >= IN_ONE_GO {
                 break;
             }
+        }
+        if !due.is_empty() {
+            self.settle_labels()?;
         }
         for end in &due {
             self.progress.pending.remove(end);
@@ -499,13 +595,12 @@ impl Watch {
         Ok(joined.column("label").ok().map(|column| column.as_materialized_series().clone()))
     }
 
-    /// Brings together the labels that came since windows were judged last.
-    ///
-    /// # Errors
-    /// Labels that are held cannot be read.
-    pub fn settle_labels(&mut self) -> PolarsResult<()> {
+    /// Brings together the labels that came since windows were judged last: of each id the one with the latest time.
+    fn settle_labels(&mut self) -> PolarsResult<()> {
         if self.latest_labels.is_none() && self.labels.rows() > 0 {
-            let all = self.labels.all()?.select(["id", "label"])?;
+            // Stable, so that of labels of one time the one that came last stands last.
+            let in_order = SortMultipleOptions::default().with_maintain_order(true);
+            let all = self.labels.all()?.sort(["timestamp"], in_order)?.select(["id", "label"])?;
             let unique = all.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::Last, None)?;
             self.latest_labels = Some(unique);
         }
@@ -551,10 +646,10 @@ impl Watch {
         let mut in_a_row = Vec::new();
         for column in &latest.drifted {
             let drifted = |result: &&WindowResult| result.drifted.contains(column);
-            in_a_row.push((column.clone(), judged().take_while(drifted).count() as u32));
+            in_a_row.push(InARow { column: column.clone(), windows: judged().take_while(drifted).count() as u32 });
         }
-        let enough = in_a_row.iter().filter(|(_, windows)| *windows >= self.spec.windows_in_a_row);
-        let columns: Vec<String> = enough.map(|(name, _)| name.clone()).collect();
+        let enough = in_a_row.iter().filter(|column| column.windows >= self.spec.windows_in_a_row);
+        let columns: Vec<String> = enough.map(|column| column.column.clone()).collect();
         Verdict { drift: Some(!columns.is_empty()), columns, in_a_row, provisional: about.provisional }
     }
 
@@ -591,7 +686,7 @@ impl Watch {
         let Some(reference) = &self.reference else { return Vec::new() };
         let view = |(name, profile): (&String, &super::reference::Profile)| BinsView {
             column: name.clone(),
-            bins: profile.exported.clone(),
+            bins: profile.exported.labels(),
             reference: profile.counts.clone(),
             current: self.progress.bins.get(name).cloned().unwrap_or_else(|| vec![0; profile.counts.len()]),
         };
@@ -645,7 +740,7 @@ mod tests {
     }
 
     fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
-        let limits = Limits { rows: 100_000, columns: 100 };
+        let limits = Limits { rows: 100_000, columns: 100, cells: 10_000_000 };
         let schema = watch.progress.schema.clone();
         let body = rows.join("\n");
         let rows = decode(body.as_bytes(), Layout::Lines, limits, &|name| expected(name, &watch.spec, &schema));
@@ -672,7 +767,6 @@ mod tests {
     }
 
     fn judge_all(watch: &mut Watch, second: u64) {
-        watch.settle_labels().expect("labels");
         while watch.judge(now(), Duration::from_secs(second)).expect("judged") {}
     }
 
@@ -808,6 +902,86 @@ mod tests {
         }
         let view = watch.view();
         assert_eq!((view.rows_held, view.counts.forgotten), (20_000, 20_000));
+    }
+
+    #[test]
+    fn a_body_larger_than_the_bound_leaves_its_newest_rows() {
+        let mut watch = watch(Spec { max_rows: 20_000, window_rows: Some(500), ..spec() });
+        let rows: Vec<String> = (0..50_000).map(|i| format!(r#"{{"timestamp": {i}, "x": {i}}}"#)).collect();
+        take(&mut watch, &rows);
+        judge_all(&mut watch, 0);
+        let view = watch.view();
+        assert_eq!((view.rows_held, view.counts.forgotten, view.windows.len()), (20_000, 30_000, 40));
+    }
+
+    #[test]
+    fn a_clock_that_runs_ahead_closes_no_window() {
+        let mut watch = watch(spec());
+        let day = now().as_millisecond() / HOUR;
+        take(&mut watch, &hour(day + 10, 1, 0));
+        take(&mut watch, &hour(day - 3, 50, 0));
+        judge_all(&mut watch, 0);
+        assert_eq!(windows(&watch).iter().map(|w| w.1).collect::<Vec<_>>(), [50]);
+        assert_eq!(watch.view().counts.too_late, 0);
+    }
+
+    #[test]
+    fn of_labels_the_one_with_the_latest_time_wins() {
+        let mut watch = watch(spec());
+        for h in 10..12 {
+            take(&mut watch, &hour(h, 50, 0));
+        }
+        let label = |at: i64, label: u8| format!(r#"{{"id": "h10-1", "label": {label}, "timestamp": {at}}}"#);
+        labels(&mut watch, &[label(2000, 1), label(1000, 0)]);
+        judge_all(&mut watch, 0);
+        let performance = watch.progress.results[&11].performance.clone().expect("a label came");
+        assert_eq!((performance.rows, performance.accuracy), (1, Some(1.0)));
+    }
+
+    #[test]
+    fn the_same_reference_again_starts_no_counter_anew() {
+        let mut watch = watch(spec());
+        refer(&mut watch, &hour(0, 2000, 0));
+        take(&mut watch, &hour(10, 50, 0));
+        let (since, bins) = (watch.progress.reference.clone(), watch.view().bins);
+        let frame = frame(&mut watch, Purpose::Reference, &hour(0, 2000, 0));
+        watch.refer_to(&frame, now() + Duration::from_secs(60), false);
+        assert_eq!((watch.progress.reference.clone(), watch.view().bins), (since, bins));
+    }
+
+    #[test]
+    fn another_kind_of_window_places_all_rows_anew() {
+        let mut watch = watch(spec());
+        for h in 10..13 {
+            take(&mut watch, &hour(h, 50, 0));
+        }
+        judge_all(&mut watch, 0);
+        watch.configure(Spec { window_rows: Some(60), ..spec() }, 20).expect("configured");
+        judge_all(&mut watch, 10);
+        assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(1, 60), (2, 60)]);
+        watch.configure(spec(), 20).expect("configured");
+        judge_all(&mut watch, 20);
+        assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(11, 50), (12, 50)]);
+    }
+
+    #[test]
+    fn windows_of_rows_go_on_after_a_restart() {
+        let spec = Spec { window_rows: Some(40), max_rows: 100, ..spec() };
+        let mut before = watch(spec.clone());
+        let frames: Vec<DataFrame> = (10..20).map(|h| frame(&mut before, Purpose::Samples, &hour(h, 30, 0))).collect();
+        for frame in &frames {
+            before.absorb(frame.clone(), Mode::Live, now()).expect("absorbed");
+            judge_all(&mut before, 0);
+        }
+        let progress = before.progress.clone();
+        let mut after = Watch::new(spec, 20, progress, now());
+        for frame in frames {
+            after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
+        }
+        after.rebuilt().expect("rebuilt");
+        assert_eq!(after.view().rows_held, before.view().rows_held);
+        take(&mut after, &hour(19, 30, 0)); // all repeated
+        assert_eq!(after.view().counts.repeated, 30);
     }
 
     #[test]

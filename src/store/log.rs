@@ -126,6 +126,14 @@ impl Log {
         self.bytes
     }
 
+    /// The open segment still lies where it was begun.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let inode = |meta: std::io::Result<fs::Metadata>| meta.ok().map(|meta| (meta.dev(), meta.ino()));
+        inode(self.file.metadata()) == inode(fs::metadata(path(&self.folder, self.segment)))
+    }
+
     /// The open segment holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -159,7 +167,11 @@ fn begin(folder: &Path, segment: u64) -> Result<File, Error> {
     let path = path(folder, segment);
     let file = OpenOptions::new().create_new(true).append(true).open(&path);
     let mut file = file.map_err(Error::io(&path))?;
-    file.write_all(HEAD).map_err(Error::io(&path))?;
+    if let Err(error) = file.write_all(HEAD) {
+        // It would stand in the way of the next try.
+        let _ = fs::remove_file(&path);
+        return Err(Error::io(path)(error));
+    }
     Ok(file)
 }
 

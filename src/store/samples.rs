@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::log::{self, End, Kind, Segment};
+use crate::frame::guard::guarded;
 use crate::frame::stack::{frame_of, stack};
 
 const EXTENSION: &str = "parquet";
@@ -99,26 +100,21 @@ impl Samples {
     /// The disk failed; the segment stays.
     pub fn compact(&self, segment: &Segment) -> Result<u64, Error> {
         let mut frames: BTreeMap<(Kind, String), DataFrame> = BTreeMap::new();
-        let mut wrong = None;
+        let mut wrong = 0_u64;
         let end = log::read(&segment.path, |entry| {
             if entry.kind == Kind::Reference {
                 return;
             }
             let frame = frames.entry((entry.kind, entry.model)).or_default();
-            if let Err(error) = frame_of(&entry.record).and_then(|rows| stack(frame, rows)) {
-                wrong = Some(error);
-            }
+            wrong += u64::from(frame_of(&entry.record).and_then(|rows| stack(frame, rows)).is_err());
         })?;
-        if let Some(error) = wrong {
-            return Err(Error::Record(error.to_string()));
-        }
         let mut rows = 0;
         for ((kind, model), mut frame) in frames {
             let path = self.table(kind).join(format!("model={model}")).join(name(segment.number));
             rows += frame.height() as u64;
             write_parquet(&path, &mut frame)?;
         }
-        if let End::Broken(_) = end {
+        if wrong > 0 || end != End::Whole {
             // What cannot be read is set aside for whoever wants to look, and out of the way.
             let aside = segment.path.with_extension("damaged");
             return fs::rename(&segment.path, &aside).map(|()| rows).map_err(Error::io(aside));
@@ -270,10 +266,9 @@ pub fn rows_of_parquet(path: &Path) -> Result<u64, Error> {
 /// The file cannot be read.
 pub fn read_parquet(path: &Path) -> Result<DataFrame, Error> {
     let file = File::open(path).map_err(Error::io(path))?;
-    let read = std::panic::catch_unwind(|| ParquetReader::new(file).finish());
-    match read {
-        Ok(frame) => frame.map_err(|source| Error::Parquet { path: path.to_owned(), source }),
-        Err(_) => Err(Error::Record(format!("{}: the file is broken", path.display()))),
+    match guarded(|| ParquetReader::new(file).finish()) {
+        Some(frame) => frame.map_err(|source| Error::Parquet { path: path.to_owned(), source }),
+        None => Err(Error::Record(format!("{}: the file is broken", path.display()))),
     }
 }
 

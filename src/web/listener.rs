@@ -14,8 +14,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A connection on which no answer moves for this long is closed, so that those that say nothing, or say it byte by
-/// byte, cannot hold every place.
+/// byte, cannot hold every place. A body that comes in earnest keeps it open.
 const IDLE: Duration = Duration::from_secs(20);
+/// So many bytes are in earnest.
+const IN_EARNEST: usize = 16 * 1024;
 
 pub struct Bounded {
     inner: TcpListener,
@@ -36,7 +38,7 @@ impl Listener for Bounded {
         // The semaphore is never closed; were it, going on without a place is better than stopping.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.inner).await;
-        (Connection { stream, idle: Box::pin(sleep(IDLE)), _place: place }, address)
+        (Connection { stream, read: 0, idle: Box::pin(sleep(IDLE)), _place: place }, address)
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
@@ -47,6 +49,8 @@ impl Listener for Bounded {
 /// A connection that gives its place back when it is dropped.
 pub struct Connection {
     stream: TcpStream,
+    /// Bytes since the deadline was last moved.
+    read: usize,
     idle: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -60,9 +64,17 @@ impl Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Pending => self.idle.as_mut().poll(cx).map(|()| Err(std::io::ErrorKind::TimedOut.into())),
-            ready @ Poll::Ready(_) => ready,
+            ready @ Poll::Ready(_) => {
+                self.read += buf.filled().len() - before;
+                if self.read >= IN_EARNEST {
+                    self.read = 0;
+                    self.not_idle();
+                }
+                ready
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! are put back where they were, those after it are taken in as if they had just come. Without a checkpoint all of them are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use super::{Checkpoint, Keeper};
@@ -33,6 +34,13 @@ impl Keeper {
     fn recover(&mut self) -> Result<PathBuf, Error> {
         let store = Samples::open(&self.data)?;
         let folder = store.log_folder();
+        if !self.watches.is_empty() {
+            // The folder was lost and is made anew: what is known is still here.
+            self.models.set_log(Ok(Log::open(&folder, self.through + 1)?));
+            self.store = Some(store);
+            self.keep_checkpoint();
+            return Ok(folder);
+        }
         store.remove_half_compacted()?;
         let (checkpoint, wrong) = store.read_checkpoint::<Checkpoint>();
         if let Some(error) = wrong {
@@ -86,6 +94,12 @@ impl Keeper {
                 watch.refer_to(&frame, now, reference.provisional);
             }
         }
+        for (name, watch) in &mut self.watches {
+            if watch.lacks_reference() {
+                tracing::error!(model = name, "its reference is gone: its next rows become a provisional one");
+                watch.forget_reference();
+            }
+        }
         Ok(())
     }
 
@@ -113,9 +127,12 @@ impl Keeper {
                     continue;
                 }
             };
-            if let Err(error) = self.apply_frame(&model, kind, frame, mode) {
-                self.failed(&model, &error.to_string());
+            match catch_unwind(AssertUnwindSafe(|| self.apply_frame(&model, kind, frame, mode))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.failed(&model, &error.to_string()),
+                Err(_) => self.failed(&model, "a panic; this is a bug in plumbline"),
             }
+            self.stay_within_memory();
         }
         Ok(())
     }
@@ -133,9 +150,12 @@ impl Keeper {
                     self.rebuilt();
                 }
                 let mode = if before && counted.contains(&entry.model) { Mode::Rebuild } else { Mode::Live };
-                if let Err(error) = self.apply(&entry, mode) {
-                    self.failed(&entry.model, &error.to_string());
+                match catch_unwind(AssertUnwindSafe(|| self.apply(&entry, mode))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => self.failed(&entry.model, &error.to_string()),
+                    Err(_) => self.failed(&entry.model, "a panic; this is a bug in plumbline"),
                 }
+                self.stay_within_memory();
             })?;
             if let End::Broken(bytes) = end {
                 tracing::warn!(segment = %segment.path.display(), bytes, "the log was cut short; what came before is kept");
