@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use polars::prelude::{DataType, Series};
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Sample};
@@ -129,6 +130,25 @@ impl Bins {
         }
     }
 
+    /// The same of a normalised series; quicker than by way of a sample, as nothing is sorted. All of its rows are missing
+    /// where it is of another kind.
+    #[must_use]
+    pub fn count_series(&self, series: &Series) -> Vec<u64> {
+        if let (Self::Edges(edges), DataType::Float64) = (self, series.dtype())
+            && let Ok(values) = series.f64()
+        {
+            let mut counts = vec![0; edges.len() + 2];
+            let missing = edges.len() + 1;
+            for value in values.iter() {
+                let bin = value.filter(|v| !v.is_nan()).map_or(missing, |v| edges.partition_point(|edge| *edge < v));
+                counts[bin] += 1;
+            }
+            return counts;
+        }
+        let sample = Sample::of(series, self.kind());
+        self.count(&sample.unwrap_or_else(|| Sample::missing_rows(self.kind(), series.len() as u64)))
+    }
+
     /// Counts of both sides as the tests compare them: a bin for every category of either side, and one of the missing
     /// if either side has any.
     #[must_use]
@@ -166,6 +186,8 @@ fn in_bins(edges: &[f64], sorted: &[f64]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::NamedFrom;
+
     use super::*;
 
     #[test]
@@ -177,6 +199,16 @@ mod tests {
         assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(bins.labels().len(), counts.len());
         assert_eq!((bins.labels()[0].as_str(), bins.labels()[9].as_str()), ("(-inf, 1]", "(9, +inf)"));
+    }
+
+    #[test]
+    fn a_series_is_counted_as_its_sample() {
+        let bins = Bins::of(&Sample::numeric((0..=10).map(|i| Some(f64::from(i)))));
+        let values = [Some(1.0), Some(1.1), Some(-5.0), Some(99.0), None, Some(f64::NAN), Some(-0.0), Some(9.0)];
+        let series = Series::new("c".into(), values);
+        assert_eq!(bins.count_series(&series), bins.count(&Sample::numeric(values)));
+        let texts = Series::new("c".into(), ["a", "b"]);
+        assert_eq!(bins.count_series(&texts).last(), Some(&2));
     }
 
     #[test]

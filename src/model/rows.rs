@@ -3,10 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
+use polars::prelude::NewChunkedArray;
 use polars::prelude::{
     BooleanChunked, ChunkAgg, ChunkCompareIneq, DataFrame, IntoColumn, NamedFrom, PolarsResult, Series,
 };
-use polars::prelude::{IdxCa, NewChunkedArray};
 
 use crate::frame::stack::stack;
 
@@ -42,10 +42,8 @@ impl Rows {
             return if frame.height() > 0 { self.push_part(frame.clone()) } else { Ok(()) };
         }
         for from in (0..frame.height()).step_by(CLOSED_AT) {
-            let to = (from + CLOSED_AT).min(frame.height());
-            // Copied, since a slice would keep the whole for as long as any part of it is held.
-            let rows = IdxCa::from_vec("rows".into(), (from as u32..to as u32).collect());
-            self.push_part(frame.take(&rows)?)?;
+            // Slices keep the whole for as long as any of them is held; they came at once, and go at once.
+            self.push_part(frame.slice(from as i64, CLOSED_AT))?;
         }
         Ok(())
     }

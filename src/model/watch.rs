@@ -456,7 +456,10 @@ impl Watch {
     fn count_bins(&mut self, frame: &DataFrame) {
         let Some(reference) = &self.reference else { return };
         for (name, profile) in &reference.columns {
-            let counted = profile.exported.count(&sample(frame, name, profile.sample.kind()));
+            let counted = match frame.column(name) {
+                Ok(column) => profile.exported.count_series(column.as_materialized_series()),
+                Err(_) => profile.exported.count(&sample(frame, name, profile.sample.kind())),
+            };
             let counts = self.progress.bins.entry(name.clone()).or_insert_with(|| vec![0; counted.len()]);
             for (count, more) in counts.iter_mut().zip(counted) {
                 *count += more;
