@@ -19,7 +19,8 @@ use crate::snapshot::Snapshot;
 use crate::telemetry;
 use crate::units::{bytes, cores};
 
-/// Is each container the right size: resource use of a node's containers, as metrics, a page and a history.
+/// Is each model still right, is each container the right size: drift and performance of models, resource use of a node's
+/// containers, as metrics, a page and a history.
 #[derive(Debug, Parser)]
 #[command(name = "plumbline", version, max_term_width = 100)]
 pub struct Cli {
@@ -70,7 +71,7 @@ struct AgentArguments {
     /// Where to serve the page, the API and /metrics [default: 127.0.0.1:9477].
     #[arg(long, value_name = "ADDR", value_parser = config::parse_address)]
     listen: Option<SocketAddr>,
-    /// Folder for the history [default: /var/lib/plumbline for root, else ~/.local/state/plumbline].
+    /// Folder for the history and for models' samples [default: /var/lib/plumbline for root, else ~/.local/state/plumbline].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Replay two real models, one of which drifts: a simulated month in half a minute. Without --data nothing is kept.

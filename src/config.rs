@@ -166,12 +166,12 @@ impl Config {
         for (at, spec) in self.model.iter().enumerate() {
             let problems = spec.problems();
             found.extend(
-                problems
-                    .into_iter()
-                    .map(|(field, message)| (format!("model.{field}"), format!("of `{}` {message}", spec.name))),
+                problems.into_iter().map(|(field, message)| {
+                    (format!("model.{at}.{field}"), format!("{message} (model `{}`)", spec.name))
+                }),
             );
             if self.model[..at].iter().any(|other| other.name == spec.name) {
-                found.push(("model.name".to_owned(), format!("`{}` is described twice", spec.name)));
+                found.push((format!("model.{at}.name"), format!("`{}` is described twice", spec.name)));
             }
         }
         for (field, value) in [("max_models", self.models.max_models), ("max_features", self.models.max_features)] {

@@ -348,7 +348,7 @@ pub static MODEL_MEMORY: Metric =
 /// The verdict.
 pub static MODEL_DRIFT: Metric = metric(
     "plumbline.model.drift",
-    Kind::Gauge,
+    Kind::UpDown,
     "1",
     &["model"],
     "1 when any feature or the prediction drifts for enough windows in a row, else 0; absent without a verdict.",
@@ -356,7 +356,7 @@ pub static MODEL_DRIFT: Metric = metric(
 /// The verdict against a provisional reference.
 pub static MODEL_DRIFT_PROVISIONAL: Metric = metric(
     "plumbline.model.drift.provisional",
-    Kind::Gauge,
+    Kind::UpDown,
     "1",
     &["model"],
     "The same against a provisional reference, the model's own first rows: worth a look, not an alarm.",
@@ -368,7 +368,7 @@ pub static MODEL_WINDOW_ROWS: Metric =
 pub static FEATURE_DRIFT: Metric = metric(
     "plumbline.model.feature.drift",
     Kind::Gauge,
-    "1",
+    "{statistic}",
     &["model", "feature", "test"],
     "Statistic of the test over the last window; Wasserstein is in the feature's own unit.",
 );
@@ -376,14 +376,14 @@ pub static FEATURE_DRIFT: Metric = metric(
 pub static FEATURE_P_VALUE: Metric = metric(
     "plumbline.model.feature.drift.p_value",
     Kind::Gauge,
-    "1",
+    "{probability}",
     &["model", "feature", "test"],
     "P-value of the test over the last window, corrected over the features.",
 );
 /// Whether a feature drifts.
 pub static FEATURE_DRIFTED: Metric = metric(
     "plumbline.model.feature.drifted",
-    Kind::Gauge,
+    Kind::UpDown,
     "1",
     &["model", "feature"],
     "1 when the feature drifted in the last window, else 0; absent without a verdict.",
@@ -400,7 +400,7 @@ pub static DATA_MISSING: Metric = metric(
 pub static MODEL_PERFORMANCE: Metric = metric(
     "plumbline.model.performance",
     Kind::Gauge,
-    "1",
+    "{measure}",
     &["model", "measure"],
     "Performance over the newest window with labels: accuracy, precision, recall, f1, roc_auc, brier, log_loss, or mae, rmse, r2.",
 );
@@ -416,7 +416,7 @@ pub static MODEL_PERFORMANCE_ROWS: Metric = metric(
 pub static REFERENCE_PERFORMANCE: Metric = metric(
     "plumbline.model.reference.performance",
     Kind::Gauge,
-    "1",
+    "{measure}",
     &["model", "measure"],
     "Performance over the reference, where it has labels.",
 );

@@ -137,8 +137,9 @@ const fn default_reference_rows() -> u64 {
     1000
 }
 
+/// Below this the noise of a distance alone comes near its threshold.
 const fn default_min_rows() -> u64 {
-    50
+    200
 }
 
 const fn default_windows_in_a_row() -> u32 {

@@ -143,6 +143,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Respon
 }
 
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/models";
+    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/models; \
+         POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference";
     (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
 }

@@ -50,6 +50,8 @@ pub struct Pipeline {
     outlets: Outlets,
     started: Timestamp,
     retained: Option<Duration>,
+    /// When points were last made.
+    pointed: Duration,
     /// A newcomer waited for its name when the last snapshot was made.
     waiting: bool,
     /// Everything that can be read has been read once.
@@ -78,6 +80,7 @@ impl Pipeline {
             outlets,
             started: setting.clock.now(),
             retained: None,
+            pointed: Duration::ZERO,
             waiting: false,
             ready: false,
         }
@@ -117,7 +120,13 @@ impl Pipeline {
             Err(RecvTimeoutError::Timeout) if self.waiting || !self.ready => {
                 self.publish(self.clock.moment(), true);
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            // No reading may come for long, or ever; models go on.
+            Err(RecvTimeoutError::Timeout) => {
+                let now = self.clock.moment();
+                if now.monotonic.saturating_sub(self.pointed) > self.full_tick {
+                    self.publish(now, true);
+                }
+            }
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
         self.retain_sometimes();
@@ -181,12 +190,14 @@ impl Pipeline {
             self.collectors.iter().any(|entry| entry.brings == Brings::Containers && (open(entry) || silent(entry)))
                 && !self.state.has_read();
         let was_ready = self.ready;
-        self.ready |= snapshot.ready && !tree_to_come;
+        let tree_expected = self.collectors.iter().any(|entry| entry.brings == Brings::Containers);
+        self.ready |= (snapshot.ready || !tree_expected) && !tree_to_come;
         snapshot.ready = self.ready;
         if self.ready && (with_points || waited || !was_ready) {
             let own = state.points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
             let mut measured = snapshot.points();
             measured.extend(points(&self.models.borrow(), now.wall));
+            self.pointed = now.monotonic;
             self.outlets.points.send_replace(Arc::new(Points { measured, own }));
         }
         self.outlets.snapshots.send_replace(Arc::new(snapshot));

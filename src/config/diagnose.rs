@@ -159,7 +159,16 @@ fn take_out_of_value(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<Str
 fn offset_of(table: &DeTable<'_>, field: &str) -> Option<usize> {
     let (first, rest) = field.split_once('.').map_or((field, None), |(first, rest)| (first, Some(rest)));
     let (key, value): (&Spanned<_>, _) = table.iter().find(|(key, _)| key.get_ref() == first)?;
-    let inner = rest.zip(value.get_ref().as_table()).and_then(|(rest, table)| offset_of(table, rest));
+    let inner = rest.and_then(|rest| match value.get_ref() {
+        DeValue::Table(table) => offset_of(table, rest),
+        // Of a list of tables the one that is meant, by its number.
+        DeValue::Array(values) => {
+            let (at, rest) = rest.split_once('.')?;
+            let value = values.get(at.parse::<usize>().ok()?)?;
+            value.get_ref().as_table().and_then(|table| offset_of(table, rest)).or(Some(value.span().start))
+        }
+        _ => None,
+    });
     inner.or(Some(key.span().start))
 }
 

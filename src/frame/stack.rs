@@ -1,6 +1,6 @@
 //! Frames below one another, though their columns differ: what one lacks is missing there, and numbers widen.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, PolarsResult, Series};
 
 use super::bridge::to_polars;
@@ -14,6 +14,13 @@ pub fn frame_of(record: &RecordBatch) -> PolarsResult<DataFrame> {
     let columns = schema.fields().iter().zip(record.columns());
     let columns = columns.map(|(field, array)| Ok(to_polars(field.name(), array)?.into_column()));
     DataFrame::new(record.num_rows(), columns.collect::<PolarsResult<Vec<Column>>>()?)
+}
+
+/// The bytes a batch's own values take. Columns of one body share its buffer, which the batch's own count adds up for each.
+#[must_use]
+pub fn bytes_of(record: &RecordBatch) -> usize {
+    let of = |column: &arrow::array::ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(column.len() * 16);
+    record.columns().iter().map(of).sum()
 }
 
 /// Puts `below` under `top`.

@@ -18,6 +18,9 @@ use crate::frame::normal::{normal_type, normalise};
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
+    if body.starts_with(b"ARROW1") {
+        return Err(Error::Broken("this is an Arrow file (Feather); send the stream format".to_owned()));
+    }
     look_over(body, limits)?;
     let broken = |error: ::arrow::error::ArrowError| Error::Broken(format!("the body is no Arrow stream: {error}"));
     let mut decoder = StreamDecoder::new();

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::decode::{self, CONTENT_TYPES, Format};
 use super::{Door, Held, Refused, body};
 use crate::frame::json::{Limits, RowError};
+use crate::frame::stack::bytes_of;
 use crate::model::border::{Passed, Purpose, expected, pass};
 use crate::model::check_name;
 
@@ -270,7 +271,7 @@ fn decode_and_store(
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, told));
         };
         let accepted = batch.record.num_rows() as u64;
-        held.become_size(batch.record.get_array_memory_size().max(bytes.len()) as u64);
+        held.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
         let handed = std::mem::replace(&mut held, Held::none(&door.in_flight));
         match door.sink.accept(model, purpose, batch, handed) {
             Ok(()) => return Ok((StatusCode::ACCEPTED, Told { accepted, rejected, errors })),

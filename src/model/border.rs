@@ -356,6 +356,7 @@ impl Border<'_> {
     }
 
     fn finish(mut self, columns: Vec<(String, ArrayRef)>) -> Passed {
+        self.errors.sort_by_key(|error| error.row);
         let bad = self.bad.iter().filter(|bad| **bad).count();
         self.rejected += bad as u64;
         let none = Passed { batch: None, rejected: self.rejected, errors: Vec::new() };

@@ -55,7 +55,8 @@ pub struct Profile {
 
 /// How the frame's column is compared; `None` for what is not.
 fn compared(name: &str, series: &polars::prelude::Series, spec: &Spec) -> Option<Kind> {
-    if RESERVED.contains(&name) && !COMPARED_ROLES.contains(&name) {
+    let excluded = spec.exclude.iter().any(|excluded| excluded == name);
+    if excluded || (RESERVED.contains(&name) && !COMPARED_ROLES.contains(&name)) {
         return None;
     }
     spec.kind_of(name, super::kind_of(series.dtype())?)

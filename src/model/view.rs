@@ -94,6 +94,9 @@ pub struct Verdict {
     pub in_a_row: Vec<InARow>,
     /// The reference is the model's own beginning: worth a look, not an alarm.
     pub provisional: bool,
+    /// Why there is no verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// For how long a column has drifted.

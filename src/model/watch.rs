@@ -139,6 +139,8 @@ impl Watch {
         }
         if mode == Mode::Live {
             self.progress.counts.samples += frame.height() as u64;
+            let given = frame.column("label").map_or(0, |label| label.len() - label.null_count());
+            self.progress.counts.labels += given as u64;
             self.count_bins(&frame);
         }
         let provisional = self.gather(&frame, mode, now)?;
@@ -638,13 +640,24 @@ impl Watch {
     }
 
     fn verdict(&self) -> Verdict {
-        let Some(about) = &self.progress.reference else { return Verdict::default() };
+        let why = |reason: String| Verdict { reason: Some(reason), ..Verdict::default() };
+        let Some(about) = &self.progress.reference else {
+            let rows = self.spec.reference_rows;
+            return why(format!("there is no reference; the first {rows} rows become a provisional one"));
+        };
         let judged = || {
             let of_reference = |result: &&WindowResult| result.reference.as_ref() == Some(&about.hash);
             self.progress.results.values().rev().filter(of_reference).filter(|result| result.drift.is_some())
         };
         let Some(latest) = judged().next() else {
-            return Verdict { provisional: about.provisional, ..Verdict::default() };
+            let reason = match self.progress.results.values().next_back() {
+                None => "no window has closed yet".to_owned(),
+                Some(window) if window.rows < self.spec.min_rows => {
+                    format!("the last window has {} rows, fewer than min_rows ({})", window.rows, self.spec.min_rows)
+                }
+                Some(_) => "no column could be judged in the last window".to_owned(),
+            };
+            return Verdict { provisional: about.provisional, ..why(reason) };
         };
         let mut in_a_row = Vec::new();
         for column in &latest.drifted {
@@ -653,7 +666,7 @@ impl Watch {
         }
         let enough = in_a_row.iter().filter(|column| column.windows >= self.spec.windows_in_a_row);
         let columns: Vec<String> = enough.map(|column| column.column.clone()).collect();
-        Verdict { drift: Some(!columns.is_empty()), columns, in_a_row, provisional: about.provisional }
+        Verdict { drift: Some(!columns.is_empty()), columns, in_a_row, provisional: about.provisional, reason: None }
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -663,7 +676,7 @@ impl Watch {
             findings.push(Finding { column: column.to_owned(), finding, message: message.to_owned() });
         };
         let schema = &self.progress.schema;
-        for (name, kind) in &schema.features {
+        for (name, kind) in schema.features.iter().filter(|(name, _)| !self.spec.exclude.contains(name)) {
             if self.spec.kind_of(name, *kind).is_none() {
                 add(name, FindingKind::NotComparable, &format!("{} is not compared", kind.noun()));
             } else if !reference.columns.contains_key(name) {

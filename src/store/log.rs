@@ -13,6 +13,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
 use super::Error;
+use crate::frame::stack::bytes_of;
 
 const HEAD: &[u8; 8] = b"PLUMLOG1";
 const EXTENSION: &str = "log";
@@ -181,7 +182,7 @@ fn path(folder: &Path, segment: u64) -> PathBuf {
 
 fn encode(sequence: u64, kind: Kind, model: &str, record: &RecordBatch) -> Result<Vec<u8>, Error> {
     let broken = |error: arrow::error::ArrowError| Error::Record(error.to_string());
-    let mut entry = Vec::with_capacity(record.get_array_memory_size() + 4096);
+    let mut entry = Vec::with_capacity(bytes_of(record) + 4096);
     entry.extend_from_slice(&[0; FRAME]);
     entry.extend_from_slice(&sequence.to_le_bytes());
     entry.push(kind.code());

@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     (&[], "models::bodies_that_are_broken_are_refused_and_nothing_dies", broken_bodies_are_refused),
     (&[], "models::bounds_are_told_by_413_and_429", bounds_are_told),
     (&[], "models::a_drifting_model_is_found_and_exported", a_drifting_model_is_found),
+    (&[], "models::models_have_metrics_where_no_container_is_read", models_have_metrics_alone),
     (&[], "models::an_unknown_model_gets_a_provisional_reference", an_unknown_model_gets_a_provisional_reference),
     (&[], "models::what_was_accepted_survives_kill_9_once_each", accepted_rows_survive_kill_9),
     (&[Part::DuckDb], "models::what_was_accepted_is_parquet_for_others", accepted_rows_become_parquet),
@@ -204,15 +205,26 @@ fn a_drifting_model_is_found() -> Result<(), Failed> {
         let performance = &model["windows"][0]["performance"];
         check(performance["accuracy"] == 0.75 && model["task"] == "classification", || model["windows"].to_string())?;
         let series = ["model=\"m\"", "measure=\"accuracy\""];
-        let samples = agent.samples("plumbline_model_performance_ratio")?;
+        let samples = agent.samples("plumbline_model_performance")?;
         let found = samples.iter().find(|(name, _)| series.iter().all(|part| name.contains(part)));
         check(found.is_some_and(|(_, value)| *value == 0.75), || format!("{samples:?}"))
     })?;
     eventually(Duration::from_secs(5), || {
         let counted = agent.sum("plumbline_model_feature_bin_count_total", "feature=\"x\"")?;
-        let drift = agent.sum("plumbline_model_drift_ratio", "model=\"m\"")?;
+        let drift = agent.sum("plumbline_model_drift", "model=\"m\"")?;
         let psi = agent.samples("feature=\"x\",test=\"psi\"")?;
         check(counted == 400.0 && drift == 1.0 && psi.len() == 1, || format!("{counted} {drift} {psi:?}"))
+    })
+}
+
+fn models_have_metrics_alone() -> Result<(), Failed> {
+    let config = "[agent]\ntick = \"1s\"\n[collect]\ndisabled = [\"cgroup\", \"docker\", \"podman\"]\n";
+    let agent = ready(Options { config, ..Options::default() })?;
+    accepted(&agent.send("POST /v1/models/m/samples", NDJSON, b"{\"x\":1}")?, 1)?;
+    eventually(Duration::from_secs(10), || {
+        let counted = agent.sum("plumbline_model_prediction_count_total", "model=\"m\"")?;
+        let reason = agent.model("m")?["verdict"]["reason"].to_string();
+        check(counted == 1.0 && reason.contains("there is no reference"), || format!("{counted} {reason}"))
     })
 }
 

@@ -62,11 +62,13 @@ fn row(model: &ModelView) -> Markup {
 
 fn verdict(model: &ModelView) -> Markup {
     let provisional = html! { @if model.verdict.provisional { br; small { "against its own first rows" } } };
-    match (model.verdict.drift, &model.reference) {
-        (Some(true), _) => html! { strong { "drifts ⚠" } (provisional) },
-        (Some(false), _) => html! { "no drift" (provisional) },
-        (None, None) => html! { span.unknown { "no reference yet" } },
-        (None, Some(_)) => html! { span.unknown { "no verdict yet" } (provisional) },
+    match model.verdict.drift {
+        Some(true) => html! { strong { "drifts ⚠" } (provisional) },
+        Some(false) => html! { "no drift" (provisional) },
+        None => html! {
+            span.unknown { "no verdict yet" }
+            @if let Some(reason) = &model.verdict.reason { br; small { (reason) } }
+        },
     }
 }
 
