@@ -2,15 +2,17 @@
 //!
 //! A row is taken whole or not at all. Its errors say which row and which field; the other rows go on.
 
-use std::borrow::Cow;
+mod column;
+mod value;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, LargeListBuilder, NullArray};
-use arrow::array::{StringViewBuilder, UInt64Builder};
-use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use arrow::array::ArrayRef;
+use column::Column;
+use serde::Serialize;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use value::Value;
 
 use super::normal::ColumnKind;
 
@@ -129,105 +131,6 @@ fn syntax(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
     format!("not a JSON object: {message} at byte {}", error.column())
-}
-
-const UNLIKE: &str = "a list of unlike things; it may hold numbers or strings";
-
-/// A value of a row.
-#[derive(Debug, Clone, PartialEq)]
-enum Value<'a> {
-    Null,
-    Bool(bool),
-    Int(i64),
-    UInt(u64),
-    Float(f64),
-    Text(Cow<'a, str>),
-    Numbers(Vec<Option<f64>>),
-    Texts(Vec<Option<String>>),
-    /// An object, or a list of what cannot be listed.
-    Nested(&'static str),
-}
-
-impl Value<'_> {
-    fn kind(&self) -> Option<ColumnKind> {
-        match self {
-            Self::Null | Self::Nested(_) => None,
-            Self::Bool(_) => Some(ColumnKind::Boolean),
-            Self::Int(_) | Self::UInt(_) | Self::Float(_) => Some(ColumnKind::Number),
-            Self::Text(_) => Some(ColumnKind::String),
-            Self::Numbers(_) => Some(ColumnKind::Numbers),
-            Self::Texts(_) => Some(ColumnKind::Strings),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AsValue;
-        impl<'de> Visitor<'de> for AsValue {
-            type Value = Value<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Value::Null)
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-                Ok(Value::Bool(value))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-                Ok(Value::Int(value))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-                Ok(i64::try_from(value).map_or(Value::UInt(value), Value::Int))
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-                Ok(Value::Float(value))
-            }
-            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-                Ok(Value::Text(Cow::Borrowed(value)))
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-                Ok(Value::Text(Cow::Owned(value.to_owned())))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::Nested("an object; rows are flat"))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let (mut numbers, mut texts) = (Vec::new(), Vec::new());
-                let mut nested = false;
-                while let Some(item) = list.next_element::<Value<'de>>()? {
-                    let number = match &item {
-                        Value::Int(v) => Some(*v as f64),
-                        Value::UInt(v) => Some(*v as f64),
-                        Value::Float(v) => Some(*v),
-                        _ => None,
-                    };
-                    match item {
-                        Value::Null => {
-                            numbers.push(None);
-                            texts.push(None);
-                        }
-                        Value::Text(text) => texts.push(Some(text.into_owned())),
-                        _ if number.is_some() => numbers.push(number),
-                        _ => nested = true,
-                    }
-                }
-                let (any_number, any_text) = (numbers.iter().any(Option::is_some), texts.iter().any(Option::is_some));
-                Ok(match (any_number, any_text) {
-                    (true, true) => Value::Nested(UNLIKE),
-                    _ if nested => Value::Nested(UNLIKE),
-                    (true, false) => Value::Numbers(numbers),
-                    (false, true) => Value::Texts(texts),
-                    // Nothing says what it is a list of.
-                    (false, false) => Value::Null,
-                })
-            }
-        }
-        deserializer.deserialize_any(AsValue)
-    }
 }
 
 /// The columns as they grow.
@@ -487,145 +390,6 @@ impl Visitor<'_> for TolerantKey<'_, '_> {
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
         Ok(self.table.column(name))
-    }
-}
-
-/// One column's cells.
-struct Column {
-    /// The kind it is known to have, or took with its first value.
-    kind: Option<ColumnKind>,
-    cells: Cells,
-}
-
-enum Cells {
-    None,
-    Bool(BooleanBuilder),
-    Int(Int64Builder),
-    UInt(UInt64Builder),
-    Float(Float64Builder),
-    Text(StringViewBuilder),
-    Numbers(LargeListBuilder<Float64Builder>),
-    Texts(LargeListBuilder<StringViewBuilder>),
-}
-
-impl Column {
-    fn new(expected: Option<ColumnKind>) -> Self {
-        Self { kind: expected, cells: Cells::None }
-    }
-
-    fn fits(&self, value: &Value<'_>) -> Result<(), String> {
-        if let Value::Nested(what) = value {
-            return Err(format!("is {what}"));
-        }
-        match (self.kind, value.kind()) {
-            // Times come as text or as milliseconds.
-            (Some(ColumnKind::Timestamp), Some(ColumnKind::String | ColumnKind::Number)) => {
-                match (&self.cells, value) {
-                    (Cells::None, _)
-                    | (Cells::Text(_), Value::Text(_))
-                    | (
-                        Cells::Int(_) | Cells::UInt(_) | Cells::Float(_),
-                        Value::Int(_) | Value::UInt(_) | Value::Float(_),
-                    ) => Ok(()),
-                    _ => Err("is written another way than in the rows before".to_owned()),
-                }
-            }
-            (Some(known), Some(given)) if known != given => {
-                Err(format!("expected {}, found {}", known.noun(), given.noun()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Appends the value as row `at`; rows between have none.
-    fn push(&mut self, at: usize, value: Value<'_>) {
-        if value == Value::Null {
-            return;
-        }
-        self.kind = self.kind.or_else(|| value.kind());
-        self.make_room_for(&value);
-        self.cells.pad(at);
-        match (&mut self.cells, value) {
-            (Cells::Bool(cells), Value::Bool(value)) => cells.append_value(value),
-            (Cells::Int(cells), Value::Int(value)) => cells.append_value(value),
-            (Cells::UInt(cells), Value::UInt(value)) => cells.append_value(value),
-            (Cells::UInt(cells), Value::Int(value)) => cells.append_value(value as u64),
-            (Cells::Float(cells), Value::Int(value)) => cells.append_value(value as f64),
-            (Cells::Float(cells), Value::UInt(value)) => cells.append_value(value as f64),
-            (Cells::Float(cells), Value::Float(value)) => cells.append_value(value),
-            (Cells::Text(cells), Value::Text(value)) => cells.append_value(value),
-            (Cells::Numbers(cells), Value::Numbers(values)) => cells.append_value(values),
-            (Cells::Texts(cells), Value::Texts(values)) => cells.append_value(values),
-            // `fits` has let nothing else pass.
-            (cells, _) => cells.pad(at + 1),
-        }
-    }
-
-    /// Chooses the cells by the first value, and widens whole numbers where one comes that does not fit.
-    fn make_room_for(&mut self, value: &Value<'_>) {
-        let widened = match (&mut self.cells, value) {
-            (Cells::None, Value::Bool(_)) => Cells::Bool(BooleanBuilder::new()),
-            (Cells::None, Value::Int(_)) => Cells::Int(Int64Builder::new()),
-            (Cells::None, Value::UInt(_)) => Cells::UInt(UInt64Builder::new()),
-            (Cells::None, Value::Float(_)) => Cells::Float(Float64Builder::new()),
-            (Cells::None, Value::Text(_)) => Cells::Text(StringViewBuilder::new()),
-            (Cells::None, Value::Numbers(_)) => Cells::Numbers(LargeListBuilder::new(Float64Builder::new())),
-            (Cells::None, Value::Texts(_)) => Cells::Texts(LargeListBuilder::new(StringViewBuilder::new())),
-            (Cells::Int(cells), Value::UInt(_)) => {
-                let cells = cells.finish();
-                if cells.iter().flatten().all(|value| value >= 0) {
-                    let mut wide = UInt64Builder::new();
-                    wide.extend(cells.iter().map(|value| value.map(|value| value as u64)));
-                    Cells::UInt(wide)
-                } else {
-                    floats(cells.iter().map(|value| value.map(|value| value as f64)))
-                }
-            }
-            (Cells::Int(cells), Value::Float(_)) => floats(cells.finish().iter().map(|value| value.map(|v| v as f64))),
-            (Cells::UInt(cells), Value::Float(_)) => floats(cells.finish().iter().map(|value| value.map(|v| v as f64))),
-            (Cells::UInt(cells), Value::Int(value)) if *value < 0 => {
-                floats(cells.finish().iter().map(|value| value.map(|v| v as f64)))
-            }
-            _ => return,
-        };
-        self.cells = widened;
-    }
-
-    fn finish(mut self, length: usize) -> ArrayRef {
-        self.cells.pad(length);
-        match self.cells {
-            Cells::None => Arc::new(NullArray::new(length)),
-            Cells::Bool(mut cells) => Arc::new(cells.finish()),
-            Cells::Int(mut cells) => Arc::new(cells.finish()),
-            Cells::UInt(mut cells) => Arc::new(cells.finish()),
-            Cells::Float(mut cells) => Arc::new(cells.finish()),
-            Cells::Text(mut cells) => Arc::new(cells.finish()),
-            Cells::Numbers(mut cells) => Arc::new(cells.finish()),
-            Cells::Texts(mut cells) => Arc::new(cells.finish()),
-        }
-    }
-}
-
-fn floats(values: impl Iterator<Item = Option<f64>>) -> Cells {
-    let mut cells = Float64Builder::new();
-    cells.extend(values);
-    Cells::Float(cells)
-}
-
-impl Cells {
-    /// Fills up with nulls to `length`.
-    fn pad(&mut self, length: usize) {
-        use arrow::array::ArrayBuilder as _;
-        match self {
-            Self::None => {}
-            Self::Bool(cells) => cells.append_nulls(length - cells.len()),
-            Self::Int(cells) => cells.append_nulls(length - cells.len()),
-            Self::UInt(cells) => cells.append_nulls(length - cells.len()),
-            Self::Float(cells) => cells.append_nulls(length - cells.len()),
-            Self::Text(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
-            Self::Numbers(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
-            Self::Texts(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
-        }
     }
 }
 

@@ -1,0 +1,169 @@
+//! Judging windows: their rows against the reference, their predictions against the labels that have come.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use polars::prelude::{
+    ChunkAgg, DataFrame, DataFrameJoinOps, DataType, PolarsResult, Series, SortMultipleOptions, UniqueKeepStrategy,
+};
+
+use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
+use crate::drift::verdict::{Measured, judge};
+use crate::model::view::WindowResult;
+use crate::performance::{Performance, measure};
+
+impl Watch {
+    /// Judges windows that are closed and pending, some at a time. Returns whether any was.
+    ///
+    /// # Errors
+    /// Rows that are held cannot be read; the window is passed over.
+    pub fn judge(&mut self, now: Timestamp, monotonic: Duration) -> PolarsResult<bool> {
+        let Some(watermark) = self.watermark() else { return Ok(false) };
+        let (step, steps) = (self.spec.step(), self.spec.steps());
+        let last = watermark.div_euclid(step);
+        // A window that began before the first row is not whole, unless it is one of those that touch.
+        let first = self.progress.first.map_or(i64::MIN, |first| first.saturating_add(steps));
+        if first > last {
+            return Ok(false);
+        }
+        let settled = self.judged_again.is_none_or(|at| monotonic.saturating_sub(at) >= SETTLE);
+        let mut due = Vec::new();
+        let mut again = false;
+        // A window older than all results that are kept would be judged for nobody.
+        let oldest = self.progress.results.keys().next().filter(|_| self.progress.results.len() >= RESULTS).copied();
+        let first = first.max(oldest.unwrap_or(i64::MIN));
+        if first > last {
+            return Ok(false);
+        }
+        // The newest first: they are what the verdict is about.
+        for end in self.progress.pending.range(first..=last).rev() {
+            let judged_before = self.progress.results.contains_key(end);
+            if !judged_before || settled {
+                again |= judged_before;
+                due.push(*end);
+            }
+            if due.len() >= IN_ONE_GO {
+                break;
+            }
+        }
+        if !due.is_empty() {
+            self.settle_labels()?;
+        }
+        for end in &due {
+            self.progress.pending.remove(end);
+            if let Some(result) = self.judge_window(*end, now)? {
+                self.progress.results.insert(*end, result);
+            }
+        }
+        // Only when the last of them has been judged do others have to wait.
+        if again && due.len() < IN_ONE_GO {
+            self.judged_again = Some(monotonic);
+        }
+        while self.progress.results.len() > RESULTS {
+            self.progress.results.pop_first();
+        }
+        for result in self.progress.results.values_mut().rev().skip(DETAILED) {
+            result.features = Vec::new();
+        }
+        Ok(!due.is_empty())
+    }
+
+    fn judge_window(&self, end: i64, now: Timestamp) -> PolarsResult<Option<WindowResult>> {
+        let step = self.spec.step();
+        let (from, to) = ((end - self.spec.steps()) * step, end * step);
+        let frame = self.rows.range(from, to)?;
+        if frame.height() == 0 {
+            return Ok(None);
+        }
+        let enough = frame.height() as u64 >= self.spec.min_rows;
+        let mut features = Vec::new();
+        if let Some(reference) = &self.reference {
+            let measured = reference.columns.iter().map(|(name, profile)| {
+                let current = sample(&frame, name, profile.sample.kind());
+                Measured::new(name, &profile.bins, &profile.sample, &current)
+            });
+            features = judge(measured.collect(), &self.spec.thresholds);
+            if !enough {
+                for judged in &mut features {
+                    judged.drift = None;
+                }
+            }
+        }
+        let verdicts = || features.iter().filter_map(|judged| judged.drift);
+        let drift = verdicts().next().map(|_| verdicts().any(|drift| drift));
+        let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        let (start, end_time) = if self.spec.window_rows.is_some() {
+            let times = frame.column("timestamp")?.datetime()?;
+            let times = times.physical();
+            (time(times.min().unwrap_or_default()), time(times.max().unwrap_or_default()))
+        } else {
+            (time(from), time(to))
+        };
+        Ok(Some(WindowResult {
+            start,
+            end: end_time,
+            rows: frame.height() as u64,
+            reference: self.reference.as_ref().map(|reference| reference.about.hash.clone()),
+            evaluated: now,
+            evaluations: self.progress.results.get(&end).map_or(1, |result| result.evaluations + 1),
+            drift,
+            drifted: features.iter().filter(|f| f.drift == Some(true)).map(|f| f.name.clone()).collect(),
+            features,
+            performance: self.performance(&frame)?,
+        }))
+    }
+
+    /// How well the rows' predictions fit the labels that have come for them.
+    fn performance(&self, frame: &DataFrame) -> PolarsResult<Option<Performance>> {
+        let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
+        let score = series("score");
+        let Some(prediction) = series("prediction").or_else(|| score.clone()) else { return Ok(None) };
+        let given = series("label");
+        let joined = self.labels_for(frame)?;
+        let label = match (joined, given) {
+            (Some(joined), Some(given)) => first_of(&joined, &given)?,
+            (Some(label), None) | (None, Some(label)) => label,
+            (None, None) => return Ok(None),
+        };
+        let mut known = self.progress.known.clone();
+        known.learn(&label);
+        let Some(task) = self.spec.task.or(known.task()) else { return Ok(None) };
+        let positive = self.spec.positive.as_deref();
+        let measured = measure(task, &label, &prediction, score.as_ref(), positive, &known);
+        Ok((measured.rows > 0).then_some(measured))
+    }
+
+    /// The labels of these rows, in their order, by a join on the id; the latest of each wins.
+    fn labels_for(&self, frame: &DataFrame) -> PolarsResult<Option<Series>> {
+        let Ok(ids) = frame.select(["id"]) else { return Ok(None) };
+        let Some(labels) = &self.latest_labels else { return Ok(None) };
+        if labels.height() == 0 {
+            return Ok(None);
+        }
+        let joined = ids.left_join(labels, ["id"], ["id"])?;
+        Ok(joined.column("label").ok().map(|column| column.as_materialized_series().clone()))
+    }
+
+    /// Brings together the labels that came since windows were judged last: of each id the one with the latest time.
+    fn settle_labels(&mut self) -> PolarsResult<()> {
+        if self.latest_labels.is_none() && self.labels.rows() > 0 {
+            // Stable, so that of labels of one time the one that came last stands last.
+            let in_order = SortMultipleOptions::default().with_maintain_order(true);
+            let all = self.labels.all()?.sort(["timestamp"], in_order)?.select(["id", "label"])?;
+            let unique = all.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::Last, None)?;
+            self.latest_labels = Some(unique);
+        }
+        Ok(())
+    }
+}
+
+/// The first where it has a value, else the second.
+fn first_of(first: &Series, second: &Series) -> PolarsResult<Series> {
+    let (mut one, mut other) = (first.clone(), second.clone());
+    if one.dtype() != other.dtype() {
+        let text = [&one, &other].iter().any(|series| series.dtype() == &DataType::String);
+        let wide = if text { DataType::String } else { DataType::Float64 };
+        (one, other) = (one.cast(&wide)?, other.cast(&wide)?);
+    }
+    one.zip_with(&one.is_not_null(), &other)
+}

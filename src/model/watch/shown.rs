@@ -1,0 +1,118 @@
+//! A model as people see it: its view, and the verdict over its windows.
+
+use jiff::Timestamp;
+
+use super::Watch;
+use crate::drift::comparison::{Finding, FindingKind};
+use crate::model::reference::Profile;
+use crate::model::view::{BinsView, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary};
+
+impl Watch {
+    /// What people see of it.
+    #[must_use]
+    pub fn view(&self) -> ModelView {
+        let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
+        let by_time = self.spec.window_rows.is_none();
+        let results = self.progress.results.values().rev();
+        ModelView {
+            name: self.spec.name.clone(),
+            task: self.spec.task.or(self.progress.known.task()),
+            registered: self.progress.registered.unwrap_or(Timestamp::UNIX_EPOCH),
+            counts: self.progress.counts,
+            rows_held: self.rows.rows(),
+            bytes_held: self.bytes(),
+            newest: self.progress.newest.and_then(time),
+            watermark: self.watermark().filter(|_| by_time).and_then(time),
+            reference: self.reference.as_ref().map(|reference| ReferenceView {
+                about: reference.about.clone(),
+                performance: reference.performance.clone(),
+            }),
+            verdict: self.verdict(),
+            latest: self.progress.results.values().next_back().cloned(),
+            windows: results.map(summary).collect(),
+            schema: self.findings(),
+            bins: self.bins(),
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let why = |reason: String| Verdict { reason: Some(reason), ..Verdict::default() };
+        let Some(about) = &self.progress.reference else {
+            let rows = self.spec.reference_rows;
+            return why(format!("there is no reference; the first {rows} rows become a provisional one"));
+        };
+        let judged = || {
+            let of_reference = |result: &&WindowResult| result.reference.as_ref() == Some(&about.hash);
+            self.progress.results.values().rev().filter(of_reference).filter(|result| result.drift.is_some())
+        };
+        let Some(latest) = judged().next() else {
+            let reason = match self.progress.results.values().next_back() {
+                None => "no window has closed yet".to_owned(),
+                Some(window) if window.rows < self.spec.min_rows => {
+                    format!("the last window has {} rows, fewer than min_rows ({})", window.rows, self.spec.min_rows)
+                }
+                Some(_) => "no column could be judged in the last window".to_owned(),
+            };
+            return Verdict { provisional: about.provisional, ..why(reason) };
+        };
+        let mut in_a_row = Vec::new();
+        for column in &latest.drifted {
+            let drifted = |result: &&WindowResult| result.drifted.contains(column);
+            in_a_row.push(InARow { column: column.clone(), windows: judged().take_while(drifted).count() as u32 });
+        }
+        let enough = in_a_row.iter().filter(|column| column.windows >= self.spec.windows_in_a_row);
+        let columns: Vec<String> = enough.map(|column| column.column.clone()).collect();
+        Verdict { drift: Some(!columns.is_empty()), columns, in_a_row, provisional: about.provisional, reason: None }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let Some(reference) = &self.reference else { return Vec::new() };
+        let mut findings = Vec::new();
+        let mut add = |column: &str, finding, message: &str| {
+            findings.push(Finding { column: column.to_owned(), finding, message: message.to_owned() });
+        };
+        let schema = &self.progress.schema;
+        for (name, kind) in schema.features.iter().filter(|(name, _)| !self.spec.exclude.contains(name)) {
+            if self.spec.kind_of(name, *kind).is_none() {
+                add(name, FindingKind::NotComparable, &format!("{} is not compared", kind.noun()));
+            } else if !reference.columns.contains_key(name) {
+                add(name, FindingKind::OnlyInCurrent, "the reference lacks it");
+            }
+        }
+        if self.progress.counts.samples > 0 {
+            for name in reference.columns.keys() {
+                let there = match name.as_str() {
+                    "prediction" => schema.prediction.is_some(),
+                    "score" => schema.score,
+                    name => schema.features.contains_key(name),
+                };
+                if !there {
+                    add(name, FindingKind::OnlyInReference, "the samples lack it");
+                }
+            }
+        }
+        findings
+    }
+
+    fn bins(&self) -> Vec<BinsView> {
+        let Some(reference) = &self.reference else { return Vec::new() };
+        let view = |(name, profile): (&String, &Profile)| BinsView {
+            column: name.clone(),
+            bins: profile.exported.labels(),
+            reference: profile.counts.clone(),
+            current: self.progress.bins.get(name).cloned().unwrap_or_else(|| vec![0; profile.counts.len()]),
+        };
+        reference.columns.iter().map(view).collect()
+    }
+}
+
+fn summary(result: &WindowResult) -> WindowSummary {
+    WindowSummary {
+        start: result.start,
+        end: result.end,
+        rows: result.rows,
+        drift: result.drift,
+        drifted: result.drifted.clone(),
+        performance: result.performance.clone(),
+    }
+}

@@ -1,0 +1,290 @@
+//! A model over time: what comes when, and what is said of it.
+
+use super::*;
+use crate::frame::json::{Layout, Limits, decode};
+use crate::frame::stack::frame_of;
+use crate::model::border::{Purpose, expected, pass};
+
+const HOUR: i64 = 3_600_000;
+
+fn now() -> Timestamp {
+    "2026-06-01T00:00:00Z".parse().expect("a time")
+}
+
+fn spec() -> Spec {
+    Spec { min_rows: 5, label_horizon: Duration::from_secs(86_400), ..Spec::new("m") }
+}
+
+fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
+    let limits = Limits { rows: 100_000, columns: 100, cells: 10_000_000 };
+    let schema = watch.progress.schema.clone();
+    let body = rows.join("\n");
+    let rows = decode(body.as_bytes(), Layout::Lines, limits, &|name| expected(name, &watch.spec, &schema));
+    let passed = pass(rows.expect("rows"), purpose, &watch.spec, &schema, 100, now());
+    assert_eq!(passed.errors, []);
+    let batch = passed.batch.expect("a batch");
+    watch.progress.schema.merge(&batch.schema);
+    frame_of(&batch.record).expect("a frame")
+}
+
+fn take(watch: &mut Watch, rows: &[String]) {
+    let frame = frame(watch, Purpose::Samples, rows);
+    watch.absorb(frame, Mode::Live, now()).expect("absorbed");
+}
+
+fn labels(watch: &mut Watch, rows: &[String]) {
+    let frame = frame(watch, Purpose::Labels, rows);
+    watch.absorb_labels(&frame, Mode::Live).expect("absorbed");
+}
+
+fn refer(watch: &mut Watch, rows: &[String]) {
+    let frame = frame(watch, Purpose::Reference, rows);
+    watch.refer_to(&frame, now(), false);
+}
+
+fn judge_all(watch: &mut Watch, second: u64) {
+    while watch.judge(now(), Duration::from_secs(second)).expect("judged") {}
+}
+
+/// An hour's samples: `n` rows whose feature lies about `level`.
+fn hour(hour: i64, n: i64, level: i64) -> Vec<String> {
+    (0..n)
+        .map(|i| {
+            let at = hour * HOUR + i * (HOUR / n);
+            let x = level + (i * 37) % 100;
+            format!(r#"{{"id": "h{hour}-{i}", "timestamp": {at}, "x": {x}, "prediction": {}}}"#, i % 2)
+        })
+        .collect()
+}
+
+fn watch(spec: Spec) -> Watch {
+    Watch::new(spec, 20, Progress::default(), now())
+}
+
+fn windows(watch: &Watch) -> Vec<(i64, u64, Option<bool>)> {
+    watch.progress.results.iter().map(|(end, result)| (*end, result.rows, result.drift)).collect()
+}
+
+#[test]
+fn a_window_is_judged_when_it_is_closed_and_drift_takes_two_in_a_row() {
+    let mut watch = watch(spec());
+    refer(&mut watch, &hour(0, 2000, 0));
+    take(&mut watch, &hour(10, 100, 0));
+    judge_all(&mut watch, 0);
+    assert_eq!(windows(&watch), [], "lateness has not passed");
+    take(&mut watch, &hour(11, 100, 500));
+    take(&mut watch, &hour(12, 100, 500));
+    judge_all(&mut watch, 0);
+    assert_eq!(windows(&watch), [(11, 100, Some(false)), (12, 100, Some(true))]);
+    assert_eq!(watch.view().verdict.drift, Some(false), "one window is not enough");
+    take(&mut watch, &hour(13, 100, 0));
+    judge_all(&mut watch, 0);
+    let verdict = watch.view().verdict;
+    assert_eq!((verdict.drift, verdict.columns), (Some(true), vec!["x".to_owned()]));
+    take(&mut watch, &hour(14, 100, 0));
+    judge_all(&mut watch, 0);
+    assert_eq!(watch.view().verdict.drift, Some(false), "it has recovered");
+}
+
+#[test]
+fn late_rows_land_in_their_own_window_and_repeated_ones_nowhere() {
+    let mut watch = watch(spec());
+    refer(&mut watch, &hour(0, 2000, 0));
+    for h in 10..13 {
+        take(&mut watch, &hour(h, 50, 0));
+    }
+    judge_all(&mut watch, 0);
+    take(&mut watch, &hour(10, 60, 0)); // ten of them are new
+    take(&mut watch, &hour(8, 20, 0)); // backfill
+    judge_all(&mut watch, 100);
+    assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(9, 20), (11, 60), (12, 50)]);
+    let counts = watch.view().counts;
+    assert_eq!((counts.samples, counts.repeated, counts.late), (180, 50, 30));
+    take(&mut watch, &hour(100, 10, 0)); // four days on: the day's horizon has passed them
+    take(&mut watch, &hour(9, 5, 0));
+    let counts = watch.view().counts;
+    assert_eq!((counts.too_late, watch.view().rows_held), (5, 190), "the part that holds the old rows is still open");
+}
+
+#[test]
+fn late_labels_have_closed_windows_judged_again_and_the_latest_wins() {
+    let mut watch = watch(spec());
+    refer(&mut watch, &hour(0, 2000, 0));
+    for h in 10..12 {
+        take(&mut watch, &hour(h, 50, 0));
+    }
+    judge_all(&mut watch, 0);
+    assert_eq!(watch.progress.results[&11].performance, None);
+    let label = |i: i64, label: i64| format!(r#"{{"id": "h10-{i}", "label": {label}}}"#);
+    labels(&mut watch, &(0..40).map(|i| label(i, 1 - i % 2)).collect::<Vec<_>>());
+    labels(&mut watch, &(0..30).map(|i| label(i, i % 2)).chain([label(999, 1)]).collect::<Vec<_>>());
+    judge_all(&mut watch, 100);
+    let performance = watch.progress.results[&11].performance.clone().expect("labels came");
+    assert_eq!((performance.rows, performance.accuracy), (40, Some(0.75)));
+    assert_eq!(watch.view().counts.unmatched, 1);
+    assert_eq!(watch.progress.results[&11].evaluations, 2);
+    labels(&mut watch, &[label(45, 1)]);
+    judge_all(&mut watch, 102);
+    assert_eq!(watch.progress.results[&11].evaluations, 2, "not again so soon");
+    judge_all(&mut watch, 106);
+    assert_eq!(watch.progress.results[&11].evaluations, 3);
+}
+
+#[test]
+fn sliding_windows_overlap_and_begin_when_they_are_whole() {
+    let spec = Spec { window: Duration::from_secs(3 * 3600), slide: Some(Duration::from_secs(3600)), ..spec() };
+    let mut watch = watch(spec);
+    for h in 10..15 {
+        take(&mut watch, &hour(h, 10, 0));
+    }
+    judge_all(&mut watch, 0);
+    assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(13, 30), (14, 30)]);
+}
+
+#[test]
+fn windows_of_rows_go_by_arrival() {
+    let mut watch = watch(Spec { window_rows: Some(40), ..spec() });
+    for h in [12, 10, 11] {
+        take(&mut watch, &hour(h, 30, 0));
+    }
+    judge_all(&mut watch, 0);
+    assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(1, 40), (2, 40)]);
+}
+
+#[test]
+fn the_first_rows_become_a_provisional_reference() {
+    let mut watch = watch(Spec { reference_rows: 100, ..spec() });
+    let frame = frame(&mut watch, Purpose::Samples, &hour(1, 250, 0));
+    let stored = watch.absorb(frame, Mode::Live, now()).expect("absorbed").expect("enough rows");
+    assert_eq!(stored.height(), 100);
+    let about = watch.progress.reference.clone().expect("a reference");
+    assert!(about.provisional && about.rows == 100);
+    assert!(watch.view().bins.iter().all(|bins| bins.current.iter().all(|count| *count == 0)));
+    take(&mut watch, &hour(2, 50, 0));
+    assert!(watch.view().bins.iter().all(|bins| bins.current.iter().sum::<u64>() == 50));
+}
+
+#[test]
+fn bounds_hold_and_what_falls_off_is_counted() {
+    let mut watch = watch(Spec { max_rows: 20_000, ..spec() });
+    for part in 0..4 {
+        let rows: Vec<String> =
+            (0..10_000).map(|i| format!(r#"{{"timestamp": {}, "x": {i}}}"#, part * 10_000 + i)).collect();
+        take(&mut watch, &rows);
+    }
+    let view = watch.view();
+    assert_eq!((view.rows_held, view.counts.forgotten), (20_000, 20_000));
+}
+
+#[test]
+fn a_body_larger_than_the_bound_leaves_its_newest_rows() {
+    let mut watch = watch(Spec { max_rows: 20_000, window_rows: Some(500), ..spec() });
+    let rows: Vec<String> = (0..50_000).map(|i| format!(r#"{{"timestamp": {i}, "x": {i}}}"#)).collect();
+    take(&mut watch, &rows);
+    judge_all(&mut watch, 0);
+    let view = watch.view();
+    assert_eq!((view.rows_held, view.counts.forgotten, view.windows.len()), (20_000, 30_000, 40));
+}
+
+#[test]
+fn a_clock_that_runs_ahead_closes_no_window() {
+    let mut watch = watch(spec());
+    let day = now().as_millisecond() / HOUR;
+    take(&mut watch, &hour(day + 10, 1, 0));
+    take(&mut watch, &hour(day - 3, 50, 0));
+    judge_all(&mut watch, 0);
+    assert_eq!(windows(&watch).iter().map(|w| w.1).collect::<Vec<_>>(), [50]);
+    assert_eq!(watch.view().counts.too_late, 0);
+}
+
+#[test]
+fn of_labels_the_one_with_the_latest_time_wins() {
+    let mut watch = watch(spec());
+    for h in 10..12 {
+        take(&mut watch, &hour(h, 50, 0));
+    }
+    let label = |at: i64, label: u8| format!(r#"{{"id": "h10-1", "label": {label}, "timestamp": {at}}}"#);
+    labels(&mut watch, &[label(2000, 1), label(1000, 0)]);
+    judge_all(&mut watch, 0);
+    let performance = watch.progress.results[&11].performance.clone().expect("a label came");
+    assert_eq!((performance.rows, performance.accuracy), (1, Some(1.0)));
+}
+
+#[test]
+fn the_same_reference_again_starts_no_counter_anew() {
+    let mut watch = watch(spec());
+    refer(&mut watch, &hour(0, 2000, 0));
+    take(&mut watch, &hour(10, 50, 0));
+    let (since, bins) = (watch.progress.reference.clone(), watch.view().bins);
+    let frame = frame(&mut watch, Purpose::Reference, &hour(0, 2000, 0));
+    watch.refer_to(&frame, now() + Duration::from_secs(60), false);
+    assert_eq!((watch.progress.reference.clone(), watch.view().bins), (since, bins));
+}
+
+#[test]
+fn another_kind_of_window_places_all_rows_anew() {
+    let mut watch = watch(spec());
+    for h in 10..13 {
+        take(&mut watch, &hour(h, 50, 0));
+    }
+    judge_all(&mut watch, 0);
+    watch.configure(Spec { window_rows: Some(60), ..spec() }, 20).expect("configured");
+    judge_all(&mut watch, 10);
+    assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(1, 60), (2, 60)]);
+    watch.configure(spec(), 20).expect("configured");
+    judge_all(&mut watch, 20);
+    assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(11, 50), (12, 50)]);
+}
+
+#[test]
+fn windows_of_rows_go_on_after_a_restart() {
+    let spec = Spec { window_rows: Some(40), max_rows: 100, ..spec() };
+    let mut before = watch(spec.clone());
+    let frames: Vec<DataFrame> = (10..20).map(|h| frame(&mut before, Purpose::Samples, &hour(h, 30, 0))).collect();
+    for frame in &frames {
+        before.absorb(frame.clone(), Mode::Live, now()).expect("absorbed");
+        judge_all(&mut before, 0);
+    }
+    let progress = before.progress.clone();
+    let mut after = Watch::new(spec, 20, progress, now());
+    for frame in frames {
+        after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
+    }
+    after.rebuilt().expect("rebuilt");
+    assert_eq!(after.view().rows_held, before.view().rows_held);
+    take(&mut after, &hour(19, 30, 0)); // all repeated
+    assert_eq!(after.view().counts.repeated, 30);
+}
+
+#[test]
+fn a_restart_goes_on_where_it_was() {
+    let mut before = watch(spec());
+    let reference = frame(&mut before, Purpose::Reference, &hour(0, 2000, 0));
+    before.refer_to(&reference, now(), false);
+    let frames: Vec<DataFrame> = (10..13).map(|h| frame(&mut before, Purpose::Samples, &hour(h, 50, 300))).collect();
+    for frame in &frames {
+        before.absorb(frame.clone(), Mode::Live, now()).expect("absorbed");
+    }
+    judge_all(&mut before, 0);
+    let kept = serde_json::to_string(&before.progress).expect("JSON");
+    let progress: Progress = serde_json::from_str(&kept).expect("what was written");
+    let mut after = Watch::new(spec(), 20, progress, now());
+    after.remember(&reference);
+    for frame in frames {
+        after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
+    }
+    after.rebuilt().expect("rebuilt");
+    let (one, other) = (before.view(), after.view());
+    assert_eq!(
+        (one.counts, one.rows_held, &one.verdict, &one.bins),
+        (other.counts, other.rows_held, &other.verdict, &other.bins)
+    );
+    assert_eq!(one.windows, other.windows);
+    for watch in [&mut before, &mut after] {
+        take(watch, &hour(13, 50, 0));
+        take(watch, &hour(12, 50, 300)); // repeated
+        judge_all(watch, 100);
+    }
+    assert_eq!(before.view().windows, after.view().windows);
+    assert_eq!(before.view().counts, after.view().counts);
+}
