@@ -33,43 +33,20 @@ struct Shared {
 /// The door's routes.
 pub fn router(door: Door) -> Router {
     let shared = Shared { door, decoding: Arc::new(Semaphore::new(AT_ONCE)) };
+    let take = |purpose| {
+        move |State(shared): State<Shared>,
+              Path(model): Path<String>,
+              RawQuery(query): RawQuery,
+              headers: HeaderMap,
+              body: Body| answer(shared, model, query, headers, body, purpose)
+    };
     Router::new()
-        .route("/v1/models/{model}/samples", post(samples))
-        .route("/v1/models/{model}/labels", post(labels))
-        .route("/v1/models/{model}/reference", put(reference))
+        .route("/v1/models/{model}/samples", post(take(Purpose::Samples)))
+        .route("/v1/models/{model}/labels", post(take(Purpose::Labels)))
+        .route("/v1/models/{model}/reference", put(take(Purpose::Reference)))
         // `body` has its own.
         .layer(DefaultBodyLimit::disable())
         .with_state(shared)
-}
-
-async fn samples(
-    State(shared): State<Shared>,
-    Path(model): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(shared, model, query, headers, body, Purpose::Samples).await
-}
-
-async fn labels(
-    State(shared): State<Shared>,
-    Path(model): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(shared, model, query, headers, body, Purpose::Labels).await
-}
-
-async fn reference(
-    State(shared): State<Shared>,
-    Path(model): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(shared, model, query, headers, body, Purpose::Reference).await
 }
 
 /// What the sender is told.

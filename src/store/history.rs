@@ -32,10 +32,10 @@ const DAMAGED: &str = "damaged";
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Files whose hour is older are removed.
+    /// Files that are older are removed.
     #[serde(deserialize_with = "crate::units::duration")]
     pub retention: Duration,
-    /// Oldest hours are removed while the history is larger.
+    /// Oldest files are removed while there is more.
     #[serde(deserialize_with = "crate::units::size")]
     pub max_bytes: ByteSize,
 }

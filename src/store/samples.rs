@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use bytesize::ByteSize;
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::Error;
+pub use super::history::Config;
+
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::log::{self, End, Kind, Segment};
 use crate::frame::guard::guarded;
@@ -23,24 +23,6 @@ use crate::frame::stack::{frame_of, stack};
 
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
-
-/// How long and how much is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Files that were written longer ago are removed.
-    #[serde(deserialize_with = "crate::units::duration")]
-    pub retention: Duration,
-    /// Oldest files are removed while there is more.
-    #[serde(deserialize_with = "crate::units::size")]
-    pub max_bytes: ByteSize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { retention: Duration::from_secs(30 * 86_400), max_bytes: ByteSize::gib(1) }
-    }
-}
 
 /// The models' folder below a data folder, held by one agent.
 #[derive(Debug)]
@@ -277,6 +259,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{Float64Array, Int64Array, RecordBatch, StringViewArray};
+    use bytesize::ByteSize;
 
     use super::*;
     use crate::store::log::Log;
