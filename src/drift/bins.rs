@@ -20,6 +20,9 @@ pub const OTHER: &str = "other";
 /// A category with a longer name has no bin of its own among those that are exported, in bytes.
 const LONGEST: usize = 100;
 
+/// So many categories are looked through one by one.
+const FEW: usize = 32;
+
 /// The bins of one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -145,6 +148,19 @@ impl Bins {
             }
             return counts;
         }
+        // Few names are quicker looked through than hashed.
+        if let (Self::Categories(categories), DataType::String) = (self, series.dtype())
+            && categories.len() <= FEW
+            && let Ok(values) = series.str()
+        {
+            let (other, missing) = (categories.len(), categories.len() + 1);
+            let mut counts = vec![0; missing + 1];
+            for value in values.iter() {
+                let named = |value: &str| categories.iter().position(|category| category == value).unwrap_or(other);
+                counts[value.map_or(missing, named)] += 1;
+            }
+            return counts;
+        }
         let sample = Sample::of(series, self.kind());
         self.count(&sample.unwrap_or_else(|| Sample::missing_rows(self.kind(), series.len() as u64)))
     }
@@ -207,8 +223,10 @@ mod tests {
         let values = [Some(1.0), Some(1.1), Some(-5.0), Some(99.0), None, Some(f64::NAN), Some(-0.0), Some(9.0)];
         let series = Series::new("c".into(), values);
         assert_eq!(bins.count_series(&series), bins.count(&Sample::numeric(values)));
-        let texts = Series::new("c".into(), ["a", "b"]);
-        assert_eq!(bins.count_series(&texts).last(), Some(&2));
+        let texts = Series::new("c".into(), [Some("a"), Some("b"), None, Some("z")]);
+        assert_eq!(bins.count_series(&texts).last(), Some(&4));
+        let of = |values: &[&str]| Sample::categorical(values.iter().map(|v| Some((*v).to_owned())));
+        assert_eq!(Bins::of(&of(&["a", "b"])).count_series(&texts), [1, 1, 1, 1]);
     }
 
     #[test]

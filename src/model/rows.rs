@@ -1,5 +1,6 @@
 //! A model's rows in memory, by their position: milliseconds of event time, or their number by arrival.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
@@ -173,14 +174,26 @@ impl Ids {
         u128::from(high) << 64 | u128::from(low)
     }
 
-    /// Notes the id; false if it is known already.
-    pub fn note(&mut self, id: &str, position: i64) -> bool {
+    /// Notes the id, which has no position yet. None if it is known already, else what it is known by.
+    pub fn note(&mut self, id: &str) -> Option<u128> {
         let key = self.key(id);
         match self.known.entry(key) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(position);
-                true
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => {
+                place.insert(i64::MIN);
+                Some(key)
+            }
+        }
+    }
+
+    /// Gives a noted id its row's position, or forgets it if the row is not held.
+    pub fn place(&mut self, key: u128, position: Option<i64>) {
+        match position {
+            Some(position) => {
+                self.known.insert(key, position);
+            }
+            None => {
+                self.known.remove(&key);
             }
         }
     }
@@ -250,8 +263,9 @@ mod tests {
     #[test]
     fn an_id_is_known_until_its_row_is_forgotten() {
         let mut ids = Ids::default();
-        assert!(ids.note("1", 1) && !ids.note("1", 2));
-        assert_eq!(ids.position("1"), Some(1));
+        let key = ids.note("1").expect("new");
+        ids.place(key, Some(1));
+        assert_eq!((ids.note("1"), ids.position("1")), (None, Some(1)));
         ids.forget(&frame(&[1]));
         assert_eq!(ids.position("1"), None);
     }

@@ -132,7 +132,7 @@ impl Watch {
     /// # Errors
     /// The frame does not fit what is held; it is left out then.
     pub fn absorb(&mut self, frame: DataFrame, mode: Mode, now: Timestamp) -> PolarsResult<Option<DataFrame>> {
-        let frame = self.without_repetition(frame, mode)?;
+        let (frame, keys) = self.without_repetition(frame, mode)?;
         if frame.height() == 0 {
             return Ok(None);
         }
@@ -143,30 +143,36 @@ impl Watch {
             self.count_bins(&frame);
         }
         let provisional = self.gather(&frame, mode, now)?;
-        let frame = self.place(frame, mode)?;
+        let frame = self.place(frame, &keys, mode)?;
         self.rows.push(&frame)?;
         self.forget();
         Ok(provisional)
     }
 
-    /// Leaves out rows whose id is known. The others' ids are noted when they have their place.
-    fn without_repetition(&mut self, frame: DataFrame, mode: Mode) -> PolarsResult<DataFrame> {
-        let Ok(ids) = frame.column("id").and_then(|column| column.str()) else { return Ok(frame) };
-        let mut seen = std::collections::HashSet::new();
-        let fresh: Vec<bool> =
-            ids.iter().map(|id| id.is_none_or(|id| self.ids.position(id).is_none() && seen.insert(id))).collect();
-        let repeated = fresh.iter().filter(|fresh| !**fresh).count();
+    /// Leaves out rows whose id is known. Gives what the others' ids are known by, in the order of the rows.
+    fn without_repetition(&mut self, frame: DataFrame, mode: Mode) -> PolarsResult<(DataFrame, Vec<Option<u128>>)> {
+        let Ok(ids) = frame.column("id").and_then(|column| column.str()) else { return Ok((frame, Vec::new())) };
+        let mut keys = Vec::with_capacity(frame.height());
+        let mut fresh = Vec::with_capacity(frame.height());
+        for id in ids.iter() {
+            let key = id.map(|id| self.ids.note(id));
+            fresh.push(key != Some(None));
+            if key != Some(None) {
+                keys.push(key.flatten());
+            }
+        }
+        let repeated = frame.height() - keys.len();
         if repeated == 0 {
-            return Ok(frame);
+            return Ok((frame, keys));
         }
         if mode == Mode::Live {
             self.progress.counts.repeated += repeated as u64;
         }
-        keep(&frame, &fresh)
+        Ok((keep(&frame, &fresh)?, keys))
     }
 
     /// Gives the rows their positions, and makes the windows they fall in pending.
-    fn place(&mut self, frame: DataFrame, mode: Mode) -> PolarsResult<DataFrame> {
+    fn place(&mut self, frame: DataFrame, keys: &[Option<u128>], mode: Mode) -> PolarsResult<DataFrame> {
         let times: Vec<i64> =
             frame.column("timestamp")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect();
         let arrivals: Vec<i64> =
@@ -190,18 +196,20 @@ impl Watch {
         }
         let horizon = self.horizon();
         let held: Vec<bool> = positions.iter().map(|position| *position >= horizon).collect();
-        if let Ok(ids) = frame.column("id").and_then(|column| column.str()) {
-            for ((id, position), _) in ids.iter().zip(&positions).zip(&held).filter(|(_, held)| **held) {
-                if let Some(id) = id {
-                    self.ids.note(id, *position);
-                }
+        for ((key, position), held) in keys.iter().zip(&positions).zip(&held) {
+            if let Some(key) = key {
+                self.ids.place(*key, held.then_some(*position));
             }
         }
         if mode == Mode::Live {
             let mut touched = BTreeSet::new();
+            let mut last = None;
             for position in positions.iter().zip(&held).filter(|(_, held)| **held).map(|(position, _)| *position) {
                 let bucket = position.div_euclid(step);
-                touched.insert(bucket);
+                // Rows come mostly in order of time.
+                if last.replace(bucket) != Some(bucket) {
+                    touched.insert(bucket);
+                }
                 if before.is_some_and(|watermark| (bucket + 1) * step <= watermark) {
                     self.progress.counts.late += 1;
                 }
@@ -367,8 +375,8 @@ impl Watch {
         self.ids = Ids::default();
         if let Ok(ids) = all.column("id").and_then(|column| column.str()) {
             for (id, position) in ids.iter().zip(&positions) {
-                if let Some(id) = id {
-                    self.ids.note(id, *position);
+                if let Some(key) = id.and_then(|id| self.ids.note(id)) {
+                    self.ids.place(key, Some(*position));
                 }
             }
         }
