@@ -208,7 +208,7 @@ fn start_models(
     let door = Door {
         in_flight: Arc::clone(&models.in_flight),
         sink: Arc::clone(&models) as _,
-        config: config.ingest.clone(),
+        config: config.ingest.clone().within(memory::allowance(config)),
         clock: Arc::clone(&clock),
     };
     let keeper = Keeper::new(models, setting.data.clone(), config.clone(), clock, Arc::clone(health), view_out);

@@ -40,6 +40,19 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The same for an agent that may take no more than `limit` bytes in all. A body is held several times over on its way:
+    /// as it came, decoded, and as it is written.
+    #[must_use]
+    pub fn within(mut self, limit: Option<u64>) -> Self {
+        if let Some(limit) = limit {
+            self.in_flight = self.in_flight.min(ByteSize::b(limit / 10));
+            self.max_body = self.max_body.min(self.in_flight);
+        }
+        self
+    }
+}
+
 /// Who takes in what passed the door.
 pub trait Sink: Send + Sync {
     /// What is known of the model.
@@ -124,6 +137,12 @@ impl Held {
         }
         self.bytes += more;
         true
+    }
+
+    /// How much is held.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Holds so much from now on, whatever the limit.

@@ -13,7 +13,7 @@ const POLARS_THREADS: (&str, &str) = ("POLARS_MAX_THREADS", "2");
 #[cfg(target_env = "gnu")]
 fn bound_allocator() {
     const SETTINGS: [(libc::c_int, libc::c_int); 3] =
-        [(libc::M_ARENA_MAX, 2), (libc::M_MMAP_THRESHOLD, 256 << 10), (libc::M_TRIM_THRESHOLD, 1 << 20)];
+        [(libc::M_ARENA_MAX, 2), (libc::M_MMAP_THRESHOLD, 64 << 10), (libc::M_TRIM_THRESHOLD, 1 << 20)];
     for (parameter, value) in SETTINGS {
         // SAFETY: no other thread runs yet; the call only sets numbers of the allocator. One that it refuses stays as it was.
         #[expect(unsafe_code, reason = "the allocator has no other way to be told")]

@@ -24,6 +24,7 @@ use super::{OWN_PROC, memory};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
+use crate::frame::guard::guarded;
 use crate::frame::stack::frame_of;
 use crate::health::Health;
 use crate::model::Schema;
@@ -33,8 +34,6 @@ use crate::store::Samples;
 use crate::store::log::{Entry, Kind};
 use crate::telemetry::weigh;
 
-/// The agent's own cgroup, as it sees it.
-const OWN_CGROUP: &str = "/sys/fs/cgroup";
 /// How long the keeper sleeps without work.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Batches taken in between two looks at the windows.
@@ -44,8 +43,8 @@ const MEMORY_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 const OPEN_EVERY: Duration = Duration::from_secs(5);
-/// A log segment is closed when it is this large, or this old.
-const SEGMENT_BYTES: u64 = 64 << 20;
+/// A log segment is closed when it is full, or this old.
+const COMPACTED_AT_ONCE: usize = 8;
 const SEGMENT_AGE: Duration = Duration::from_secs(300);
 
 /// What is kept of all models beside their rows.
@@ -75,13 +74,13 @@ pub struct Keeper {
     changed: bool,
     published: Duration,
     looked_at_memory: Duration,
+    /// Bytes taken in since.
+    taken_in: u64,
     kept_at: Duration,
     retained: Option<Duration>,
     segment_began: Duration,
     limit: Option<u64>,
     opened: Option<Duration>,
-    /// The last entry of each segment that was closed by this run.
-    closed: BTreeMap<u64, u64>,
     /// The last entry of the runs before.
     recovered: u64,
     /// How long the last checkpoint took: large ones are written less often.
@@ -112,12 +111,12 @@ impl Keeper {
             changed: true,
             published: Duration::ZERO,
             looked_at_memory: now,
+            taken_in: 0,
             kept_at: now,
             retained: None,
             segment_began: now,
             limit: None,
             opened: None,
-            closed: BTreeMap::new(),
             recovered: 0,
             keeping: Duration::ZERO,
             config,
@@ -127,8 +126,7 @@ impl Keeper {
     }
 
     fn find_limit(&mut self) {
-        let own = || memory::limit(OWN_PROC.as_ref(), OWN_CGROUP.as_ref()).map(|limit| limit / 5 * 4);
-        self.limit = self.config.models.memory_limit.map(|limit| limit.as_u64()).or_else(own);
+        self.limit = memory::allowance(&self.config);
     }
 
     /// Runs until told to stop, then takes in what is queued and writes a checkpoint.
@@ -224,6 +222,7 @@ impl Keeper {
 
     /// Takes a batch in. Whatever goes wrong with it is this batch's alone.
     fn take(&mut self, Taken { entry, held }: Taken) {
+        self.taken_in += held.bytes();
         let (sequence, model) = (entry.sequence, entry.model.clone());
         match catch_unwind(AssertUnwindSafe(|| self.apply(&entry, Mode::Live))) {
             Ok(Ok(())) => {}
@@ -234,6 +233,16 @@ impl Keeper {
             }
         }
         drop(held);
+        // Between two looks at the clock a fast sender fills any memory.
+        if self.taken_in > self.budget() / 8 {
+            self.stay_within_memory();
+            // What the log has not written out yet is charged to the cgroup too, and cannot be reclaimed.
+            if self.limit.is_some()
+                && let Some(Err(error)) = self.models.with_log(|log| log.flush())
+            {
+                tracing::error!(%error, "the samples' log cannot be flushed");
+            }
+        }
         self.through = self.through.max(sequence);
         self.changed = true;
     }
@@ -345,19 +354,25 @@ impl Keeper {
         self.view.send_replace(Arc::new(ModelsView { models, metric_features }));
     }
 
+    /// What all windows may take together.
+    fn budget(&self) -> u64 {
+        self.config.models.memory.as_u64().min(self.limit.map_or(u64::MAX, |limit| limit / 5))
+    }
+
     /// Gives up the oldest rows of the largest model until all are within bounds.
     pub(super) fn stay_within_memory(&mut self) {
         let in_flight = self.models.in_flight.load(Ordering::Relaxed);
         self.health.update(|state| state.samples.in_flight = in_flight);
         let held: u64 = self.watches.values().map(Watch::bytes).sum();
-        let budget = self.config.models.memory.as_u64();
+        self.taken_in = 0;
+        let budget = self.budget();
         let resident = weigh(OWN_PROC.as_ref()).resident.unwrap_or(0);
         // What was freed stays with the allocator for the next rows: only what windows and bodies hold now can be given up
         // or waited for, and to give up more of them than the limit is over would not help.
         let limit = self.limit.unwrap_or(u64::MAX);
         let ours = held + in_flight;
         let over_limit = if resident > limit { ours.saturating_sub(limit / 3) } else { 0 };
-        let mut too_much = held.saturating_sub(budget.min(limit / 2)).max(over_limit.min(held));
+        let mut too_much = held.saturating_sub(budget).max(over_limit.min(held));
         let mut empty = Vec::new();
         while too_much > 0 {
             let full = self.watches.iter_mut().filter(|(name, _)| !empty.contains(*name));
@@ -400,38 +415,46 @@ impl Keeper {
     fn tidy(&mut self, now: Duration) {
         let old = now.saturating_sub(self.segment_began) >= SEGMENT_AGE;
         let rotated = self.models.with_log(|log| {
-            if log.is_empty() || (log.bytes() < SEGMENT_BYTES && !old) {
-                return Ok(None);
+            if log.is_empty() || !old {
+                return Ok(false);
             }
-            let closed = (log.segment(), log.last());
-            log.rotate().map(|()| Some(closed))
+            log.rotate().map(|()| true)
         });
         match rotated {
-            Some(Ok(Some((segment, last)))) => {
-                self.closed.insert(segment, last);
-                self.segment_began = now;
-            }
+            Some(Ok(true)) => self.segment_began = now,
             Some(Err(error)) => tracing::error!(%error, "the samples' log cannot go on to its next segment"),
             _ => {}
         }
-        let Some(store) = &self.store else { return };
-        let closed = self.models.with_log(|log| log.closed()).and_then(Result::ok).unwrap_or_default();
-        let counted = |segment: &u64| *self.closed.get(segment).unwrap_or(&self.recovered) <= self.kept;
-        let mut compacted = false;
-        if let Some(segment) = closed.iter().find(|segment| counted(&segment.number)) {
-            match store.compact(segment) {
-                Ok(rows) => tracing::debug!(segment = segment.number, rows, "compacted"),
-                Err(error) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),
-            }
-            self.closed.remove(&segment.number);
-            compacted = true;
-        }
-        if compacted || self.retained.is_none_or(|at| now.saturating_sub(at) >= RETAIN_EVERY) {
+        let due = self.retained.is_none_or(|at| now.saturating_sub(at) >= RETAIN_EVERY);
+        if self.compact() || due {
             self.retained = Some(now);
-            match store.retain(&self.config.samples, self.clock.now()) {
-                Ok(bytes) => self.health.update(|state| state.samples.bytes = bytes),
-                Err(error) => tracing::warn!(%error, "old samples cannot be removed"),
+            if let Some(store) = &self.store {
+                match store.retain(&self.config.samples, self.clock.now()) {
+                    Ok(bytes) => self.health.update(|state| state.samples.bytes = bytes),
+                    Err(error) => tracing::warn!(%error, "old samples cannot be removed"),
+                }
             }
         }
+    }
+
+    /// Makes Parquet of closed segments that the checkpoint counts, a few at a time. Returns whether there was any.
+    fn compact(&mut self) -> bool {
+        let Some(store) = &self.store else { return false };
+        let closed = self.models.with_log(|log| {
+            let last = |number| log.last_of(number).unwrap_or(self.recovered);
+            log.closed().map(|all| all.into_iter().filter(|s| last(s.number) <= self.kept).collect::<Vec<_>>())
+        });
+        let closed = closed.and_then(Result::ok).unwrap_or_default();
+        for segment in closed.iter().take(COMPACTED_AT_ONCE) {
+            match guarded(|| store.compact(segment)) {
+                Some(Ok(rows)) => tracing::debug!(segment = segment.number, rows, "compacted"),
+                Some(Err(error)) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),
+                None => tracing::error!(
+                    segment = segment.number,
+                    "a panic while it was made Parquet; this is a bug in plumbline"
+                ),
+            }
+        }
+        !closed.is_empty()
     }
 }

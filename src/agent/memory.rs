@@ -3,8 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::OWN_PROC;
+use crate::config::Config;
+
+/// The agent's own cgroup, as it sees it.
+const OWN_CGROUP: &str = "/sys/fs/cgroup";
 /// A limit above this is the kernel's way of saying none.
 const NONE: u64 = 1 << 60;
+
+/// What the agent may take in all: as configured, else 80 % of its own cgroup's limit.
+#[must_use]
+pub fn allowance(config: &Config) -> Option<u64> {
+    let own = || limit(OWN_PROC.as_ref(), OWN_CGROUP.as_ref()).map(|limit| limit / 5 * 4);
+    config.models.memory_limit.map(|limit| limit.as_u64()).or_else(own)
+}
 
 /// The limit in bytes, from `proc` and `root` as this process sees them; none if there is none.
 #[must_use]

@@ -1,9 +1,10 @@
 //! The write-ahead log of what was accepted: a row is safe from a `kill -9` once its entry is written.
 //!
 //! `DATA/models/log/SEGMENT.log`: a head, then entries, each with its length and a checksum. A segment that a crash cut
-//! short ends at its last whole entry. Nothing is flushed to the disk until a segment is closed, so a power failure may
-//! cost what the system had not written yet.
+//! short ends at its last whole entry. Nothing is flushed to the disk before the answer, so a power failure may cost what the
+//! system had not written yet.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ const EXTENSION: &str = "log";
 const FRAME: usize = 8;
 /// An entry may be so long; one that says it is longer is damaged.
 const MAX_ENTRY: u32 = 1 << 30;
+/// A segment is closed when it is this large: it is held in memory, several times over, when it becomes Parquet.
+const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// What an entry holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +69,8 @@ pub struct Log {
     segment: u64,
     bytes: u64,
     next: u64,
+    /// The last entry of each segment that this log has closed.
+    lasts: BTreeMap<u64, u64>,
 }
 
 /// A segment that is written no longer.
@@ -86,7 +91,7 @@ impl Log {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let segment = segments(folder)?.last().map_or(1, |last| last.number + 1);
         let file = begin(folder, segment)?;
-        Ok(Self { folder: folder.to_owned(), file, segment, bytes: HEAD.len() as u64, next })
+        Ok(Self { folder: folder.to_owned(), file, segment, bytes: HEAD.len() as u64, next, lasts: BTreeMap::new() })
     }
 
     /// Writes an entry. Returns its number.
@@ -106,25 +111,18 @@ impl Log {
         }
         self.bytes += entry.len() as u64;
         self.next += 1;
-        Ok(self.next - 1)
+        let written = self.next - 1;
+        if self.bytes >= SEGMENT_BYTES {
+            // The entry is written; a segment that cannot be closed now grows on, and is tried again with the next.
+            let _ = self.rotate();
+        }
+        Ok(written)
     }
 
-    /// The open segment's number.
+    /// The last entry of a segment that this log has closed.
     #[must_use]
-    pub fn segment(&self) -> u64 {
-        self.segment
-    }
-
-    /// The last entry that was written.
-    #[must_use]
-    pub fn last(&self) -> u64 {
-        self.next.saturating_sub(1)
-    }
-
-    /// The open segment's bytes.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    pub fn last_of(&self, segment: u64) -> Option<u64> {
+        self.lasts.get(&segment).copied()
     }
 
     /// The open segment still lies where it was begun.
@@ -141,13 +139,21 @@ impl Log {
         self.bytes <= HEAD.len() as u64
     }
 
+    /// Writes what the system still holds to the disk.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(Error::io(path(&self.folder, self.segment)))
+    }
+
     /// Closes the open segment, and begins the next.
     ///
     /// # Errors
     /// The disk failed; the segment stays open.
     pub fn rotate(&mut self) -> Result<(), Error> {
-        self.file.sync_all().map_err(Error::io(path(&self.folder, self.segment)))?;
         self.file = begin(&self.folder, self.segment + 1)?;
+        self.lasts.insert(self.segment, self.next.saturating_sub(1));
         self.segment += 1;
         self.bytes = HEAD.len() as u64;
         Ok(())
@@ -315,7 +321,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Log::open(folder.path(), 1).expect("a log");
         log.append(Kind::Samples, "m", &record(&[1])).expect("written");
-        let first = log.bytes();
+        let first = log.bytes;
         log.append(Kind::Samples, "m", &record(&[2])).expect("written");
         let path = segments(folder.path()).expect("segments")[0].path.clone();
         let whole = fs::read(&path).expect("bytes");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, LargeListBuilder, NullArray};
+use arrow::array::{Array, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, LargeListBuilder, NullArray};
 use arrow::array::{StringViewBuilder, UInt64Builder};
 
 use super::value::Value;
@@ -113,7 +113,7 @@ impl Column {
     /// The column with nulls where its rows end before `length`.
     pub fn finish(mut self, length: usize) -> ArrayRef {
         self.cells.pad(length);
-        match self.cells {
+        let mut array: ArrayRef = match self.cells {
             Cells::None => Arc::new(NullArray::new(length)),
             Cells::Bool(mut cells) => Arc::new(cells.finish()),
             Cells::Int(mut cells) => Arc::new(cells.finish()),
@@ -122,7 +122,10 @@ impl Column {
             Cells::Text(mut cells) => Arc::new(cells.finish()),
             Cells::Numbers(mut cells) => Arc::new(cells.finish()),
             Cells::Texts(mut cells) => Arc::new(cells.finish()),
-        }
+        };
+        // It grew by doubling; what it has too much would be held for as long as its rows.
+        array.shrink_to_fit();
+        array
     }
 }
 
