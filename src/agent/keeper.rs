@@ -97,7 +97,8 @@ impl Keeper {
         view: watch::Sender<Arc<ModelsView>>,
     ) -> Self {
         let now = clock.monotonic();
-        let mut keeper = Self {
+        Self {
+            limit: memory::allowance(&config),
             models,
             data,
             clock,
@@ -115,18 +116,11 @@ impl Keeper {
             kept_at: now,
             retained: None,
             segment_began: now,
-            limit: None,
             opened: None,
             recovered: 0,
             keeping: Duration::ZERO,
             config,
-        };
-        keeper.find_limit();
-        keeper
-    }
-
-    fn find_limit(&mut self) {
-        self.limit = memory::allowance(&self.config);
+        }
     }
 
     /// Runs until told to stop, then takes in what is queued and writes a checkpoint.
@@ -159,8 +153,8 @@ impl Keeper {
 
     fn configure(&mut self, config: Config) {
         self.models.configure(&config);
+        self.limit = memory::allowance(&config);
         self.config = config;
-        self.find_limit();
         let mut differ = Vec::new();
         for (name, watch) in &mut self.watches {
             match watch.configure(self.models.spec(name), self.config.models.metric_bins) {
@@ -263,7 +257,7 @@ impl Keeper {
         {
             let of_this = references.into_iter().filter(|reference| reference.model == model);
             for frame in of_this.filter_map(|reference| reference.rows.ok()) {
-                anew.remember(&frame);
+                anew.remember(&frame, self.clock.now());
             }
         }
         self.watches.insert(model.to_owned(), anew);

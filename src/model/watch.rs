@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsResult};
 use serde::{Deserialize, Serialize};
 
+use super::border::ARRIVAL;
 use super::reference::{About, Profile, Reference};
 use super::rows::{Ids, POSITION, Rows, keep, with_positions};
 use super::view::{Counts, WindowResult};
@@ -173,10 +174,7 @@ impl Watch {
 
     /// Gives the rows their positions, and makes the windows they fall in pending.
     fn place(&mut self, frame: DataFrame, keys: &[Option<u128>], mode: Mode) -> PolarsResult<DataFrame> {
-        let times: Vec<i64> =
-            frame.column("timestamp")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect();
-        let arrivals: Vec<i64> =
-            frame.column("_arrival")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect();
+        let (times, arrivals) = (milliseconds(&frame, "timestamp")?, milliseconds(&frame, ARRIVAL)?);
         let before = self.watermark();
         let step = self.spec.step();
         let by_arrival = self.spec.window_rows.is_some();
@@ -274,18 +272,16 @@ impl Watch {
         self.judge_all_again();
     }
 
-    /// Takes the checkpoint's reference up again, after a restart.
-    pub fn remember(&mut self, frame: &DataFrame) {
+    /// Takes the checkpoint's reference up again, after a restart. If the description has changed meanwhile it makes other bins,
+    /// and takes effect at `now` under another hash.
+    pub fn remember(&mut self, frame: &DataFrame, now: Timestamp) {
         let Some(about) = self.progress.reference.clone() else { return };
-        let mut reference = Reference::new(frame, &self.spec, self.metric_bins, about.since, about.provisional);
-        for (name, profile) in &reference.columns {
-            let counts = self.progress.bins.entry(name.clone()).or_default();
-            if counts.len() != profile.counts.len() {
-                *counts = vec![0; profile.counts.len()];
-            }
+        let reference = Reference::new(frame, &self.spec, self.metric_bins, about.since, about.provisional);
+        if reference.about.hash == about.hash {
+            self.reference = Some(reference);
+        } else {
+            self.refer_to(frame, now, about.provisional);
         }
-        reference.about = about;
-        self.reference = Some(reference);
     }
 
     /// It had a reference, which has not been taken up again.
@@ -317,8 +313,7 @@ impl Watch {
     pub fn absorb_labels(&mut self, frame: &DataFrame, mode: Mode) -> PolarsResult<()> {
         self.progress.known.learn(frame.column("label")?.as_materialized_series());
         let (step, steps) = (self.spec.step(), self.spec.steps());
-        let arrivals: Vec<i64> =
-            frame.column("_arrival")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect();
+        let arrivals = milliseconds(frame, ARRIVAL)?;
         if mode == Mode::Live {
             self.progress.counts.labels += frame.height() as u64;
             for id in frame.column("id")?.str()?.iter().flatten() {
@@ -348,7 +343,8 @@ impl Watch {
         Ok(())
     }
 
-    /// After a rebuild: rows of windows by arrival take the numbers they had.
+    /// After a rebuild: rows of windows by arrival take the numbers they had, and windows are judged anew if the reference is
+    /// another by now.
     ///
     /// # Errors
     /// Never, for rows that were pushed before.
@@ -356,6 +352,10 @@ impl Watch {
         if self.spec.window_rows.is_some() {
             self.place_again()?;
             self.forget();
+        }
+        let hash = self.progress.reference.as_ref().map(|about| &about.hash);
+        if self.progress.results.values().next_back().is_some_and(|latest| latest.reference.as_ref() != hash) {
+            self.judge_all_again();
         }
         Ok(())
     }
@@ -370,7 +370,7 @@ impl Watch {
             let first = self.progress.arrived - all.height() as i64;
             (first..).take(all.height()).collect()
         } else {
-            all.column("timestamp")?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect()
+            milliseconds(&all, "timestamp")?
         };
         self.ids = Ids::default();
         if let Ok(ids) = all.column("id").and_then(|column| column.str()) {
@@ -475,6 +475,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// A column of times, none of which is missing once past the border.
+fn milliseconds(frame: &DataFrame, name: &str) -> PolarsResult<Vec<i64>> {
+    Ok(frame.column(name)?.datetime()?.physical().iter().map(Option::unwrap_or_default).collect())
 }
 
 /// The column's values; a frame that lacks it lacks them in every row.

@@ -89,7 +89,7 @@ impl Keeper {
                 .or_insert_with(|| Watch::new(spec, bins, Progress::default(), now));
             let about = watch.progress.reference.as_ref();
             if known && about.is_some_and(|about| about.provisional == reference.provisional) {
-                watch.remember(&frame);
+                watch.remember(&frame, now);
             } else if about.is_none_or(|about| about.provisional && !reference.provisional) {
                 watch.refer_to(&frame, now, reference.provisional);
             }

@@ -257,6 +257,21 @@ fn windows_of_rows_go_on_after_a_restart() {
 }
 
 #[test]
+fn a_description_that_changed_while_it_was_away_has_bins_of_its_own() {
+    let mut before = watch(spec());
+    let reference = frame(&mut before, Purpose::Reference, &hour(0, 2000, 0));
+    before.refer_to(&reference, now(), false);
+    take(&mut before, &hour(10, 50, 0));
+    let spec = Spec { exclude: vec!["x".to_owned()], ..spec() };
+    let mut after = Watch::new(spec, 20, before.progress.clone(), now());
+    after.remember(&reference, now());
+    let (one, other) = (before.progress.reference.expect("one"), after.progress.reference.clone().expect("one"));
+    assert_ne!(one.hash, other.hash);
+    let bins = after.view().bins;
+    assert!(bins.iter().all(|bins| bins.column != "x" && bins.current.iter().sum::<u64>() == 0), "{bins:?}");
+}
+
+#[test]
 fn a_restart_goes_on_where_it_was() {
     let mut before = watch(spec());
     let reference = frame(&mut before, Purpose::Reference, &hour(0, 2000, 0));
@@ -269,7 +284,7 @@ fn a_restart_goes_on_where_it_was() {
     let kept = serde_json::to_string(&before.progress).expect("JSON");
     let progress: Progress = serde_json::from_str(&kept).expect("what was written");
     let mut after = Watch::new(spec(), 20, progress, now());
-    after.remember(&reference);
+    after.remember(&reference, now());
     for frame in frames {
         after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
     }
