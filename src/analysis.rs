@@ -3,6 +3,7 @@
 //! Pure: state and inputs in, results out, the time as an argument. Reading and sending are left to the edges.
 
 mod container;
+mod gpu;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -12,11 +13,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Moment;
 use crate::frame::MinuteRow;
+use crate::frame::gpu::GpuRow;
 use crate::identity::ContainerFacts;
 use crate::metric::Point;
-use crate::reading::ContainerReading;
+use crate::reading::{ContainerReading, GpuReading};
 use crate::snapshot::{ContainerView, ExitView, Snapshot};
 use container::{Container, row_identity, row_settings};
+use gpu::Gpus;
 
 /// What a collector brought, as the analysis takes it.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub struct Input {
     pub containers: Option<Vec<ContainerReading>>,
     /// A runtime's containers, whole.
     pub facts: Option<Vec<Arc<ContainerFacts>>>,
+    /// Every GPU seen, whole.
+    pub gpus: Option<Vec<GpuReading>>,
     /// Ready points, whole.
     pub points: Option<Vec<Point>>,
 }
@@ -34,6 +39,8 @@ pub struct Input {
 pub struct Outcome {
     /// Rows of minutes that closed.
     pub rows: Vec<MinuteRow>,
+    /// Rows of GPUs' minutes that closed.
+    pub gpu_rows: Vec<GpuRow>,
     /// Containers came, went or changed their names or limits: worth telling at once.
     pub changed: bool,
 }
@@ -49,6 +56,8 @@ pub struct State {
     points: BTreeMap<&'static str, Vec<Point>>,
     containers: BTreeMap<String, Container>,
     exited: Vec<Exited>,
+    /// By the collector that reads them.
+    gpus: BTreeMap<&'static str, Gpus>,
     /// The collector that reads the tree.
     reader: Option<&'static str>,
     /// The containers of the last whole reading of the tree.
@@ -81,6 +90,7 @@ impl State {
             points: BTreeMap::new(),
             containers: BTreeMap::new(),
             exited: Vec::new(),
+            gpus: BTreeMap::new(),
             reader: None,
             seen: HashSet::new(),
             minute: None,
@@ -114,6 +124,10 @@ impl State {
         if let Some(points) = input.points {
             self.points.insert(collector, points);
         }
+        if let Some(gpus) = input.gpus {
+            outcome.changed |= !self.gpus.contains_key(collector);
+            outcome.gpu_rows = self.gpus.entry(collector).or_default().take(&self.node, gpus, now.wall);
+        }
         if let Some(facts) = input.facts {
             let facts = facts.into_iter().map(|f| (f.id.clone(), f)).collect();
             outcome.changed |= self.facts.insert(collector, facts).as_ref() != self.facts.get(collector);
@@ -134,6 +148,9 @@ impl State {
         let mut outcome = Outcome::default();
         self.points.remove(collector);
         self.facts.remove(collector);
+        if let Some(mut gpus) = self.gpus.remove(collector) {
+            outcome.gpu_rows = gpus.lose(&self.node);
+        }
         if self.reader == Some(collector) {
             (self.reader, self.last_tick) = (None, None);
             self.seen.clear();
@@ -252,6 +269,11 @@ impl State {
         rows
     }
 
+    /// The same for GPUs.
+    pub fn finish_gpus(&mut self) -> Vec<GpuRow> {
+        self.gpus.values_mut().flat_map(|gpus| gpus.close(&self.node)).collect()
+    }
+
     /// Some container is not shown yet because its name is awaited.
     #[must_use]
     pub fn is_waiting(&self, now: Moment) -> bool {
@@ -271,6 +293,7 @@ impl State {
         containers.sort_by_key(|container| container.read_at.is_none());
         containers.truncate(self.max_containers);
         containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        let gpus = self.gpus.values().flat_map(|gpus| gpus.views(&mut containers)).collect();
         let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
         Snapshot {
             as_of: now.wall,
@@ -278,6 +301,7 @@ impl State {
             exited: exited.map(|e| ExitView { at: e.at.wall, last: e.view.clone() }).collect(),
             ready: !(expect_names && self.is_waiting(now)),
             device_points: self.points.values().flatten().cloned().collect(),
+            gpus,
             containers,
         }
     }

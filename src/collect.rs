@@ -8,6 +8,7 @@
 pub mod cgroup;
 mod driver;
 pub mod engine;
+pub mod nvml;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,10 +20,10 @@ pub use driver::{Driver, Message, Schedule, Stop};
 use crate::clock::Clock;
 use crate::identity::ContainerFacts;
 use crate::metric::{Metric, Point};
-use crate::reading::{ContainerReading, Depth};
+use crate::reading::{ContainerReading, Depth, GpuReading};
 
 /// Every collector there is, in the order the start-up summary names them.
-pub const COLLECTORS: &[Entry] = &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN];
+pub const COLLECTORS: &[Entry] = &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN, nvml::ENTRY];
 
 /// One collector: what people are told of it, and how it is opened.
 pub struct Entry {
@@ -57,8 +58,8 @@ pub enum Brings {
     Containers,
     /// Containers' names. Newcomers are shown a moment later, with theirs.
     Names,
-    /// Ready points of its own, of the node or its devices.
-    Points,
+    /// Devices: GPUs, or ready points of its own.
+    Devices,
 }
 
 /// An opened collector. It runs on a thread of its own and may block.
@@ -79,6 +80,8 @@ pub struct Report {
     pub containers: Option<Vec<ContainerReading>>,
     /// What a runtime says of its running containers, whole, where it has changed since the last read.
     pub facts: Option<Vec<Arc<ContainerFacts>>>,
+    /// Every GPU seen, whole; `None` from collectors that read none.
+    pub gpus: Option<Vec<GpuReading>>,
     /// Ready points about the node or its devices, whole, for signals that need no joining. `None` leaves the last ones
     /// in force. A point of the node itself has [`Subject::node`](crate::metric::Subject::node).
     pub points: Option<Vec<Point>>,
@@ -112,6 +115,9 @@ pub struct Config {
     pub docker: engine::Config,
     /// Podman's Docker-compatible API.
     pub podman: engine::Config,
+    /// GPUs; a section of its own in the file, `[gpu]`.
+    #[serde(skip)]
+    pub gpu: nvml::Config,
 }
 
 impl Default for Config {
@@ -122,6 +128,7 @@ impl Default for Config {
             cgroup: cgroup::Config::default(),
             docker: engine::Config::default(),
             podman: engine::Config::default(),
+            gpu: nvml::Config::default(),
         }
     }
 }

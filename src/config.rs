@@ -21,6 +21,8 @@ pub struct Config {
     pub agent: AgentConfig,
     /// What is read.
     pub collect: collect::Config,
+    /// GPUs.
+    pub gpu: collect::nvml::Config,
     /// What is kept.
     pub history: store::history::Config,
     /// The door for samples.
@@ -120,6 +122,7 @@ impl Config {
                 Self::parse(&text).map_err(|problems| Error::Wrong { path: path.to_owned(), problems })?
             }
         };
+        config.collect.gpu = config.gpu.clone();
         let mut problems = config.export.otlp.apply_env(env);
         config.collect.apply_env(env);
         // The file alone was right, so what is wrong now came from the environment.

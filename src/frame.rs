@@ -4,6 +4,7 @@
 //! follow from the list. Storing frames is left to `store`.
 
 pub mod bridge;
+pub mod gpu;
 pub mod guard;
 pub mod json;
 pub mod normal;
@@ -53,6 +54,8 @@ pub struct RowIdentity {
     pub pod_uid: Option<String>,
     /// The container's name within its pod.
     pub pod_container: Option<String>,
+    /// The model it serves.
+    pub model: Option<String>,
     /// When this run of it began.
     pub started: Option<Timestamp>,
 }
@@ -76,23 +79,51 @@ pub struct RowSettings {
     pub restarts: Option<u64>,
 }
 
-/// One column of the minute frame.
-pub struct MinuteColumn {
+/// Rows of a table of minutes: what its columns are made of.
+pub trait Row: Sized {
+    /// The table's name, its folder in the store.
+    const TABLE: &'static str;
+    /// Version of its schema. A column more keeps it; a column less, or of another meaning, raises it.
+    const VERSION: u32;
+    /// When the minute began.
+    fn minute(&self) -> Timestamp;
+    /// The rows as a frame.
+    ///
+    /// # Errors
+    /// Only where polars refuses columns it should not.
+    fn frame(rows: &[Self]) -> PolarsResult<DataFrame>;
+}
+
+impl Row for MinuteRow {
+    const TABLE: &'static str = "container_minute";
+    const VERSION: u32 = MINUTE_SCHEMA_VERSION;
+
+    fn minute(&self) -> Timestamp {
+        self.minute
+    }
+
+    fn frame(rows: &[Self]) -> PolarsResult<DataFrame> {
+        minute_frame(rows)
+    }
+}
+
+/// One column of a table of minutes.
+pub struct MinuteColumn<R: 'static = MinuteRow> {
     /// Its name.
     pub name: &'static str,
     /// What it tells, with its unit.
     pub help: &'static str,
-    cells: Cells,
+    cells: Cells<R>,
 }
 
-enum Cells {
-    Time(fn(&MinuteRow) -> Option<Timestamp>),
-    Text(fn(&MinuteRow) -> Option<&str>),
-    Count(fn(&MinuteRow) -> Option<u64>),
-    Real(fn(&MinuteRow) -> Option<f64>),
+enum Cells<R: 'static> {
+    Time(fn(&R) -> Option<Timestamp>),
+    Text(fn(&R) -> Option<&str>),
+    Count(fn(&R) -> Option<u64>),
+    Real(fn(&R) -> Option<f64>),
 }
 
-impl MinuteColumn {
+impl<R> MinuteColumn<R> {
     /// The type of its cells, as people name it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -103,9 +134,22 @@ impl MinuteColumn {
             Cells::Real(_) => "f64",
         }
     }
+
+    fn cells(&self, rows: &[R]) -> Column {
+        let name = self.name.into();
+        match self.cells {
+            Cells::Time(cell) => {
+                let ms: Vec<Option<i64>> = rows.iter().map(|r| cell(r).map(Timestamp::as_millisecond)).collect();
+                Int64Chunked::new(name, ms).into_datetime(UNIT, Some(TimeZone::UTC)).into_column()
+            }
+            Cells::Text(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
+            Cells::Count(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
+            Cells::Real(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
+        }
+    }
 }
 
-const fn column(name: &'static str, help: &'static str, cells: Cells) -> MinuteColumn {
+const fn column<R>(name: &'static str, help: &'static str, cells: Cells<R>) -> MinuteColumn<R> {
     MinuteColumn { name, help, cells }
 }
 
@@ -122,6 +166,11 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column("pod", "Kubernetes pod", Cells::Text(|r| r.identity.pod.as_deref())),
     column("pod_uid", "Kubernetes pod UID", Cells::Text(|r| r.identity.pod_uid.as_deref())),
     column("pod_container", "container name within the pod", Cells::Text(|r| r.identity.pod_container.as_deref())),
+    column(
+        "model",
+        "the model it serves: label plumbline.io/model, else KServe's inference service",
+        Cells::Text(|r| r.identity.model.as_deref()),
+    ),
     column("started", "when this run of the container began (UTC)", Cells::Time(|r| r.identity.started)),
     column("samples", "inner ticks that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),
     column("cpu_usage_mean", "CPU used in cores: CPU time over wall time", Cells::Real(|r| mean(r.summary.cpu_usage))),
@@ -180,17 +229,7 @@ fn p95(spread: Option<Spread>) -> Option<f64> {
 /// Only where polars refuses columns it should not.
 pub fn minute_frame(rows: &[MinuteRow]) -> PolarsResult<DataFrame> {
     let mut columns = Vec::with_capacity(MINUTE_COLUMNS.len() + COUNTERS.len());
-    for MinuteColumn { name, cells, .. } in MINUTE_COLUMNS {
-        columns.push(match cells {
-            Cells::Time(cell) => {
-                let ms: Vec<Option<i64>> = rows.iter().map(|r| cell(r).map(Timestamp::as_millisecond)).collect();
-                Int64Chunked::new((*name).into(), ms).into_datetime(UNIT, Some(TimeZone::UTC)).into_column()
-            }
-            Cells::Text(cell) => Column::new((*name).into(), rows.iter().map(cell).collect::<Vec<_>>()),
-            Cells::Count(cell) => Column::new((*name).into(), rows.iter().map(cell).collect::<Vec<_>>()),
-            Cells::Real(cell) => Column::new((*name).into(), rows.iter().map(cell).collect::<Vec<_>>()),
-        });
-    }
+    columns.extend(MINUTE_COLUMNS.iter().map(|column| column.cells(rows)));
     for (index, CounterColumn { name, per_second, .. }) in COUNTERS.iter().enumerate() {
         let counts = rows.iter().map(|row| row.summary.increases[index]);
         columns.push(match per_second {

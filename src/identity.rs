@@ -1,7 +1,6 @@
 //! Who a container is: its id from a cgroup path, and what a runtime says of it.
 //!
-//! Pure. Reading the paths and asking the runtimes is left to `collect`; resolving PIDs and workflow stages
-//! will stand here too.
+//! Pure. Reading the paths and asking the runtimes is left to `collect`.
 
 use std::collections::BTreeMap;
 
@@ -45,6 +44,23 @@ pub fn from_cgroup_path(path: &str) -> Option<CgroupIdentity> {
         runtime: runtime.or((parent == Some("docker")).then_some("docker")),
         pod_uid: components[..=depth].iter().rev().find_map(|c| pod_uid(c)),
     })
+}
+
+/// The container of a process, by the text of its `/proc/PID/cgroup`. On hybrid hosts the v2 line may be unrelated, so
+/// the v1 lines of memory and CPU speak first.
+#[must_use]
+pub fn from_proc_cgroup(text: &str) -> Option<CgroupIdentity> {
+    let lines = || {
+        text.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            rest.split_once(':')
+        })
+    };
+    let of = |controller: &'static str| {
+        lines().filter(move |(names, _)| names.split(',').any(|name| name == controller)).map(|(_, path)| path)
+    };
+    let mut paths = of("memory").chain(of("cpu")).chain(of("")).chain(lines().map(|(_, path)| path));
+    paths.find_map(from_cgroup_path)
 }
 
 /// The container a cgroup's own name (one path component) denotes, and the runtime its form gives away.
@@ -223,6 +239,16 @@ mod tests {
             let got = from_cgroup_path(path).unwrap_or_else(|| panic!("{path}: no container found"));
             assert_eq!((got.id.as_str(), got.runtime, got.pod_uid.as_deref()), (ID, *runtime, *pod), "{path}");
         }
+    }
+
+    #[test]
+    fn a_process_belongs_to_the_container_its_controllers_name() {
+        let of = |text: &str| from_proc_cgroup(text).map(|identity| identity.id);
+        assert_eq!(of(&format!("0::/system.slice/docker-{ID}.scope\n")).as_deref(), Some(ID));
+        let hybrid = format!("12:pids:/docker/{OUTER}\n4:memory:/docker/{ID}\n1:name=systemd:/x\n0::/docker/{OUTER}\n");
+        assert_eq!(of(&hybrid).as_deref(), Some(ID), "memory's line speaks first");
+        assert_eq!(of("4:memory:/user.slice\n0::/init.scope\n"), None);
+        assert_eq!(of("rubbish"), None);
     }
 
     #[test]

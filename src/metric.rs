@@ -443,6 +443,142 @@ pub static PROCESS_CPU_TIME: Metric =
 pub static PROCESS_MEMORY_USAGE: Metric =
     metric("process.memory.usage", Kind::UpDown, "By", &[], "Resident memory of the agent itself.");
 
+/// GPU memory of a container.
+pub static CONTAINER_GPU_MEMORY: Metric = metric(
+    "plumbline.container.gpu.memory.usage",
+    Kind::UpDown,
+    "By",
+    &["hw.id"],
+    "GPU memory held by the container's processes, by GPU; absent where the driver does not tell it.",
+);
+/// GPU utilization.
+pub static GPU_UTILIZATION: Metric = metric(
+    "hw.gpu.utilization",
+    Kind::Gauge,
+    "1",
+    &["hw.gpu.task"],
+    "Share of the driver's last sample period in which a kernel ran on the GPU.",
+);
+/// GPU memory in use.
+pub static GPU_MEMORY_USAGE: Metric =
+    metric("hw.gpu.memory.usage", Kind::UpDown, "By", &[], "GPU memory in use, what the driver reserves left out.");
+/// GPU memory there is.
+pub static GPU_MEMORY_LIMIT: Metric = metric("hw.gpu.memory.limit", Kind::UpDown, "By", &[], "GPU memory there is.");
+/// Share of it.
+pub static GPU_MEMORY_UTILIZATION: Metric =
+    metric("hw.gpu.memory.utilization", Kind::Gauge, "1", &[], "Share of the GPU's memory in use.");
+/// GPU power.
+pub static GPU_POWER: Metric = metric("hw.power", Kind::Gauge, "W", &[], "Power the device draws.");
+/// GPU energy.
+pub static GPU_ENERGY: Metric =
+    metric("hw.energy", Kind::Counter, "J", &[], "Energy the device has used since its driver was loaded.");
+/// GPU temperature.
+pub static GPU_TEMPERATURE: Metric = metric("hw.temperature", Kind::Gauge, "Cel", &[], "Temperature of the device.");
+/// GPU health.
+pub static GPU_STATUS: Metric = metric(
+    "hw.status",
+    Kind::UpDown,
+    "1",
+    &["hw.state"],
+    "1 for the state the device is in (ok, failed), 0 for the other; failed when the driver has lost it.",
+);
+/// What a GPU is paid for.
+pub static GPU_STATE: Metric = metric(
+    "plumbline.gpu.state",
+    Kind::UpDown,
+    "1",
+    &["state"],
+    "1 for the state the GPU is in, 0 for the others: active (computing), held_idle (memory resident, nothing computed), free (nobody).",
+);
+/// CPU to ask for.
+pub static RECOMMENDED_CPU: Metric = metric(
+    "plumbline.recommendation.cpu",
+    Kind::UpDown,
+    "{cpu}",
+    &[],
+    "Cores the container should ask for, by its history; absent without enough of it.",
+);
+/// Memory to ask for.
+pub static RECOMMENDED_MEMORY: Metric = metric(
+    "plumbline.recommendation.memory",
+    Kind::UpDown,
+    "By",
+    &[],
+    "Memory the container should ask for, by its history; absent without enough of it.",
+);
+/// Too much.
+pub static OVER_PROVISIONED: Metric = metric(
+    "plumbline.recommendation.over_provisioned",
+    Kind::UpDown,
+    "1",
+    &["resource"],
+    "1 when the container asks for more of the resource (cpu, memory) than it needs, else 0.",
+);
+/// Too little.
+pub static UNDER_PROVISIONED: Metric = metric(
+    "plumbline.recommendation.under_provisioned",
+    Kind::UpDown,
+    "1",
+    &["resource"],
+    "1 when the container asks for less of the resource (cpu, memory) than it needs, else 0.",
+);
+/// What following it saves.
+pub static RECOMMENDED_SAVING: Metric = metric(
+    "plumbline.recommendation.saving",
+    Kind::Gauge,
+    "{currency}",
+    &[],
+    "What following the recommendation saves in a month of 730 hours, at the configured prices; below zero where it costs more.",
+);
+/// What a container costs.
+pub static CONTAINER_COST: Metric = metric(
+    "plumbline.container.cost",
+    Kind::Gauge,
+    "{currency}",
+    &[],
+    "What the container costs in a month of 730 hours at the configured prices: what it asks for, or uses if that is more.",
+);
+/// Loss of performance.
+pub static PERFORMANCE_DROP: Metric = metric(
+    "plumbline.model.performance.drop",
+    Kind::Gauge,
+    "1",
+    &["model", "measure"],
+    "How much worse the leading measure (roc_auc, else accuracy, or mae) is than over the reference, as a share of it; below zero where it is better.",
+);
+/// Cost of predictions.
+pub static MODEL_COST: Metric = metric(
+    "plumbline.model.cost",
+    Kind::Gauge,
+    "{currency}",
+    &["model"],
+    "Cost of a thousand predictions over the last day at most: the containers labelled plumbline.io/model, over the samples that arrived.",
+);
+/// Alerts.
+pub static ALERTS: Metric = metric(
+    "plumbline.alert.active",
+    Kind::UpDown,
+    "{alert}",
+    &["alert", "severity", "state"],
+    "Alerts that are pending or firing, by rule.",
+);
+/// Lost alerts.
+pub static ALERTS_LEFT_OUT: Metric = metric(
+    "plumbline.alert.left_out",
+    Kind::UpDown,
+    "{alert}",
+    &[],
+    "Series that meet a rule's condition but are not followed, because alerting.max_alerts are.",
+);
+/// Collector faults.
+pub static COLLECTOR_FAULT: Metric = metric(
+    "plumbline.collector.fault",
+    Kind::UpDown,
+    "1",
+    &["collector"],
+    "1 when the collector is down though what it reads is or was there, else 0; what is not installed is no fault.",
+);
+
 /// Every metric of a container.
 pub static CONTAINER_METRICS: &[&Metric] = &[
     &UPTIME,
@@ -467,6 +603,26 @@ pub static CONTAINER_METRICS: &[&Metric] = &[
     &PIDS_LIMIT,
     &RESTARTS,
     &PRESSURE_TIME,
+    &CONTAINER_GPU_MEMORY,
+    &CONTAINER_COST,
+    &RECOMMENDED_CPU,
+    &RECOMMENDED_MEMORY,
+    &RECOMMENDED_SAVING,
+    &OVER_PROVISIONED,
+    &UNDER_PROVISIONED,
+];
+
+/// Every metric of a GPU.
+pub static GPU_METRICS: &[&Metric] = &[
+    &GPU_UTILIZATION,
+    &GPU_MEMORY_USAGE,
+    &GPU_MEMORY_LIMIT,
+    &GPU_MEMORY_UTILIZATION,
+    &GPU_POWER,
+    &GPU_ENERGY,
+    &GPU_TEMPERATURE,
+    &GPU_STATUS,
+    &GPU_STATE,
 ];
 
 /// Every metric of a model.
@@ -487,6 +643,8 @@ pub static MODEL_METRICS: &[&Metric] = &[
     &MODEL_PERFORMANCE,
     &MODEL_PERFORMANCE_ROWS,
     &REFERENCE_PERFORMANCE,
+    &PERFORMANCE_DROP,
+    &MODEL_COST,
     &BIN_COUNT,
     &BIN_REFERENCE,
 ];
@@ -494,6 +652,7 @@ pub static MODEL_METRICS: &[&Metric] = &[
 /// Every metric of the agent itself.
 pub static AGENT_METRICS: &[&Metric] = &[
     &COLLECTOR_UP,
+    &COLLECTOR_FAULT,
     &COLLECTOR_STALENESS,
     &COLLECTOR_DURATION,
     &COLLECTOR_FAILURES,
@@ -518,7 +677,14 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &INGEST_REJECTED,
     &PROCESS_CPU_TIME,
     &PROCESS_MEMORY_USAGE,
+    &ALERTS,
+    &ALERTS_LEFT_OUT,
 ];
+
+/// Every metric there is.
+pub fn catalogue() -> impl Iterator<Item = &'static Metric> {
+    [CONTAINER_METRICS, GPU_METRICS, MODEL_METRICS, AGENT_METRICS].into_iter().flatten().copied()
+}
 
 /// Whom a point speaks of: a container, a device, or the node. Becomes an OTLP resource and Prometheus labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -620,10 +786,6 @@ pub fn vanished(before: &[Point], now: &[Point], at: Timestamp) -> Vec<Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn catalogue() -> impl Iterator<Item = &'static Metric> {
-        CONTAINER_METRICS.iter().chain(MODEL_METRICS).chain(AGENT_METRICS).copied()
-    }
 
     #[test]
     fn every_static_is_in_the_list_once() {

@@ -2,6 +2,8 @@
 //!
 //! Pure. Storing the rows is left to `store`.
 
+pub mod gpu;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -259,7 +261,7 @@ impl Accumulator {
     }
 }
 
-fn spread_of_samples(samples: &mut Vec<f64>) -> Option<Spread> {
+pub(crate) fn spread_of_samples(samples: &mut Vec<f64>) -> Option<Spread> {
     let mean = samples.iter().sum::<f64>() / samples.len() as f64;
     spread(samples, Some(mean))
 }

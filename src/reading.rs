@@ -79,6 +79,52 @@ pub struct Detail {
     pub pressure: Pressure,
 }
 
+/// One GPU, read once. What the driver does not tell is `None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GpuReading {
+    /// The device's own id (NVML's UUID).
+    pub id: String,
+    /// Its place among the node's devices.
+    pub index: u32,
+    /// What it is (`NVIDIA H100 80GB HBM3`).
+    pub model: Option<String>,
+    /// Who made it.
+    pub vendor: &'static str,
+    /// The driver's version.
+    pub driver: Option<String>,
+    /// When it was read.
+    pub at: Moment,
+    /// Whether the driver still reaches it; `None` when it does not say.
+    pub ok: Option<bool>,
+    /// Share of the driver's last sample period in which a kernel ran.
+    pub utilization: Option<f64>,
+    /// Memory in use, in bytes, without what the driver reserves.
+    pub memory_used: Option<u64>,
+    /// Memory there is, in bytes.
+    pub memory_total: Option<u64>,
+    /// In watts.
+    pub power: Option<f64>,
+    /// In joules, since the driver was loaded.
+    pub energy: Option<f64>,
+    /// In degrees Celsius.
+    pub temperature: Option<f64>,
+    /// Who holds memory on it. `None` on inner ticks and where the driver does not tell.
+    pub processes: Option<Vec<GpuProcess>>,
+}
+
+/// A process on a GPU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GpuProcess {
+    /// Its number, as the driver sees it.
+    pub pid: u32,
+    /// The container it belongs to; `None` for the host's own, and where it cannot be told.
+    pub container: Option<String>,
+    /// Its place in the process tree was found. Without the host's PID namespace it is not.
+    pub resolved: bool,
+    /// GPU memory it holds, in bytes.
+    pub memory: Option<u64>,
+}
+
 /// Bytes a container moved on one block device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceIo {

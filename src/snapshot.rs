@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::metric::{self, Attribute, Metric, Number, Point, PointAttributes, Subject};
+use crate::minute::gpu::GpuState;
 
 /// The node at one instant. Shared by `Arc`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub node: String,
     /// By name, then id.
     pub containers: Vec<ContainerView>,
+    /// By index.
+    pub gpus: Vec<GpuView>,
     /// Containers that ended within the last two full ticks.
     pub exited: Vec<ExitView>,
     /// Every signal has been read at least once.
@@ -76,6 +79,118 @@ pub struct ContainerView {
     pub disk: Vec<DiskView>,
     /// Pressure stall totals in seconds.
     pub pressure: PressureView,
+    /// GPUs that its processes hold memory on.
+    pub gpus: Vec<ContainerGpuView>,
+}
+
+/// A container's part of a GPU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContainerGpuView {
+    /// The device's id.
+    pub id: String,
+    /// Its place among the node's devices.
+    pub index: u32,
+    /// GPU memory its processes hold, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// One GPU.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GpuView {
+    /// The device's own id.
+    pub id: String,
+    /// Its place among the node's devices.
+    pub index: u32,
+    /// What it is.
+    pub model: Option<String>,
+    /// Who made it.
+    pub vendor: &'static str,
+    /// The driver's version.
+    pub driver: Option<String>,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// Whether the driver reaches it.
+    pub ok: Option<bool>,
+    /// What it is paid for now.
+    pub state: Option<GpuState>,
+    /// Share of the driver's last sample period in which a kernel ran.
+    pub utilization: Option<f64>,
+    /// In bytes.
+    pub memory_used: Option<u64>,
+    /// In bytes.
+    pub memory_total: Option<u64>,
+    /// In watts.
+    pub power: Option<f64>,
+    /// In joules, since the driver was loaded.
+    pub energy: Option<f64>,
+    /// In degrees Celsius.
+    pub temperature: Option<f64>,
+    /// Who holds memory on it; `null` where the driver does not tell.
+    pub processes: Option<Vec<GpuProcessView>>,
+    /// The state of each minute since the agent began, oldest first, a day at most; `null` where it was not known.
+    pub minutes: Vec<Option<GpuState>>,
+}
+
+/// A process on a GPU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GpuProcessView {
+    /// Its number, as the driver sees it.
+    pub pid: u32,
+    /// Its container's id.
+    pub container: Option<String>,
+    /// Its container's name.
+    pub container_name: Option<String>,
+    /// Whether the process was found at all; without the host's PID namespace it is not.
+    pub resolved: bool,
+    /// GPU memory it holds, in bytes.
+    pub memory: Option<u64>,
+}
+
+impl GpuView {
+    /// Whom its points speak of.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        let mut attributes = Vec::new();
+        let mut add = |key: &'static str, value: Option<String>, label| {
+            attributes.extend(value.map(|value| Attribute { key: key.into(), value, label }));
+        };
+        add("hw.id", Some(self.id.clone()), true);
+        add("hw.name", Some(format!("GPU {}", self.index)), true);
+        add("hw.type", Some("gpu".to_owned()), true);
+        add("hw.model", self.model.clone(), true);
+        add("hw.vendor", Some(self.vendor.to_owned()), false);
+        add("hw.driver_version", self.driver.clone(), false);
+        Subject { attributes }
+    }
+
+    fn add_points(&self, points: &mut Vec<Point>) {
+        let subject = Arc::new(self.subject());
+        let mut add = |metric: &'static Metric, attributes: PointAttributes, value: Option<Number>| {
+            points.extend(value.map(|value| Point::new(metric, &subject, attributes, value, None, self.read_at)));
+        };
+        let real = |value: Option<f64>| value.map(Number::Float);
+        let int = |value: Option<u64>| value.map(Number::Int);
+        add(&metric::GPU_UTILIZATION, vec![("hw.gpu.task", "general".into())], real(self.utilization));
+        add(&metric::GPU_MEMORY_USAGE, vec![], int(self.memory_used));
+        add(&metric::GPU_MEMORY_LIMIT, vec![], int(self.memory_total));
+        let total = self.memory_total.filter(|total| *total > 0);
+        let share = self.memory_used.zip(total).map(|(used, total)| used as f64 / total as f64);
+        add(&metric::GPU_MEMORY_UTILIZATION, vec![], real(share));
+        add(&metric::GPU_POWER, vec![], real(self.power));
+        add(&metric::GPU_ENERGY, vec![], real(self.energy));
+        add(&metric::GPU_TEMPERATURE, vec![], real(self.temperature));
+        if let Some(ok) = self.ok {
+            for (state, is) in [("ok", ok), ("failed", !ok)] {
+                add(&metric::GPU_STATUS, vec![("hw.state", state.into())], int(Some(is.into())));
+            }
+        }
+        if let Some(now) = self.state {
+            for state in GpuState::ALL {
+                let is = u64::from(state == now);
+                add(&metric::GPU_STATE, vec![("state", state.name().into())], int(Some(is)));
+            }
+        }
+    }
 }
 
 /// Kubernetes' names for a container.
@@ -192,7 +307,15 @@ impl Snapshot {
     /// A node of which nothing is known yet.
     #[must_use]
     pub fn empty(node: String, as_of: Timestamp) -> Self {
-        Self { as_of, node, containers: Vec::new(), exited: Vec::new(), ready: false, device_points: Vec::new() }
+        Self {
+            as_of,
+            node,
+            containers: Vec::new(),
+            gpus: Vec::new(),
+            exited: Vec::new(),
+            ready: false,
+            device_points: Vec::new(),
+        }
     }
 
     /// Every point of every container, and what collectors reported as points.
@@ -217,6 +340,9 @@ impl Snapshot {
                 ));
             }
         }
+        for gpu in &self.gpus {
+            gpu.add_points(&mut points);
+        }
         points.extend_from_slice(&self.device_points);
         points
     }
@@ -227,7 +353,16 @@ const RUNTIME_LABELS: &str = "io.kubernetes.";
 /// More labels than this are left to the API: a resource is sent with every batch.
 const MAX_LABELS: usize = 32;
 
+/// The labels that name the model a container serves, ours first.
+const MODEL_LABELS: [&str; 2] = ["plumbline.io/model", "serving.kserve.io/inferenceservice"];
+
 impl ContainerView {
+    /// The model it serves, by its labels.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        MODEL_LABELS.iter().find_map(|key| self.labels.get(*key)).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
     /// Whom the container's points speak of.
     #[must_use]
     pub fn subject(&self) -> Subject {
@@ -315,6 +450,9 @@ impl ContainerView {
                     vec![("plumbline.pressure.resource", resource.into()), ("plumbline.pressure.kind", kind.into())];
                 add(&metric::PRESSURE_TIME, attributes, real(seconds));
             }
+        }
+        for gpu in &self.gpus {
+            add(&metric::CONTAINER_GPU_MEMORY, vec![("hw.id", gpu.id.clone().into())], int(gpu.memory));
         }
     }
 }

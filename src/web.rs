@@ -68,6 +68,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/api/v1/containers", get(containers))
+        .route("/api/v1/gpus", get(gpus))
         .route("/api/v1/models", get(models))
         .route("/api/v1/models/{model}", get(model))
         .fallback(not_found)
@@ -127,6 +128,11 @@ async fn containers(State(shared): State<Shared>) -> Response {
     Json(snapshot.as_ref()).into_response()
 }
 
+async fn gpus(State(shared): State<Shared>) -> Response {
+    let snapshot = Arc::clone(&shared.snapshot.borrow());
+    Json(serde_json::json!({ "as_of": snapshot.as_of, "node": snapshot.node, "gpus": snapshot.gpus })).into_response()
+}
+
 async fn models(State(shared): State<Shared>) -> Response {
     let models = Arc::clone(&shared.models.borrow());
     Json(models.as_ref()).into_response()
@@ -143,7 +149,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Respon
 }
 
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/models; \
+    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models; \
          POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference";
     (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
 }

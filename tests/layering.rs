@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &["drift", "frame", "metric", "performance", "units"]),
     ("ingest", &["clock", "frame", "model", "units"]),
     ("health", &["metric"]),
-    ("snapshot", &["metric"]),
+    ("snapshot", &["metric", "minute"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "snapshot"]),
     ("collect", &["clock", "health", "identity", "metric", "reading", "units"]),
     ("export", &["clock", "health", "metric", "units"]),

@@ -54,7 +54,8 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
         };
         let now = clock.moment();
         let is_tree = report.containers.is_some();
-        let input = Input { containers: report.containers, facts: report.facts, points: report.points };
+        let input =
+            Input { containers: report.containers, facts: report.facts, gpus: report.gpus, points: report.points };
         state.absorb(message.collector, input, now);
         let known = health.state().collectors;
         let tree_is_down = config

@@ -16,6 +16,7 @@ use crate::collect::{Brings, Entry, Message, Stop};
 use crate::config::Config;
 use crate::export::Points;
 use crate::frame::MinuteRow;
+use crate::frame::gpu::GpuRow;
 use crate::health::Health;
 use crate::model::points::points;
 use crate::model::view::ModelsView;
@@ -101,7 +102,8 @@ impl Pipeline {
             }
         }
         let rows = self.state.finish();
-        let lost = self.keep(rows);
+        let gpu_rows = self.state.finish_gpus();
+        let lost = self.keep(rows) + self.keep_gpus(gpu_rows);
         if lost > 0 {
             tracing::warn!(rows = lost, "minutes are lost: the history could not be written before the end");
         }
@@ -152,6 +154,7 @@ impl Pipeline {
         if !outcome.rows.is_empty() {
             self.keep(outcome.rows);
         }
+        self.keep_gpus(outcome.gpu_rows);
         self.publish(now, outcome.changed);
     }
 
@@ -166,11 +169,13 @@ impl Pipeline {
         let now = self.clock.moment();
         let leads = report.containers.is_some() || !self.state.reads_tree();
         let told = report.facts.is_some();
-        let input = Input { containers: report.containers, facts: report.facts, points: report.points };
+        let input =
+            Input { containers: report.containers, facts: report.facts, gpus: report.gpus, points: report.points };
         let outcome = self.state.absorb(message.collector, input, now);
         if !outcome.rows.is_empty() {
             self.keep(outcome.rows);
         }
+        self.keep_gpus(outcome.gpu_rows);
         if leads || told || outcome.changed {
             self.publish(now, outcome.changed || (leads && message.depth == Depth::Full));
         }
@@ -228,6 +233,22 @@ impl Pipeline {
         });
         // There is more on the disk now.
         self.retained = None;
+        appended.pending
+    }
+
+    /// The same for GPUs' rows.
+    fn keep_gpus(&mut self, rows: Vec<GpuRow>) -> u64 {
+        if rows.is_empty() {
+            return 0;
+        }
+        let (appended, result) = self.history.append_gpus(rows);
+        if let Err(error) = result {
+            tracing::debug!(%error, "GPU minutes wait");
+        }
+        self.health.update(|state| {
+            state.history.rows += appended.written;
+            state.history.dropped += appended.dropped;
+        });
         appended.pending
     }
 

@@ -161,6 +161,7 @@ impl Container {
                 memory: stall(detail.pressure.memory),
                 io: stall(detail.pressure.io),
             },
+            gpus: Vec::new(),
         }
     }
 
@@ -200,6 +201,7 @@ pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
         pod: kubernetes.and_then(|k| k.pod.clone()),
         pod_uid: kubernetes.and_then(|k| k.pod_uid.clone()),
         pod_container: kubernetes.and_then(|k| k.container.clone()),
+        model: view.model().map(str::to_owned),
         started: Some(view.started),
     }
 }

@@ -306,7 +306,7 @@ mod tests {
     const FLAKY: Entry = Entry {
         name: "flaky",
         without: "nothing",
-        brings: Brings::Points,
+        brings: Brings::Devices,
         metrics: &[],
         open: |_, _| Ok(Box::new(Flaky(0))),
     };

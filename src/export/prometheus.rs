@@ -177,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, CPU_TIME, CPU_USAGE, MODEL_METRICS};
+    use crate::metric::{CPU_TIME, CPU_USAGE, catalogue};
 
     fn subject(name: &str) -> Arc<Subject> {
         let attribute =
@@ -216,8 +216,7 @@ mod tests {
 
     #[test]
     fn no_two_metrics_are_spelled_alike() {
-        let mut names: Vec<String> =
-            [CONTAINER_METRICS, MODEL_METRICS, AGENT_METRICS].concat().into_iter().map(name).collect();
+        let mut names: Vec<String> = catalogue().map(name).collect();
         names.sort();
         let all = names.len();
         names.dedup();

@@ -1,4 +1,4 @@
-//! The minute history: one row per container and minute, one Parquet file per hour.
+//! The minute history: one row per container and minute, another per GPU and minute, one Parquet file per hour.
 //!
 //! `DATA/container_minute/version=1/date=YYYY-MM-DD/hour=HH/minutes.parquet`, hive-partitioned (UTC), so that
 //! DuckDB, ClickHouse, Spark, DataFusion or polars read the folder in place.
@@ -20,10 +20,9 @@ use serde::Deserialize;
 
 use super::Error;
 use super::files::{self, Stored, files_below, write_atomically};
-use crate::frame::{MINUTE_SCHEMA_VERSION, MinuteRow, minute_frame};
+use crate::frame::gpu::GpuRow;
+use crate::frame::{MinuteRow, Row};
 
-/// The folder of the minute rows below the data folder.
-const TABLE: &str = "container_minute";
 const FILE: &str = "minutes.parquet";
 /// The extension of a file that could not be read and was set aside.
 const DAMAGED: &str = "damaged";
@@ -51,13 +50,20 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct History {
     data: PathBuf,
-    table: PathBuf,
     config: Config,
     /// Held while the folder is ours; `None` until it could be opened.
     lock: Option<File>,
+    containers: Table<MinuteRow>,
+    gpus: Table<GpuRow>,
+}
+
+/// One table of minutes.
+#[derive(Debug)]
+struct Table<R> {
+    folder: PathBuf,
     hour: Option<OpenHour>,
     /// Rows that the disk has not taken yet, oldest first.
-    pending: Vec<MinuteRow>,
+    pending: Vec<R>,
 }
 
 #[derive(Debug)]
@@ -80,18 +86,17 @@ pub struct Appended {
 /// Rows kept in memory while the disk fails: an hour of 1,000 containers.
 const MAX_PENDING: usize = 60_000;
 
+/// The folder of a table below a data folder.
+#[must_use]
+pub fn table_folder<R: Row>(data: &Path) -> PathBuf {
+    data.join(R::TABLE).join(format!("version={}", R::VERSION))
+}
+
 impl History {
     /// The history below `data`. Touches nothing yet.
     #[must_use]
     pub fn new(data: &Path, config: Config) -> Self {
-        Self {
-            data: data.to_owned(),
-            table: data.join(TABLE).join(format!("version={MINUTE_SCHEMA_VERSION}")),
-            config,
-            lock: None,
-            hour: None,
-            pending: Vec::new(),
-        }
+        Self { data: data.to_owned(), config, lock: None, containers: Table::new(data), gpus: Table::new(data) }
     }
 
     /// Takes the folder: makes it as needed, and removes what a crash left half written. Does nothing when it is ours.
@@ -107,24 +112,26 @@ impl History {
             }
             // Somebody removed the folder: it may be another agent's by now.
             self.lock = None;
-            self.hour = None;
+            self.containers.hour = None;
+            self.gpus.hour = None;
         }
-        fs::create_dir_all(&self.table).map_err(Error::io(&self.table))?;
+        fs::create_dir_all(&self.containers.folder).map_err(Error::io(&self.containers.folder))?;
         let lock = File::create(&path).map_err(Error::io(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Locked(self.data.clone())),
             Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
         }
-        files::remove_unfinished(&self.table)?;
+        files::remove_unfinished(&self.containers.folder)?;
+        files::remove_unfinished(&self.gpus.folder)?;
         self.lock = Some(lock);
         Ok(())
     }
 
-    /// The folder below which a reader finds the rows.
+    /// The folder below which a reader finds the containers' rows.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.table
+        &self.containers.folder
     }
 
     /// Takes new bounds for what is kept.
@@ -135,14 +142,76 @@ impl History {
     /// Writes rows of closed minutes. What the disk does not take is kept and tried again with the next call; the
     /// error, if any, comes beside the counts.
     pub fn append(&mut self, rows: Vec<MinuteRow>) -> (Appended, Result<(), Error>) {
+        let opened = self.open();
+        self.containers.append(rows, opened)
+    }
+
+    /// The same for GPUs' rows.
+    pub fn append_gpus(&mut self, rows: Vec<GpuRow>) -> (Appended, Result<(), Error>) {
+        let opened = self.open();
+        self.gpus.append(rows, opened)
+    }
+
+    /// Removes what is too old or too much, oldest first, the newest hour never. Returns what is left.
+    ///
+    /// # Errors
+    /// A folder or file cannot be read or removed.
+    pub fn retain(&mut self, now: Timestamp) -> Result<Vec<Stored>, Error> {
+        if self.lock.is_none() {
+            return Ok(Vec::new()); // another agent's, or nobody's yet
+        }
+        let mut kept = Vec::new();
+        for table in [&self.containers.folder, &self.gpus.folder] {
+            let files = files_below(table, &["parquet", DAMAGED])?;
+            // Below the table paths sort as their hours do.
+            let hour = |file: &Stored| file.path.strip_prefix(table).map(Path::to_owned).unwrap_or_default();
+            kept.extend(files.into_iter().map(|file| (hour(&file), file)));
+        }
+        kept.sort_by(|a, b| (&a.0, &a.1.path).cmp(&(&b.0, &b.1.path)));
+        let oldest = hour_file(now.checked_sub(self.config.retention).unwrap_or(Timestamp::MIN));
+        let newest = kept.last().and_then(|(hour, _)| hour.parent().map(Path::to_owned));
+        let is_newest = |hour: &Path| hour.parent() == newest.as_deref();
+        let mut bytes: u64 = kept.iter().map(|(_, file)| file.bytes).sum();
+        let mut remove = 0;
+        while let Some((hour, file)) = kept.get(remove)
+            && !is_newest(hour)
+            && (*hour < oldest || bytes > self.config.max_bytes.as_u64())
+        {
+            bytes -= file.bytes;
+            remove += 1;
+        }
+        for (_, file) in kept.drain(..remove) {
+            fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
+            // Folders go with their last file; a folder that is not empty refuses, as it should.
+            for folder in file.path.ancestors().skip(1).take(2) {
+                if fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+        }
+        Ok(kept.into_iter().map(|(_, file)| file).collect())
+    }
+}
+
+/// The file of a minute's hour, below its table.
+fn hour_file(minute: Timestamp) -> PathBuf {
+    Path::new(&minute.strftime("date=%Y-%m-%d/hour=%H").to_string()).join(FILE)
+}
+
+impl<R: Row> Table<R> {
+    fn new(data: &Path) -> Self {
+        Self { folder: table_folder::<R>(data), hour: None, pending: Vec::new() }
+    }
+
+    fn append(&mut self, rows: Vec<R>, opened: Result<(), Error>) -> (Appended, Result<(), Error>) {
         self.pending.extend(rows);
         let mut appended = Appended::default();
-        let mut result = self.open();
+        let mut result = opened;
         while result.is_ok()
             && let Some(first) = self.pending.first()
         {
-            let path = self.hour_path(first.minute);
-            let count = self.pending.iter().take_while(|row| self.hour_path(row.minute) == path).count();
+            let path = self.hour_path(first.minute());
+            let count = self.pending.iter().take_while(|row| self.hour_path(row.minute()) == path).count();
             result = self.write_hour(&path, count);
             if result.is_ok() {
                 self.pending.drain(..count);
@@ -158,13 +227,13 @@ impl History {
     }
 
     fn hour_path(&self, minute: Timestamp) -> PathBuf {
-        self.table.join(minute.strftime("date=%Y-%m-%d/hour=%H").to_string()).join(FILE)
+        self.folder.join(hour_file(minute))
     }
 
     /// Writes the hour's file with the first `count` pending rows added.
     fn write_hour(&mut self, path: &Path, count: usize) -> Result<(), Error> {
         let parquet = |source| Error::Parquet { path: path.to_owned(), source };
-        let new = minute_frame(&self.pending[..count]).map_err(parquet)?;
+        let new = R::frame(&self.pending[..count]).map_err(parquet)?;
         let open = match self.hour.take() {
             Some(open) if open.path == path => open,
             _ => OpenHour { path: path.to_owned(), frame: read_hour(path)? },
@@ -184,7 +253,7 @@ impl History {
             ParquetWriter::new(file)
                 // A few thousand rows: threads would cost more memory than they save time.
                 .set_parallel(false)
-                .with_key_value_metadata(Some(schema_metadata()))
+                .with_key_value_metadata(Some(schema_metadata::<R>()))
                 .finish(&mut frame)
                 .map(drop)
                 .map_err(parquet)
@@ -192,36 +261,6 @@ impl History {
         // The disk's truth is the old frame if the write failed.
         self.hour = Some(if written.is_ok() { OpenHour { frame, ..open } } else { open });
         written
-    }
-
-    /// Removes what is too old or too much, oldest first, the newest hour never. Returns what is left.
-    ///
-    /// # Errors
-    /// A folder or file cannot be read or removed.
-    pub fn retain(&mut self, now: Timestamp) -> Result<Vec<Stored>, Error> {
-        if self.lock.is_none() {
-            return Ok(Vec::new()); // another agent's, or nobody's yet
-        }
-        let mut kept = files_below(&self.table, &["parquet", DAMAGED])?;
-        let oldest = now.checked_sub(self.config.retention).unwrap_or(Timestamp::MIN);
-        let oldest = self.hour_path(oldest);
-        let mut bytes: u64 = kept.iter().map(|file| file.bytes).sum();
-        let mut remove = 0;
-        // Paths sort as their hours do.
-        while remove + 1 < kept.len() && (kept[remove].path < oldest || bytes > self.config.max_bytes.as_u64()) {
-            bytes -= kept[remove].bytes;
-            remove += 1;
-        }
-        for file in kept.drain(..remove) {
-            fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
-            // Folders go with their last file; a folder that is not empty refuses, as it should.
-            for folder in file.path.ancestors().skip(1).take(2) {
-                if fs::remove_dir(folder).is_err() {
-                    break;
-                }
-            }
-        }
-        Ok(kept)
     }
 }
 
@@ -257,10 +296,10 @@ fn set_aside(path: &Path, error: &PolarsError) -> Result<(), Error> {
     fs::rename(path, &aside).map_err(Error::io(path))
 }
 
-fn schema_metadata() -> KeyValueMetadata {
+fn schema_metadata<R: Row>() -> KeyValueMetadata {
     KeyValueMetadata::from_static(vec![
-        ("plumbline.table".to_owned(), TABLE.to_owned()),
-        ("plumbline.schema.version".to_owned(), MINUTE_SCHEMA_VERSION.to_string()),
+        ("plumbline.table".to_owned(), R::TABLE.to_owned()),
+        ("plumbline.schema.version".to_owned(), R::VERSION.to_string()),
     ])
 }
 

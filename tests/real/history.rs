@@ -14,7 +14,7 @@ pub const TESTS: &[Test] =
     &[(&[Part::Docker, Part::DuckDb], "history::closed_minutes_survive_kill_9", closed_minutes_survive_kill_9)];
 
 /// Asks DuckDB; rows as JSON objects.
-fn duckdb(folder: &Path, query: &str) -> Result<Vec<Value>, Failed> {
+pub fn duckdb(folder: &Path, query: &str) -> Result<Vec<Value>, Failed> {
     let code = "import duckdb, json, sys\n\
         rows = duckdb.sql(sys.argv[2].replace('TABLE', f\"read_parquet('{sys.argv[1]}/**/*.parquet', hive_partitioning=true)\"))\n\
         print(json.dumps([dict(zip(rows.columns, row)) for row in rows.fetchall()], default=str))";

@@ -13,6 +13,7 @@
 
 mod agent;
 mod containers;
+mod gpus;
 mod history;
 mod kernel_v2;
 mod lifecycle;
@@ -43,6 +44,7 @@ fn main() {
         podman::TESTS,
         kernel_v2::TESTS,
         history::TESTS,
+        gpus::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

@@ -1,0 +1,154 @@
+//! The node's GPUs between reports: what is known of each, its open minute, and who holds it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+
+use crate::frame::gpu::GpuRow;
+use crate::minute::gpu::{GpuAccumulator, GpuState, GpuSummary, state};
+use crate::reading::{GpuProcess, GpuReading};
+use crate::snapshot::{ContainerGpuView, ContainerView, GpuProcessView, GpuView};
+
+/// Minutes of a day, whose states are held for the page.
+const MINUTES: usize = 24 * 60;
+
+/// Every GPU that is there, by index.
+#[derive(Debug, Default)]
+pub struct Gpus {
+    gpus: BTreeMap<u32, Gpu>,
+    /// The open minute, in minutes since the epoch.
+    minute: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Gpu {
+    reading: GpuReading,
+    minute: GpuAccumulator,
+    states: VecDeque<Option<GpuState>>,
+}
+
+impl Gpu {
+    fn processes(&self) -> Option<&[GpuProcess]> {
+        self.reading.processes.as_deref()
+    }
+
+    fn state(&self) -> Option<GpuState> {
+        state(&self.reading, self.processes().map(<[_]>::len))
+    }
+}
+
+impl Gpus {
+    /// Brings them in line with a whole reading. Returns the rows of a minute that closed with it.
+    pub fn take(&mut self, node: &str, readings: Vec<GpuReading>, now: Timestamp) -> Vec<GpuRow> {
+        let minute = now.as_second().div_euclid(60);
+        let rows = if self.minute.is_some_and(|open| open != minute) { self.close(node) } else { Vec::new() };
+        self.minute = Some(minute);
+        let mut before = std::mem::take(&mut self.gpus);
+        for mut reading in readings {
+            let known = before.remove(&reading.index).filter(|known| known.reading.id == reading.id);
+            if let Some(known) = &known {
+                // What inner ticks leave out stands as last told, as long as the device is there.
+                if reading.ok != Some(false) {
+                    let last = &known.reading;
+                    reading.processes = reading.processes.or_else(|| last.processes.clone());
+                    reading.energy = reading.energy.or(last.energy);
+                    reading.temperature = reading.temperature.or(last.temperature);
+                }
+            }
+            let (minute, states) = known.map(|known| (known.minute, known.states)).unwrap_or_default();
+            let mut gpu = Gpu { reading, minute, states };
+            let state = gpu.state();
+            gpu.minute.take(&gpu.reading, state);
+            self.gpus.insert(gpu.reading.index, gpu);
+        }
+        rows
+    }
+
+    /// Nobody reads them any longer. Returns the open minute's rows.
+    pub fn lose(&mut self, node: &str) -> Vec<GpuRow> {
+        let rows = self.close(node);
+        self.gpus.clear();
+        rows
+    }
+
+    /// Closes the open minute.
+    pub fn close(&mut self, node: &str) -> Vec<GpuRow> {
+        let Some(minute) = self.minute.take().and_then(|open| Timestamp::from_second(open * 60).ok()) else {
+            return Vec::new();
+        };
+        let mut rows = Vec::new();
+        for gpu in self.gpus.values_mut() {
+            let summary = gpu.minute.close();
+            gpu.states.push_back(summary.as_ref().and_then(GpuSummary::mostly));
+            if gpu.states.len() > MINUTES {
+                gpu.states.pop_front();
+            }
+            let Some(summary) = summary else { continue };
+            let mut containers: Vec<&str> =
+                gpu.processes().into_iter().flatten().filter_map(|p| p.container.as_deref()).collect();
+            containers.sort_unstable();
+            containers.dedup();
+            rows.push(GpuRow {
+                minute,
+                node: node.to_owned(),
+                id: gpu.reading.id.clone(),
+                index: gpu.reading.index,
+                model: gpu.reading.model.clone(),
+                memory_total: gpu.reading.memory_total,
+                containers: (!containers.is_empty()).then(|| containers.join(" ")),
+                summary,
+            });
+        }
+        rows
+    }
+
+    /// All that is known of them, with their holders' names; and to each container its part.
+    pub fn views(&self, containers: &mut [ContainerView]) -> Vec<GpuView> {
+        let mut views = Vec::new();
+        for gpu in self.gpus.values() {
+            let reading = &gpu.reading;
+            let processes = gpu.processes().map(|all| {
+                let view = |process: &GpuProcess| {
+                    let container = process.container.as_ref();
+                    let known = containers.iter().find(|c| Some(&c.id) == container);
+                    GpuProcessView {
+                        pid: process.pid,
+                        container: process.container.clone(),
+                        container_name: known.map(|c| c.name.clone()),
+                        resolved: process.resolved,
+                        memory: process.memory,
+                    }
+                };
+                all.iter().map(view).collect()
+            });
+            for container in containers.iter_mut() {
+                let of_it =
+                    || gpu.processes().into_iter().flatten().filter(|p| p.container.as_ref() == Some(&container.id));
+                if of_it().next().is_some() {
+                    let memory = of_it().filter_map(|p| p.memory).reduce(|a, b| a + b);
+                    let part = ContainerGpuView { id: reading.id.clone(), index: reading.index, memory };
+                    container.gpus.push(part);
+                }
+            }
+            views.push(GpuView {
+                id: reading.id.clone(),
+                index: reading.index,
+                model: reading.model.clone(),
+                vendor: reading.vendor,
+                driver: reading.driver.clone(),
+                read_at: reading.at.wall,
+                ok: reading.ok,
+                state: gpu.state(),
+                utilization: reading.utilization,
+                memory_used: reading.memory_used,
+                memory_total: reading.memory_total,
+                power: reading.power,
+                energy: reading.energy,
+                temperature: reading.temperature,
+                processes,
+                minutes: gpu.states.iter().copied().collect(),
+            });
+        }
+        views
+    }
+}

@@ -1,0 +1,261 @@
+//! NVIDIA GPUs through NVML, device by device: utilization, memory, power, energy, temperature, and who holds memory.
+//!
+//! The library is loaded when the collector opens; without one, or without a GPU, the collector is absent and tried again
+//! later. Each signal is optional: what a driver or device lacks is unknown, and a lost device takes only itself along.
+//! Which container a process belongs to is found by its cgroup; joining names is left to `analysis`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
+use nvml_wrapper::enums::device::UsedGpuMemory;
+use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::struct_wrappers::device::ProcessInfo;
+use nvml_wrapper::{Device, Nvml};
+use serde::Deserialize;
+
+use super::{Brings, Collector, Context, Entry, Error, Report};
+use crate::clock::Clock;
+use crate::identity::from_proc_cgroup;
+use crate::metric::Metric;
+use crate::reading::{Depth, GpuProcess, GpuReading};
+
+/// NVML's place in the list.
+pub const ENTRY: Entry = Entry {
+    name: "nvml",
+    without: "NVIDIA GPUs are not seen",
+    brings: Brings::Devices,
+    metrics: NO_METRICS,
+    open: |config, context| Ok(Box::new(Gpus::open(&config.gpu, &config.cgroup.proc, context)?)),
+};
+
+/// Its readings are joined with containers, so its metrics are the snapshot's.
+const NO_METRICS: &[&Metric] = &[];
+
+/// Options for GPUs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// NVML's library, a path; by default it is looked for where drivers put it.
+    pub nvml_library: Option<PathBuf>,
+}
+
+const VENDOR: &str = "nvidia";
+/// The name by which the system's loader finds it.
+const LIBRARY: &str = "libnvidia-ml.so.1";
+/// Where drivers put it that the loader does not look at: driver containers, the GPU operator, GKE, NixOS, WSL.
+const FOLDERS: &[&str] = &[
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/local/nvidia/lib64",
+    "/run/nvidia/driver/usr/lib/x86_64-linux-gnu",
+    "/run/nvidia/driver/usr/lib/aarch64-linux-gnu",
+    "/run/nvidia/driver/usr/lib64",
+    "/home/kubernetes/bin/nvidia/lib64",
+    "/run/opengl-driver/lib",
+    "/usr/lib/wsl/lib",
+];
+
+struct Gpus {
+    nvml: Nvml,
+    driver: Option<String>,
+    count: u32,
+    proc: PathBuf,
+    clock: Arc<dyn Clock>,
+    /// What does not change of a device, by index: a lost one cannot tell it any longer.
+    known: BTreeMap<u32, Known>,
+}
+
+#[derive(Clone)]
+struct Known {
+    id: String,
+    model: Option<String>,
+}
+
+impl Gpus {
+    fn open(config: &Config, proc: &Path, context: &Context) -> Result<Self, Error> {
+        let nvml = match &config.nvml_library {
+            Some(path) => load(path).map_err(|error| match error {
+                // A path that somebody wrote down is expected to be there.
+                NvmlError::LibloadingError(error) => Error::Failed(format!("gpu.nvml_library: {error}")),
+                error => failed(&error),
+            })?,
+            None => found()?,
+        };
+        let count = nvml.device_count().map_err(|error| failed(&error))?;
+        if count == 0 {
+            return Err(Error::NotFound("the NVIDIA driver is there, but no GPU".to_owned()));
+        }
+        let driver = nvml.sys_driver_version().ok();
+        let (proc, clock) = (proc.to_owned(), Arc::clone(&context.clock));
+        let mut gpus = Self { nvml, driver, count, proc, clock, known: BTreeMap::new() };
+        gpus.meet();
+        Ok(gpus)
+    }
+
+    /// Learns what does not change of devices that are not known yet.
+    fn meet(&mut self) {
+        for index in 0..self.count {
+            if self.known.contains_key(&index) {
+                continue;
+            }
+            let Ok(device) = self.nvml.device_by_index(index) else { continue };
+            let Ok(id) = device.uuid() else { continue };
+            self.known.insert(index, Known { id, model: device.name().ok() });
+        }
+    }
+
+    fn read_device(&self, index: u32, depth: Depth) -> GpuReading {
+        let unknown = || Known { id: format!("gpu-{index}"), model: None };
+        let Known { id, model } = self.known.get(&index).cloned().unwrap_or_else(unknown);
+        let mut reading = GpuReading {
+            id,
+            index,
+            model,
+            vendor: VENDOR,
+            driver: self.driver.clone(),
+            at: self.clock.moment(),
+            ok: None,
+            utilization: None,
+            memory_used: None,
+            memory_total: None,
+            power: None,
+            energy: None,
+            temperature: None,
+            processes: None,
+        };
+        let mut signals = Signals::default();
+        if let Some(device) = signals.take(self.nvml.device_by_index(index)) {
+            reading.utilization = signals.take(device.utilization_rates()).map(|rates| f64::from(rates.gpu) / 100.0);
+            let memory = signals.take(device.memory_info());
+            (reading.memory_used, reading.memory_total) = (memory.as_ref().map(|m| m.used), memory.map(|m| m.total));
+            reading.power = signals.take(device.power_usage()).map(|milliwatts| f64::from(milliwatts) / 1e3);
+            if depth == Depth::Full {
+                let energy = signals.take(device.total_energy_consumption());
+                reading.energy = energy.map(|millijoules| millijoules as f64 / 1e3);
+                let celsius = signals.take(device.temperature(TemperatureSensor::Gpu));
+                reading.temperature = celsius.map(f64::from);
+                reading.processes = signals.take(processes(&device)).map(|all| self.resolve(all));
+            }
+        }
+        reading.ok = signals.ok();
+        reading
+    }
+
+    /// The processes, each once, with the container its cgroup names.
+    fn resolve(&self, all: Vec<ProcessInfo>) -> Vec<GpuProcess> {
+        let mut processes: BTreeMap<u32, GpuProcess> = BTreeMap::new();
+        for info in all {
+            let memory = match info.used_gpu_memory {
+                UsedGpuMemory::Used(bytes) => Some(bytes),
+                UsedGpuMemory::Unavailable => None,
+            };
+            // One that computes and draws is told of twice, with the same memory.
+            let process = processes.entry(info.pid).or_insert_with(|| {
+                let cgroup = fs::read_to_string(self.proc.join(info.pid.to_string()).join("cgroup")).ok();
+                let container = cgroup.as_deref().and_then(from_proc_cgroup).map(|identity| identity.id);
+                GpuProcess { pid: info.pid, container, resolved: cgroup.is_some(), memory }
+            });
+            process.memory = process.memory.max(memory);
+        }
+        processes.into_values().collect()
+    }
+}
+
+impl Collector for Gpus {
+    fn found(&self) -> String {
+        let mut models: BTreeMap<&str, u32> = BTreeMap::new();
+        for known in self.known.values() {
+            *models.entry(known.model.as_deref().unwrap_or("unknown")).or_default() += 1;
+        }
+        let models: Vec<String> = models.into_iter().map(|(model, count)| format!("{count} x {model}")).collect();
+        let silent = self.count as usize - self.known.len();
+        let silent = if silent > 0 { format!(", {silent} that do not answer") } else { String::new() };
+        let driver = self.driver.as_deref().unwrap_or("of unknown version");
+        format!("{}{silent}; driver {driver}", models.join(", "))
+    }
+
+    fn read(&mut self, depth: Depth) -> Result<Report, Error> {
+        if depth == Depth::Full {
+            self.count = self.nvml.device_count().map_err(|error| failed(&error))?;
+            self.meet();
+        }
+        let gpus: Vec<GpuReading> = (0..self.count).map(|index| self.read_device(index, depth)).collect();
+        if gpus.is_empty() {
+            return Err(Error::NotFound("the NVIDIA driver is there, but no GPU any longer".to_owned()));
+        }
+        Ok(Report { gpus: Some(gpus), ..Report::default() })
+    }
+}
+
+/// What a device's answers say of the device itself.
+#[derive(Default)]
+struct Signals {
+    answered: bool,
+    lost: bool,
+}
+
+impl Signals {
+    fn take<T>(&mut self, answer: Result<T, NvmlError>) -> Option<T> {
+        self.answered |= answer.is_ok();
+        self.lost |= matches!(answer, Err(NvmlError::GpuLost | NvmlError::ResetRequired));
+        answer.ok()
+    }
+
+    fn ok(&self) -> Option<bool> {
+        if self.lost { Some(false) } else { self.answered.then_some(true) }
+    }
+}
+
+/// Processes that compute, and those that draw. Drivers before 510 have the older call only.
+fn processes(device: &Device<'_>) -> Result<Vec<ProcessInfo>, NvmlError> {
+    let compute = match device.running_compute_processes() {
+        Err(NvmlError::FailedToLoadSymbol(_)) => device.running_compute_processes_v2(),
+        told => told,
+    };
+    let graphics = device.running_graphics_processes();
+    match (compute, graphics) {
+        (Ok(mut all), Ok(more)) => {
+            all.extend(more);
+            Ok(all)
+        }
+        (Ok(all), Err(_)) | (Err(_), Ok(all)) => Ok(all),
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
+fn load(path: &Path) -> Result<Nvml, NvmlError> {
+    Nvml::builder().lib_path(path.as_os_str()).init()
+}
+
+/// The library where the loader or a driver has it.
+fn found() -> Result<Nvml, Error> {
+    let usual = std::iter::once(PathBuf::from(LIBRARY));
+    let elsewhere = FOLDERS.iter().map(|folder| Path::new(folder).join(LIBRARY)).filter(|path| path.exists());
+    for path in usual.chain(elsewhere) {
+        match load(&path) {
+            Ok(nvml) => return Ok(nvml),
+            Err(NvmlError::LibloadingError(_)) => {}
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    Err(Error::NotFound(format!("no {LIBRARY} (gpu.nvml_library names one elsewhere)")))
+}
+
+/// A driver that is not loaded or has no device is absent; all else is a fault.
+fn failed(error: &NvmlError) -> Error {
+    match error {
+        NvmlError::DriverNotLoaded => Error::NotFound("the NVIDIA driver is not loaded".to_owned()),
+        NvmlError::NotFound => Error::NotFound("the NVIDIA driver finds no GPU".to_owned()),
+        NvmlError::LibRmVersionMismatch => Error::Failed(
+            "NVML and the NVIDIA driver are of different versions; a restart of the host usually mends it".to_owned(),
+        ),
+        NvmlError::NoPermission => {
+            Error::Failed("NVML: no permission; /dev/nvidiactl and /dev/nvidia0 must be readable".to_owned())
+        }
+        error => Error::Failed(format!("NVML: {error}")),
+    }
+}
