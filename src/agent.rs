@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! collectors (a thread each) -> pipeline (one thread: analysis, history) -> snapshot, points -> web, exporters (tokio)
+//! history (disk) -> sizer (one thread, from time to time) -> review -> pipeline's points, web
+//! pipeline's points -> alerts (on the pipeline's thread) -> view, events -> web, exporters
 //! door (tokio) -> models (log, queue) -> keeper (one thread: windows, verdicts) -> view -> pipeline's points, web
 //! ```
 
+mod alerting;
 pub mod demo;
 mod keeper;
 mod memory;
 mod models;
 mod once;
 mod pipeline;
+pub mod sizer;
 mod summary;
 
 use std::future::Future;
@@ -27,6 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use once::once;
 pub use summary::Summary;
 
+use crate::alert::view::AlertsView;
 use crate::clock::Clock;
 use crate::collect::{Driver, Message, Schedule, Stop};
 use crate::config::Config;
@@ -113,8 +118,16 @@ pub async fn run(
     let (door, models_view, keeper) = start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
     let mut history = History::new(&setting.data, config.history.clone());
     pipeline::open_history(&mut history, &health);
-    let outlets = pipeline::Outlets { snapshots, points: points_out };
-    let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), models_view.clone(), outlets);
+    let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
+    let (review_out, review) = watch::channel(None);
+    let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
+    let outlets = pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out };
+    let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
+    let sizer = {
+        let (setting, configured, stop) = (Arc::clone(&setting), configured.clone(), stop_pipeline.clone());
+        let run = move || sizer::run(&setting.data, &setting.clock, configured, &review_out, &stop);
+        std::thread::Builder::new().name("sizer".to_owned()).spawn(run)?
+    };
     let stop = stop_pipeline.clone();
     let pipeline = std::thread::Builder::new()
         .name("pipeline".to_owned())
@@ -127,6 +140,8 @@ pub async fn run(
         web::Shared {
             snapshot: snapshot.clone(),
             models: models_view.clone(),
+            alerts: alerts.clone(),
+            review: review.clone(),
             address: Some(local),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
@@ -138,7 +153,8 @@ pub async fn run(
     ));
 
     let mut config = config;
-    let mut generation = Generation::start(&config, &setting, &health, &reports, &points)?;
+    let streams = Streams { points: points.clone(), alerts };
+    let mut generation = Generation::start(&config, &setting, &health, &reports, &streams)?;
     summary::wait_until_known(&config, &health, snapshot).await;
     started(&Summary::new(&config, &setting, local, &health.state()));
 
@@ -151,7 +167,7 @@ pub async fn run(
         tokio::select! {
             () = &mut shutdown => break,
             Some(next) = reload.recv() => {
-                match Generation::start(&next, &setting, &health, &reports, &points) {
+                match Generation::start(&next, &setting, &health, &reports, &streams) {
                     Ok(started) => {
                         let before = std::mem::replace(&mut generation, started);
                         before.stop_collectors.stop();
@@ -178,6 +194,7 @@ pub async fn run(
     std::thread::spawn(move || {
         let _ = pipeline.join();
         let _ = keeper.join();
+        let _ = sizer.join();
         let _ = finished.send(());
     });
     let drained = async { tokio::join!(generation.stop(), pipeline_finished, web) };
@@ -256,6 +273,12 @@ fn note_what_needs_a_restart(before: &Config, now: &Config) {
     }
 }
 
+/// What exporters are fed with.
+struct Streams {
+    points: watch::Receiver<Arc<Points>>,
+    alerts: watch::Receiver<Arc<AlertsView>>,
+}
+
 /// The collectors and exporters of one config.
 struct Generation {
     stop_collectors: Stop,
@@ -270,14 +293,15 @@ impl Generation {
         setting: &Setting,
         health: &Arc<Health>,
         reports: &SyncSender<Message>,
-        points: &watch::Receiver<Arc<Points>>,
+        streams: &Streams,
     ) -> Result<Self, Error> {
         // Exporters first: only they can refuse a config.
         let (stop_exporters, stop) = watch::channel(false);
         let mut exporters = Vec::new();
         for entry in EXPORTERS {
             let context = export::Context {
-                points: points.clone(),
+                points: streams.points.clone(),
+                alerts: streams.alerts.clone(),
                 stop: stop.clone(),
                 node: setting.attributes.clone().into(),
                 clock: Arc::clone(&setting.clock),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
 
-pub use driver::{Driver, Message, Schedule, Stop};
+pub use driver::{Driver, Message, Schedule, Stop, Waited};
 
 use crate::clock::Clock;
 use crate::identity::ContainerFacts;

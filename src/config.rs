@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
-use crate::{collect, export, ingest, model, store, telemetry};
+use crate::{alert, collect, export, ingest, model, rightsize, store, telemetry};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -33,6 +33,14 @@ pub struct Config {
     pub models: model::Config,
     /// Models that are described beforehand.
     pub model: Vec<model::Spec>,
+    /// How containers are sized.
+    pub rightsizing: rightsize::Config,
+    /// What things cost.
+    pub cost: rightsize::cost::Prices,
+    /// All alerts.
+    pub alerting: alert::Config,
+    /// Rules of one's own.
+    pub alert: Vec<alert::rule::Rule>,
     /// What is sent.
     pub export: export::Config,
     /// What is logged.
@@ -188,7 +196,20 @@ impl Config {
         if self.ingest.max_body > self.ingest.in_flight {
             found.push(("ingest.in_flight".to_owned(), "must be no less than ingest.max_body".to_owned()));
         }
-        for export::Error::Option { exporter, field, message } in self.export.otlp.problems() {
+        let sizing = self.rightsizing.problems();
+        found.extend(sizing.into_iter().map(|(field, message)| (format!("rightsizing.{field}"), message.to_owned())));
+        let prices = self.cost.problems();
+        found.extend(prices.into_iter().map(|(field, message)| (format!("cost.{field}"), message.to_owned())));
+        for (at, rule) in self.alert.iter().enumerate() {
+            for (field, message) in rule.problems() {
+                found.push((format!("alert.{at}.{field}"), format!("{message} (alert `{}`)", rule.name)));
+            }
+            if self.alert[..at].iter().any(|other| other.name == rule.name) {
+                found.push((format!("alert.{at}.name"), format!("`{}` is there twice", rule.name)));
+            }
+        }
+        found.extend(self.alerting.problems(&self.alert));
+        for export::Error::Option { exporter, field, message } in self.export.problems() {
             found.push((format!("export.{exporter}.{field}"), message));
         }
         found

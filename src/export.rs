@@ -3,8 +3,11 @@
 //! To add one: a file below `export/` with an [`Entry`], and a line in [`EXPORTERS`] (and `pub mod`).
 //! [`prometheus`] is pulled, so it is only an encoding; `web` serves it.
 
+pub mod alertmanager;
+pub mod http;
 pub mod otlp;
 pub mod prometheus;
+pub mod stdout;
 
 use std::sync::Arc;
 
@@ -12,12 +15,13 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::alert::view::AlertsView;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metric::Point;
 
 /// Every exporter that pushes, in the order the start-up summary names them.
-pub const EXPORTERS: &[Entry] = &[otlp::ENTRY];
+pub const EXPORTERS: &[Entry] = &[otlp::ENTRY, alertmanager::ENTRY, stdout::ENTRY];
 
 /// One exporter: how it is started.
 pub struct Entry {
@@ -32,6 +36,8 @@ pub struct Entry {
 pub struct Context {
     /// The newest points, as they are made.
     pub points: watch::Receiver<Arc<Points>>,
+    /// The newest alerts.
+    pub alerts: watch::Receiver<Arc<AlertsView>>,
     /// Turns true, or closes, when the exporter is to drain and end.
     pub stop: watch::Receiver<bool>,
     /// Attributes of the node, for every resource.
@@ -74,10 +80,22 @@ pub enum Error {
     },
 }
 
+impl Config {
+    /// All that is wrong with them.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Error> {
+        self.otlp.problems().into_iter().chain(self.alertmanager.problems()).collect()
+    }
+}
+
 /// Options of the exporters.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// OpenTelemetry's protocol.
     pub otlp: otlp::Config,
+    /// Prometheus' Alertmanager.
+    pub alertmanager: alertmanager::Config,
+    /// Alerts on standard output.
+    pub stdout: stdout::Config,
 }

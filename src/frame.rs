@@ -7,6 +7,7 @@ pub mod bridge;
 pub mod gpu;
 pub mod guard;
 pub mod json;
+pub mod model;
 pub mod normal;
 pub mod stack;
 

@@ -154,6 +154,14 @@ pub struct Weight {
     pub resident: Option<u64>,
 }
 
+impl CollectorState {
+    /// What is not installed is no fault; what is or was there and fails is. Silence before the first word is none either.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        !self.up && !self.message.is_empty() && (!self.absent || self.read_at.is_some())
+    }
+}
+
 impl State {
     /// The agent's own points. Counters count from `start`, when the agent started.
     #[must_use]
@@ -167,6 +175,7 @@ impl State {
         for (name, collector) in &self.collectors {
             let label = Some(("collector", *name));
             add(&metric::COLLECTOR_UP, label, Number::Int(collector.up.into()));
+            add(&metric::COLLECTOR_FAULT, label, Number::Int(collector.is_fault().into()));
             if let Some(read_at) = collector.read_at {
                 add(&metric::COLLECTOR_STALENESS, label, Number::Float(now.saturating_sub(read_at).as_secs_f64()));
             }

@@ -60,6 +60,7 @@
 //! - There is no global state, no macro of our own, no `mod.rs`. Unsafe stands in `main` and in `frame/bridge`.
 
 pub mod agent;
+pub mod alert;
 pub mod analysis;
 pub mod cli;
 pub mod clock;
@@ -78,6 +79,7 @@ pub mod model;
 pub mod performance;
 pub mod reading;
 pub mod report;
+pub mod rightsize;
 pub mod snapshot;
 pub mod stats;
 pub mod store;

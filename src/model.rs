@@ -4,6 +4,7 @@
 //! rows in and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
 pub mod border;
+pub mod minute;
 pub mod points;
 pub mod reference;
 pub mod rows;

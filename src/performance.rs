@@ -73,6 +73,13 @@ impl Performance {
         }
     }
 
+    /// The measure that speaks for the model: ROC-AUC, else accuracy; for numbers the mean absolute error.
+    #[must_use]
+    pub fn leading(&self) -> Option<(&'static str, f64)> {
+        let find = |wanted: &str| self.measures().find(|(name, _)| *name == wanted);
+        find("roc_auc").or_else(|| find("accuracy")).or_else(|| find("mae"))
+    }
+
     /// Every measure that is defined, by name.
     pub fn measures(&self) -> impl Iterator<Item = (&'static str, f64)> {
         [

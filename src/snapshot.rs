@@ -2,6 +2,8 @@
 //!
 //! Plain data and a pure derivation. What is unknown is `None` (JSON `null`), never zero.
 
+mod sizing;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;

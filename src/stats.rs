@@ -3,3 +3,4 @@
 pub mod correction;
 pub mod kolmogorov;
 pub mod quantile;
+pub mod sketch;

@@ -3,7 +3,9 @@
 mod files;
 pub mod history;
 pub mod log;
+pub mod past;
 pub mod samples;
+pub mod state;
 
 use std::path::PathBuf;
 

@@ -18,6 +18,25 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
     })
 }
 
+/// A duration above zero where one is given.
+///
+/// # Errors
+/// The value is no duration, or zero.
+pub fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
+}
+
+/// A duration, which may be none at all (`0s`).
+///
+/// # Errors
+/// The value is no duration.
+pub fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(Text {
+        expecting: "a duration such as \"0s\", \"5m\" or \"1h\"",
+        parse: |text| humantime::parse_duration(text).ok(),
+    })
+}
+
 /// A number of bytes above zero.
 ///
 /// # Errors

@@ -18,9 +18,11 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::alert::view::AlertsView;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::model::view::ModelsView;
+use crate::rightsize::review::Review;
 use crate::snapshot::Snapshot;
 
 /// What the routes read.
@@ -30,6 +32,10 @@ pub struct Shared {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// The newest of the models.
     pub models: watch::Receiver<Arc<ModelsView>>,
+    /// The newest alerts.
+    pub alerts: watch::Receiver<Arc<AlertsView>>,
+    /// What the history says of sizes; `None` before it was read.
+    pub review: watch::Receiver<Option<Arc<Review>>>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
     /// Where this is served.
@@ -69,6 +75,8 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/readyz", get(readyz))
         .route("/api/v1/containers", get(containers))
         .route("/api/v1/gpus", get(gpus))
+        .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/recommendations", get(recommendations))
         .route("/api/v1/models", get(models))
         .route("/api/v1/models/{model}", get(model))
         .fallback(not_found)
@@ -133,6 +141,19 @@ async fn gpus(State(shared): State<Shared>) -> Response {
     Json(serde_json::json!({ "as_of": snapshot.as_of, "node": snapshot.node, "gpus": snapshot.gpus })).into_response()
 }
 
+async fn alerts(State(shared): State<Shared>) -> Response {
+    let alerts = Arc::clone(&shared.alerts.borrow());
+    Json(alerts.as_ref()).into_response()
+}
+
+async fn recommendations(State(shared): State<Shared>) -> Response {
+    let review = shared.review.borrow().clone();
+    match review {
+        Some(review) => Json(review.as_ref()).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the history has not been read yet\n").into_response(),
+    }
+}
+
 async fn models(State(shared): State<Shared>) -> Response {
     let models = Arc::clone(&shared.models.borrow());
     Json(models.as_ref()).into_response()
@@ -149,7 +170,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Respon
 }
 
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models; \
+    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/recommendations, /api/v1/alerts; \
          POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference";
     (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
 }

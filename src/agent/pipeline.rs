@@ -9,7 +9,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::alerting::Alerting;
+use super::sizer::Found;
 use super::{OWN_PROC, Setting};
+use crate::alert::view::AlertsView;
 use crate::analysis::{Input, State};
 use crate::clock::{Clock, Moment};
 use crate::collect::{Brings, Entry, Message, Stop};
@@ -17,12 +20,16 @@ use crate::config::Config;
 use crate::export::Points;
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
+use crate::frame::model::ModelRow;
 use crate::health::Health;
+use crate::metric::Point;
+use crate::model::minute::Traffic;
 use crate::model::points::points;
 use crate::model::view::ModelsView;
 use crate::reading::Depth;
 use crate::snapshot::Snapshot;
-use crate::store::History;
+use crate::store::history::Appended;
+use crate::store::{self, History};
 use crate::telemetry::weigh;
 
 /// How long it sleeps without a report: soon enough for a newcomer whose name does not come.
@@ -36,6 +43,16 @@ pub struct Outlets {
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     /// For `/metrics` and the exporters.
     pub points: watch::Sender<Arc<Points>>,
+    /// For the page, the API and the exporters.
+    pub alerts: watch::Sender<Arc<AlertsView>>,
+}
+
+/// What others know.
+pub struct Sources {
+    /// The models.
+    pub models: watch::Receiver<Arc<ModelsView>>,
+    /// What the history says of sizes.
+    pub review: watch::Receiver<Found>,
 }
 
 pub struct Pipeline {
@@ -47,8 +64,11 @@ pub struct Pipeline {
     collectors: Vec<&'static Entry>,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
-    models: watch::Receiver<Arc<ModelsView>>,
-    outlets: Outlets,
+    sources: Sources,
+    traffic: Traffic,
+    alerting: Alerting,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    points: watch::Sender<Arc<Points>>,
     started: Timestamp,
     retained: Option<Duration>,
     /// When points were last made.
@@ -65,9 +85,10 @@ impl Pipeline {
         setting: &Setting,
         history: History,
         health: Arc<Health>,
-        models: watch::Receiver<Arc<ModelsView>>,
+        sources: Sources,
         outlets: Outlets,
     ) -> Self {
+        let now = setting.clock.moment();
         Self {
             node: setting.node.clone(),
             full_tick: config.agent.tick,
@@ -77,9 +98,12 @@ impl Pipeline {
             collectors: config.collect.enabled().collect(),
             clock: Arc::clone(&setting.clock),
             health,
-            models,
-            outlets,
-            started: setting.clock.now(),
+            sources,
+            traffic: Traffic::new(now.wall),
+            alerting: Alerting::new(config, &setting.node, &setting.data, now, outlets.alerts),
+            snapshots: outlets.snapshots,
+            points: outlets.points,
+            started: now.wall,
             retained: None,
             pointed: Duration::ZERO,
             waiting: false,
@@ -104,6 +128,9 @@ impl Pipeline {
         let rows = self.state.finish();
         let gpu_rows = self.state.finish_gpus();
         let lost = self.keep(rows) + self.keep_gpus(gpu_rows);
+        if self.history.is_ours() {
+            self.alerting.keep(self.clock.moment());
+        }
         if lost > 0 {
             tracing::warn!(rows = lost, "minutes are lost: the history could not be written before the end");
         }
@@ -139,6 +166,7 @@ impl Pipeline {
         (self.full_tick, self.max_containers) = (config.agent.tick, config.collect.max_containers);
         self.state.configure(self.full_tick, self.max_containers);
         self.history.configure(config.history.clone());
+        self.alerting.configure(config);
         self.retained = None;
         let collectors: Vec<&'static Entry> = config.collect.enabled().collect();
         for entry in std::mem::replace(&mut self.collectors, collectors) {
@@ -199,13 +227,42 @@ impl Pipeline {
         self.ready |= (snapshot.ready || !tree_expected) && !tree_to_come;
         snapshot.ready = self.ready;
         if self.ready && (with_points || waited || !was_ready) {
-            let own = state.points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
+            let mut own = state.points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
+            let models = Arc::clone(&self.sources.models.borrow());
             let mut measured = snapshot.points();
-            measured.extend(points(&self.models.borrow(), now.wall));
+            measured.extend(points(&models, now.wall));
+            if let Some(review) = self.sources.review.borrow().as_deref() {
+                measured.extend(snapshot.sizing_points(review));
+            }
+            let rows = self.traffic.step(&self.node, &models, now.wall);
+            self.keep_models(rows);
+            let all: Vec<&Point> = measured.iter().chain(&own).collect();
+            self.alerting.step(&all, now, self.history.is_ours());
+            own.extend(self.alerting.view().points(now.wall));
             self.pointed = now.monotonic;
-            self.outlets.points.send_replace(Arc::new(Points { measured, own }));
+            self.points.send_replace(Arc::new(Points { measured, own }));
         }
-        self.outlets.snapshots.send_replace(Arc::new(snapshot));
+        self.snapshots.send_replace(Arc::new(snapshot));
+    }
+
+    /// Writes models' rows.
+    fn keep_models(&mut self, rows: Vec<ModelRow>) {
+        if rows.is_empty() {
+            return;
+        }
+        let appended = self.history.append_models(rows);
+        self.count(&appended, "models' minutes wait");
+    }
+
+    /// Counts rows of tables beside the containers'.
+    fn count(&self, (appended, result): &(Appended, Result<(), store::Error>), waiting: &str) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "{waiting}");
+        }
+        self.health.update(|state| {
+            state.history.rows += appended.written;
+            state.history.dropped += appended.dropped;
+        });
     }
 
     /// Writes rows. Returns how many could not be written yet.
@@ -241,15 +298,9 @@ impl Pipeline {
         if rows.is_empty() {
             return 0;
         }
-        let (appended, result) = self.history.append_gpus(rows);
-        if let Err(error) = result {
-            tracing::debug!(%error, "GPU minutes wait");
-        }
-        self.health.update(|state| {
-            state.history.rows += appended.written;
-            state.history.dropped += appended.dropped;
-        });
-        appended.pending
+        let appended = self.history.append_gpus(rows);
+        self.count(&appended, "GPUs' minutes wait");
+        appended.0.pending
     }
 
     fn retain_sometimes(&mut self) {

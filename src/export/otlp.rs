@@ -1,10 +1,12 @@
 //! OpenTelemetry's protocol over gRPC or HTTP.
 //!
 //! Measurements are encoded from our own points ([`encode`]): the SDK has one start time per instrument and folds
-//! series beyond 2,000 together. The agent's own telemetry goes through the SDK (`own`), on the same connection.
+//! series beyond 2,000 together. The agent's own telemetry goes through the SDK (`own`), on the same connection; alerts
+//! go as log events (`events`).
 
 pub mod config;
 pub mod encode;
+mod events;
 mod own;
 mod queue;
 mod send;
@@ -35,12 +37,20 @@ fn start(config: &Config, context: Context) -> Result<Started, Error> {
     let connection = Connection::open(config, &target)?;
     let queue = Arc::new(Queue::new(usize::try_from(config.queue_bytes.as_u64()).unwrap_or(usize::MAX)));
     let interval = config.interval;
+    let events = match config.logs_target()? {
+        Some(target) => Some(Connection::open(config, &target)?),
+        None => None,
+    };
     let task = tokio::spawn(async move {
+        let events = events.map(|connection| tokio::spawn(events::run(connection, context.clone())));
         let own = own::start(&connection, &context, interval);
         let sender = tokio::spawn(send::run(connection, Arc::clone(&queue), context.clone()));
         fill(&queue, context, interval).await;
         queue.close();
         let _ = sender.await;
+        if let Some(events) = events {
+            let _ = events.await;
+        }
         if let Some(own) = own {
             own.shutdown().await;
         }

@@ -140,7 +140,7 @@ pub fn name(metric: &Metric) -> String {
     name
 }
 
-fn label_name(key: &str) -> String {
+pub(super) fn label_name(key: &str) -> String {
     let mut name: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     // Two underscores in front are Prometheus' own; a digit may not stand first.
     if name.starts_with(|c: char| c.is_ascii_digit()) || name.starts_with("__") || name.is_empty() {

@@ -73,6 +73,10 @@ impl Points {
                 self.add(&metric::MODEL_PERFORMANCE, attributes, Number::Float(value), None);
             }
         }
+        if let Some((leading, drop)) = model.leading().and_then(|leading| Some((leading, leading.drop()?))) {
+            let attributes = vec![name(), ("measure", leading.measure.into())];
+            self.add(&metric::PERFORMANCE_DROP, attributes, Number::Float(drop), None);
+        }
         let Some(reference) = &model.reference else { return };
         for (measure, value) in reference.performance.iter().flat_map(Performance::measures) {
             let attributes = vec![name(), ("measure", measure.into())];

@@ -51,6 +51,39 @@ pub struct ModelView {
     pub bins: Vec<BinsView>,
 }
 
+/// The measure that speaks for a model, over the newest window with labels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Leading {
+    /// Its name.
+    pub measure: &'static str,
+    /// Its value.
+    pub now: f64,
+    /// Its value over the reference.
+    pub reference: Option<f64>,
+}
+
+impl Leading {
+    /// How much worse it is than over the reference, as a share of it.
+    #[must_use]
+    pub fn drop(&self) -> Option<f64> {
+        let reference = self.reference.filter(|reference| *reference != 0.0)?;
+        let worse = if self.measure == "mae" { self.now - reference } else { reference - self.now };
+        Some(worse / reference.abs())
+    }
+}
+
+impl ModelView {
+    /// How well the model still does.
+    #[must_use]
+    pub fn leading(&self) -> Option<Leading> {
+        let now = self.windows.iter().find_map(|window| window.performance.as_ref())?;
+        let (measure, value) = now.leading()?;
+        let reference = self.reference.as_ref().and_then(|reference| reference.performance.as_ref());
+        let reference = reference.and_then(|p| p.measures().find(|(name, _)| *name == measure)).map(|(_, v)| v);
+        Some(Leading { measure, now: value, reference })
+    }
+}
+
 /// Rows in and out, since the model is known here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use super::Error;
 use super::files::{self, Stored, files_below, write_atomically};
 use crate::frame::gpu::GpuRow;
+use crate::frame::model::ModelRow;
 use crate::frame::{MinuteRow, Row};
 
 const FILE: &str = "minutes.parquet";
@@ -55,6 +56,7 @@ pub struct History {
     lock: Option<File>,
     containers: Table<MinuteRow>,
     gpus: Table<GpuRow>,
+    models: Table<ModelRow>,
 }
 
 /// One table of minutes.
@@ -96,7 +98,14 @@ impl History {
     /// The history below `data`. Touches nothing yet.
     #[must_use]
     pub fn new(data: &Path, config: Config) -> Self {
-        Self { data: data.to_owned(), config, lock: None, containers: Table::new(data), gpus: Table::new(data) }
+        Self {
+            data: data.to_owned(),
+            config,
+            lock: None,
+            containers: Table::new(data),
+            gpus: Table::new(data),
+            models: Table::new(data),
+        }
     }
 
     /// Takes the folder: makes it as needed, and removes what a crash left half written. Does nothing when it is ours.
@@ -114,6 +123,7 @@ impl History {
             self.lock = None;
             self.containers.hour = None;
             self.gpus.hour = None;
+            self.models.hour = None;
         }
         fs::create_dir_all(&self.containers.folder).map_err(Error::io(&self.containers.folder))?;
         let lock = File::create(&path).map_err(Error::io(&path))?;
@@ -122,10 +132,27 @@ impl History {
             Err(TryLockError::WouldBlock) => return Err(Error::Locked(self.data.clone())),
             Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
         }
-        files::remove_unfinished(&self.containers.folder)?;
-        files::remove_unfinished(&self.gpus.folder)?;
+        for folder in self.folders() {
+            files::remove_unfinished(folder)?;
+        }
         self.lock = Some(lock);
         Ok(())
+    }
+
+    /// The same for models' rows.
+    pub fn append_models(&mut self, rows: Vec<ModelRow>) -> (Appended, Result<(), Error>) {
+        let opened = self.open();
+        self.models.append(rows, opened)
+    }
+
+    /// The folder is held by this agent.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    fn folders(&self) -> [&Path; 3] {
+        [&self.containers.folder, &self.gpus.folder, &self.models.folder]
     }
 
     /// The folder below which a reader finds the containers' rows.
@@ -161,7 +188,7 @@ impl History {
             return Ok(Vec::new()); // another agent's, or nobody's yet
         }
         let mut kept = Vec::new();
-        for table in [&self.containers.folder, &self.gpus.folder] {
+        for table in self.folders() {
             let files = files_below(table, &["parquet", DAMAGED])?;
             // Below the table paths sort as their hours do.
             let hour = |file: &Stored| file.path.strip_prefix(table).map(Path::to_owned).unwrap_or_default();
@@ -194,7 +221,7 @@ impl History {
 }
 
 /// The file of a minute's hour, below its table.
-fn hour_file(minute: Timestamp) -> PathBuf {
+pub(super) fn hour_file(minute: Timestamp) -> PathBuf {
     Path::new(&minute.strftime("date=%Y-%m-%d/hour=%H").to_string()).join(FILE)
 }
 

@@ -28,6 +28,8 @@ struct Collector {
     up: bool,
     /// What it reads is not on this machine, and may well not be.
     absent: bool,
+    /// It is down though what it reads is or was there.
+    fault: bool,
     /// Seconds since the last read.
     staleness: Option<f64>,
     dropped: u64,
@@ -79,7 +81,7 @@ impl Report {
         if !self.alive {
             faults.push("The agent stands still: the figures below are old.".to_owned());
         }
-        for (name, c) in self.collectors.iter().filter(|(_, c)| c.fails()) {
+        for (name, c) in self.collectors.iter().filter(|(_, c)| c.fault) {
             faults.push(format!("Collector {name} is down: {}.", c.message));
         }
         for (name, e) in self.exporters.iter().filter(|(_, e)| e.enabled && e.up == Some(false)) {
@@ -113,13 +115,6 @@ impl Report {
     }
 }
 
-impl Collector {
-    /// What is not installed is no fault; what is or was there and fails is.
-    fn fails(&self) -> bool {
-        !self.up && (!self.absent || self.staleness.is_some())
-    }
-}
-
 /// What the state amounts to at `now`.
 pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
     let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at).as_secs_f64());
@@ -134,6 +129,7 @@ pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
                 let collector = Collector {
                     up: c.up,
                     absent: c.absent,
+                    fault: c.is_fault(),
                     staleness: since(c.read_at),
                     dropped: c.dropped,
                     failures: c.failures,
@@ -200,9 +196,9 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut state = State { pipeline_at: Some(second), ..State::default() };
         state.history.up = true;
-        state.collectors.insert("docker", CollectorState { absent: true, ..CollectorState::default() });
+        state.collectors.insert("docker", CollectorState { absent: true, message: "none".to_owned(), ..CollectorState::default() });
         assert_eq!(report(&state, second, second).status, "ok");
-        state.collectors.insert("docker", CollectorState { read_at: Some(second), ..CollectorState::default() });
+        state.collectors.insert("docker", CollectorState { read_at: Some(second), message: "gone".to_owned(), ..CollectorState::default() });
         assert_eq!(report(&state, second, second).status, "degraded");
         assert_eq!(report(&state, second * 3, second).status, "stalled");
     }

@@ -1,14 +1,13 @@
 //! Options of the OTLP exporter, and the standard `OTEL_EXPORTER_OTLP_*` variables on top of them.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use super::super::Error;
+use super::super::http::Headers;
 use super::NAME;
 
 /// Options of the OTLP exporter.
@@ -41,6 +40,12 @@ pub struct Config {
     /// The metrics address as it stands, from `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`.
     #[serde(skip)]
     pub metrics_endpoint: Option<String>,
+    /// The same for logs, from `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`.
+    #[serde(skip)]
+    pub logs_endpoint: Option<String>,
+    /// Alerts are not sent as log events, from `OTEL_LOGS_EXPORTER`.
+    #[serde(skip)]
+    pub no_logs: bool,
     /// An address without a scheme is not encrypted, from `OTEL_EXPORTER_OTLP_INSECURE`.
     #[serde(skip)]
     pub insecure: bool,
@@ -60,6 +65,8 @@ impl Default for Config {
             client_certificate: None,
             client_key: None,
             metrics_endpoint: None,
+            logs_endpoint: None,
+            no_logs: false,
             insecure: false,
         }
     }
@@ -95,24 +102,6 @@ pub enum Compression {
     Gzip,
     /// Not at all.
     None,
-}
-
-/// Headers. Their values are secrets: they are never printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub BTreeMap<String, String>);
-
-impl<'de> Deserialize<'de> for Headers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // serde would repeat the value that is wrong.
-        let expected = |_| de::Error::custom("expected a table of texts, as in { api-key = \"...\" }");
-        BTreeMap::deserialize(deserializer).map(Self).map_err(expected)
-    }
-}
-
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
 }
 
 /// Where to send, and how.
@@ -156,6 +145,7 @@ impl Config {
             self.endpoint = Some(endpoint);
         }
         self.metrics_endpoint = general("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT").or(self.metrics_endpoint.take());
+        self.logs_endpoint = general("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT").or(self.logs_endpoint.take());
         if let Some((text, name)) = lookup("PROTOCOL") {
             match text.trim() {
                 "grpc" => self.protocol = Some(Protocol::Grpc),
@@ -211,6 +201,7 @@ impl Config {
             self.endpoint = None;
             self.metrics_endpoint = None;
         }
+        self.no_logs = off("OTEL_SDK_DISABLED", "true") || off("OTEL_LOGS_EXPORTER", "none");
         if let Some(text) = general("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE")
             && !text.trim().eq_ignore_ascii_case("cumulative")
         {
@@ -221,13 +212,26 @@ impl Config {
         problems
     }
 
-    /// Where to send; `None` if the exporter is off.
+    /// Where to send metrics; `None` if the exporter is off.
     ///
     /// # Errors
     /// The address is none, or half of a key pair is missing.
     pub fn target(&self) -> Result<Option<Target>, Error> {
+        self.target_of(self.metrics_endpoint.as_deref(), "/v1/metrics")
+    }
+
+    /// Where to send alerts as log events; `None` if they are not sent.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub fn logs_target(&self) -> Result<Option<Target>, Error> {
+        if self.no_logs { Ok(None) } else { self.target_of(self.logs_endpoint.as_deref(), "/v1/logs") }
+    }
+
+    /// The signal's own address as it stands, else the base address with the signal's path.
+    fn target_of(&self, own: Option<&str>, path: &str) -> Result<Option<Target>, Error> {
         let problem = |field, message: String| Error::Option { exporter: NAME, field, message };
-        let (text, is_base) = match (&self.metrics_endpoint, &self.endpoint) {
+        let (text, is_base) = match (own, self.endpoint.as_deref()) {
             (Some(endpoint), _) => (endpoint, false),
             (None, Some(endpoint)) => (endpoint, true),
             (None, None) => return Ok(None),
@@ -258,7 +262,7 @@ impl Config {
             self.protocol.unwrap_or(if uri.port_u16() == Some(4317) { Protocol::Grpc } else { Protocol::Http });
         let url = match protocol {
             Protocol::Http if is_base => {
-                format!("{}/v1/metrics", with_scheme.trim_end_matches('/')).parse().map_err(bad)?
+                format!("{}{path}", with_scheme.trim_end_matches('/')).parse().map_err(bad)?
             }
             _ => uri,
         };
@@ -268,7 +272,7 @@ impl Config {
     /// All that is wrong with the options.
     #[must_use]
     pub fn problems(&self) -> Vec<Error> {
-        self.target().err().into_iter().chain(super::transport::problems(self)).collect()
+        self.target().err().into_iter().chain(self.logs_target().err()).chain(super::transport::problems(self)).collect()
     }
 }
 

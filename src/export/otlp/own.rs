@@ -2,7 +2,6 @@
 //!
 //! Its instruments observe the same points that `/metrics` shows; they are few, far below the SDK's limit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,21 +53,25 @@ pub fn start(connection: &Connection, context: &Context, interval: Duration) -> 
             return None;
         }
     };
-    let node = context.node.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    let resource = Resource::builder_empty()
-        .with_attributes([
-            KeyValue::new("service.name", env!("CARGO_PKG_NAME")),
-            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        ])
-        .with_attributes(node)
-        .build();
     let reader = PeriodicReader::builder(exporter).with_interval(interval).build();
-    let provider = SdkMeterProvider::builder().with_reader(reader).with_resource(resource).build();
+    let provider = SdkMeterProvider::builder().with_reader(reader).with_resource(resource(&context.node)).build();
     let meter = provider.meter(env!("CARGO_PKG_NAME"));
     for metric in AGENT_METRICS {
         observe(&meter, metric, context.points.clone());
     }
     Some(Own(Some(provider)))
+}
+
+/// The agent as a resource: itself, and the node it is on.
+pub fn resource(node: &[(String, String)]) -> Resource {
+    let node = node.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("service.name", env!("CARGO_PKG_NAME")),
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        ])
+        .with_attributes(node)
+        .build()
 }
 
 fn exporter(connection: &Connection) -> Result<MetricExporter, opentelemetry_otlp::ExporterBuildError> {
@@ -86,16 +89,11 @@ fn exporter(connection: &Connection) -> Result<MetricExporter, opentelemetry_otl
             builder.build()
         }
         Wire::Http(client, url) => {
-            let headers: HashMap<String, String> = connection
-                .headers
-                .iter()
-                .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-                .collect();
             let mut builder = MetricExporter::builder()
                 .with_http()
                 .with_shared_http_client(Arc::new(OnRuntime { client: client.clone(), runtime: Handle::current() }))
                 .with_endpoint(url.clone())
-                .with_headers(headers)
+                .with_headers(connection.plain_headers())
                 .with_timeout(connection.timeout);
             if gzip {
                 builder = builder.with_compression(opentelemetry_otlp::Compression::Gzip);
@@ -174,9 +172,9 @@ fn observe(meter: &Meter, metric: &'static Metric, points: watch::Receiver<Arc<P
 
 /// The SDK sends from a thread without a runtime; the client needs one.
 #[derive(Debug)]
-struct OnRuntime {
-    client: reqwest::Client,
-    runtime: Handle,
+pub struct OnRuntime {
+    pub client: reqwest::Client,
+    pub runtime: Handle,
 }
 
 #[async_trait]

@@ -1,12 +1,13 @@
 //! One connection to a receiver, over gRPC or HTTP, and what its answers mean.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -16,10 +17,10 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::super::Error;
+use super::super::http::{USER_AGENT, chain, client};
 use super::NAME;
 use super::config::{Compression, Config, Protocol, Target};
 
-const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 /// More of an answer than this is not read.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -64,6 +65,12 @@ impl Connection {
             compression: config.compression,
             timeout: config.timeout,
         })
+    }
+
+    /// The headers as the SDK takes them.
+    pub fn plain_headers(&self) -> HashMap<String, String> {
+        let text = |(name, value): (&http::HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+        self.headers.iter().filter_map(text).collect()
     }
 
     /// One attempt.
@@ -188,27 +195,8 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 /// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 fn headers(config: &Config) -> Result<HeaderMap, Error> {
-    let problem = |message| Error::Option { exporter: NAME, field: "headers", message };
-    let mut headers = HeaderMap::new();
-    for (name, value) in &config.headers.0 {
-        let key = HeaderName::try_from(name.as_str()).map_err(|_| problem(format!("`{name}` is no header name")))?;
-        let mut value = HeaderValue::try_from(value.as_str())
-            .map_err(|_| problem(format!("the value of `{name}` is not printable")))?;
-        value.set_sensitive(true);
-        headers.insert(key, value);
-    }
-    Ok(headers)
+    config.headers.checked().map_err(|message| Error::Option { exporter: NAME, field: "headers", message })
 }
 
 fn read_pem(field: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
@@ -268,11 +256,7 @@ fn channel(config: &Config, target: &Target) -> Result<Channel, Error> {
 
 fn http_client(config: &Config, target: &Target) -> Result<reqwest::Client, Error> {
     let problem = |e: reqwest::Error| Error::Option { exporter: NAME, field: "endpoint", message: chain(&e) };
-    // A redirect would turn the request into an empty GET, and hand the headers' keys to whoever it names.
-    let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(config.timeout)
-        .redirect(reqwest::redirect::Policy::none());
+    let mut builder = client(config.timeout);
     if target.is_tls() {
         builder = builder.tls_certs_merge(authorities(config)?);
         if let Some(identity) = identity(config)? {

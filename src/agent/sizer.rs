@@ -1,0 +1,86 @@
+//! The thread that judges sizes: reads the history from time to time, and makes a review of it known.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::collect::{Stop, Waited};
+use crate::config::Config;
+use crate::frame::MinuteRow;
+use crate::frame::gpu::GpuRow;
+use crate::frame::model::ModelRow;
+use crate::rightsize::review::{History, Review};
+use crate::rightsize::{gpu, traffic, usage};
+use crate::store::past::{self, Past};
+
+/// What was found last; `None` before the first time.
+pub type Found = Option<Arc<Review>>;
+
+/// The history is read again after so many times as long as that took, so that it costs next to nothing however long it is.
+const PATIENCE: u32 = 2000;
+/// Though no sooner, and no later, than this.
+const EVERY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3600));
+/// A new configuration is noticed within this.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Reads the history of the configured length and judges it. Returns also what could not be read.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn review(
+    data: &Path,
+    config: &Config,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<(Review, Past), crate::store::Error> {
+    let mut history = History::default();
+    let (containers, gpus, models) = (&mut history.containers, &mut history.gpus, &mut history.models);
+    let mut past = past::read::<MinuteRow>(data, usage::COLUMNS, since, until, |f| containers.take(f, since, until))?;
+    let more = past::read::<GpuRow>(data, gpu::COLUMNS, since, until, |f| gpus.take(f, since, until))?;
+    let most = past::read::<ModelRow>(data, traffic::COLUMNS, since, until, |f| models.take(f, since, until))?;
+    for other in [more, most] {
+        past.files += other.files;
+        past.damaged.extend(other.damaged);
+    }
+    Ok((history.review(since, until, &config.rightsizing, &config.cost), past))
+}
+
+/// Runs until told to stop.
+pub fn run(
+    data: &PathBuf,
+    clock: &Arc<dyn Clock>,
+    mut config: watch::Receiver<Config>,
+    out: &watch::Sender<Found>,
+    stop: &Stop,
+) {
+    let mut due = Duration::ZERO;
+    let mut told = false;
+    loop {
+        let begun = clock.monotonic();
+        if begun >= due || config.has_changed().unwrap_or(false) {
+            let config = config.borrow_and_update().clone();
+            let until = clock.now();
+            let history = SignedDuration::try_from(config.rightsizing.history).unwrap_or(SignedDuration::MAX);
+            let since = until.checked_sub(history).unwrap_or(Timestamp::MIN);
+            match review(data, &config, since, until) {
+                Ok((review, past)) => {
+                    if !past.damaged.is_empty() && !std::mem::replace(&mut told, true) {
+                        tracing::warn!(files = past.damaged.join("; "), "parts of the history cannot be read");
+                    }
+                    out.send_replace(Some(Arc::new(review)));
+                }
+                Err(error) => tracing::warn!(%error, "the history cannot be read: there are no recommendations"),
+            }
+            let took = clock.monotonic().saturating_sub(begun);
+            tracing::debug!(?took, "sizes judged");
+            due = begun + (took * PATIENCE).clamp(EVERY.0, EVERY.1);
+        }
+        if stop.wait(STEP, u64::MAX) == Waited::Stopped {
+            return;
+        }
+    }
+}

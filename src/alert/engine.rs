@@ -1,0 +1,504 @@
+//! The state machine: pending, firing, resolved, for each rule and series.
+//!
+//! A value beyond the threshold makes an alert pending, and after `for` it fires; it goes on until the value is back at the clear
+//! level and `keep_firing_for` is over. A series that is no longer told of counts as clear after two minutes, so that neither a
+//! restart of the agent nor a missed reading resolves anything.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::rule::Rule;
+use super::trail::Trail;
+use super::view::{Alert, AlertState, AlertsView, Event, RuleView};
+use crate::metric::{Kind, Metric, Number, Point, PointAttributes, Subject};
+
+/// A series that nobody tells of counts as clear after this long.
+const ABSENT: SignedDuration = SignedDuration::from_secs(120);
+/// Alerts that are over are shown for a day, so many at most.
+const RESOLVED: usize = 100;
+const RESOLVED_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// Events that are held for those who tell people.
+const EVENTS: usize = 1000;
+
+/// A subject's attributes that say whom an alert is about. The rest change (an id with each new container) or go without saying.
+const IDENTITY: &[&str] = &[
+    "container.name",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "k8s.container.name",
+    "hw.id",
+    "hw.name",
+    "hw.model",
+];
+
+type Labels = BTreeMap<String, String>;
+type Key = (String, Labels);
+type SeriesKey = (&'static str, Subject, PointAttributes);
+
+/// What is kept over a restart.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kept {
+    /// When it was kept.
+    pub at: Option<Timestamp>,
+    alerts: Vec<Held>,
+    resolved: Vec<Alert>,
+}
+
+/// An alert that is followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Held {
+    alert: Alert,
+    /// When its series was last told of.
+    seen: Timestamp,
+    /// Since when its value has been clear.
+    cleared: Option<Timestamp>,
+}
+
+/// All rules and what meets them.
+#[derive(Debug)]
+pub struct Engine {
+    node: String,
+    rules: Vec<Rule>,
+    max_alerts: usize,
+    /// Since when somebody looks: counters that begin later count from zero.
+    started: Timestamp,
+    held: BTreeMap<Key, Held>,
+    resolved: VecDeque<Alert>,
+    trails: HashMap<(String, SeriesKey), (Trail, Timestamp)>,
+    events: VecDeque<Event>,
+    sequence: u64,
+    left_out: u64,
+}
+
+impl Engine {
+    /// With what was kept of the one before. The time in between counts for nobody: what was pending is as far as it was.
+    #[must_use]
+    pub fn new(node: String, rules: Vec<Rule>, max_alerts: usize, kept: Kept, now: Timestamp) -> Self {
+        let away = kept.at.map_or(SignedDuration::ZERO, |at| now.duration_since(at)).max(SignedDuration::ZERO);
+        let later = |time: Timestamp| time.checked_add(away).unwrap_or(time).min(now);
+        let held = kept.alerts.into_iter().map(|mut held| {
+            if held.alert.state == AlertState::Pending {
+                held.alert.since = later(held.alert.since);
+            }
+            held.seen = later(held.seen);
+            held.cleared = held.cleared.map(later);
+            ((held.alert.name.clone(), held.alert.labels.clone()), held)
+        });
+        Self {
+            node,
+            max_alerts,
+            started: now,
+            held: held.collect(),
+            resolved: kept.resolved.into(),
+            trails: HashMap::new(),
+            events: VecDeque::new(),
+            sequence: 0,
+            left_out: 0,
+            rules,
+        }
+    }
+
+    /// Takes other rules. Alerts of a rule that is gone are over with the next step.
+    pub fn configure(&mut self, rules: Vec<Rule>, max_alerts: usize) {
+        (self.rules, self.max_alerts) = (rules, max_alerts);
+    }
+
+    /// What is to be kept.
+    #[must_use]
+    pub fn kept(&self, now: Timestamp) -> Kept {
+        Kept {
+            at: Some(now),
+            alerts: self.held.values().cloned().collect(),
+            resolved: self.resolved.iter().cloned().collect(),
+        }
+    }
+
+    /// Holds the points against the rules. Returns whether any alert came, went or changed its state.
+    pub fn step(&mut self, points: &[&Point], now: Timestamp) -> bool {
+        let before = self.states();
+        self.left_out = 0;
+        let rules = std::mem::take(&mut self.rules);
+        for rule in &rules {
+            let values = self.values(rule, points, now);
+            self.apply(rule, values, now);
+        }
+        let known = |name: &str| rules.iter().any(|rule| rule.name == name);
+        let orphans: Vec<Key> = self.held.keys().filter(|(name, _)| !known(name)).cloned().collect();
+        for key in orphans {
+            self.resolve(&key, now);
+        }
+        self.rules = rules;
+        let fresh = |at: Timestamp| now.duration_since(at) < RESOLVED_FOR;
+        self.resolved.retain(|alert| alert.resolved.is_some_and(fresh));
+        // Series that are gone leave nothing behind, once no rule looks back as far.
+        let longest = self.rules.iter().filter_map(|rule| rule.over).max().unwrap_or_default();
+        self.trails.retain(|_, (_, seen)| now.duration_since(*seen).unsigned_abs() <= longest);
+        self.states() != before
+    }
+
+    fn states(&self) -> Vec<(Key, AlertState)> {
+        self.held.iter().map(|(key, held)| (key.clone(), held.alert.state)).collect()
+    }
+
+    /// The value of each series the rule is about, by whom it is about.
+    fn values(&mut self, rule: &Rule, points: &[&Point], now: Timestamp) -> BTreeMap<Labels, f64> {
+        let Some(metric) = rule.metric() else { return BTreeMap::new() };
+        let mut values: BTreeMap<Labels, f64> = BTreeMap::new();
+        if metric.kind != Kind::Counter {
+            for (labels, value, _) in of(metric, rule, points) {
+                values.entry(labels).and_modify(|known| *known = rule.worse(*known, value)).or_insert(value);
+            }
+            return values;
+        }
+        let over = rule.over.unwrap_or_default();
+        let increases = self.increases(rule, metric, points, over, now);
+        let Some(per) = rule.per() else { return increases };
+        let whole = self.increases(rule, per, points, over, now);
+        for (labels, part) in increases {
+            if let Some(whole) = whole.get(&labels).filter(|whole| **whole > 0.0) {
+                values.insert(labels, part / whole);
+            }
+        }
+        values
+    }
+
+    /// By how much each series grew, summed by whom it is about.
+    fn increases(
+        &mut self,
+        rule: &Rule,
+        metric: &'static Metric,
+        points: &[&Point],
+        over: Duration,
+        now: Timestamp,
+    ) -> BTreeMap<Labels, f64> {
+        let mut sums: BTreeMap<Labels, f64> = BTreeMap::new();
+        for (labels, value, point) in of(metric, rule, points) {
+            let series = (metric.name, point.subject.as_ref().clone(), point.attributes.clone());
+            let (trail, seen) =
+                self.trails.entry((rule.name.clone(), series)).or_insert_with(|| (Trail::default(), now));
+            *seen = now;
+            let from_zero = point.start.is_some_and(|start| start >= self.started);
+            trail.push(now, value, point.start, from_zero, over);
+            if let Some(increase) = trail.increase() {
+                *sums.entry(labels).or_default() += increase;
+            }
+        }
+        sums
+    }
+
+    fn apply(&mut self, rule: &Rule, values: BTreeMap<Labels, f64>, now: Timestamp) {
+        for (labels, value) in &values {
+            let key = (rule.name.clone(), labels.clone());
+            let Some(held) = self.held.get_mut(&key) else {
+                if rule.is_met(*value) {
+                    self.begin(rule, key, *value, now);
+                }
+                continue;
+            };
+            held.seen = now;
+            held.alert.value = *value;
+            (held.alert.severity, held.alert.threshold) = (rule.severity, rule.threshold());
+            let firing = held.alert.state == AlertState::Firing;
+            let holds = if firing { rule.holds_on(*value) } else { rule.is_met(*value) };
+            if holds {
+                held.cleared = None;
+                held.alert.message = rule.message(*value, labels);
+            } else {
+                held.cleared.get_or_insert(now);
+            }
+        }
+        let of_rule: Vec<Key> = self.held.keys().filter(|(name, _)| *name == rule.name).cloned().collect();
+        for key in of_rule {
+            let told = values.contains_key(&key.1);
+            self.advance(rule, &key, told, now);
+        }
+    }
+
+    fn begin(&mut self, rule: &Rule, key: Key, value: f64, now: Timestamp) {
+        if self.held.len() >= self.max_alerts {
+            self.left_out += 1;
+            return;
+        }
+        let alert = Alert {
+            name: rule.name.clone(),
+            severity: rule.severity,
+            state: AlertState::Pending,
+            labels: key.1.clone(),
+            metric: rule.metric.clone(),
+            value,
+            threshold: rule.threshold(),
+            since: now,
+            fired: None,
+            resolved: None,
+            message: rule.message(value, &key.1),
+        };
+        self.held.insert(key, Held { alert, seen: now, cleared: None });
+    }
+
+    /// Moves one alert on: to firing when it was pending for long enough, out when it is over.
+    fn advance(&mut self, rule: &Rule, key: &Key, told: bool, now: Timestamp) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let since = |at: Timestamp| now.duration_since(at).max(SignedDuration::ZERO);
+        let long = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+        let pending = held.alert.state == AlertState::Pending;
+        if !told {
+            let patience = if pending { ABSENT } else { ABSENT.max(long(rule.keep_firing_for)) };
+            if since(held.seen) >= patience {
+                self.resolve(key, now);
+            }
+            return;
+        }
+        if let Some(cleared) = held.cleared {
+            if pending || since(cleared) >= long(rule.keep_firing_for) {
+                self.resolve(key, now);
+            }
+            return;
+        }
+        if pending && since(held.alert.since) >= long(rule.hold) {
+            held.alert.state = AlertState::Firing;
+            held.alert.fired = Some(now);
+            let alert = held.alert.clone();
+            self.tell(alert, now);
+        }
+    }
+
+    /// The alert is over. One that never fired goes without a word.
+    fn resolve(&mut self, key: &Key, now: Timestamp) {
+        let Some(Held { mut alert, .. }) = self.held.remove(key) else { return };
+        if alert.state != AlertState::Firing {
+            return;
+        }
+        alert.state = AlertState::Resolved;
+        alert.resolved = Some(now);
+        self.resolved.push_front(alert.clone());
+        self.resolved.truncate(RESOLVED);
+        self.tell(alert, now);
+    }
+
+    fn tell(&mut self, alert: Alert, at: Timestamp) {
+        self.sequence += 1;
+        self.events.push_back(Event { sequence: self.sequence, at, alert });
+        if self.events.len() > EVENTS {
+            self.events.pop_front();
+        }
+    }
+
+    /// All of it, as people see it.
+    #[must_use]
+    pub fn view(&self) -> AlertsView {
+        let mut alerts: Vec<Alert> = self.held.values().map(|held| held.alert.clone()).collect();
+        alerts.sort_by(|a, b| {
+            (b.state, b.severity).cmp(&(a.state, a.severity)).then_with(|| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)))
+        });
+        AlertsView {
+            node: self.node.clone(),
+            alerts,
+            resolved: self.resolved.iter().cloned().collect(),
+            rules: self.rules.iter().map(rule_view).collect(),
+            left_out: self.left_out,
+            events: self.events.iter().cloned().collect(),
+        }
+    }
+}
+
+fn rule_view(rule: &Rule) -> RuleView {
+    let short = |duration: Duration| humantime::format_duration(duration).to_string();
+    let mut condition = String::new();
+    if let Some(over) = rule.over {
+        condition.push_str(&format!("increase over {} ", short(over)));
+    }
+    if let Some(per) = &rule.per {
+        condition.push_str(&format!("per {per} "));
+    }
+    let side = if rule.above.is_some() { "above" } else { "below" };
+    condition.push_str(&format!("{side} {}", rule.threshold()));
+    if !rule.hold.is_zero() {
+        condition.push_str(&format!(", for {}", short(rule.hold)));
+    }
+    RuleView { name: rule.name.clone(), metric: rule.metric.clone(), severity: rule.severity, condition }
+}
+
+/// The points of a metric that the rule is about, each with whom it is about and its value.
+fn of<'a>(
+    metric: &'static Metric,
+    rule: &'a Rule,
+    points: &'a [&'a Point],
+) -> impl Iterator<Item = (Labels, f64, &'a Point)> {
+    points.iter().filter(move |point| point.metric.name == metric.name).filter_map(move |point| {
+        let value = match point.value? {
+            Number::Int(value) => value as f64,
+            Number::Float(value) => value,
+        };
+        let has = |key: &String, value: &String| {
+            let own = point.attributes.iter().any(|(k, v)| k == key && v == value);
+            own || point.subject.attributes.iter().any(|a| a.key == key.as_str() && a.value == *value)
+        };
+        if !rule.only.iter().all(|(key, value)| has(key, value)) {
+            return None;
+        }
+        let whom = point.subject.attributes.iter().filter(|a| IDENTITY.contains(&a.key.as_ref()));
+        let mut labels: Labels = whom.map(|a| (a.key.to_string(), a.value.clone())).collect();
+        let which = point.attributes.iter().filter(|(key, _)| !rule.only.contains_key(*key));
+        labels.extend(which.map(|(key, value)| ((*key).to_owned(), value.to_string())));
+        Some((labels, value, *point))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::metric::{Attribute, CPU_USAGE, MODEL_DRIFT, OOM_KILLS};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_442_820 + second).expect("a time")
+    }
+
+    fn rule(text: &str) -> Rule {
+        toml::from_str(&format!("name = \"R\"\nmessage = \"{{container.name}} at {{value}}\"\n{text}")).expect("a rule")
+    }
+
+    fn engine(rule: Rule) -> Engine {
+        Engine::new("node-1".to_owned(), vec![rule], 10, Kept::default(), at(0))
+    }
+
+    fn subject(name: &str) -> Arc<Subject> {
+        let attribute = |key: &'static str, value: &str| Attribute { key: key.into(), value: value.to_owned(), label: true };
+        Arc::new(Subject { attributes: vec![attribute("container.id", "changes"), attribute("container.name", name)] })
+    }
+
+    fn usage(name: &str, value: f64, second: i64) -> Point {
+        Point::new(&CPU_USAGE, &subject(name), vec![], Number::Float(value), None, at(second))
+    }
+
+    fn state(engine: &Engine) -> Option<AlertState> {
+        engine.view().alerts.first().map(|alert| alert.state)
+    }
+
+    const USAGE: &str = "metric = \"container.cpu.usage\"\nabove = 0.9\nclear = 0.5\nfor = \"30s\"\nkeep_firing_for = \"20s\"";
+
+    #[test]
+    fn an_alert_waits_fires_holds_on_and_resolves() {
+        let mut engine = engine(rule(USAGE));
+        let mut step = |second, value| {
+            engine.step(&[&usage("web", value, second)], at(second));
+            (state(&engine), engine.view().events.len())
+        };
+        use AlertState::{Firing, Pending};
+        assert_eq!(step(0, 0.8), (None, 0));
+        assert_eq!(step(10, 0.95), (Some(Pending), 0));
+        assert_eq!(step(20, 0.8), (None, 0), "a dip ends what is pending, in silence");
+        assert_eq!(step(30, 0.95), (Some(Pending), 0));
+        assert_eq!(step(60, 0.95), (Some(Firing), 1));
+        assert_eq!(step(70, 0.6), (Some(Firing), 1), "not yet at the clear level");
+        assert_eq!(step(80, 0.4), (Some(Firing), 1), "kept for a while");
+        assert_eq!(step(90, 0.95), (Some(Firing), 1), "back again");
+        assert_eq!(step(100, 0.4), (Some(Firing), 1));
+        assert_eq!(step(120, 0.4), (None, 2));
+        let view = engine.view();
+        let over = &view.resolved[0];
+        assert_eq!((over.state, over.fired, over.resolved), (AlertState::Resolved, Some(at(60)), Some(at(120))));
+        assert_eq!(over.labels, [("container.name".to_owned(), "web".to_owned())].into());
+        assert_eq!(over.message, "web at 950m");
+    }
+
+    #[test]
+    fn a_restart_resolves_nothing_and_counts_for_nobody() {
+        let mut first = engine(rule(USAGE));
+        for second in [0, 10, 20, 30, 40] {
+            first.step(&[&usage("web", 0.95, second), &usage("db", if second < 20 { 0.1 } else { 0.95 }, second)], at(second));
+        }
+        let kept = first.kept(at(40));
+        let text = serde_json::to_string(&kept).expect("json");
+        let kept: Kept = serde_json::from_str(&text).expect("back");
+        let mut second = Engine::new("node-1".to_owned(), vec![rule(USAGE)], 10, kept, at(1000));
+        let states = |engine: &Engine| engine.view().alerts.iter().map(|a| a.state).collect::<Vec<_>>();
+        assert_eq!(states(&second), [AlertState::Firing, AlertState::Pending]);
+        second.step(&[], at(1000));
+        assert_eq!(states(&second).len(), 2, "nothing is told yet");
+        second.step(&[&usage("web", 0.95, 1005), &usage("db", 0.95, 1005)], at(1005));
+        assert_eq!(states(&second), [AlertState::Firing, AlertState::Pending], "20 s before, 5 s after");
+        second.step(&[&usage("web", 0.95, 1010), &usage("db", 0.95, 1010)], at(1010));
+        assert_eq!(states(&second), [AlertState::Firing; 2]);
+        assert_eq!(second.view().events.len(), 1, "who fired before is not told of again");
+    }
+
+    #[test]
+    fn a_series_that_goes_resolves_after_a_while() {
+        let mut engine = engine(Rule { hold: Duration::ZERO, ..rule(USAGE) });
+        engine.step(&[&usage("web", 0.95, 0)], at(0));
+        engine.step(&[], at(100));
+        assert_eq!(state(&engine), Some(AlertState::Firing));
+        engine.step(&[], at(120));
+        assert_eq!((state(&engine), engine.view().resolved.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_kill_fires_even_if_the_container_is_gone_at_once() {
+        let mut engine = engine(rule("metric = \"plumbline.container.memory.oom_kills\"\nover = \"10m\"\nabove = 0"));
+        let kills = |value, started| {
+            Point::new(&OOM_KILLS, &subject("web"), vec![], Number::Int(value), Some(at(started)), at(0))
+        };
+        engine.step(&[&kills(3, -100)], at(0));
+        engine.step(&[&kills(3, -100)], at(10));
+        assert_eq!(state(&engine), None, "kills of before we looked");
+        engine.step(&[&kills(1, 15)], at(20));
+        assert_eq!(state(&engine), Some(AlertState::Firing), "a new run, killed at once");
+        engine.step(&[], at(30));
+        assert_eq!(state(&engine), Some(AlertState::Firing));
+    }
+
+    #[test]
+    fn rules_that_go_take_their_alerts_along_and_the_bound_holds() {
+        let mut engine = engine(rule("metric = \"container.cpu.usage\"\nabove = 0.5"));
+        let points: Vec<Point> = (0..15).map(|n| usage(&format!("c{n}"), 1.0, 0)).collect();
+        engine.step(&points.iter().collect::<Vec<_>>(), at(0));
+        assert_eq!((engine.view().alerts.len(), engine.view().left_out), (10, 5));
+        engine.configure(Vec::new(), 10);
+        assert!(engine.step(&points.iter().collect::<Vec<_>>(), at(10)));
+        assert_eq!((engine.view().alerts.len(), engine.view().resolved.len()), (0, 10));
+    }
+
+    #[test]
+    fn only_and_below_choose_their_series() {
+        let mut engine = engine(rule("metric = \"plumbline.model.drift\"\nonly = { model = \"a\" }\nbelow = 0.5"));
+        let node = Arc::new(Subject::node());
+        let drift = |model: &'static str, value| {
+            Point::new(&MODEL_DRIFT, &node, vec![("model", model.into())], Number::Int(value), None, at(0))
+        };
+        engine.step(&[&drift("a", 1), &drift("b", 0)], at(0));
+        assert_eq!(state(&engine), None);
+        engine.step(&[&drift("a", 0), &drift("b", 0)], at(1));
+        assert_eq!(engine.view().alerts.len(), 1);
+    }
+
+    proptest! {
+        /// Whatever the values: an alert fires only after its condition held for as long as the rule says, and each that fires
+        /// is told of once, each that is over once.
+        #[test]
+        fn nothing_fires_early_and_all_is_told_once(values in prop::collection::vec(0.0..1.5_f64, 1..200)) {
+            let mut engine = engine(rule(USAGE));
+            let mut held_since: Option<i64> = None;
+            for (tick, value) in values.iter().enumerate() {
+                let second = tick as i64 * 10;
+                held_since = if *value > 0.9 { held_since.or(Some(second)) } else { None };
+                let fired = engine.view().firing().count();
+                engine.step(&[&usage("web", *value, second)], at(second));
+                if fired == 0 && engine.view().firing().count() == 1 {
+                    prop_assert!(held_since.is_some_and(|since| second - since >= 30));
+                }
+            }
+            let view = engine.view();
+            let told = |state| view.events.iter().filter(|event| event.alert.state == state).count();
+            let (fired, resolved) = (told(AlertState::Firing), told(AlertState::Resolved));
+            prop_assert_eq!(fired - resolved, view.firing().count());
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A rule: which series of which metric, beyond what, for how long.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metric::{Kind, Metric, catalogue};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Worth a look soon.
+    #[default]
+    Warning,
+    /// Worth a look now.
+    Critical,
+}
+
+impl Severity {
+    /// In a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// One rule. Each series of its metric has an alert of its own.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The alert's name.
+    pub name: String,
+    /// A metric of the catalogue, by its dotted name.
+    pub metric: String,
+    /// Attributes that a series must have.
+    #[serde(default)]
+    pub only: BTreeMap<String, String>,
+    /// Divides by the increase of this counter over the same time.
+    #[serde(default)]
+    pub per: Option<String>,
+    /// For counters: the increase over this time is what is compared.
+    #[serde(default, deserialize_with = "crate::units::some_duration")]
+    pub over: Option<Duration>,
+    /// Beyond it upwards the alert is pending.
+    #[serde(default)]
+    pub above: Option<f64>,
+    /// Beyond it downwards the alert is pending.
+    #[serde(default)]
+    pub below: Option<f64>,
+    /// Once it fires, the alert goes on until the value is back at this level; by default the threshold.
+    #[serde(default)]
+    pub clear: Option<f64>,
+    /// How long it stays pending before it fires.
+    #[serde(default, rename = "for", deserialize_with = "crate::units::duration_or_none")]
+    pub hold: Duration,
+    /// How long it goes on once the value has cleared.
+    #[serde(default, deserialize_with = "crate::units::duration_or_none")]
+    pub keep_firing_for: Duration,
+    /// How bad it is.
+    #[serde(default)]
+    pub severity: Severity,
+    /// For people; `{value}`, `{threshold}` and attributes in braces are filled in.
+    pub message: String,
+}
+
+/// The longest name of a rule: it is a label everywhere.
+const LONGEST_NAME: usize = 100;
+/// The increase of a counter is followed for so long at most.
+const LONGEST_OVER: Duration = Duration::from_secs(24 * 3600);
+
+impl Rule {
+    /// The catalogue's metric of that name.
+    #[must_use]
+    pub fn metric(&self) -> Option<&'static Metric> {
+        find(&self.metric)
+    }
+
+    /// The catalogue's metric that it divides by.
+    #[must_use]
+    pub fn per(&self) -> Option<&'static Metric> {
+        self.per.as_deref().and_then(find)
+    }
+
+    /// The threshold.
+    #[must_use]
+    pub fn threshold(&self) -> f64 {
+        self.above.or(self.below).unwrap_or(f64::INFINITY)
+    }
+
+    /// The value lies beyond the threshold.
+    #[must_use]
+    pub fn is_met(&self, value: f64) -> bool {
+        self.above.is_some_and(|above| value > above) || self.below.is_some_and(|below| value < below)
+    }
+
+    /// The value is not back yet: what keeps an alert that fires.
+    #[must_use]
+    pub fn holds_on(&self, value: f64) -> bool {
+        let clear = self.clear.unwrap_or(self.threshold());
+        if self.above.is_some() { value > clear } else { value < clear }
+    }
+
+    /// The worse of two values.
+    #[must_use]
+    pub fn worse(&self, a: f64, b: f64) -> f64 {
+        if self.above.is_some() { a.max(b) } else { a.min(b) }
+    }
+
+    /// What is wrong with it: the field and what.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        if self.name.trim().is_empty() || self.name.len() > LONGEST_NAME {
+            found.push(("name", format!("must have 1 to {LONGEST_NAME} bytes")));
+        }
+        for (field, name) in [("metric", Some(&self.metric)), ("per", self.per.as_ref())] {
+            let Some(name) = name.filter(|name| find(name).is_none()) else { continue };
+            found.push((field, format!("there is no metric `{name}`{}", nearest(name))));
+        }
+        let is_counter = |metric: Option<&Metric>| metric.is_some_and(|metric| metric.kind == Kind::Counter);
+        match (is_counter(self.metric()), self.over) {
+            (true, None) => found.push(("over", "is missing: a counter only grows, so its increase over a time is compared".to_owned())),
+            (false, Some(_)) if self.metric().is_some() => {
+                found.push(("over", format!("`{}` is no counter: its value is compared as it is", self.metric)));
+            }
+            (_, Some(over)) if over > LONGEST_OVER => found.push(("over", "is too long; 1d at most".to_owned())),
+            _ => {}
+        }
+        if self.per().is_some() && !(is_counter(self.per()) && is_counter(self.metric())) {
+            found.push(("per", "needs two counters".to_owned()));
+        }
+        match (self.above, self.below) {
+            (None, None) => found.push(("above", "is missing: give above or below".to_owned())),
+            (Some(_), Some(_)) => found.push(("below", "stands beside above: give one of the two".to_owned())),
+            _ => {}
+        }
+        for (field, value) in [("above", self.above), ("below", self.below), ("clear", self.clear)] {
+            if value.is_some_and(|value| !value.is_finite()) {
+                found.push((field, "must be a number".to_owned()));
+            }
+        }
+        match (self.above, self.below, self.clear) {
+            (Some(above), None, Some(clear)) if clear > above => {
+                found.push(("clear", "must be no higher than above".to_owned()));
+            }
+            (None, Some(below), Some(clear)) if clear < below => {
+                found.push(("clear", "must be no lower than below".to_owned()));
+            }
+            _ => {}
+        }
+        if parts(&self.message).is_none() {
+            found.push(("message", "has a brace without its other half".to_owned()));
+        }
+        found
+    }
+
+    /// The message with its values.
+    #[must_use]
+    pub fn message(&self, value: f64, labels: &BTreeMap<String, String>) -> String {
+        let fill = |part: Part<'_>| match part {
+            Part::Text(text) => text.to_owned(),
+            Part::Value("value") => self.shown(value),
+            Part::Value("threshold") => self.shown(self.threshold()),
+            Part::Value(key) => labels.get(key).cloned().unwrap_or_else(|| "unknown".to_owned()),
+        };
+        parts(&self.message).map_or_else(|| self.message.clone(), |parts| parts.into_iter().map(fill).collect())
+    }
+
+    /// A value of the metric as people write it.
+    fn shown(&self, value: f64) -> String {
+        let is_share = self.per.is_some() || self.metric().is_some_and(|m| m.unit == "1" && m.kind == Kind::Gauge);
+        match self.metric().map(|metric| metric.unit) {
+            _ if is_share => format!("{:.1} %", value * 100.0),
+            Some("By") => crate::units::bytes(value),
+            Some("{cpu}") => crate::units::cores(value),
+            _ if value.fract() == 0.0 => format!("{value:.0}"),
+            _ => format!("{value:.2}"),
+        }
+    }
+}
+
+fn find(name: &str) -> Option<&'static Metric> {
+    catalogue().find(|metric| metric.name == name)
+}
+
+fn nearest(name: &str) -> String {
+    let likeness = |metric: &Metric| strsim::jaro_winkler(metric.name, name);
+    let best = catalogue().map(|metric| (likeness(metric), metric.name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness > 0.8)
+        .map_or_else(|| "; REFERENCE.md has them all".to_owned(), |(_, name)| format!("; did you mean `{name}`?"))
+}
+
+#[derive(Debug, PartialEq)]
+enum Part<'a> {
+    Text(&'a str),
+    Value(&'a str),
+}
+
+/// A message's texts and the names in its braces. `None` where a brace stands alone.
+fn parts(message: &str) -> Option<Vec<Part<'_>>> {
+    let mut parts = Vec::new();
+    let mut rest = message;
+    while let Some(open) = rest.find(['{', '}']) {
+        parts.push(Part::Text(&rest[..open]));
+        let inside = rest[open..].strip_prefix('{')?;
+        let close = inside.find(['{', '}'])?;
+        parts.push(Part::Value(inside[..close].trim()));
+        rest = inside[close..].strip_prefix('}')?;
+    }
+    parts.push(Part::Text(rest));
+    Some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn rule(text: &str) -> Rule {
+        toml::from_str(&format!("name = \"R\"\nmessage = \"m\"\n{text}")).expect("a rule")
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_field() {
+        let fields = |text: &str| rule(text).problems().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+        assert_eq!(fields("metric = \"plumbline.model.drift\"\nabove = 0.5"), [""; 0]);
+        assert_eq!(fields("metric = \"plumbline.model.drft\"\nabove = 0.5"), ["metric"]);
+        assert_eq!(fields("metric = \"plumbline.model.drift\""), ["above"]);
+        assert_eq!(fields("metric = \"plumbline.model.drift\"\nabove = 1\nbelow = 1"), ["below"]);
+        assert_eq!(fields("metric = \"container.cpu.time\"\nabove = 1"), ["over"]);
+        assert_eq!(fields("metric = \"container.cpu.usage\"\nabove = 1\nover = \"5m\""), ["over"]);
+        assert_eq!(fields("metric = \"container.cpu.usage\"\nabove = 1\nclear = 2"), ["clear"]);
+        assert_eq!(fields("metric = \"container.cpu.usage\"\nbelow = 1\nclear = 0.5"), ["clear"]);
+        let problem = rule("metric = \"container.cpu.usge\"\nabove = 1").problems().remove(0).1;
+        assert!(problem.contains("did you mean `container.cpu.usage`"), "{problem}");
+        let broken = Rule { message: "a } b".to_owned(), ..rule("metric = \"container.cpu.usage\"\nabove = 1") };
+        assert_eq!(broken.problems()[0].0, "message");
+    }
+
+    #[test]
+    fn messages_say_values_as_people_write_them() {
+        let labels = [("container.name".to_owned(), "web".to_owned())].into();
+        let message = |metric: &str, value| {
+            let rule = rule(&format!("metric = \"{metric}\"\nabove = 0.5"));
+            Rule { message: "{container.name}: {value} ({ threshold }, {other})".to_owned(), ..rule }.message(value, &labels)
+        };
+        assert_eq!(message("container.cpu.usage", 0.75), "web: 750m (500m, unknown)");
+        assert_eq!(message("container.memory.usage", 1024.0), "web: 1.0 KiB (0 B, unknown)");
+        assert_eq!(message("plumbline.model.performance.drop", 0.183), "web: 18.3 % (50.0 %, unknown)");
+    }
+}

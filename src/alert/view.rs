@@ -1,0 +1,134 @@
+//! Alerts as people and receivers see them. Plain data, which is kept as it stands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::rule::Severity;
+use crate::metric::{self, Number, Point, Subject};
+
+/// Where an alert stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    /// The condition is met, though not for long enough.
+    Pending,
+    /// It fires.
+    Firing,
+    /// It is over.
+    Resolved,
+}
+
+impl AlertState {
+    /// In a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// One alert: a rule and one series that meets it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// The rule's name.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it stands.
+    pub state: AlertState,
+    /// Whom it is about. With the name its identity.
+    pub labels: BTreeMap<String, String>,
+    /// The rule's metric.
+    pub metric: String,
+    /// The value, as last seen.
+    pub value: f64,
+    /// The rule's threshold.
+    pub threshold: f64,
+    /// Since when the condition has been met.
+    pub since: Timestamp,
+    /// Since when it fires.
+    pub fired: Option<Timestamp>,
+    /// When it was over.
+    pub resolved: Option<Timestamp>,
+    /// For people.
+    pub message: String,
+}
+
+/// Something that people are told: an alert fires or is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its number; they are told in order.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The alert, as it became.
+    pub alert: Alert,
+}
+
+/// A rule that holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleView {
+    /// Its name.
+    pub name: String,
+    /// Its metric.
+    pub metric: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it says in words: `increase over 5m above 0.25, for 15m`.
+    pub condition: String,
+}
+
+/// All alerts as of one instant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AlertsView {
+    /// The node's name.
+    pub node: String,
+    /// Firing and pending ones, worst first.
+    pub alerts: Vec<Alert>,
+    /// Those that were over last, newest first.
+    pub resolved: Vec<Alert>,
+    /// The rules.
+    pub rules: Vec<RuleView>,
+    /// Series that meet a rule but are not followed, because there are too many.
+    pub left_out: u64,
+    /// The last events, oldest first, for those who tell people.
+    #[serde(skip)]
+    pub events: Vec<Event>,
+}
+
+impl AlertsView {
+    /// Those that fire.
+    pub fn firing(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.iter().filter(|alert| alert.state == AlertState::Firing)
+    }
+
+    /// The metric points about alerts themselves.
+    #[must_use]
+    pub fn points(&self, at: Timestamp) -> Vec<Point> {
+        let subject = Arc::new(Subject::node());
+        let mut counts: BTreeMap<(&str, Severity, AlertState), u64> = BTreeMap::new();
+        for alert in &self.alerts {
+            *counts.entry((&alert.name, alert.severity, alert.state)).or_default() += 1;
+        }
+        let mut points: Vec<Point> = counts
+            .into_iter()
+            .map(|((name, severity, state), count)| {
+                let attributes = vec![
+                    ("alert", name.to_owned().into()),
+                    ("severity", severity.name().into()),
+                    ("state", state.name().into()),
+                ];
+                Point::new(&metric::ALERTS, &subject, attributes, Number::Int(count), None, at)
+            })
+            .collect();
+        let left_out = Number::Int(self.left_out);
+        points.push(Point::new(&metric::ALERTS_LEFT_OUT, &subject, Vec::new(), left_out, None, at));
+        points
+    }
+}

@@ -1,0 +1,311 @@
+//! Prometheus' Alertmanager, by its API v2.
+//!
+//! What fires is told at once and again each minute, as Alertmanager forgets what it is not reminded of; what is over is told until
+//! every Alertmanager has taken it. So an outage costs nothing but time. Each of several Alertmanagers is told by itself: they
+//! gossip, and drop what they have from another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::http::{Headers, chain, client};
+use super::{Context, Entry, Error, Started};
+use crate::alert::view::{Alert, AlertState, AlertsView};
+use crate::clock::Clock;
+use crate::health::Health;
+
+/// Alertmanager's place in the list.
+pub const ENTRY: Entry = Entry { name: NAME, start: |config, context| start(&config.alertmanager, context) };
+
+const NAME: &str = "alertmanager";
+/// After so many reminders missed it takes an alert as over.
+const REMINDERS: u32 = 4;
+/// Between attempts, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// Alerts of one request.
+const AT_ONCE: usize = 500;
+
+/// Options for Alertmanager.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Base addresses, `http://host:9093`; every one is told. Without any it is off.
+    pub urls: Vec<String>,
+    /// Sent with every request; the place for keys.
+    pub headers: Headers,
+    /// How long one attempt may take.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub timeout: Duration,
+    /// How often it is reminded of what fires.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub resend: Duration,
+    /// This agent's page as people reach it, for the link in each alert; by default the address it listens on.
+    pub external_url: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            headers: Headers::default(),
+            timeout: Duration::from_secs(10),
+            resend: Duration::from_secs(60),
+            external_url: None,
+        }
+    }
+}
+
+impl Config {
+    /// All that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Error> {
+        let problem = |field, message: String| Error::Option { exporter: NAME, field, message };
+        let mut found: Vec<Error> = Vec::new();
+        for (field, url) in
+            self.urls.iter().map(|url| ("urls", url)).chain(self.external_url.iter().map(|url| ("external_url", url)))
+        {
+            let parsed = url.parse::<http::Uri>().ok();
+            let fits = parsed.is_some_and(|uri| {
+                matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+            });
+            if !fits {
+                // It may hold a password: it is not repeated.
+                found.push(problem(field, "is no address; write it as http://host:9093".to_owned()));
+            }
+        }
+        found.extend(self.headers.checked().err().map(|message| problem("headers", message)));
+        found
+    }
+}
+
+fn start(config: &Config, context: Context) -> Result<Started, Error> {
+    if config.urls.is_empty() {
+        return Ok(Started::Off("off: set urls in [export.alertmanager] to send alerts to one".to_owned()));
+    }
+    if let Some(problem) = config.problems().into_iter().next() {
+        return Err(problem);
+    }
+    let problem = |field, message| Error::Option { exporter: NAME, field, message };
+    let client = client(config.timeout).timeout(config.timeout).build();
+    let client = client.map_err(|error| problem("urls", chain(&error)))?;
+    let headers = config.headers.checked().map_err(|message| problem("headers", message))?;
+    let shown: Vec<String> = config.urls.iter().map(|url| without_password(url)).collect();
+    let message = shown.join(", ");
+    let receivers: Vec<Receiver> = config
+        .urls
+        .iter()
+        .zip(&shown)
+        .map(|(url, shown)| Receiver {
+            url: format!("{}/api/v2/alerts", url.trim_end_matches('/')),
+            shown: shown.clone(),
+            client: client.clone(),
+            headers: headers.clone(),
+            resend: config.resend,
+            link: config.external_url.clone().unwrap_or_default(),
+            clock: Arc::clone(&context.clock),
+            health: Arc::clone(&context.health),
+            owed: BTreeMap::new(),
+        })
+        .collect();
+    let task = tokio::spawn(async move {
+        let all = receivers.into_iter().map(|receiver| receiver.run(context.alerts.clone(), context.stop.clone()));
+        futures_util::future::join_all(all).await;
+    });
+    Ok(Started::Running(message, task))
+}
+
+/// An address as it may be shown.
+fn without_password(url: &str) -> String {
+    let uri: http::Uri = url.parse().unwrap_or_default();
+    let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    let path = uri.path().trim_end_matches('/');
+    format!("{}://{}{port}{path}", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())
+}
+
+type Identity = (String, BTreeMap<String, String>);
+
+/// One Alertmanager.
+struct Receiver {
+    url: String,
+    shown: String,
+    client: reqwest::Client,
+    headers: http::HeaderMap,
+    resend: Duration,
+    link: String,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    /// What is over and was not taken yet.
+    owed: BTreeMap<Identity, Alert>,
+}
+
+impl Receiver {
+    async fn run(mut self, mut alerts: watch::Receiver<Arc<AlertsView>>, mut stop: watch::Receiver<bool>) {
+        // What was over when this began may not have been told by the agent before this one; to tell it twice does no harm.
+        let mut known = Vec::new();
+        for alert in &alerts.borrow().resolved {
+            self.owe(alert);
+        }
+        let mut reminded: Option<Duration> = None;
+        let mut pause = RETRY.0;
+        let mut failed = false;
+        loop {
+            let view = alerts.borrow_and_update().clone();
+            for alert in &view.resolved {
+                if known.iter().any(|identity| *identity == identity_of(alert)) {
+                    self.owe(alert);
+                }
+            }
+            let firing: Vec<Identity> = view.firing().map(identity_of).collect();
+            // What fires again is not over.
+            self.owed.retain(|identity, _| !firing.contains(identity));
+            let now = self.clock.monotonic();
+            let due = reminded.is_none_or(|at| now.saturating_sub(at) >= self.resend);
+            if !self.owed.is_empty() || firing.iter().any(|identity| !known.contains(identity)) || (due && !firing.is_empty()) || failed {
+                let sent: Vec<Identity> = self.owed.keys().cloned().collect();
+                match self.send(&view).await {
+                    Ok(()) => {
+                        for identity in sent {
+                            self.owed.remove(&identity);
+                        }
+                        known = firing;
+                        reminded = Some(now);
+                        (failed, pause) = (false, RETRY.0);
+                    }
+                    Err(error) => {
+                        // What fires meanwhile and is over before it could be told is owed nothing.
+                        self.failed(&error, !failed);
+                        failed = true;
+                    }
+                }
+            }
+            let wait = if failed { pause } else { self.resend };
+            if failed {
+                pause = (pause * 2).min(RETRY.1);
+            }
+            tokio::select! {
+                changed = alerts.changed(), if !failed => if changed.is_err() { return },
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    fn owe(&mut self, alert: &Alert) {
+        self.owed.insert(identity_of(alert), alert.clone());
+    }
+
+    async fn send(&self, view: &AlertsView) -> Result<(), String> {
+        let now = self.clock.now();
+        let ends = now.checked_add(self.resend * REMINDERS).unwrap_or(now);
+        let all: Vec<Value> =
+            view.firing().chain(self.owed.values()).map(|alert| message(alert, &view.node, ends, &self.link)).collect();
+        for some in all.chunks(AT_ONCE) {
+            let request = self.client.post(&self.url).headers(self.headers.clone());
+            let body = serde_json::to_vec(some).map_err(|error| error.to_string())?;
+            let request = request.header(http::header::CONTENT_TYPE, "application/json").body(body);
+            let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
+            let status = response.status();
+            if !status.is_success() {
+                return Err(format!("status {status}"));
+            }
+            let (count, monotonic) = (some.len() as u64, self.clock.monotonic());
+            self.health.exporter(NAME, |state| {
+                if state.up == Some(false) {
+                    tracing::info!(exporter = NAME, to = self.shown, "alerts are taken again");
+                }
+                (state.up, state.error) = (Some(true), None);
+                state.sent += count;
+                state.sent_at = Some(monotonic);
+            });
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &str, first: bool) {
+        if first {
+            tracing::warn!(exporter = NAME, to = self.shown, error, "alerts cannot be sent: they wait, and are tried again");
+        }
+        self.health.exporter(NAME, |state| {
+            state.up = Some(false);
+            state.failures += 1;
+            state.error = Some(format!("{}: {error}", self.shown));
+        });
+    }
+}
+
+fn identity_of(alert: &Alert) -> Identity {
+    (alert.name.clone(), alert.labels.clone())
+}
+
+/// An alert as the API takes it. Labels are its identity, so what changes stands in the annotations.
+fn message(alert: &Alert, node: &str, ends: Timestamp, link: &str) -> Value {
+    let mut labels: BTreeMap<String, &str> = BTreeMap::new();
+    for (key, value) in &alert.labels {
+        labels.insert(super::prometheus::label_name(key), value);
+        // Routes and silences are written for these.
+        match key.as_str() {
+            "k8s.namespace.name" => labels.insert("namespace".to_owned(), value),
+            "k8s.pod.name" => labels.insert("pod".to_owned(), value),
+            "k8s.container.name" => labels.insert("container".to_owned(), value),
+            _ => None,
+        };
+    }
+    labels.insert("alertname".to_owned(), &alert.name);
+    labels.insert("severity".to_owned(), alert.severity.name());
+    labels.insert("node".to_owned(), node);
+    let over = alert.state == AlertState::Resolved;
+    let starts = alert.fired.unwrap_or(alert.since);
+    let ends = if over { alert.resolved.unwrap_or(ends) } else { ends };
+    let mut told = json!({
+        "labels": labels,
+        "annotations": { "summary": alert.message, "value": alert.value.to_string(), "threshold": alert.threshold.to_string() },
+        "startsAt": starts,
+        "endsAt": ends,
+    });
+    if !link.is_empty() {
+        told["generatorURL"] = link.into();
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::rule::Severity;
+
+    #[test]
+    fn labels_are_the_identity_and_values_are_not_in_it() {
+        let alert = Alert {
+            name: "R".to_owned(),
+            severity: Severity::Critical,
+            state: AlertState::Firing,
+            labels: [("k8s.pod.name".to_owned(), "web-1".to_owned())].into(),
+            metric: "m".to_owned(),
+            value: 0.97,
+            threshold: 0.9,
+            since: Timestamp::UNIX_EPOCH,
+            fired: Some(Timestamp::UNIX_EPOCH),
+            resolved: None,
+            message: "97 %".to_owned(),
+        };
+        let told = message(&alert, "node-1", Timestamp::UNIX_EPOCH, "");
+        let labels = json!({
+            "alertname": "R", "severity": "critical", "node": "node-1", "k8s_pod_name": "web-1", "pod": "web-1"
+        });
+        assert_eq!(told["labels"], labels);
+        assert_eq!(told["annotations"]["value"], "0.97");
+    }
+
+    #[test]
+    fn wrong_addresses_are_told_without_repeating_them() {
+        let config = Config { urls: vec!["ftp://me:secret@host".to_owned()], ..Config::default() };
+        let problem = config.problems().remove(0).to_string();
+        assert!(problem.contains("export.alertmanager.urls") && !problem.contains("secret"), "{problem}");
+        assert_eq!(without_password("http://me:secret@am:9093/x/"), "http://am:9093/x");
+    }
+}

@@ -1,0 +1,92 @@
+//! Alerts on standard output: a line when one fires and a line when it is over.
+
+use std::io::Write;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Context, Entry, Started};
+use crate::alert::view::{AlertState, Event};
+
+/// Standard output's place in the list.
+pub const ENTRY: Entry = Entry {
+    name: NAME,
+    start: |config, context| {
+        let config = config.stdout.clone();
+        if !config.alerts {
+            return Ok(Started::Off("off: alerts = true in [export.stdout] prints alerts".to_owned()));
+        }
+        let line = format!("alerts as {}", if config.format == Format::Json { "JSON" } else { "text" });
+        Ok(Started::Running(line, tokio::spawn(run(config.format, context))))
+    },
+};
+
+const NAME: &str = "stdout";
+
+/// Options of standard output.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Whether alerts are printed.
+    pub alerts: bool,
+    /// How.
+    pub format: Format,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { alerts: true, format: Format::Text }
+    }
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+async fn run(format: Format, mut context: Context) {
+    // What was told before this began is not told again.
+    let mut told = context.alerts.borrow().events.last().map_or(0, |event| event.sequence);
+    loop {
+        tokio::select! {
+            changed = context.alerts.changed() => if changed.is_err() { return },
+            _ = context.stop.wait_for(|stop| *stop) => return,
+        }
+        let view = context.alerts.borrow_and_update().clone();
+        let new = told;
+        for event in view.events.iter().filter(|event| event.sequence > new) {
+            told = event.sequence;
+            let line = match format {
+                Format::Text => text(event),
+                Format::Json => json!({ "time": event.at, "node": view.node, "alert": event.alert }).to_string(),
+            };
+            // A reader that has gone away is no reason to end.
+            let written = writeln!(std::io::stdout().lock(), "{line}").is_ok();
+            context.health.exporter(NAME, |state| {
+                state.up = Some(written);
+                state.sent += u64::from(written);
+                state.failures += u64::from(!written);
+                state.error = (!written).then(|| "standard output is closed".to_owned());
+            });
+        }
+    }
+}
+
+fn text(event: &Event) -> String {
+    let alert = &event.alert;
+    let word = if alert.state == AlertState::Firing { "FIRING  " } else { "RESOLVED" };
+    let labels: Vec<String> = alert.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!(
+        "{} {word} {:<8} {} {}: {}",
+        event.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        alert.severity.name(),
+        alert.name,
+        labels.join(" "),
+        alert.message
+    )
+}

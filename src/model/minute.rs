@@ -1,0 +1,132 @@
+//! Views of the models -> a row for each model and minute, and the traffic of the last hours.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+
+use super::view::{ModelView, ModelsView};
+use crate::frame::model::ModelRow;
+
+/// Minutes of traffic that are held for the page.
+const MINUTES: usize = 120;
+
+/// Every model's counts as last seen.
+#[derive(Debug)]
+pub struct Traffic {
+    /// Since when somebody looks.
+    since: Timestamp,
+    /// The open minute, in minutes since the epoch.
+    minute: Option<i64>,
+    models: BTreeMap<String, Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    samples: u64,
+    labels: u64,
+    minutes: VecDeque<u64>,
+}
+
+impl Traffic {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(since: Timestamp) -> Self {
+        Self { since, minute: None, models: BTreeMap::new() }
+    }
+
+    /// Closes the minute that is over, if one is. Returns its rows.
+    pub fn step(&mut self, node: &str, view: &ModelsView, now: Timestamp) -> Vec<ModelRow> {
+        let minute = now.as_second().div_euclid(60);
+        let closing = self.minute.filter(|open| *open != minute);
+        if closing.is_none() {
+            self.meet(view);
+        }
+        self.minute = Some(minute);
+        closing.map_or_else(Vec::new, |open| self.close(node, view, open))
+    }
+
+    /// Notes the counts of models that are seen for the first time. One that began before we looked has counted before.
+    fn meet(&mut self, view: &ModelsView) {
+        for model in &view.models {
+            if !self.models.contains_key(&model.name) {
+                let is_new = model.registered >= self.since;
+                let (samples, labels) = if is_new { (0, 0) } else { (model.counts.samples, model.counts.labels) };
+                self.models.insert(model.name.clone(), Counted { samples, labels, minutes: VecDeque::new() });
+            }
+        }
+    }
+
+    fn close(&mut self, node: &str, view: &ModelsView, open: i64) -> Vec<ModelRow> {
+        let Ok(minute) = Timestamp::from_second(open * 60) else { return Vec::new() };
+        self.meet(view);
+        let mut rows = Vec::new();
+        for model in &view.models {
+            let Some(counted) = self.models.get_mut(&model.name) else { continue };
+            let predictions = model.counts.samples.saturating_sub(counted.samples);
+            let labels = model.counts.labels.saturating_sub(counted.labels);
+            (counted.samples, counted.labels) = (model.counts.samples, model.counts.labels);
+            counted.minutes.push_back(predictions);
+            if counted.minutes.len() > MINUTES {
+                counted.minutes.pop_front();
+            }
+            rows.push(row(node, model, minute, predictions, labels));
+        }
+        self.models.retain(|name, _| view.models.iter().any(|model| model.name == *name));
+        rows
+    }
+
+    /// Samples that arrived in each of the last minutes, oldest first.
+    #[must_use]
+    pub fn recent(&self) -> BTreeMap<String, Vec<u64>> {
+        self.models.iter().map(|(name, counted)| (name.clone(), counted.minutes.iter().copied().collect())).collect()
+    }
+}
+
+fn row(node: &str, model: &ModelView, minute: Timestamp, predictions: u64, labels: u64) -> ModelRow {
+    let leading = model.leading();
+    let drifted = model.verdict.columns.join(" ");
+    ModelRow {
+        minute,
+        node: node.to_owned(),
+        model: model.name.clone(),
+        predictions,
+        labels,
+        drift: model.verdict.drift,
+        provisional: model.verdict.provisional,
+        drifted: (!drifted.is_empty()).then_some(drifted),
+        measure: leading.as_ref().map(|leading| leading.measure.to_owned()),
+        performance: leading.as_ref().map(|leading| leading.now),
+        reference_performance: leading.and_then(|leading| leading.reference),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Spec;
+    use crate::model::watch::{Progress, Watch};
+
+    fn view(registered: i64, samples: u64) -> ModelsView {
+        let at = Timestamp::from_second(registered).expect("a time");
+        let mut model = Watch::new(Spec::new("m"), 10, Progress::default(), at).view();
+        model.counts.samples = samples;
+        ModelsView { models: vec![model], ..ModelsView::default() }
+    }
+
+    #[test]
+    fn a_minute_has_what_arrived_in_it() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let mut traffic = Traffic::new(at(1000));
+        // Known before we looked: what it counted then is not of this minute.
+        assert_eq!(traffic.step("n", &view(500, 70), at(1001)), []);
+        let rows = traffic.step("n", &view(500, 75), at(1021));
+        assert_eq!(rows.iter().map(|row| (row.minute.as_second(), row.predictions)).collect::<Vec<_>>(), [(960, 5)]);
+        assert_eq!(traffic.step("n", &view(500, 79), at(1030)), []);
+        assert_eq!(traffic.step("n", &view(500, 80), at(1080))[0].predictions, 5);
+        // One that began under our eyes counts from zero.
+        let mut traffic = Traffic::new(at(1000));
+        traffic.step("n", &ModelsView::default(), at(1001));
+        assert_eq!(traffic.step("n", &view(1010, 9), at(1021))[0].predictions, 9);
+        assert_eq!(traffic.recent()["m"], [9]);
+    }
+}

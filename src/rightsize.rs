@@ -1,0 +1,447 @@
+//! Is each workload the right size: what it asked for against what it used, and what the difference costs.
+//!
+//! Pure. Frames of minutes go into [`usage`] (reading them is the store's), [`assess`] makes a verdict with its reason for
+//! each resource, [`cost`] turns it into money, [`patch`] into something to apply, [`review`] sums up a node.
+//! The rules and their sources stand in `cpu` and `memory`.
+
+pub mod cost;
+mod cpu;
+pub mod gpu;
+mod memory;
+pub mod patch;
+pub mod review;
+pub mod traffic;
+pub mod usage;
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::units::span;
+use cost::Prices;
+use patch::Patch;
+use usage::{Usage, Workload};
+
+/// How workloads are sized.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How far back the history is looked at.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub history: Duration,
+    /// With less history than this there is no verdict, but for OOM kills.
+    #[serde(deserialize_with = "crate::units::duration")]
+    pub min_history: Duration,
+    /// The percentile, over the minutes, of the minute's 95th percentile of CPU.
+    pub cpu_percentile: f64,
+    /// What is added to it.
+    pub cpu_margin: f64,
+    /// What is added to the peak of memory.
+    pub memory_margin: f64,
+    /// A change by a smaller share than this is not worth a word.
+    pub min_change: f64,
+    /// No container is told to ask for fewer cores.
+    pub min_cpu: f64,
+    /// No container is told to ask for less memory, unless it asks for less already.
+    #[serde(deserialize_with = "crate::units::size")]
+    pub min_memory: ByteSize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 3600;
+        Self {
+            history: Duration::from_secs(14 * DAY),
+            min_history: Duration::from_secs(3600),
+            cpu_percentile: 0.95,
+            cpu_margin: 0.15,
+            memory_margin: 0.15,
+            min_change: 0.1,
+            min_cpu: 0.01,
+            min_memory: ByteSize::mb(100),
+        }
+    }
+}
+
+impl Config {
+    /// What is wrong with it, by field.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        if !(self.cpu_percentile > 0.0 && self.cpu_percentile <= 1.0) {
+            found.push(("cpu_percentile", "must lie above 0 and at most at 1"));
+        }
+        for (field, value) in [("cpu_margin", self.cpu_margin), ("memory_margin", self.memory_margin)] {
+            if !(0.0..=10.0).contains(&value) {
+                found.push((field, "must lie between 0 and 10; 0.15 adds 15 %"));
+            }
+        }
+        if !(0.0..1.0).contains(&self.min_change) {
+            found.push(("min_change", "must lie between 0 and 1; 0.1 is 10 %"));
+        }
+        if !(self.min_cpu > 0.0 && self.min_cpu <= 1000.0) {
+            found.push(("min_cpu", "must be above 0, in cores"));
+        }
+        if self.min_history > self.history {
+            found.push(("min_history", "must be no longer than rightsizing.history"));
+        }
+        found
+    }
+}
+
+/// How what was asked for compares with what is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provisioning {
+    /// It asks for more than it needs.
+    Over,
+    /// It asks for less.
+    Under,
+    /// It asks for about what it needs.
+    Fits,
+    /// It asks for nothing.
+    Unset,
+    /// There is not enough history.
+    Unknown,
+}
+
+/// One number and what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Change {
+    /// What is set; `None` if nothing is.
+    pub from: Option<f64>,
+    /// What should be.
+    pub to: f64,
+}
+
+/// One resource of a workload; CPU in cores, memory in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Resource {
+    /// What it asked for: its request, else its limit.
+    pub asked: Option<f64>,
+    /// What it should ask for. `None` without enough history.
+    pub recommended: Option<f64>,
+    /// The verdict.
+    pub provisioning: Provisioning,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What speaks for it was seen and is no guess from a short history.
+    pub evidence: bool,
+    /// Its request, where that is to change.
+    pub request: Option<Change>,
+    /// Its limit, where that is to change.
+    pub limit: Option<Change>,
+}
+
+impl Resource {
+    fn unknown(asked: Option<f64>, reason: String) -> Self {
+        let provisioning = Provisioning::Unknown;
+        Self { asked, recommended: None, provisioning, reason, evidence: false, request: None, limit: None }
+    }
+}
+
+/// How long a history a verdict stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// Not enough history for a verdict.
+    None,
+    /// Less than a day.
+    Low,
+    /// A day at least.
+    Medium,
+    /// A week at least.
+    High,
+}
+
+impl Confidence {
+    /// As the Vertical Pod Autoscaler counts it: the days it spans, or the minutes there are in days, whichever is less.
+    fn of(days: f64, enough: bool) -> Self {
+        match days {
+            _ if !enough => Self::None,
+            days if days < 1.0 => Self::Low,
+            days if days < 7.0 => Self::Medium,
+            _ => Self::High,
+        }
+    }
+
+    /// In a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "not enough history",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What was used, in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Used {
+    /// Mean cores.
+    pub cpu_mean: Option<f64>,
+    /// The configured percentile of the minutes' 95th percentiles, in cores.
+    pub cpu_p95: Option<f64>,
+    /// The largest inner tick, in cores.
+    pub cpu_max: Option<f64>,
+    /// Share of enforcement periods in which it was throttled, since its limit is what it is.
+    pub throttled: Option<f64>,
+    /// Mean working set, in bytes.
+    pub memory_mean: Option<f64>,
+    /// Peak working set, in bytes.
+    pub memory_peak: Option<f64>,
+    /// OOM kills since its limit is what it is.
+    pub oom_kills: Option<u64>,
+    /// When the last of them was.
+    pub last_oom: Option<Timestamp>,
+    /// The largest minute of each hour: cores and bytes; hours without a row are left out.
+    pub hours: Vec<usage::Hour>,
+}
+
+/// The history behind a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryView {
+    /// The first minute.
+    pub first: Timestamp,
+    /// The end of the last one.
+    pub last: Timestamp,
+    /// Minutes that were seen.
+    pub minutes: u64,
+}
+
+/// A workload without a row for this long has ended.
+const ENDED: SignedDuration = SignedDuration::from_mins(10);
+
+/// A workload, judged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Assessment {
+    /// Which.
+    pub workload: Workload,
+    /// What the verdict stands on.
+    pub history: HistoryView,
+    /// How far it is to be trusted.
+    pub confidence: Confidence,
+    /// Enough speaks for it to act on; else it is worth a look.
+    pub confirmed: bool,
+    /// It has ended: it had no row in the last minutes of the history. It has no part in the sums.
+    pub ended: bool,
+    /// What was used.
+    pub used: Used,
+    /// CPU, in cores.
+    pub cpu: Resource,
+    /// Memory, in bytes.
+    pub memory: Resource,
+    /// What it costs in a month as it is.
+    pub cost: f64,
+    /// What following the recommendation saves in a month; below zero where it costs more.
+    pub saving: f64,
+    /// What to apply, ready to run.
+    pub patches: Vec<Patch>,
+}
+
+impl Assessment {
+    /// Its two resources by name.
+    #[must_use]
+    pub fn resources(&self) -> [(&'static str, &Resource); 2] {
+        [("cpu", &self.cpu), ("memory", &self.memory)]
+    }
+
+    /// Either resource is so provisioned.
+    #[must_use]
+    pub fn is(&self, provisioning: Provisioning) -> bool {
+        self.resources().iter().any(|(_, resource)| resource.provisioning == provisioning)
+    }
+}
+
+/// Judges one workload, as of the end of the history.
+#[must_use]
+pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -> Assessment {
+    let minutes = usage.minutes;
+    let enough = Duration::from_secs(minutes * 60) >= config.min_history;
+    let days = (minutes as f64 / 1440.0).min(usage.last.duration_since(usage.first).as_secs_f64() / 86_400.0);
+    let confidence = Confidence::of(days, enough);
+    let cpu = cpu::assess(usage, config, enough);
+    let memory = memory::assess(usage, config, enough);
+    let acts = |resource: &Resource| matches!(resource.provisioning, Provisioning::Over | Provisioning::Under);
+    let confirmed = [&cpu, &memory].into_iter().filter(|r| acts(r)).all(|r| r.evidence || confidence >= Confidence::Medium)
+        && (acts(&cpu) || acts(&memory));
+    let cost = prices.month(usage, cpu.asked, memory.asked);
+    let after = prices.month(usage, cpu.recommended_or_asked(), memory.recommended_or_asked());
+    // What asks for nothing is paid for by what it uses, and goes on to be.
+    let saving = if acts(&cpu) || acts(&memory) { cost - after } else { 0.0 };
+    let patches = patch::patches(&usage.workload, &cpu, &memory);
+    Assessment {
+        workload: usage.workload.clone(),
+        history: HistoryView { first: usage.first, last: usage.last, minutes },
+        confidence,
+        confirmed,
+        ended: end.duration_since(usage.last) > ENDED,
+        used: usage.used(config.cpu_percentile),
+        cpu,
+        memory,
+        cost,
+        saving,
+        patches,
+    }
+}
+
+impl Resource {
+    /// What it will ask for once the recommendation is followed.
+    fn recommended_or_asked(&self) -> Option<f64> {
+        match self.provisioning {
+            Provisioning::Over | Provisioning::Under => self.recommended.or(self.asked),
+            _ => self.asked,
+        }
+    }
+}
+
+/// "Not enough history" with its figures.
+fn not_enough(usage: &Usage, config: &Config) -> String {
+    let seconds = |s: u64| span(SignedDuration::from_secs(s as i64));
+    format!(
+        "not enough history: {} of the {} that a verdict takes (rightsizing.min_history)",
+        seconds(usage.minutes * 60),
+        seconds(config.min_history.as_secs()),
+    )
+}
+
+/// The change is large enough for a word.
+fn is_less(to: f64, from: f64, config: &Config) -> bool {
+    to <= from * (1.0 - config.min_change)
+}
+
+fn is_more(to: f64, from: f64, config: &Config) -> bool {
+    to >= from * (1.0 + config.min_change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::review::{History, Review};
+    use super::*;
+    use crate::frame::{MinuteRow, RowIdentity, RowSettings, minute_frame};
+    use crate::minute::{COUNTERS, Spread, Summary};
+
+    const MIB: f64 = 1_048_576.0;
+    const BEGIN: i64 = 1_795_442_400;
+
+    fn counter(name: &str) -> usize {
+        COUNTERS.iter().position(|column| column.name == name).expect("a counter")
+    }
+
+    /// A minute in which a container used so many cores and MiB.
+    fn row(minute: i64, cores: f64, mib: f64) -> MinuteRow {
+        let spread = |v: f64| Some(Spread { mean: v / 2.0, max: v * 1.5, p95: v });
+        let memory = Some(Spread { mean: mib * MIB, max: mib * MIB, p95: mib * MIB });
+        MinuteRow {
+            minute: Timestamp::from_second(BEGIN + minute * 60).expect("a time"),
+            identity: RowIdentity {
+                node: "node-1".to_owned(),
+                container_id: "c".repeat(64),
+                container_name: Some("web".to_owned()),
+                runtime: Some("docker".to_owned()),
+                ..RowIdentity::default()
+            },
+            summary: Summary {
+                samples: 60,
+                cpu_usage: spread(cores),
+                memory_usage: memory,
+                memory_working_set: memory,
+                increases: vec![Some(0); COUNTERS.len()],
+            },
+            settings: RowSettings { cpu_limit: Some(2.0), memory_limit: Some(1024 << 20), ..RowSettings::default() },
+        }
+    }
+
+    fn review(rows: &[MinuteRow]) -> Review {
+        let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let mut history = History::default();
+        history.containers.take(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
+        history.review(since, until, &Config::default(), &Prices::default())
+    }
+
+    fn judged(rows: &[MinuteRow]) -> Assessment {
+        review(rows).workloads.remove(0)
+    }
+
+    #[test]
+    fn too_much_is_told_with_its_reason_money_and_patch() {
+        // 100 minutes: 94 at 100m, 6 at 400m: R-7's p95 lies between the two, at 400m.
+        let rows: Vec<MinuteRow> =
+            (0..100).map(|m| row(m, if m % 17 == 0 { 0.4 } else { 0.1 }, if m == 50 { 300.0 } else { 200.0 })).collect();
+        let a = judged(&rows);
+        assert_eq!((a.cpu.provisioning, a.memory.provisioning), (Provisioning::Over, Provisioning::Over));
+        assert_eq!((a.used.cpu_p95, a.used.memory_peak), (Some(0.4), Some(300.0 * MIB)));
+        assert_eq!((a.cpu.asked, a.cpu.recommended), (Some(2.0), Some(0.46)));
+        assert_eq!(a.memory.recommended, Some(345.0 * MIB));
+        assert_eq!(a.cpu.reason, "uses p95 400m, largest 600m of a limit of 2.00");
+        assert_eq!(a.memory.reason, "its peak is 300.0 MiB of a limit of 1.0 GiB");
+        let hour = (2.0 - 0.46) * 0.031_611 + (1024.0 - 345.0) / 1024.0 * 0.004_237;
+        assert!((a.saving - hour * 730.0).abs() < 1e-9, "{}", a.saving);
+        assert_eq!(a.patches[0].text, "docker update --cpus 0.46 --memory 345m web");
+        assert_eq!((a.confidence, a.confirmed), (Confidence::Low, false), "an hour and a half: worth a look");
+    }
+
+    #[test]
+    fn a_short_history_is_an_answer_and_a_kill_speaks_at_once() {
+        let a = judged(&[row(0, 0.1, 10.0), row(1, 0.1, 10.0)]);
+        assert_eq!((a.confidence, a.cpu.recommended, a.memory.recommended), (Confidence::None, None, None));
+        assert!(a.cpu.reason.starts_with("not enough history: 2 min of the 60 min"), "{}", a.cpu.reason);
+        assert_eq!((a.saving, a.patches.len()), (0.0, 0));
+        let mut killed = row(1, 0.1, 1000.0);
+        killed.summary.increases[counter("oom_kills")] = Some(2);
+        let a = judged(&[row(0, 0.1, 10.0), killed.clone()]);
+        assert_eq!((a.memory.provisioning, a.confirmed, a.used.oom_kills), (Provisioning::Under, true, Some(2)));
+        assert_eq!(a.memory.limit, Some(Change { from: Some(1024.0 * MIB), to: 1280.0 * MIB }));
+        assert_eq!(a.patches[0].text, "docker update --memory 1280m --memory-swap 2560m web");
+        assert!(a.saving < 0.0, "it costs more");
+        // The limit was raised: the kills of before count no longer.
+        let mut raised = row(2, 0.1, 10.0);
+        raised.settings.memory_limit = Some(2048 << 20);
+        let a = judged(&[row(0, 0.1, 10.0), killed, raised]);
+        assert_eq!((a.memory.provisioning, a.used.oom_kills), (Provisioning::Unknown, Some(0)));
+    }
+
+    #[test]
+    fn throttling_is_want_though_the_usage_fits() {
+        let rows: Vec<MinuteRow> = (0..100)
+            .map(|minute| {
+                let mut row = row(minute, 1.9, 900.0);
+                row.summary.increases[counter("cpu_periods")] = Some(600);
+                row.summary.increases[counter("cpu_throttled_periods")] = Some(if minute % 5 == 0 { 600 } else { 0 });
+                row
+            })
+            .collect();
+        let a = judged(&rows);
+        assert_eq!((a.cpu.provisioning, a.cpu.evidence), (Provisioning::Under, true));
+        assert_eq!(a.used.throttled, Some(0.2));
+        // The larger of the limit and what is needed (1.9 x 1.15), and a fifth more.
+        assert_eq!(a.cpu.limit, Some(Change { from: Some(2.0), to: 2.63 }));
+        assert_eq!(a.memory.provisioning, Provisioning::Fits);
+    }
+
+    #[test]
+    fn who_asks_for_nothing_is_told_what_to_ask_for_and_who_ended_counts_for_nothing() {
+        let mut rows: Vec<MinuteRow> = (0..90).map(|m| row(m, 0.1, 200.0)).collect();
+        for row in &mut rows {
+            row.settings = RowSettings::default();
+        }
+        let other = |m: i64| {
+            let mut row = row(m, 0.1, 10.0);
+            row.identity.container_id = "d".repeat(64);
+            row.identity.container_name = Some("job".to_owned());
+            row
+        };
+        let ended: Vec<MinuteRow> = (0..70).map(other).collect();
+        let review = review(&[ended, rows].concat());
+        let find = |name: &str| review.workloads.iter().find(|a| a.workload.name == name).expect("it is there");
+        let web = find("web");
+        assert_eq!((web.cpu.provisioning, web.saving, web.ended), (Provisioning::Unset, 0.0, false));
+        assert_eq!(web.patches[0].text, "docker update --cpu-shares 123 --memory-reservation 230m web");
+        assert!(find("job").ended && find("job").saving > 0.0);
+        assert_eq!((review.totals.workloads, review.totals.saving), (1, 0.0));
+    }
+}

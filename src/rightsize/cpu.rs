@@ -1,0 +1,109 @@
+//! CPU: the percentile of what was used, a margin above it; throttling says that there was want.
+//!
+//! - The percentile over minutes of the minute's 95th percentile, plus 15 %: the Vertical Pod Autoscaler's margin, and KRR's
+//!   percentile, though of seconds, so that spikes below a scrape's interval count.
+//! - Throttled: more than a quarter of the enforcement periods (kubernetes-mixin's `CPUThrottlingHigh`), in a tenth of the
+//!   minutes at least (GKE's measure of under-provisioned).
+
+use super::usage::Usage;
+use super::{Change, Config, Provisioning, Resource, is_less, is_more, not_enough};
+use crate::units::cores;
+
+/// A minute counts as throttled beyond this share of its periods.
+pub const THROTTLED_PERIODS: f64 = 0.25;
+/// The workload is throttled when this share of its minutes is.
+const THROTTLED_MINUTES: f64 = 0.1;
+/// Recommendations are whole steps of this, in cores.
+const STEP: f64 = 0.01;
+
+pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
+    let asked = usage.cpu_request.or(usage.cpu_limit);
+    let p95 = usage.cpu.quantile(config.cpu_percentile);
+    let Some(p95) = p95.filter(|_| enough) else {
+        let reason =
+            if enough { "CPU could not be read".to_owned() } else { not_enough(usage, config) };
+        return Resource::unknown(asked, reason);
+    };
+    let max = usage.cpu_max.unwrap_or(p95);
+    let needed = up(p95 * (1.0 + config.cpu_margin), STEP).max(config.min_cpu);
+    if let (Some(limit), Some(throttled)) = (usage.cpu_limit, throttled(usage)) {
+        // Demand beyond the limit cannot be seen, so this is a step on the way: what was denied is added.
+        let to = up(needed.max(limit) * (1.0 + throttled), STEP);
+        let share = throttled * 100.0;
+        return Resource {
+            asked,
+            recommended: Some(if usage.cpu_request.is_some() { needed } else { to }),
+            provisioning: Provisioning::Under,
+            reason: format!(
+                "throttled in {share:.0} % of its periods at a limit of {}; what it would use without the limit cannot be \
+                 seen, so look again after the step to {}",
+                cores(limit),
+                cores(to)
+            ),
+            evidence: true,
+            request: usage.cpu_request.filter(|r| is_more(needed, *r, config)).map(|r| Change { from: Some(r), to: needed }),
+            limit: Some(Change { from: Some(limit), to }),
+        };
+    }
+    let used = format!("p95 {}, largest {}", cores(p95), cores(max));
+    let Some(ask) = asked else {
+        return Resource {
+            asked,
+            recommended: Some(needed),
+            provisioning: Provisioning::Unset,
+            reason: format!("asks for no CPU, so nothing is kept for it; uses {used}"),
+            evidence: false,
+            request: Some(Change { from: None, to: needed }),
+            limit: None,
+        };
+    };
+    let word = if usage.cpu_request.is_some() { "request" } else { "limit" };
+    let (provisioning, reason) = if is_less(needed, ask, config) {
+        (Provisioning::Over, format!("uses {used} of a {word} of {}", cores(ask)))
+    } else if is_more(needed, ask, config) {
+        (Provisioning::Under, format!("uses {used}, more than its {word} of {} leaves room for", cores(ask)))
+    } else {
+        (Provisioning::Fits, format!("uses {used} of a {word} of {}", cores(ask)))
+    };
+    let changes = provisioning != Provisioning::Fits;
+    let change = |from: f64| Change { from: Some(from), to: needed };
+    // A limit beside a request is a ceiling for peaks, and stays unless the request outgrows it.
+    let limit = match (usage.cpu_request, usage.cpu_limit) {
+        (None, Some(limit)) => Some(limit),
+        (Some(_), Some(limit)) if needed > limit => Some(limit),
+        _ => None,
+    };
+    Resource {
+        asked,
+        recommended: Some(if changes { needed } else { ask }),
+        provisioning,
+        reason,
+        evidence: false,
+        request: usage.cpu_request.filter(|_| changes).map(change),
+        limit: limit.filter(|_| changes).map(change),
+    }
+}
+
+/// The share of throttled periods, where that is too much.
+fn throttled(usage: &Usage) -> Option<f64> {
+    let often = usage.throttled_minutes as f64 >= THROTTLED_MINUTES * usage.limited_minutes as f64;
+    usage.throttled().filter(|_| often && usage.throttled_minutes > 0)
+}
+
+/// The next whole step.
+fn up(value: f64, step: f64) -> f64 {
+    // A value that is a whole step but for rounding stays.
+    let steps = (value / step - 1e-6).ceil().max(1.0);
+    (steps * step * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::up;
+
+    #[test]
+    fn steps_go_up_and_are_written_short() {
+        assert_eq!([up(0.115, 0.01), up(0.12, 0.01), up(0.0, 0.01)].map(|v| v.to_string()), ["0.12", "0.12", "0.01"]);
+        assert_eq!(up(0.07 * 3.0, 0.01).to_string(), "0.21");
+    }
+}

@@ -1,0 +1,87 @@
+//! Memory: the peak, a margin above it; an OOM kill says that there was want.
+//!
+//! The peak plus 15 % is KRR's rule, and so is a quarter above the limit after an OOM kill. Kills count since the limit is what
+//! it is: else each raise would be followed by the next for kills of long ago.
+
+use super::usage::Usage;
+use super::{Change, Config, Provisioning, Resource, is_less, is_more, not_enough};
+use crate::units::bytes;
+
+/// What an OOM kill adds to the limit.
+const AFTER_OOM: f64 = 0.25;
+/// A peak beyond this share of the limit is near it.
+const NEAR_LIMIT: f64 = 0.9;
+/// Recommendations are whole steps of this, in bytes.
+const STEP: f64 = 1_048_576.0;
+
+pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
+    let (request, limit) = (usage.memory_request, usage.memory_limit);
+    let asked = request.or(limit);
+    let peak = usage.memory.max();
+    let needed = peak.map(|peak| up(peak * (1.0 + config.memory_margin)));
+    if let (Some(limit), Some(kills)) = (limit, usage.oom_kills.filter(|kills| *kills > 0)) {
+        let to = up((limit * (1.0 + AFTER_OOM)).max(needed.unwrap_or(0.0)));
+        let times = if kills == 1 { "once".to_owned() } else { format!("{kills} times") };
+        let raised = |request: f64| Change { from: Some(request), to };
+        return Resource {
+            asked,
+            recommended: Some(to),
+            provisioning: Provisioning::Under,
+            reason: format!("the kernel killed in it {times} for want of memory at a limit of {}", bytes(limit)),
+            evidence: true,
+            request: request.filter(|request| *request < to).map(raised),
+            limit: Some(Change { from: Some(limit), to }),
+        };
+    }
+    let Some((peak, needed)) = peak.zip(needed).filter(|_| enough) else {
+        let reason =
+            if enough { "memory could not be read".to_owned() } else { not_enough(usage, config) };
+        return Resource::unknown(asked, reason);
+    };
+    let Some(ask) = asked else {
+        return Resource {
+            asked,
+            recommended: Some(needed.max(config.min_memory.as_u64() as f64)),
+            provisioning: Provisioning::Unset,
+            reason: format!("asks for no memory, so nothing is kept for it; its peak is {}", bytes(peak)),
+            evidence: false,
+            request: Some(Change { from: None, to: up(needed.max(config.min_memory.as_u64() as f64)) }),
+            limit: None,
+        };
+    };
+    // The floor keeps from lowering; it raises nobody.
+    let needed = needed.max(up(ask.min(config.min_memory.as_u64() as f64)));
+    let word = if request.is_some() { "request" } else { "limit" };
+    let near = limit.filter(|limit| peak > limit * NEAR_LIMIT && needed > *limit);
+    let (provisioning, reason) = if let Some(limit) = near {
+        let share = peak / limit * 100.0;
+        (Provisioning::Under, format!("its peak of {} is {share:.0} % of its limit of {}", bytes(peak), bytes(limit)))
+    } else if is_less(needed, ask, config) {
+        (Provisioning::Over, format!("its peak is {} of a {word} of {}", bytes(peak), bytes(ask)))
+    } else if is_more(needed, ask, config) {
+        (Provisioning::Under, format!("its peak of {} is more than its {word} of {} allows for", bytes(peak), bytes(ask)))
+    } else {
+        (Provisioning::Fits, format!("its peak is {} of a {word} of {}", bytes(peak), bytes(ask)))
+    };
+    let changes = provisioning != Provisioning::Fits;
+    let change = |from: f64| Change { from: Some(from), to: needed };
+    let limit_changes = match (request, limit) {
+        (None, Some(_)) => true,
+        // Equal ones are meant to be (Guaranteed in Kubernetes); else the limit stays unless it is too near.
+        (Some(request), Some(limit)) => request == limit || needed > limit,
+        _ => false,
+    };
+    Resource {
+        asked,
+        recommended: Some(if changes { needed } else { ask }),
+        provisioning,
+        reason,
+        evidence: false,
+        request: request.filter(|request| changes && (is_less(needed, *request, config) || needed > *request)).map(change),
+        limit: limit.filter(|_| changes && limit_changes).map(change),
+    }
+}
+
+fn up(value: f64) -> f64 {
+    (value / STEP).ceil() * STEP
+}

@@ -1,0 +1,169 @@
+//! A recommendation as something to apply: a command for Docker or Podman, for Kubernetes a command and a manifest's part.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::usage::Workload;
+use super::{Change, Provisioning, Resource};
+
+/// What to apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Patch {
+    /// With what: `docker`, `podman`, `kubectl`, `manifest`.
+    pub tool: &'static str,
+    /// The command, or the part of a manifest.
+    pub text: String,
+    /// What it does not do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
+}
+
+const MIB: f64 = 1_048_576.0;
+
+/// What applies the changes of a workload; nothing where none is to be made.
+#[must_use]
+pub fn patches(workload: &Workload, cpu: &Resource, memory: &Resource) -> Vec<Patch> {
+    let changes = |r: &Resource| r.request.is_some() || r.limit.is_some();
+    let acts = |r: &Resource| r.provisioning != Provisioning::Unknown && changes(r);
+    if !acts(cpu) && !acts(memory) {
+        return Vec::new();
+    }
+    if let (Some(namespace), Some(pod), Some(container)) = (&workload.namespace, &workload.pod, &workload.pod_container) {
+        return kubernetes(namespace, pod, container, cpu, memory);
+    }
+    let name = workload.container_name.as_deref().unwrap_or(&workload.container_id);
+    match workload.runtime.as_deref() {
+        Some("podman") => vec![engine("podman", name, cpu, memory)],
+        Some("docker") => vec![engine("docker", name, cpu, memory)],
+        // Whose it is nobody said, so there is nothing to tell it with.
+        _ => Vec::new(),
+    }
+}
+
+fn engine(tool: &'static str, name: &str, cpu: &Resource, memory: &Resource) -> Patch {
+    let mut words = vec![format!("{tool} update")];
+    if let Some(limit) = cpu.limit {
+        words.push(format!("--cpus {}", limit.to));
+    }
+    if let Some(request) = cpu.request {
+        // A share of 1024 is a core.
+        words.push(format!("--cpu-shares {}", (request.to * 1024.0).round().max(2.0)));
+    }
+    if let Some(limit) = memory.limit {
+        words.push(format!("--memory {}m", mib(limit.to)));
+        // The engine refuses a limit above the one of memory and swap together; twice is what it sets by itself.
+        if limit.from.is_none_or(|from| limit.to > from) {
+            words.push(format!("--memory-swap {}m", 2 * mib(limit.to)));
+        }
+    }
+    if let Some(request) = memory.request {
+        words.push(format!("--memory-reservation {}m", mib(request.to)));
+    }
+    words.push(quoted(name));
+    let note = "lasts until the container is made anew: change the compose file or the command that makes it, too";
+    Patch { tool, text: words.join(" "), note: Some(note) }
+}
+
+fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memory: &Resource) -> Vec<Patch> {
+    let mut requests = Map::new();
+    let mut limits = Map::new();
+    let mut put = |map: &str, key: &str, change: Option<Change>, unit: fn(f64) -> String| {
+        let map = if map == "requests" { &mut requests } else { &mut limits };
+        if let Some(change) = change {
+            map.insert(key.to_owned(), Value::String(unit(change.to)));
+        }
+    };
+    put("requests", "cpu", cpu.request, millicores);
+    put("requests", "memory", memory.request, mebibytes);
+    put("limits", "cpu", cpu.limit, millicores);
+    put("limits", "memory", memory.limit, mebibytes);
+    let mut resources = Map::new();
+    for (name, map) in [("requests", requests), ("limits", limits)] {
+        if !map.is_empty() {
+            resources.insert(name.to_owned(), Value::Object(map));
+        }
+    }
+    let mut manifest = "resources:".to_owned();
+    for (name, values) in &resources {
+        manifest.push_str(&format!("\n  {name}:"));
+        for (key, value) in values.as_object().into_iter().flatten() {
+            manifest.push_str(&format!("\n    {key}: {}", value.as_str().unwrap_or_default()));
+        }
+    }
+    let patch = json!({ "spec": { "containers": [{ "name": container, "resources": resources }] } });
+    let resize = format!(
+        "kubectl -n {} patch pod {} --subresource resize --patch {}",
+        quoted(namespace),
+        quoted(pod),
+        quoted(&patch.to_string())
+    );
+    vec![
+        Patch {
+            tool: "kubectl",
+            text: resize,
+            note: Some("resizes the running pod (Kubernetes 1.33 or newer); its owner's template needs the part below"),
+        },
+        Patch { tool: "manifest", text: manifest, note: Some("for the container in its Deployment's or other owner's template") },
+    ]
+}
+
+fn mib(bytes: f64) -> u64 {
+    (bytes / MIB).ceil() as u64
+}
+
+fn millicores(cores: f64) -> String {
+    format!("{}m", (cores * 1000.0).round())
+}
+
+fn mebibytes(bytes: f64) -> String {
+    format!("{}Mi", mib(bytes))
+}
+
+/// A word for the shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('-') {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(request: Option<(f64, f64)>, limit: Option<(f64, f64)>) -> Resource {
+        let change = |(from, to)| Change { from: Some(from), to };
+        let provisioning = Provisioning::Over;
+        Resource { provisioning, request: request.map(change), limit: limit.map(change), ..Resource::unknown(None, String::new()) }
+    }
+
+    #[test]
+    fn docker_is_told_by_one_command() {
+        let workload = Workload {
+            runtime: Some("docker".to_owned()),
+            container_name: Some("we b'".to_owned()),
+            ..Workload::default()
+        };
+        let (cpu, memory) = (resource(None, Some((2.0, 0.25))), resource(None, Some((1e9, 300.5 * MIB))));
+        let text = |cpu: &Resource, memory: &Resource| patches(&workload, cpu, memory)[0].text.clone();
+        assert_eq!(text(&cpu, &memory), r"docker update --cpus 0.25 --memory 301m 'we b'\'''");
+        let raise = resource(None, Some((64.0 * MIB, 80.0 * MIB)));
+        let nothing = resource(None, None);
+        assert_eq!(text(&nothing, &raise), r"docker update --memory 80m --memory-swap 160m 'we b'\'''");
+        assert_eq!(patches(&workload, &nothing, &nothing), []);
+    }
+
+    #[test]
+    fn kubernetes_has_a_command_and_a_manifest() {
+        let some = |text: &str| Some(text.to_owned());
+        let workload = Workload { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Workload::default() };
+        let (cpu, memory) = (resource(Some((1.0, 0.25)), None), resource(Some((1e9, 300.0 * MIB)), Some((1e9, 300.0 * MIB))));
+        let made = patches(&workload, &cpu, &memory);
+        let patch = r#"'{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"300Mi"},"requests":{"cpu":"250m","memory":"300Mi"}}}]}}'"#;
+        assert_eq!(made[0].text, format!("kubectl -n ml patch pod web-1 --subresource resize --patch {patch}"));
+        let manifest = "resources:\n  limits:\n    memory: 300Mi\n  requests:\n    cpu: 250m\n    memory: 300Mi";
+        assert_eq!(made[1].text, manifest);
+    }
+}

@@ -1,0 +1,137 @@
+//! A node's review: every workload judged, GPUs by state, models, and the sums in money.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::cost::{MONTH, Prices};
+use super::gpu::{GpuUsages, GpuUse};
+use super::traffic::{ModelUse, ModelUses};
+use super::usage::{Usage, Usages};
+use super::{Assessment, Config, Provisioning, assess};
+
+/// What was found over a time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Review {
+    /// The nodes whose history it is.
+    pub nodes: Vec<String>,
+    /// From when on the history was looked at.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// The prices.
+    pub prices: Prices,
+    /// The sums.
+    pub totals: Totals,
+    /// Every workload: largest change in money first; those that have ended last.
+    pub workloads: Vec<Assessment>,
+    /// Every GPU.
+    pub gpus: Vec<GpuUse>,
+    /// Every model.
+    pub models: Vec<ModelUse>,
+}
+
+/// The sums over a node, in money a month where they are money.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Totals {
+    /// Workloads that run.
+    pub workloads: u64,
+    /// Workloads that ask for too much of something.
+    pub over_provisioned: u64,
+    /// Workloads that ask for too little of something.
+    pub under_provisioned: u64,
+    /// Workloads that ask for nothing of something.
+    pub unset: u64,
+    /// Workloads with too little history for a verdict.
+    pub unknown: u64,
+    /// What containers cost.
+    pub cost: f64,
+    /// What could be saved, by all that saves something.
+    pub saving: f64,
+    /// What of it is confirmed.
+    pub confirmed_saving: f64,
+    /// What giving the under-provisioned what they need would cost.
+    pub needed: f64,
+    /// What GPUs cost.
+    pub gpu_cost: f64,
+    /// What of it is for GPUs that are held and compute nothing.
+    pub gpu_held_idle_cost: f64,
+    /// What of it is for GPUs that nobody holds.
+    pub gpu_free_cost: f64,
+}
+
+impl Totals {
+    /// What is wasted in a month: what could be saved, and GPUs that compute nothing.
+    #[must_use]
+    pub fn wasted(&self) -> f64 {
+        self.saving + self.gpu_held_idle_cost + self.gpu_free_cost
+    }
+}
+
+/// What a time's frames hold.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Of containers.
+    pub containers: Usages,
+    /// Of GPUs.
+    pub gpus: GpuUsages,
+    /// Of models.
+    pub models: ModelUses,
+}
+
+impl History {
+    /// Judges all of it.
+    #[must_use]
+    pub fn review(self, since: Timestamp, until: Timestamp, config: &Config, prices: &Prices) -> Review {
+        let usages = self.containers.into_all();
+        let mut nodes: Vec<String> = usages.iter().map(|usage| usage.workload.node.clone()).collect();
+        nodes.sort();
+        nodes.dedup();
+        nodes.retain(|node| !node.is_empty());
+        let mut costs: BTreeMap<&str, f64> = BTreeMap::new();
+        for (model, usage) in usages.iter().filter_map(|usage| Some((usage.workload.model.as_deref()?, usage))) {
+            *costs.entry(model).or_default() += spent(usage, &self.gpus, prices);
+        }
+        let models = self.models.priced(|model| costs.get(model).copied());
+        let end = usages.iter().map(|usage| usage.last).max().unwrap_or(until);
+        let mut workloads: Vec<Assessment> = usages.iter().map(|usage| assess(usage, end, config, prices)).collect();
+        workloads.sort_by(|a, b| {
+            let size = b.saving.abs().total_cmp(&a.saving.abs());
+            a.ended.cmp(&b.ended).then(size).then_with(|| a.workload.name.cmp(&b.workload.name))
+        });
+        let gpus = self.gpus.judged(prices);
+        let totals = totals(&workloads, &gpus);
+        Review { nodes, since, until, prices: prices.clone(), totals, workloads, gpus, models }
+    }
+}
+
+/// What a workload cost over the time it was seen.
+fn spent(usage: &Usage, gpus: &GpuUsages, prices: &Prices) -> f64 {
+    let month = prices.month(
+        usage,
+        usage.cpu_request.or(usage.cpu_limit),
+        usage.memory_request.or(usage.memory_limit),
+    );
+    month / MONTH * usage.minutes as f64 / 60.0 + gpus.cost_of(&[&usage.workload.container_id], prices)
+}
+
+fn totals(workloads: &[Assessment], gpus: &[GpuUse]) -> Totals {
+    let workloads: Vec<&Assessment> = workloads.iter().filter(|workload| !workload.ended).collect();
+    let count = |p| workloads.iter().filter(|workload| workload.is(p)).count() as u64;
+    let savings = || workloads.iter().filter(|workload| workload.saving > 0.0);
+    Totals {
+        workloads: workloads.len() as u64,
+        over_provisioned: count(Provisioning::Over),
+        under_provisioned: count(Provisioning::Under),
+        unset: count(Provisioning::Unset),
+        unknown: count(Provisioning::Unknown),
+        cost: workloads.iter().map(|workload| workload.cost).sum(),
+        saving: savings().map(|workload| workload.saving).sum(),
+        confirmed_saving: savings().filter(|workload| workload.confirmed).map(|workload| workload.saving).sum(),
+        needed: workloads.iter().filter(|workload| workload.saving < 0.0).map(|workload| -workload.saving).sum(),
+        gpu_cost: gpus.iter().map(|gpu| gpu.cost).sum(),
+        gpu_held_idle_cost: gpus.iter().filter_map(|gpu| gpu.held_idle_cost).sum(),
+        gpu_free_cost: gpus.iter().filter_map(|gpu| gpu.free_cost).sum(),
+    }
+}

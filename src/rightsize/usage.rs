@@ -1,0 +1,348 @@
+//! Minute rows -> what each workload used and asked for.
+//!
+//! A workload is a container by its name, or in Kubernetes by namespace, pod and container: a container that was made anew
+//! goes on with its name's history. What speaks of a limit (throttling, OOM kills) counts since the limit is what it is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use polars::prelude::{ChunkedArray, DataFrame, Float64Type, Int64Type, PolarsResult, StringType, UInt64Type};
+use serde::Serialize;
+
+use super::Used;
+use super::cpu::THROTTLED_PERIODS;
+use crate::stats::sketch::Sketch;
+
+/// The columns of the minute table that are read.
+pub const COLUMNS: &[&str] = &[
+    "minute",
+    "node",
+    "container_id",
+    "container_name",
+    "image",
+    "image_tag",
+    "runtime",
+    "namespace",
+    "pod",
+    "pod_container",
+    "model",
+    "cpu_usage_max",
+    "cpu_usage_p95",
+    "cpu_usage_mean",
+    "memory_working_set_mean",
+    "memory_working_set_max",
+    "cpu_limit",
+    "cpu_request",
+    "memory_limit",
+    "memory_request",
+    "cpu_periods",
+    "cpu_throttled_periods",
+    "oom_kills",
+];
+
+/// Who it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Workload {
+    /// Its name: the container's, or the pod's and the container's in it.
+    pub name: String,
+    /// The node's name.
+    pub node: String,
+    /// The container that was seen last.
+    pub container_id: String,
+    /// The container's name.
+    pub container_name: Option<String>,
+    /// Its image with its tag.
+    pub image: Option<String>,
+    /// Its runtime.
+    pub runtime: Option<String>,
+    /// Its Kubernetes namespace.
+    pub namespace: Option<String>,
+    /// Its Kubernetes pod.
+    pub pod: Option<String>,
+    /// Its name within the pod.
+    pub pod_container: Option<String>,
+    /// The model it serves.
+    pub model: Option<String>,
+}
+
+/// The largest minute of an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Hour {
+    /// When it began.
+    pub hour: Timestamp,
+    /// Largest 95th percentile of a minute, in cores.
+    pub cpu: Option<f64>,
+    /// Largest working set, in bytes.
+    pub memory: Option<f64>,
+}
+
+/// What a workload used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Usage {
+    /// Who it is, as last seen.
+    pub workload: Workload,
+    /// Minutes that were seen.
+    pub minutes: u64,
+    /// The first minute.
+    pub first: Timestamp,
+    /// The end of the last one.
+    pub last: Timestamp,
+    /// The minutes' 95th percentiles, in cores.
+    pub cpu: Sketch,
+    /// The largest inner tick, in cores.
+    pub cpu_max: Option<f64>,
+    cpu_means: Sketch,
+    /// The minutes' largest working sets, in bytes.
+    pub memory: Sketch,
+    /// The minutes' mean working sets, in bytes.
+    pub memory_mean: Sketch,
+    /// Cores; of the last row, like all that is set.
+    pub cpu_limit: Option<f64>,
+    /// Cores.
+    pub cpu_request: Option<f64>,
+    /// Bytes.
+    pub memory_limit: Option<f64>,
+    /// Bytes.
+    pub memory_request: Option<f64>,
+    periods: u64,
+    throttled_periods: u64,
+    /// Minutes with enforcement periods, since the limit is what it is.
+    pub limited_minutes: u64,
+    /// Those of them in which more than a quarter of the periods were throttled.
+    pub throttled_minutes: u64,
+    /// Since the limit is what it is; `None` where it is not known.
+    pub oom_kills: Option<u64>,
+    last_oom: Option<Timestamp>,
+    hours: BTreeMap<i64, (Option<f64>, Option<f64>)>,
+}
+
+impl Usage {
+    fn new(workload: Workload, minute: Timestamp) -> Self {
+        Self {
+            workload,
+            minutes: 0,
+            first: minute,
+            last: minute,
+            cpu: Sketch::default(),
+            cpu_max: None,
+            cpu_means: Sketch::default(),
+            memory: Sketch::default(),
+            memory_mean: Sketch::default(),
+            cpu_limit: None,
+            cpu_request: None,
+            memory_limit: None,
+            memory_request: None,
+            periods: 0,
+            throttled_periods: 0,
+            limited_minutes: 0,
+            throttled_minutes: 0,
+            oom_kills: None,
+            last_oom: None,
+            hours: BTreeMap::new(),
+        }
+    }
+
+    /// Mean cores.
+    #[must_use]
+    pub fn cpu_mean(&self) -> Option<f64> {
+        self.cpu_means.mean()
+    }
+
+    /// Share of throttled periods since the limit is what it is.
+    #[must_use]
+    pub fn throttled(&self) -> Option<f64> {
+        (self.periods > 0).then(|| self.throttled_periods as f64 / self.periods as f64)
+    }
+
+    /// In numbers.
+    #[must_use]
+    pub fn used(&self, percentile: f64) -> Used {
+        let hour = |(hour, (cpu, memory)): (&i64, &(Option<f64>, Option<f64>))| {
+            Some(Hour { hour: Timestamp::from_second(hour * 3600).ok()?, cpu: *cpu, memory: *memory })
+        };
+        Used {
+            cpu_mean: self.cpu_mean(),
+            cpu_p95: self.cpu.quantile(percentile),
+            cpu_max: self.cpu_max,
+            throttled: self.throttled(),
+            memory_mean: self.memory_mean.mean(),
+            memory_peak: self.memory.max(),
+            oom_kills: self.oom_kills,
+            last_oom: self.last_oom,
+            hours: self.hours.iter().filter_map(hour).collect(),
+        }
+    }
+
+    fn take(&mut self, row: &Row<'_>, at: usize, minute: Timestamp) {
+        let end = Timestamp::from_second(minute.as_second() + 60).unwrap_or(minute);
+        self.minutes += u64::from(end > self.last || self.minutes == 0);
+        self.last = self.last.max(end);
+        let (cpu, memory) = (row.cpu_p95(at), row.memory_max(at));
+        cpu.into_iter().for_each(|v| self.cpu.push(v));
+        row.real("cpu_usage_mean", at).into_iter().for_each(|v| self.cpu_means.push(v));
+        memory.into_iter().for_each(|v| self.memory.push(v));
+        row.real("memory_working_set_mean", at).into_iter().for_each(|v| self.memory_mean.push(v));
+        self.cpu_max = larger(self.cpu_max, row.real("cpu_usage_max", at));
+        let hour = self.hours.entry(minute.as_second().div_euclid(3600)).or_default();
+        *hour = (larger(hour.0, cpu), larger(hour.1, memory));
+
+        let cpu_limit = row.real("cpu_limit", at);
+        if self.cpu_limit != cpu_limit {
+            (self.periods, self.throttled_periods) = (0, 0);
+            (self.limited_minutes, self.throttled_minutes) = (0, 0);
+        }
+        let memory_limit = row.count("memory_limit", at).map(|v| v as f64);
+        if self.memory_limit != memory_limit {
+            (self.oom_kills, self.last_oom) = (None, None);
+        }
+        (self.cpu_limit, self.memory_limit) = (cpu_limit, memory_limit);
+        self.cpu_request = row.real("cpu_request", at);
+        self.memory_request = row.count("memory_request", at).map(|v| v as f64);
+        if let Some(periods) = row.count("cpu_periods", at).filter(|periods| *periods > 0) {
+            let throttled = row.count("cpu_throttled_periods", at).unwrap_or(0).min(periods);
+            self.periods += periods;
+            self.throttled_periods += throttled;
+            self.limited_minutes += 1;
+            self.throttled_minutes += u64::from(throttled as f64 > THROTTLED_PERIODS * periods as f64);
+        }
+        if let Some(kills) = row.count("oom_kills", at) {
+            self.oom_kills = Some(self.oom_kills.unwrap_or(0) + kills);
+            if kills > 0 {
+                self.last_oom = Some(minute);
+            }
+        }
+    }
+}
+
+fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Every workload that was met, taken in order of time.
+#[derive(Debug, Default)]
+pub struct Usages {
+    all: Vec<Usage>,
+    by_name: HashMap<String, usize>,
+    by_container: HashMap<String, usize>,
+}
+
+impl Usages {
+    /// Takes rows from `since` to `until` in; frames come in order of time.
+    ///
+    /// # Errors
+    /// A column is of another type than this version writes.
+    pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
+        let row = Row::new(frame)?;
+        for at in 0..frame.height() {
+            let Some(minute) = row.minute(at).filter(|minute| (since..until).contains(minute)) else { continue };
+            let Some(container) = row.text("container_id", at) else { continue };
+            let index = match self.by_container.get(container) {
+                Some(index) => *index,
+                None => self.meet(&row, at, container, minute),
+            };
+            let usage = &mut self.all[index];
+            if usage.workload.container_id != container {
+                usage.workload = workload(&row, at, container);
+            }
+            usage.take(&row, at, minute);
+        }
+        Ok(())
+    }
+
+    fn meet(&mut self, row: &Row<'_>, at: usize, container: &str, minute: Timestamp) -> usize {
+        let workload = workload(row, at, container);
+        // Two runtimes may each have a container of one name.
+        let key = format!("{}\0{}", workload.runtime.as_deref().unwrap_or_default(), workload.name);
+        let index = *self.by_name.entry(key).or_insert_with(|| {
+            self.all.push(Usage::new(workload, minute));
+            self.all.len() - 1
+        });
+        self.by_container.insert(container.to_owned(), index);
+        index
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn into_all(self) -> Vec<Usage> {
+        self.all
+    }
+}
+
+fn workload(row: &Row<'_>, at: usize, container: &str) -> Workload {
+    let text = |name: &'static str| row.text(name, at).map(str::to_owned);
+    let container_name = text("container_name");
+    let (namespace, pod, pod_container) = (text("namespace"), text("pod"), text("pod_container"));
+    let name = match (&namespace, &pod, &pod_container) {
+        (Some(namespace), Some(pod), Some(in_pod)) => format!("{namespace}/{pod}/{in_pod}"),
+        _ => container_name.clone().unwrap_or_else(|| container.chars().take(12).collect()),
+    };
+    let image = text("image").map(|image| match row.text("image_tag", at) {
+        Some(tag) => format!("{image}:{tag}"),
+        None => image,
+    });
+    Workload {
+        name,
+        node: text("node").unwrap_or_default(),
+        container_id: container.to_owned(),
+        container_name,
+        image,
+        runtime: text("runtime"),
+        namespace,
+        pod,
+        pod_container,
+        model: text("model"),
+    }
+}
+
+/// The frame's columns, typed once. A column that an older version did not write is absent.
+struct Row<'a> {
+    minute: &'a ChunkedArray<Int64Type>,
+    texts: HashMap<&'static str, &'a ChunkedArray<StringType>>,
+    reals: HashMap<&'static str, &'a ChunkedArray<Float64Type>>,
+    counts: HashMap<&'static str, &'a ChunkedArray<UInt64Type>>,
+}
+
+impl<'a> Row<'a> {
+    fn new(frame: &'a DataFrame) -> PolarsResult<Self> {
+        let minute = frame.column("minute")?.datetime()?.physical();
+        let (mut texts, mut reals, mut counts) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for name in &COLUMNS[1..] {
+            let Ok(column) = frame.column(name) else { continue };
+            if let Ok(text) = column.str() {
+                texts.insert(*name, text);
+            } else if let Ok(real) = column.f64() {
+                reals.insert(*name, real);
+            } else {
+                counts.insert(*name, column.u64()?);
+            }
+        }
+        Ok(Self { minute, texts, reals, counts })
+    }
+
+    fn minute(&self, at: usize) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.minute.get(at)?).ok()
+    }
+
+    fn text(&self, name: &'static str, at: usize) -> Option<&'a str> {
+        self.texts.get(name)?.get(at)
+    }
+
+    fn real(&self, name: &'static str, at: usize) -> Option<f64> {
+        self.reals.get(name)?.get(at)
+    }
+
+    fn count(&self, name: &'static str, at: usize) -> Option<u64> {
+        self.counts.get(name)?.get(at)
+    }
+
+    fn cpu_p95(&self, at: usize) -> Option<f64> {
+        self.real("cpu_usage_p95", at)
+    }
+
+    fn memory_max(&self, at: usize) -> Option<f64> {
+        self.real("memory_working_set_max", at)
+    }
+}

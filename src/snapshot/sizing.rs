@@ -1,0 +1,48 @@
+//! Metric points of what was recommended, for the containers that run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Snapshot;
+use crate::metric::{self, Number, Point, Subject};
+use crate::rightsize::review::Review;
+use crate::rightsize::{Assessment, Provisioning};
+
+impl Snapshot {
+    /// The recommendations' points: each container's, and the price of each model's predictions.
+    #[must_use]
+    pub fn sizing_points(&self, review: &Review) -> Vec<Point> {
+        let judged: HashMap<&str, &Assessment> =
+            review.workloads.iter().map(|a| (a.workload.container_id.as_str(), a)).collect();
+        let mut points = Vec::new();
+        for container in &self.containers {
+            let Some(assessment) = judged.get(container.id.as_str()) else { continue };
+            let subject = Arc::new(container.subject());
+            let mut add = |metric, attributes, value: f64| {
+                points.push(Point::new(metric, &subject, attributes, Number::Float(value), None, review.until));
+            };
+            add(&metric::CONTAINER_COST, vec![], assessment.cost);
+            add(&metric::RECOMMENDED_SAVING, vec![], assessment.saving);
+            if let Some(cores) = assessment.cpu.recommended {
+                add(&metric::RECOMMENDED_CPU, vec![], cores);
+            }
+            if let Some(bytes) = assessment.memory.recommended {
+                add(&metric::RECOMMENDED_MEMORY, vec![], bytes);
+            }
+            for (name, resource) in assessment.resources() {
+                if resource.provisioning == Provisioning::Unknown {
+                    continue;
+                }
+                let is = |provisioning| f64::from(u8::from(resource.provisioning == provisioning));
+                add(&metric::OVER_PROVISIONED, vec![("resource", name.into())], is(Provisioning::Over));
+                add(&metric::UNDER_PROVISIONED, vec![("resource", name.into())], is(Provisioning::Under));
+            }
+        }
+        let node = Arc::new(Subject::node());
+        for (model, cost) in review.models.iter().filter_map(|model| Some((model, model.cost_per_thousand?))) {
+            let attributes = vec![("model", model.name.clone().into())];
+            points.push(Point::new(&metric::MODEL_COST, &node, attributes, Number::Float(cost), None, review.until));
+        }
+        points
+    }
+}
