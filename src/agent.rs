@@ -133,7 +133,7 @@ pub async fn run(
         .name("pipeline".to_owned())
         .spawn(move || pipeline.run(&incoming, configured, &stop))?;
 
-    let own = own_points(Arc::clone(&health), Arc::clone(&clock), started_at);
+    let own = own_points(Arc::clone(&health), alerts.clone(), Arc::clone(&clock), started_at);
     let (stop_web, stopped_web) = watch::channel(false);
     let web = tokio::spawn(web::serve(
         listener,
@@ -242,10 +242,17 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 /// The agent's own points, as of now.
 type OwnPoints = Arc<dyn Fn() -> Vec<Point> + Send + Sync>;
 
-fn own_points(health: Arc<Health>, clock: Arc<dyn Clock>, started: jiff::Timestamp) -> OwnPoints {
+fn own_points(
+    health: Arc<Health>,
+    alerts: watch::Receiver<Arc<AlertsView>>,
+    clock: Arc<dyn Clock>,
+    started: jiff::Timestamp,
+) -> OwnPoints {
     Arc::new(move || {
         let now = clock.moment();
-        health.state().points(weigh(OWN_PROC.as_ref()), started, now.wall, now.monotonic)
+        let mut points = health.state().points(weigh(OWN_PROC.as_ref()), started, now.wall, now.monotonic);
+        points.extend(alerts.borrow().points(now.wall));
+        points
     })
 }
 

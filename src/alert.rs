@@ -56,7 +56,9 @@ impl Config {
             .disabled
             .iter()
             .filter(|name| !known(name))
-            .map(|name| ("alerting.disabled".to_owned(), format!("there is no rule `{name}`; config/alerts.toml has them")))
+            .map(|name| {
+                ("alerting.disabled".to_owned(), format!("there is no rule `{name}`; config/alerts.toml has them"))
+            })
             .collect();
         if self.max_alerts == 0 {
             found.push(("alerting.max_alerts".to_owned(), "must be at least 1".to_owned()));

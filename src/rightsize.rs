@@ -267,8 +267,9 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
     let cpu = cpu::assess(usage, config, enough);
     let memory = memory::assess(usage, config, enough);
     let acts = |resource: &Resource| matches!(resource.provisioning, Provisioning::Over | Provisioning::Under);
-    let confirmed = [&cpu, &memory].into_iter().filter(|r| acts(r)).all(|r| r.evidence || confidence >= Confidence::Medium)
-        && (acts(&cpu) || acts(&memory));
+    let confirmed =
+        [&cpu, &memory].into_iter().filter(|r| acts(r)).all(|r| r.evidence || confidence >= Confidence::Medium)
+            && (acts(&cpu) || acts(&memory));
     let cost = prices.month(usage, cpu.asked, memory.asked);
     let after = prices.month(usage, cpu.recommended_or_asked(), memory.recommended_or_asked());
     // What asks for nothing is paid for by what it uses, and goes on to be.
@@ -370,8 +371,9 @@ mod tests {
     #[test]
     fn too_much_is_told_with_its_reason_money_and_patch() {
         // 100 minutes: 94 at 100m, 6 at 400m: R-7's p95 lies between the two, at 400m.
-        let rows: Vec<MinuteRow> =
-            (0..100).map(|m| row(m, if m % 17 == 0 { 0.4 } else { 0.1 }, if m == 50 { 300.0 } else { 200.0 })).collect();
+        let rows: Vec<MinuteRow> = (0..100)
+            .map(|m| row(m, if m % 17 == 0 { 0.4 } else { 0.1 }, if m == 50 { 300.0 } else { 200.0 }))
+            .collect();
         let a = judged(&rows);
         assert_eq!((a.cpu.provisioning, a.memory.provisioning), (Provisioning::Over, Provisioning::Over));
         assert_eq!((a.used.cpu_p95, a.used.memory_peak), (Some(0.4), Some(300.0 * MIB)));

@@ -24,15 +24,8 @@ const RESOLVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 const EVENTS: usize = 1000;
 
 /// A subject's attributes that say whom an alert is about. The rest change (an id with each new container) or go without saying.
-const IDENTITY: &[&str] = &[
-    "container.name",
-    "k8s.namespace.name",
-    "k8s.pod.name",
-    "k8s.container.name",
-    "hw.id",
-    "hw.name",
-    "hw.model",
-];
+const IDENTITY: &[&str] =
+    &["container.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "hw.id", "hw.name", "hw.model"];
 
 type Labels = BTreeMap<String, String>;
 type Key = (String, Labels);
@@ -292,7 +285,9 @@ impl Engine {
     pub fn view(&self) -> AlertsView {
         let mut alerts: Vec<Alert> = self.held.values().map(|held| held.alert.clone()).collect();
         alerts.sort_by(|a, b| {
-            (b.state, b.severity).cmp(&(a.state, a.severity)).then_with(|| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)))
+            (b.state, b.severity)
+                .cmp(&(a.state, a.severity))
+                .then_with(|| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)))
         });
         AlertsView {
             node: self.node.clone(),
@@ -370,7 +365,8 @@ mod tests {
     }
 
     fn subject(name: &str) -> Arc<Subject> {
-        let attribute = |key: &'static str, value: &str| Attribute { key: key.into(), value: value.to_owned(), label: true };
+        let attribute =
+            |key: &'static str, value: &str| Attribute { key: key.into(), value: value.to_owned(), label: true };
         Arc::new(Subject { attributes: vec![attribute("container.id", "changes"), attribute("container.name", name)] })
     }
 
@@ -382,7 +378,8 @@ mod tests {
         engine.view().alerts.first().map(|alert| alert.state)
     }
 
-    const USAGE: &str = "metric = \"container.cpu.usage\"\nabove = 0.9\nclear = 0.5\nfor = \"30s\"\nkeep_firing_for = \"20s\"";
+    const USAGE: &str =
+        "metric = \"container.cpu.usage\"\nabove = 0.9\nclear = 0.5\nfor = \"30s\"\nkeep_firing_for = \"20s\"";
 
     #[test]
     fn an_alert_waits_fires_holds_on_and_resolves() {
@@ -413,7 +410,10 @@ mod tests {
     fn a_restart_resolves_nothing_and_counts_for_nobody() {
         let mut first = engine(rule(USAGE));
         for second in [0, 10, 20, 30, 40] {
-            first.step(&[&usage("web", 0.95, second), &usage("db", if second < 20 { 0.1 } else { 0.95 }, second)], at(second));
+            first.step(
+                &[&usage("web", 0.95, second), &usage("db", if second < 20 { 0.1 } else { 0.95 }, second)],
+                at(second),
+            );
         }
         let kept = first.kept(at(40));
         let text = serde_json::to_string(&kept).expect("json");

@@ -127,7 +127,8 @@ impl Rule {
         }
         let is_counter = |metric: Option<&Metric>| metric.is_some_and(|metric| metric.kind == Kind::Counter);
         match (is_counter(self.metric()), self.over) {
-            (true, None) => found.push(("over", "is missing: a counter only grows, so its increase over a time is compared".to_owned())),
+            (true, None) => found
+                .push(("over", "is missing: a counter only grows, so its increase over a time is compared".to_owned())),
             (false, Some(_)) if self.metric().is_some() => {
                 found.push(("over", format!("`{}` is no counter: its value is compared as it is", self.metric)));
             }
@@ -249,7 +250,8 @@ mod tests {
         let labels = [("container.name".to_owned(), "web".to_owned())].into();
         let message = |metric: &str, value| {
             let rule = rule(&format!("metric = \"{metric}\"\nabove = 0.5"));
-            Rule { message: "{container.name}: {value} ({ threshold }, {other})".to_owned(), ..rule }.message(value, &labels)
+            Rule { message: "{container.name}: {value} ({ threshold }, {other})".to_owned(), ..rule }
+                .message(value, &labels)
         };
         assert_eq!(message("container.cpu.usage", 0.75), "web: 750m (500m, unknown)");
         assert_eq!(message("container.memory.usage", 1024.0), "web: 1.0 KiB (0 B, unknown)");

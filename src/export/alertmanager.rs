@@ -165,7 +165,11 @@ impl Receiver {
             self.owed.retain(|identity, _| !firing.contains(identity));
             let now = self.clock.monotonic();
             let due = reminded.is_none_or(|at| now.saturating_sub(at) >= self.resend);
-            if !self.owed.is_empty() || firing.iter().any(|identity| !known.contains(identity)) || (due && !firing.is_empty()) || failed {
+            if !self.owed.is_empty()
+                || firing.iter().any(|identity| !known.contains(identity))
+                || (due && !firing.is_empty())
+                || failed
+            {
                 let sent: Vec<Identity> = self.owed.keys().cloned().collect();
                 match self.send(&view).await {
                     Ok(()) => {
@@ -228,7 +232,12 @@ impl Receiver {
 
     fn failed(&self, error: &str, first: bool) {
         if first {
-            tracing::warn!(exporter = NAME, to = self.shown, error, "alerts cannot be sent: they wait, and are tried again");
+            tracing::warn!(
+                exporter = NAME,
+                to = self.shown,
+                error,
+                "alerts cannot be sent: they wait, and are tried again"
+            );
         }
         self.health.exporter(NAME, |state| {
             state.up = Some(false);

@@ -20,8 +20,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     let asked = usage.cpu_request.or(usage.cpu_limit);
     let p95 = usage.cpu.quantile(config.cpu_percentile);
     let Some(p95) = p95.filter(|_| enough) else {
-        let reason =
-            if enough { "CPU could not be read".to_owned() } else { not_enough(usage, config) };
+        let reason = if enough { "CPU could not be read".to_owned() } else { not_enough(usage, config) };
         return Resource::unknown(asked, reason);
     };
     let max = usage.cpu_max.unwrap_or(p95);
@@ -41,7 +40,10 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
                 cores(to)
             ),
             evidence: true,
-            request: usage.cpu_request.filter(|r| is_more(needed, *r, config)).map(|r| Change { from: Some(r), to: needed }),
+            request: usage
+                .cpu_request
+                .filter(|r| is_more(needed, *r, config))
+                .map(|r| Change { from: Some(r), to: needed }),
             limit: Some(Change { from: Some(limit), to }),
         };
     }

@@ -34,8 +34,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         };
     }
     let Some((peak, needed)) = peak.zip(needed).filter(|_| enough) else {
-        let reason =
-            if enough { "memory could not be read".to_owned() } else { not_enough(usage, config) };
+        let reason = if enough { "memory could not be read".to_owned() } else { not_enough(usage, config) };
         return Resource::unknown(asked, reason);
     };
     let Some(ask) = asked else {
@@ -59,7 +58,10 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     } else if is_less(needed, ask, config) {
         (Provisioning::Over, format!("its peak is {} of a {word} of {}", bytes(peak), bytes(ask)))
     } else if is_more(needed, ask, config) {
-        (Provisioning::Under, format!("its peak of {} is more than its {word} of {} allows for", bytes(peak), bytes(ask)))
+        (
+            Provisioning::Under,
+            format!("its peak of {} is more than its {word} of {} allows for", bytes(peak), bytes(ask)),
+        )
     } else {
         (Provisioning::Fits, format!("its peak is {} of a {word} of {}", bytes(peak), bytes(ask)))
     };
@@ -77,7 +79,9 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         provisioning,
         reason,
         evidence: false,
-        request: request.filter(|request| changes && (is_less(needed, *request, config) || needed > *request)).map(change),
+        request: request
+            .filter(|request| changes && (is_less(needed, *request, config) || needed > *request))
+            .map(change),
         limit: limit.filter(|_| changes && limit_changes).map(change),
     }
 }

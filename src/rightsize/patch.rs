@@ -28,7 +28,8 @@ pub fn patches(workload: &Workload, cpu: &Resource, memory: &Resource) -> Vec<Pa
     if !acts(cpu) && !acts(memory) {
         return Vec::new();
     }
-    if let (Some(namespace), Some(pod), Some(container)) = (&workload.namespace, &workload.pod, &workload.pod_container) {
+    if let (Some(namespace), Some(pod), Some(container)) = (&workload.namespace, &workload.pod, &workload.pod_container)
+    {
         return kubernetes(namespace, pod, container, cpu, memory);
     }
     let name = workload.container_name.as_deref().unwrap_or(&workload.container_id);
@@ -103,7 +104,11 @@ fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memor
             text: resize,
             note: Some("resizes the running pod (Kubernetes 1.33 or newer); its owner's template needs the part below"),
         },
-        Patch { tool: "manifest", text: manifest, note: Some("for the container in its Deployment's or other owner's template") },
+        Patch {
+            tool: "manifest",
+            text: manifest,
+            note: Some("for the container in its Deployment's or other owner's template"),
+        },
     ]
 }
 
@@ -136,7 +141,12 @@ mod tests {
     fn resource(request: Option<(f64, f64)>, limit: Option<(f64, f64)>) -> Resource {
         let change = |(from, to)| Change { from: Some(from), to };
         let provisioning = Provisioning::Over;
-        Resource { provisioning, request: request.map(change), limit: limit.map(change), ..Resource::unknown(None, String::new()) }
+        Resource {
+            provisioning,
+            request: request.map(change),
+            limit: limit.map(change),
+            ..Resource::unknown(None, String::new())
+        }
     }
 
     #[test]
@@ -158,8 +168,10 @@ mod tests {
     #[test]
     fn kubernetes_has_a_command_and_a_manifest() {
         let some = |text: &str| Some(text.to_owned());
-        let workload = Workload { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Workload::default() };
-        let (cpu, memory) = (resource(Some((1.0, 0.25)), None), resource(Some((1e9, 300.0 * MIB)), Some((1e9, 300.0 * MIB))));
+        let workload =
+            Workload { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Workload::default() };
+        let (cpu, memory) =
+            (resource(Some((1.0, 0.25)), None), resource(Some((1e9, 300.0 * MIB)), Some((1e9, 300.0 * MIB))));
         let made = patches(&workload, &cpu, &memory);
         let patch = r#"'{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"300Mi"},"requests":{"cpu":"250m","memory":"300Mi"}}}]}}'"#;
         assert_eq!(made[0].text, format!("kubectl -n ml patch pod web-1 --subresource resize --patch {patch}"));

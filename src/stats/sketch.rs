@@ -104,7 +104,10 @@ mod tests {
         for value in [3.0, 1.0, f64::NAN, -1.0, 2.0] {
             sketch.push(value);
         }
-        assert_eq!((sketch.quantile(0.5), sketch.mean(), sketch.max(), sketch.count()), (Some(2.0), Some(2.0), Some(3.0), 3));
+        assert_eq!(
+            (sketch.quantile(0.5), sketch.mean(), sketch.max(), sketch.count()),
+            (Some(2.0), Some(2.0), Some(3.0), 3)
+        );
     }
 
     proptest! {

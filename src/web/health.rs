@@ -196,9 +196,14 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut state = State { pipeline_at: Some(second), ..State::default() };
         state.history.up = true;
-        state.collectors.insert("docker", CollectorState { absent: true, message: "none".to_owned(), ..CollectorState::default() });
+        state
+            .collectors
+            .insert("docker", CollectorState { absent: true, message: "none".to_owned(), ..CollectorState::default() });
         assert_eq!(report(&state, second, second).status, "ok");
-        state.collectors.insert("docker", CollectorState { read_at: Some(second), message: "gone".to_owned(), ..CollectorState::default() });
+        state.collectors.insert(
+            "docker",
+            CollectorState { read_at: Some(second), message: "gone".to_owned(), ..CollectorState::default() },
+        );
         assert_eq!(report(&state, second, second).status, "degraded");
         assert_eq!(report(&state, second * 3, second).status, "stalled");
     }

@@ -33,7 +33,22 @@ pub struct Agent {
     pub address: String,
     pub config: PathBuf,
     pub log: Arc<Mutex<String>>,
+    printed: Arc<Mutex<String>>,
     _folder: tempfile::TempDir,
+}
+
+/// What comes out of a pipe, as it comes.
+fn gather(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(String::new()));
+    let writer = Arc::clone(&text);
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            let mut text = writer.lock().expect("the text");
+            text.push_str(&line);
+            text.push('\n');
+        }
+    });
+    text
 }
 
 /// A command with an environment of its own, free of what the developer's shell says to OpenTelemetry.
@@ -65,26 +80,18 @@ impl Agent {
             .arg(data)
             .args(more)
             .envs(options.env)
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let stderr = child.stderr.take().ok_or("no stderr")?;
-        let log = Arc::new(Mutex::new(String::new()));
-        let writer = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let mut log = writer.lock().expect("the log");
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
+        let log = gather(child.stderr.take().ok_or("no stderr")?);
+        let printed = gather(child.stdout.take().ok_or("no stdout")?);
         let address = eventually(Duration::from_secs(10), || {
             let text = log.lock().expect("the log").clone();
             let line = text.lines().find_map(|line| line.trim().strip_prefix("page"));
             let url = line.ok_or_else(|| format!("no summary; the log: {text}"))?;
             Ok(url.trim().trim_start_matches("http://").trim_end_matches('/').to_owned())
         })?;
-        Ok(Self { child, address, config, log, _folder: folder })
+        Ok(Self { child, address, config, log, printed, _folder: folder })
     }
 
     pub fn with_defaults() -> Result<Self, Failed> {
@@ -93,6 +100,11 @@ impl Agent {
 
     pub fn log(&self) -> String {
         self.log.lock().expect("the log").clone()
+    }
+
+    /// What it printed on standard output.
+    pub fn printed(&self) -> String {
+        self.printed.lock().expect("the output").clone()
     }
 
     pub fn pid(&self) -> u32 {

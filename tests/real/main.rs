@@ -12,6 +12,7 @@
 )]
 
 mod agent;
+mod alerts;
 mod containers;
 mod gpus;
 mod history;
@@ -45,6 +46,7 @@ fn main() {
         kernel_v2::TESTS,
         history::TESTS,
         gpus::TESTS,
+        alerts::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

@@ -21,17 +21,27 @@ pub const TESTS: &[Test] = &[
 
 const TICKS: &str = "[agent]\ntick = \"1s\"\ninner_tick = \"200ms\"\n[export.otlp]\ninterval = \"1s\"\n";
 
-struct Collector {
-    grpc: u16,
-    http: u16,
+pub struct Collector {
+    pub grpc: u16,
+    pub http: u16,
 }
 
 impl Collector {
-    fn start(&self, log: &Path) -> Result<Server, Failed> {
+    pub fn start(&self, log: &Path) -> Result<Server, Failed> {
         let binary = rotel().ok_or("no rotel")?;
         let log = File::options().create(true).append(true).open(log)?;
         let child = Command::new(binary)
-            .args(["start", "--exporter", "blackhole", "--debug-log", "metrics", "--debug-log-verbosity", "detailed"])
+            .args([
+                "start",
+                "--exporter",
+                "blackhole",
+                "--debug-log",
+                "metrics",
+                "--debug-log",
+                "logs",
+                "--debug-log-verbosity",
+                "detailed",
+            ])
             .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{}", self.grpc)])
             .args(["--otlp-http-endpoint", &format!("127.0.0.1:{}", self.http)])
             .stdout(log.try_clone()?)

@@ -17,6 +17,8 @@ pub enum Part {
     Podman,
     /// Prometheus and promtool.
     Prometheus,
+    /// Prometheus' Alertmanager.
+    Alertmanager,
     /// rotel, an OTLP collector.
     Rotel,
     /// Python with duckdb.
@@ -38,6 +40,7 @@ impl Part {
             Self::Docker => docker_image().is_ok(),
             Self::Podman => in_path("podman") && in_path("runc") && docker_image().is_ok(),
             Self::Prometheus => in_path("prometheus") && in_path("promtool"),
+            Self::Alertmanager => in_path("prometheus-alertmanager"),
             Self::Rotel => rotel().is_some(),
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
             Self::OpenSsl => in_path("openssl"),
@@ -52,6 +55,7 @@ impl Part {
             }
             Self::Podman => "podman with runc (and Docker, which makes the image)".to_owned(),
             Self::Prometheus => "prometheus and promtool in PATH".to_owned(),
+            Self::Alertmanager => "prometheus-alertmanager in PATH".to_owned(),
             Self::Rotel => "rotel for Python (pip install rotel; PLUMBLINE_PYTHON names the interpreter)".to_owned(),
             Self::DuckDb => {
                 "duckdb for Python (pip install duckdb pytz; PLUMBLINE_PYTHON names the interpreter)".to_owned()

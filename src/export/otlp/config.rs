@@ -261,9 +261,7 @@ impl Config {
         let protocol =
             self.protocol.unwrap_or(if uri.port_u16() == Some(4317) { Protocol::Grpc } else { Protocol::Http });
         let url = match protocol {
-            Protocol::Http if is_base => {
-                format!("{}{path}", with_scheme.trim_end_matches('/')).parse().map_err(bad)?
-            }
+            Protocol::Http if is_base => format!("{}{path}", with_scheme.trim_end_matches('/')).parse().map_err(bad)?,
             _ => uri,
         };
         Ok(Some(Target { url, protocol }))
@@ -272,7 +270,12 @@ impl Config {
     /// All that is wrong with the options.
     #[must_use]
     pub fn problems(&self) -> Vec<Error> {
-        self.target().err().into_iter().chain(self.logs_target().err()).chain(super::transport::problems(self)).collect()
+        self.target()
+            .err()
+            .into_iter()
+            .chain(self.logs_target().err())
+            .chain(super::transport::problems(self))
+            .collect()
     }
 }
 

@@ -69,7 +69,9 @@ impl Connection {
 
     /// The headers as the SDK takes them.
     pub fn plain_headers(&self) -> HashMap<String, String> {
-        let text = |(name, value): (&http::HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+        let text = |(name, value): (&http::HeaderName, &HeaderValue)| {
+            Some((name.to_string(), value.to_str().ok()?.to_owned()))
+        };
         self.headers.iter().filter_map(text).collect()
     }
 
