@@ -142,6 +142,7 @@ pub async fn run(
             models: models_view.clone(),
             alerts: alerts.clone(),
             review: review.clone(),
+            started: started_at,
             address: Some(local),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),

@@ -62,6 +62,7 @@
 pub mod agent;
 pub mod alert;
 pub mod analysis;
+pub mod chart;
 pub mod cli;
 pub mod clock;
 pub mod collect;

@@ -30,6 +30,9 @@ pub struct Snapshot {
     /// Every signal has been read at least once.
     #[serde(skip)]
     pub ready: bool,
+    /// Samples that arrived in each of the last minutes, by model.
+    #[serde(skip)]
+    pub traffic: BTreeMap<String, Vec<u64>>,
     /// Points of collectors that need no joining.
     #[serde(skip)]
     pub device_points: Vec<Point>,
@@ -316,6 +319,7 @@ impl Snapshot {
             gpus: Vec::new(),
             exited: Vec::new(),
             ready: false,
+            traffic: BTreeMap::new(),
             device_points: Vec::new(),
         }
     }

@@ -85,6 +85,38 @@ pub fn bytes(bytes: f64) -> String {
     if unit == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
+/// Money: two decimals where they matter.
+#[must_use]
+pub fn money(amount: f64, currency: &str) -> String {
+    let sign = if amount < 0.0 { "-" } else { "" };
+    let amount = amount.abs();
+    let number = if amount >= 1000.0 { grouped(amount.round() as u64) } else { format!("{amount:.2}") };
+    match currency {
+        "USD" => format!("{sign}${number}"),
+        "EUR" => format!("{sign}{number} €"),
+        _ => format!("{sign}{number} {currency}"),
+    }
+}
+
+/// A count with a thin blank at each thousand.
+#[must_use]
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let head = digits.len() % 3;
+    let mut parts: Vec<&str> = Vec::new();
+    if head > 0 {
+        parts.push(&digits[..head]);
+    }
+    parts.extend((head..digits.len()).step_by(3).map(|at| &digits[at..at + 3]));
+    parts.join("\u{202f}")
+}
+
+/// A share as percent.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
 /// A span of time in its largest whole unit.
 #[must_use]
 pub fn span(span: SignedDuration) -> String {
@@ -105,6 +137,8 @@ mod tests {
     fn amounts_read_as_people_write_them() {
         assert_eq!([cores(0.25), cores(0.9996), cores(1.5)], ["250m", "1.00", "1.50"]);
         assert_eq!([bytes(512.0), bytes(1536.0), bytes(1_048_575.0)], ["512 B", "1.5 KiB", "1.0 MiB"]);
+        assert_eq!([money(3.2, "USD"), money(-1234.5, "EUR"), money(0.5, "CHF")], ["$3.20", "-1\u{202f}235 €", "0.50 CHF"]);
+        assert_eq!([grouped(7), grouped(1_234_567)], ["7", "1\u{202f}234\u{202f}567"]);
         let seconds = |s| span(SignedDuration::from_secs(s));
         assert_eq!([seconds(-1), seconds(119), seconds(7199), seconds(86_400)], ["0 s", "119 s", "119 min", "24 h"]);
     }

@@ -15,6 +15,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -38,6 +39,8 @@ pub struct Shared {
     pub review: watch::Receiver<Option<Arc<Review>>>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
+    /// Since when the agent runs.
+    pub started: Timestamp,
     /// Where this is served.
     pub address: Option<SocketAddr>,
     /// How the agent is doing.
@@ -68,6 +71,7 @@ pub async fn serve(
 fn router(shared: Shared, more: Router) -> Router {
     Router::new()
         .route("/", get(page::page))
+        .route("/models/{model}", get(page::model))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/metrics", get(metrics))
@@ -170,7 +174,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Respon
 }
 
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/recommendations, /api/v1/alerts; \
+    const PATHS: &str = "/, /models/{model}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/recommendations, /api/v1/alerts; \
          POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference";
     (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
 }

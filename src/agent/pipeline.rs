@@ -242,6 +242,7 @@ impl Pipeline {
             self.pointed = now.monotonic;
             self.points.send_replace(Arc::new(Points { measured, own }));
         }
+        snapshot.traffic = self.traffic.recent();
         self.snapshots.send_replace(Arc::new(snapshot));
     }
 

@@ -20,6 +20,16 @@ pub const OTHER: &str = "other";
 /// A category with a longer name has no bin of its own among those that are exported, in bytes.
 const LONGEST: usize = 100;
 
+fn short(value: f64) -> String {
+    let magnitude = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
+    if !(-4.0..15.0).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (3.0 - magnitude).clamp(0.0, 7.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// So many categories are looked through one by one.
 const FEW: usize = 32;
 
@@ -107,6 +117,22 @@ impl Bins {
                 let label = |c: &String| if own(c) { format!("\"{c}\"") } else { c.clone() };
                 categories.iter().map(label).chain([OTHER.to_owned()]).collect()
             }
+        };
+        labels.push(MISSING.to_owned());
+        labels
+    }
+
+    /// The same for people: numbers with four digits.
+    #[must_use]
+    pub fn short_labels(&self) -> Vec<String> {
+        let Self::Edges(edges) = self else { return self.labels() };
+        let mut labels: Vec<String> = match (edges.first(), edges.last()) {
+            (Some(first), Some(last)) => {
+                let inner = edges.windows(2).map(|pair| format!("{} to {}", short(pair[0]), short(pair[1])));
+                let below = std::iter::once(format!("up to {}", short(*first)));
+                below.chain(inner).chain([format!("above {}", short(*last))]).collect()
+            }
+            _ => vec!["all".to_owned()],
         };
         labels.push(MISSING.to_owned());
         labels

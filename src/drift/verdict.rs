@@ -105,6 +105,30 @@ pub struct Judged {
     pub vanished_categories: Named,
     /// The verdict. `None` when the deciding test is undefined.
     pub drift: Option<bool>,
+    /// Both sides' counts, to be drawn over each other; of the newest window only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+}
+
+/// Both sides' counts in the reference's bins: its deciles, or its most frequent categories and all others; the missing last.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// What each bin holds.
+    pub bins: Vec<String>,
+    /// The reference's counts.
+    pub reference: Vec<u64>,
+    /// The current ones.
+    pub current: Vec<u64>,
+}
+
+/// Categories with a bin of their own in a shape.
+const DRAWN: usize = 10;
+
+impl Shape {
+    fn new(bins: &Bins, reference: &Sample, current: &Sample) -> Self {
+        let bins = bins.most_frequent(reference, DRAWN);
+        Self { bins: bins.short_labels(), reference: bins.count(reference), current: bins.count(current) }
+    }
 }
 
 /// Some names out of a number of them.
@@ -130,6 +154,7 @@ pub struct Measured {
     current_missing: Option<f64>,
     new_categories: Named,
     vanished_categories: Named,
+    shape: Shape,
 }
 
 impl Measured {
@@ -157,6 +182,7 @@ impl Measured {
             current_missing: share(current),
             new_categories,
             vanished_categories,
+            shape: Shape::new(bins, reference, current),
         }
     }
 }
@@ -209,6 +235,7 @@ pub fn judge(columns: Vec<Measured>, thresholds: &Thresholds) -> Vec<Judged> {
             current_missing: column.current_missing,
             new_categories: column.new_categories,
             vanished_categories: column.vanished_categories,
+            shape: Some(column.shape),
         }
     };
     columns.into_iter().zip(corrected).map(judged).collect()

@@ -75,6 +75,16 @@ struct Samples {
 }
 
 impl Report {
+    /// The collector is down.
+    pub fn is_down(&self, collector: &str) -> bool {
+        self.collectors.get(collector).is_none_or(|c| !c.up)
+    }
+
+    /// What a collector found, or why it found nothing.
+    pub fn message_of(&self, collector: &str) -> Option<&str> {
+        self.collectors.get(collector).map(|c| c.message.as_str())
+    }
+
     /// What needs attention, a sentence each.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();

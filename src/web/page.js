@@ -1,20 +1,38 @@
-// Keeps the page live: takes the newest one every two seconds and puts its parts in place.
+// Keeps the page live: takes the newest one every two seconds and puts the sections that changed in place.
 // Without this script the page is whole, as of when it was loaded.
-const parts = ["live", "as-of"];
+
+// What a reader has opened stays open, and what has the keyboard keeps it.
+function exchange(old, fresh) {
+  for (const details of old.querySelectorAll("details[open][id]")) {
+    fresh.querySelector("#" + CSS.escape(details.id))?.setAttribute("open", "");
+  }
+  const scrolled = [...old.querySelectorAll(".wide")].map((part) => part.scrollLeft);
+  if (old.outerHTML === fresh.outerHTML) return;
+  old.replaceWith(fresh);
+  fresh.querySelectorAll(".wide").forEach((part, at) => { part.scrollLeft = scrolled[at] ?? 0; });
+}
 
 async function refresh() {
-  // Nothing moves while nobody looks, or while somebody marks text to copy it.
-  if (document.hidden || !document.getSelection().isCollapsed) return;
+  // Nothing moves while nobody looks, while somebody marks text to copy it, or while the keyboard is within.
+  const busy = document.querySelector("main")?.querySelector(":focus-visible");
+  if (document.hidden || !document.getSelection().isCollapsed || busy) return;
   try {
-    const answer = await fetch("/", { cache: "no-store" });
+    const answer = await fetch(location.pathname, { cache: "no-store" });
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const id of parts) {
-      document.getElementById(id).replaceWith(page.getElementById(id));
+    for (const id of ["as-of", "watched"]) document.getElementById(id).replaceWith(page.getElementById(id));
+    const main = document.querySelector("main");
+    const fresh = [...page.querySelectorAll("main > section")];
+    const known = [...main.children].map((section) => section.id).join();
+    if (known === fresh.map((section) => section.id).join()) {
+      fresh.forEach((section) => exchange(document.getElementById(section.id), section));
+    } else {
+      main.replaceChildren(...fresh);
     }
     document.body.classList.remove("stale");
   } catch {
-    document.getElementById("as-of").textContent += document.body.classList.contains("stale") ? "" : " (agent does not answer)";
+    const asOf = document.getElementById("as-of");
+    if (!document.body.classList.contains("stale")) asOf.textContent += " (agent does not answer)";
     document.body.classList.add("stale");
   }
 }

@@ -62,6 +62,10 @@ impl Watch {
         while self.progress.results.len() > RESULTS {
             self.progress.results.pop_first();
         }
+        // A shape is only ever drawn of the newest.
+        for judged in self.progress.results.values_mut().rev().skip(1).take(IN_ONE_GO).flat_map(|r| &mut r.features) {
+            judged.shape = None;
+        }
         for result in self.progress.results.values_mut().rev().skip(DETAILED) {
             result.features = Vec::new();
         }

@@ -1,72 +1,71 @@
-//! The models' part of the page: verdict first, then what moved, and how well the model still does.
-
-use std::net::SocketAddr;
+//! Models: verdict first, then what moved, how well the model still does, and what it costs.
 
 use maud::{Markup, html};
 
+use super::{Known, section as whole, unknown, wide};
+use crate::chart;
 use crate::drift::verdict::Judged;
-use crate::model::view::{ModelView, ModelsView};
-use crate::performance::Performance;
+use crate::model::view::ModelView;
+use crate::snapshot::ContainerView;
+use crate::units::{grouped, money, percent};
 
 /// Features named in a row.
 const NAMED: usize = 2;
+/// Windows in a sparkline.
+const WINDOWS: usize = 60;
 
-pub fn section(view: &ModelsView, address: Option<SocketAddr>) -> Markup {
-    let address = address.map_or_else(|| "127.0.0.1:9477".to_owned(), |address| address.to_string());
-    html! {
-        h2 { "Models (" (view.models.len()) ")" }
-        @if view.models.is_empty() {
+pub fn section(known: &Known) -> Markup {
+    let models = &known.models.models;
+    let body = html! {
+        @if models.is_empty() {
             p.empty {
                 "No model has sent samples yet. Send the first: "
                 code {
-                    "curl http://" (address) "/v1/models/my-model/samples -H 'Content-Type: application/json' -d '"
+                    "curl http://" (known.address) "/v1/models/my-model/samples -H 'Content-Type: application/json' -d '"
                     r#"{"id": "1", "age": 41, "prediction": 1, "score": 0.83}"# "'"
                 }
             }
         } @else {
-            div.wide {
-                table {
-                    thead { tr {
-                        th scope="col" { "Model" } th scope="col" { "Drift" } th scope="col" { "Moved most" }
-                        th scope="col" { "Performance, reference to now" } th scope="col" { "Last window" }
-                        th scope="col" { "Samples" } th scope="col" { "Labels" }
-                    } }
-                    tbody { @for model in &view.models { (row(model)) } }
-                }
-            }
+            (wide("Models", &html! { table {
+                thead { tr {
+                    th scope="col" { "Model" } th scope="col" { "Drift" } th scope="col" { "Moved most" }
+                    th scope="col" { "Performance" } th scope="col" { "Traffic" } th scope="col" { "Labels" }
+                    th scope="col" { "Served by" } th scope="col" { "Per 1000" }
+                } }
+                tbody { @for model in models { (row(known, model)) } }
+            } }))
         }
-    }
+    };
+    whole("models", &format!("Models ({})", models.len()), &body)
 }
 
-fn row(model: &ModelView) -> Markup {
+fn row(known: &Known, model: &ModelView) -> Markup {
     html! {
         tr {
-            th scope="row" { a href={ "/api/v1/models/" (model.name) } { (model.name) } }
-            td { (verdict(model)) }
-            td { (moved(model)) }
-            td.number { (performance(model)) }
-            td.number {
-                @match &model.latest {
-                    Some(window) => {
-                        (window.start.strftime("%Y-%m-%d %H:%M")) " to " (window.end.strftime("%Y-%m-%d %H:%M"))
-                        br; small { (window.rows) " rows" }
-                    }
-                    None => { span.unknown { "none has closed yet" } }
+            th scope="row" {
+                a href={ "/models/" (model.name) } { (model.name) }
+                @if let Some(window) = &model.latest {
+                    br; small title={ (window.start) " to " (window.end) } { "window to " (window.end.strftime("%Y-%m-%d %H:%M")) }
                 }
             }
-            td.number { (model.counts.samples) }
-            td.number { (model.counts.labels) }
+            td { (verdict(model)) }
+            td { (moved(model)) }
+            td { (performance(model)) }
+            td { (traffic(known, model)) }
+            td.number { (coverage(model)) }
+            td { (served_by(known, model)) }
+            td.number { (cost(known, model)) }
         }
     }
 }
 
-fn verdict(model: &ModelView) -> Markup {
+pub fn verdict(model: &ModelView) -> Markup {
     let provisional = html! { @if model.verdict.provisional { br; small { "against its own first rows" } } };
     match model.verdict.drift {
         Some(true) => html! { strong { "drifts ⚠" } (provisional) },
         Some(false) => html! { "no drift" (provisional) },
         None => html! {
-            span.unknown { "no verdict yet" }
+            (unknown("no verdict yet"))
             @if let Some(reason) = &model.verdict.reason { br; small { (reason) } }
         },
     }
@@ -74,17 +73,30 @@ fn verdict(model: &ModelView) -> Markup {
 
 /// The features farthest beyond their thresholds, or nearest to them.
 fn moved(model: &ModelView) -> Markup {
-    let Some(window) = &model.latest else { return html! { span.unknown { "–" } } };
-    let mut by_distance: Vec<(f64, &Judged)> =
-        window.features.iter().filter_map(|judged| Some((distance(judged)?, judged))).collect();
-    by_distance.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let Some(window) = &model.latest else { return unknown("–") };
+    let by_distance = by_distance(&window.features);
+    let drifted = window.features.iter().filter(|judged| judged.drift == Some(true)).count();
     html! {
-        @for (at, (_, judged)) in by_distance.iter().take(NAMED).enumerate() {
-            @if at > 0 { ", " }
-            @if judged.drift == Some(true) { strong { (judged.name) } } @else { (judged.name) }
+        @for judged in by_distance.iter().take(NAMED) {
+            span.moved {
+                @if judged.drift == Some(true) { strong { (judged.name) } } @else { (judged.name) }
+                @if let Some(shape) = &judged.shape {
+                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, &overlay_text(judged)))
+                }
+            }
         }
-        @if window.features.iter().filter(|judged| judged.drift == Some(true)).count() > NAMED { " and more" }
+        @if drifted > NAMED { small { "and " (drifted - NAMED) " more" } }
     }
+}
+
+/// The features, those farthest beyond their thresholds first, those without a verdict last.
+pub fn by_distance(features: &[Judged]) -> Vec<&Judged> {
+    let mut all: Vec<&Judged> = features.iter().collect();
+    all.sort_by(|a, b| {
+        let far = |judged: &Judged| distance(judged).unwrap_or(-1.0);
+        (b.drift == Some(true)).cmp(&(a.drift == Some(true))).then(far(b).total_cmp(&far(a)))
+    });
+    all
 }
 
 /// How many times its threshold the deciding test's finding is.
@@ -97,19 +109,87 @@ fn distance(judged: &Judged) -> Option<f64> {
     }
 }
 
+/// What the drawing shows, in words: the bin that changed most.
+pub fn overlay_text(judged: &Judged) -> String {
+    let Some(shape) = &judged.shape else { return judged.name.clone() };
+    let share = |counts: &[u64], at: usize| counts[at] as f64 / counts.iter().sum::<u64>().max(1) as f64;
+    let change = |at: usize| share(&shape.current, at) - share(&shape.reference, at);
+    let most = (0..shape.bins.len()).max_by(|a, b| change(*a).abs().total_cmp(&change(*b).abs()));
+    most.map_or_else(String::new, |at| {
+        format!(
+            "{}: {} went from {} to {}",
+            judged.name,
+            shape.bins[at],
+            percent(share(&shape.reference, at)),
+            percent(share(&shape.current, at))
+        )
+    })
+}
+
 fn performance(model: &ModelView) -> Markup {
-    let now = model.windows.iter().find_map(|window| window.performance.as_ref());
-    let reference = model.reference.as_ref().and_then(|reference| reference.performance.as_ref());
-    let leading =
-        |p: &Performance| p.measures().find(|(name, _)| matches!(*name, "roc_auc" | "mae")).or(p.measures().next());
-    let Some((name, value)) = now.and_then(leading) else {
-        return html! { span.unknown { "no labels yet" } };
+    let Some(leading) = model.leading() else { return unknown("no labels yet") };
+    let values: Vec<Option<f64>> = over_time(model, leading.measure).into_iter().rev().take(WINDOWS).rev().collect();
+    let name = leading.measure.replace('_', " ");
+    let text = match leading.reference {
+        Some(reference) => format!("{name}: {:.3}, reference {reference:.3}", leading.now),
+        None => format!("{name}: {:.3}", leading.now),
     };
-    let before = reference.and_then(|p| p.measures().find(|(known, _)| *known == name));
+    let worse = leading.drop().is_some_and(|drop| drop > 0.05);
     html! {
-        (name.replace('_', " ")) " "
-        @if let Some((_, before)) = before { (format!("{before:.3} → ")) }
-        (format!("{value:.3}"))
-        @if let Some(now) = now { br; small { (now.rows) " labelled rows" } }
+        (chart::sparkline(&values, leading.reference, &text))
+        span.number {
+            (name) " "
+            @if let Some(before) = leading.reference { (format!("{before:.3} → ")) }
+            @if worse { strong { (format!("{:.3}", leading.now)) " ⚠" } } @else { (format!("{:.3}", leading.now)) }
+        }
+    }
+}
+
+/// A measure by window, oldest first.
+pub fn over_time(model: &ModelView, measure: &str) -> Vec<Option<f64>> {
+    let value = |p: &crate::performance::Performance| p.measures().find(|(name, _)| *name == measure).map(|(_, v)| v);
+    model.windows.iter().rev().map(|window| window.performance.as_ref().and_then(value)).collect()
+}
+
+fn traffic(known: &Known, model: &ModelView) -> Markup {
+    let minutes = known.snapshot.traffic.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+    let values: Vec<Option<f64>> = minutes.iter().map(|count| Some(*count as f64)).collect();
+    let last = minutes.last().copied().unwrap_or(0);
+    html! {
+        @if values.len() > 1 { (chart::sparkline(&values, None, &format!("samples a minute, {last} in the last"))) }
+        span.number { (grouped(model.counts.samples)) } br; small { (grouped(last)) " in the last minute" }
+    }
+}
+
+fn coverage(model: &ModelView) -> Markup {
+    let (labels, samples) = (model.counts.labels, model.counts.samples);
+    html! {
+        (grouped(labels))
+        @if samples > 0 { br; small { (percent((labels as f64 / samples as f64).min(1.0))) " of samples" } }
+    }
+}
+
+/// The containers that are labelled with it.
+pub fn containers<'a>(known: &'a Known, model: &'a ModelView) -> impl Iterator<Item = &'a ContainerView> {
+    known.snapshot.containers.iter().filter(|container| container.model() == Some(&model.name))
+}
+
+fn served_by(known: &Known, model: &ModelView) -> Markup {
+    let mut all = containers(known, model).peekable();
+    if all.peek().is_none() {
+        return html! { span.unknown title="a container's label plumbline.io/model names the model it serves" { "not told" } };
+    }
+    html! { @for c in all {
+        a href={ "/#" (super::anchor("c", &c.id)) } { (c.name) }
+        @for gpu in &c.gpus { " " small { "GPU " (gpu.index) } }
+        br;
+    } }
+}
+
+pub fn cost(known: &Known, model: &ModelView) -> Markup {
+    let used = known.review.iter().flat_map(|review| &review.models).find(|used| used.name == model.name);
+    match used.and_then(|used| used.cost_per_thousand) {
+        Some(cost) => html! { (money(cost, known.currency())) },
+        None => html! { span.unknown title="needs a container labelled plumbline.io/model, and traffic" { "–" } },
     }
 }

@@ -1,0 +1,179 @@
+//! Charts as SVG, made here: each with a text alternative, none with a script or a style of its own.
+//!
+//! Colour never speaks alone: what differs in colour differs in height, place or stroke too. The classes are in [`STYLE`], over
+//! the variables that the page around defines.
+
+use std::fmt::Write;
+
+use maud::{Markup, html};
+
+/// The classes that the charts use.
+pub const STYLE: &str = include_str!("chart/chart.css");
+
+/// Finite values of a series, with the place of each.
+fn known(values: &[Option<f64>]) -> Vec<(usize, f64)> {
+    let finite = |(at, value): (usize, &Option<f64>)| Some((at, (*value)?)).filter(|(_, value)| value.is_finite());
+    values.iter().enumerate().filter_map(finite).collect()
+}
+
+/// A small line over time. `level` is drawn across it (a reference, a limit). Nothing known makes a dash.
+#[must_use]
+pub fn sparkline(values: &[Option<f64>], level: Option<f64>, text: &str) -> Markup {
+    line(values, level, text, (120.0, 24.0), "chart spark")
+}
+
+/// A line over time, large enough to read.
+#[must_use]
+pub fn timeline(values: &[Option<f64>], level: Option<f64>, text: &str) -> Markup {
+    line(values, level, text, (640.0, 120.0), "chart wide-chart")
+}
+
+fn line(values: &[Option<f64>], level: Option<f64>, text: &str, (width, height): (f64, f64), class: &str) -> Markup {
+    let known = known(values);
+    if known.is_empty() {
+        return html! { span.unknown { "–" } };
+    }
+    let all = || known.iter().map(|(_, value)| *value).chain(level.filter(|level| level.is_finite()));
+    let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    // A line that hardly moves is drawn as one that hardly moves.
+    let pad = ((high - low) * 0.1).max(high.abs().max(low.abs()) * 0.02).max(1e-9);
+    let (low, high) = (low - pad, high + pad);
+    let x = |at: usize| if values.len() > 1 { at as f64 / (values.len() - 1) as f64 * width } else { width / 2.0 };
+    let y = |value: f64| (high - value) / (high - low) * height;
+    // A gap in what is known is a gap in the line.
+    let mut path = String::new();
+    let mut last = None;
+    for (at, value) in &known {
+        let word = if last == at.checked_sub(1) && last.is_some() { 'L' } else { 'M' };
+        let _ = write!(path, "{word}{:.1} {:.1}", x(*at), y(*value));
+        last = Some(*at);
+    }
+    let (end, now) = known[known.len() - 1];
+    html! {
+        svg class=(class) viewBox=(format!("0 0 {width} {height}")) preserveAspectRatio="none" role="img" aria-label=(text) {
+            title { (text) }
+            @if let Some(level) = level.filter(|level| level.is_finite()) {
+                line.level x1="0" x2=(width) y1=(format!("{:.1}", y(level))) y2=(format!("{:.1}", y(level))) {}
+            }
+            path.line d=(path) {}
+            circle.dot cx=(format!("{:.1}", x(end))) cy=(format!("{:.1}", y(now))) r="2" {}
+        }
+    }
+}
+
+/// Two distributions over the same bins: the reference filled, the current one drawn over it as steps.
+#[must_use]
+pub fn overlay(bins: &[String], reference: &[u64], current: &[u64], text: &str) -> Markup {
+    const HEIGHT: f64 = 60.0;
+    const STEP: f64 = 20.0;
+    let shares = |counts: &[u64]| -> Vec<f64> {
+        let total = counts.iter().sum::<u64>().max(1) as f64;
+        counts.iter().map(|count| *count as f64 / total).collect()
+    };
+    let (reference, current) = (shares(reference), shares(current));
+    let highest = reference.iter().chain(&current).fold(0.0_f64, |a, b| a.max(*b)).max(1e-9);
+    let y = |share: f64| HEIGHT - share / highest * (HEIGHT - 2.0);
+    let mut steps = String::new();
+    for (at, share) in current.iter().enumerate() {
+        let up = if at == 0 { "M0 ".to_owned() } else { "V".to_owned() };
+        let _ = write!(steps, "{up}{:.1}H{}", y(*share), (at + 1) as f64 * STEP);
+    }
+    let width = STEP * bins.len().max(1) as f64;
+    html! {
+        svg.chart.overlay viewBox=(format!("0 0 {width} {HEIGHT}")) preserveAspectRatio="none" role="img" aria-label=(text) {
+            title { (text) }
+            @for (at, (bin, (before, now))) in bins.iter().zip(reference.iter().zip(&current)).enumerate() {
+                g {
+                    title { (bin) ": reference " (format!("{:.1} %", before * 100.0)) ", now " (format!("{:.1} %", now * 100.0)) }
+                    // The whole height of the bin shows its figures, not only the bar.
+                    rect x=(at as f64 * STEP) y="0" width=(STEP) height=(HEIGHT) fill="transparent" {}
+                    rect.reference x=(format!("{:.1}", at as f64 * STEP + 1.0)) y=(format!("{:.1}", y(*before))) width=(STEP - 2.0)
+                        height=(format!("{:.1}", HEIGHT - y(*before))) {}
+                }
+            }
+            path.current d=(steps) {}
+        }
+    }
+}
+
+/// A bar of what is used; a mark where what was asked for lies. `whole` is its full length.
+#[must_use]
+pub fn bar(used: f64, asked: Option<f64>, whole: f64, limited: bool, text: &str) -> Markup {
+    let place = |value: f64| (value / whole * 100.0).clamp(0.0, 100.0);
+    html! {
+        svg class=(if limited { "bar" } else { "bar free" }) viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label=(text) {
+            rect.all width="100" height="8" {}
+            rect.used width=(format!("{:.1}", place(used))) height="8" {}
+            @if let Some(asked) = asked.map(place) {
+                line.asked x1=(format!("{asked:.1}")) x2=(format!("{asked:.1}")) y1="0" y2="8" {}
+            }
+        }
+    }
+}
+
+/// A piece of a strip: how many units long, and its class; `None` is unknown.
+pub type Piece = (usize, Option<&'static str>);
+
+/// A strip of states over time. States differ in height too: active is full, held half, free low.
+#[must_use]
+pub fn strip(pieces: &[Piece], text: &str) -> Markup {
+    let whole = pieces.iter().map(|(length, _)| length).sum::<usize>().max(1);
+    let mut at = 0;
+    let placed: Vec<(usize, usize, &str, u8)> = pieces
+        .iter()
+        .filter_map(|(length, class)| {
+            let begin = at;
+            at += length;
+            let height = match (*class)? {
+                "active" => 16,
+                "held" => 10,
+                _ => 3,
+            };
+            Some((begin, *length, (*class)?, height))
+        })
+        .collect();
+    html! {
+        svg.strip viewBox=(format!("0 0 {whole} 16")) preserveAspectRatio="none" role="img" aria-label=(text) {
+            title { (text) }
+            rect.all width=(whole) height="16" {}
+            @for (x, length, class, height) in placed {
+                rect class=(class) x=(x) y=(16 - height) width=(length) height=(height) {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn gaps_are_gaps_and_nothing_is_a_dash() {
+        let text = sparkline(&[Some(1.0), Some(2.0), None, Some(1.0)], None, "a & b").into_string();
+        assert_eq!(text.matches('M').count(), 2, "{text}");
+        assert!(text.contains("aria-label=\"a &amp; b\""), "{text}");
+        assert!(!sparkline(&[None, Some(f64::NAN)], None, "t").into_string().contains("svg"));
+    }
+
+    #[test]
+    fn both_distributions_are_drawn() {
+        let bins = ["a".to_owned(), "b".to_owned()];
+        let text = overlay(&bins, &[3, 1], &[0, 8], "t").into_string();
+        assert_eq!(text.matches("class=\"reference\"").count(), 2);
+        assert!(text.contains("b: reference 25.0 %, now 100.0 %"), "{text}");
+        assert!(text.contains("d=\"M0 60.0H20V2.0H40\""), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_values_the_drawing_is_finite(
+            values in prop::collection::vec(prop::option::of(prop::num::f64::ANY), 0..30),
+            level in prop::option::of(prop::num::f64::NORMAL),
+        ) {
+            let text = timeline(&values, level, "t").into_string();
+            prop_assert!(!text.contains("NaN") && !text.contains("inf"), "{}", text);
+        }
+    }
+}

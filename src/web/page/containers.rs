@@ -1,0 +1,142 @@
+//! Containers: used against asked for against the limit, throttling and kills, and what they should ask for.
+
+use std::collections::HashMap;
+
+use maud::{Markup, html};
+
+use super::{Known, anchor, section as whole, since, unknown, wide};
+use crate::chart;
+use crate::rightsize::{Assessment, Provisioning};
+use crate::snapshot::ContainerView;
+use crate::units::{bytes, cores, percent};
+
+pub fn section(known: &Known) -> Markup {
+    let snapshot = &known.snapshot;
+    let judged: HashMap<&str, &Assessment> = known
+        .review
+        .iter()
+        .flat_map(|review| &review.workloads)
+        .map(|a| (a.workload.container_id.as_str(), a))
+        .collect();
+    // Bars without a limit of their own are drawn against the largest on the node.
+    let most_cpu = snapshot.containers.iter().filter_map(|c| c.cpu.usage).fold(1.0, f64::max);
+    let most_memory = snapshot.containers.iter().filter_map(|c| c.memory.working_set).fold(1, u64::max) as f64;
+    let body = html! {
+        @if snapshot.containers.is_empty() {
+            p.empty {
+                @if !snapshot.ready { "Reading the node …" }
+                @else if known.health.is_down("cgroup") {
+                    "Containers cannot be read: the cgroup tree must be mounted and readable (collect.cgroup.root). "
+                    a href="/healthz" { "Health" } " says what is missing."
+                } @else {
+                    "No container runs on this node. Start one, and it stands here within two seconds: "
+                    code { "docker run -d --cpus 1 -m 512m nginx" }
+                }
+            }
+        } @else {
+            (wide("Containers", &html! { table {
+                thead { tr {
+                    th scope="col" { "Container" } th scope="col" { "CPU: used, asked, limit" }
+                    th scope="col" { "Memory: used, asked, limit" } th scope="col" { "Throttled" } th scope="col" { "OOM kills" }
+                    th scope="col" { "Size" } th scope="col" { "Up" }
+                } }
+                tbody {
+                    @for c in &snapshot.containers {
+                        (row(known, c, judged.get(c.id.as_str()).copied(), most_cpu, most_memory))
+                    }
+                }
+            } }))
+        }
+        @if !snapshot.exited.is_empty() {
+            h3 { "Just ended" }
+            ul { @for exit in &snapshot.exited {
+                li {
+                    (exit.last.name) ", " (since(snapshot.as_of, exit.at)) " ago"
+                    @if exit.last.memory.oom_kills.is_some_and(|kills| kills > 0) { strong { " after an OOM kill ⚠" } }
+                }
+            } }
+        }
+    };
+    whole("containers", &format!("Containers ({})", snapshot.containers.len()), &body)
+}
+
+fn row(known: &Known, c: &ContainerView, judged: Option<&Assessment>, most_cpu: f64, most_memory: f64) -> Markup {
+    let place = c.kubernetes.as_ref().and_then(|k| Some(format!("{}/{}", k.namespace.as_ref()?, k.pod.as_ref()?)));
+    let stage = c.labels.get("plumbline.io/stage");
+    let owner = c.labels.get("plumbline.io/owner");
+    let throttled = c.cpu.throttled_periods.zip(c.cpu.periods).filter(|(_, periods)| *periods > 0);
+    let memory = |v: Option<u64>| v.map(|v| v as f64);
+    html! {
+        tr id=(anchor("c", &c.id)) {
+            th scope="row" title=(c.id) {
+                (c.name) br;
+                small {
+                    (place.as_deref().or(c.image.as_deref()).unwrap_or("image unknown"))
+                    @if place.is_none() { @if let Some(tag) = &c.image_tag { ":" (tag) } }
+                    @for word in stage.into_iter().chain(owner) { " · " (word) }
+                }
+            }
+            td { (bar(c.cpu.usage, c.cpu.request, c.cpu.limit, most_cpu, cores)) }
+            td { (bar(memory(c.memory.working_set), memory(c.memory.request), memory(c.memory.limit), most_memory, bytes)) }
+            td.number { @match throttled {
+                Some((throttled, periods)) => {
+                    @let share = throttled as f64 / periods as f64;
+                    @if share > 0.25 { strong { (percent(share)) " ⚠" } } @else { (percent(share)) }
+                }
+                None => { span.unknown title="no CPU limit, so nothing is throttled" { "–" } }
+            } }
+            td.number { @match c.memory.oom_kills {
+                Some(0) => { "0" }
+                Some(kills) => { strong { (kills) " ⚠" } }
+                None => { (unknown("unknown")) }
+            } }
+            td { (size(judged)) }
+            td.number { (since(known.snapshot.as_of, c.started)) }
+        }
+    }
+}
+
+/// The verdict in a word, with a way to the reason.
+fn size(judged: Option<&Assessment>) -> Markup {
+    let Some(judged) = judged else { return unknown("not judged yet") };
+    let word = |p| match p {
+        Provisioning::Over => "too large",
+        Provisioning::Under => "too small",
+        Provisioning::Fits => "fits",
+        Provisioning::Unset => "asks for nothing",
+        Provisioning::Unknown => "not enough history",
+    };
+    let [(_, cpu), (_, memory)] = judged.resources();
+    let bad = judged.is(Provisioning::Under);
+    html! {
+        a href={ "#" (anchor("w", &judged.workload.container_id)) } {
+            @if cpu.provisioning == memory.provisioning {
+                @if bad { strong { (word(cpu.provisioning)) " ⚠" } } @else { (word(cpu.provisioning)) }
+            } @else {
+                @for (name, resource) in [("CPU ", cpu), ("memory ", memory)] {
+                    (name)
+                    @if resource.provisioning == Provisioning::Under { strong { (word(resource.provisioning)) " ⚠" } }
+                    @else { (word(resource.provisioning)) }
+                    br;
+                }
+            }
+        }
+    }
+}
+
+/// What is used against the limit or, paler, against the largest on the node; a mark where the request lies.
+fn bar(used: Option<f64>, asked: Option<f64>, limit: Option<f64>, most: f64, unit: fn(f64) -> String) -> Markup {
+    let Some(used) = used else { return unknown("unknown") };
+    let whole = limit.unwrap_or(most).max(asked.unwrap_or(0.0)).max(f64::MIN_POSITIVE);
+    let text = match (limit, asked) {
+        (Some(limit), Some(asked)) => format!("{}, {}, {}", unit(used), unit(asked), unit(limit)),
+        (Some(limit), None) => format!("{} of {}", unit(used), unit(limit)),
+        (None, Some(asked)) => format!("{} of {} asked, no limit", unit(used), unit(asked)),
+        (None, None) => format!("{}, no limit", unit(used)),
+    };
+    let near = limit.is_some_and(|limit| used >= 0.9 * limit);
+    html! {
+        (chart::bar(used, asked, whole, limit.is_some(), &text))
+        span.number { (text) @if near { strong { " near limit" } } }
+    }
+}

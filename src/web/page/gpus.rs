@@ -1,0 +1,124 @@
+//! GPUs: what each does, what it is paid for over time, and who holds it.
+
+use maud::{Markup, html};
+
+use super::{Known, anchor, section as whole, unknown, wide};
+use crate::chart::{self, Piece};
+use crate::minute::gpu::GpuState;
+use crate::snapshot::{GpuProcessView, GpuView};
+use crate::units::{bytes, money, percent};
+
+pub fn section(known: &Known) -> Markup {
+    let gpus = &known.snapshot.gpus;
+    let body = html! {
+        @if gpus.is_empty() {
+            p.empty {
+                "No GPU is seen. "
+                @match known.health.message_of("nvml") {
+                    Some(message) if !message.is_empty() => { "Looked for: " (message) "." }
+                    _ => { "The collector nvml is switched off (collect.disabled)." }
+                }
+                " In a container the driver's library and devices must be given to the agent "
+                "(NVIDIA_VISIBLE_DEVICES=all, or --gpus all)."
+            }
+        } @else {
+            (wide("GPUs", &html! { table {
+                thead { tr {
+                    th scope="col" { "GPU" } th scope="col" { "State" } th scope="col" { "Utilization" } th scope="col" { "Memory" }
+                    th scope="col" { "Power" } th scope="col" { "Temp." } th scope="col" { "Last day by minute" } th scope="col" { "Held by" }
+                } }
+                tbody { @for gpu in gpus { (row(known, gpu)) } }
+            } }))
+            p.key {
+                span.swatch.active {} "active: computing " span.swatch.held {} "held idle: memory resident, nothing computed "
+                span.swatch.free {} "free: nobody"
+            }
+        }
+    };
+    whole("gpus", &format!("GPUs ({})", gpus.len()), &body)
+}
+
+fn row(known: &Known, gpu: &GpuView) -> Markup {
+    let share = gpu.memory_used.zip(gpu.memory_total).filter(|(_, total)| *total > 0);
+    html! {
+        tr id=(anchor("gpu", &gpu.id)) {
+            th scope="row" title=(gpu.id) { "GPU " (gpu.index) br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
+            td {
+                @match (gpu.ok, gpu.state) {
+                    (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver no longer reaches it" } }
+                    (_, Some(GpuState::HeldIdle)) => { strong { "held idle ⚠" } (price(known, gpu)) }
+                    (_, Some(GpuState::Active)) => { "active" }
+                    (_, Some(GpuState::Free)) => { "free" (price(known, gpu)) }
+                    (_, None) => { (unknown("unknown")) }
+                }
+            }
+            td { @match gpu.utilization {
+                Some(v) => { (chart::bar(v, None, 1.0, true, &percent(v))) span.number { (percent(v)) } }
+                None => { (unknown("unknown")) }
+            } }
+            td { @match share {
+                Some((used, total)) => {
+                    @let text = format!("{} of {}", bytes(used as f64), bytes(total as f64));
+                    (chart::bar(used as f64, None, total as f64, true, &text)) span.number { (text) }
+                }
+                None => { (unknown("unknown")) }
+            } }
+            td.number { @match gpu.power { Some(w) => { (format!("{w:.0} W")) } None => { (unknown("unknown")) } } }
+            td.number { @match gpu.temperature { Some(c) => { (format!("{c:.0} °C")) } None => { (unknown("unknown")) } } }
+            td { (strip(gpu)) }
+            td { (holders(gpu)) }
+        }
+    }
+}
+
+/// What it costs in a month while it computes nothing.
+fn price(known: &Known, gpu: &GpuView) -> Markup {
+    let Some(review) = &known.review else { return html! {} };
+    let month = review.prices.gpu(gpu.model.as_deref()) * crate::rightsize::cost::MONTH;
+    html! { br; small { "at " (money(month, known.currency())) " a month" } }
+}
+
+fn strip(gpu: &GpuView) -> Markup {
+    if gpu.minutes.is_empty() {
+        return unknown("from the first minute on");
+    }
+    let class = |state: Option<GpuState>| {
+        state.map(|state| match state {
+            GpuState::Active => "active",
+            GpuState::HeldIdle => "held",
+            GpuState::Free => "free",
+        })
+    };
+    let mut pieces: Vec<Piece> = Vec::new();
+    for state in &gpu.minutes {
+        match pieces.last_mut() {
+            Some((length, last)) if *last == class(*state) => *length += 1,
+            _ => pieces.push((1, class(*state))),
+        }
+    }
+    let share = |state| gpu.minutes.iter().filter(|s| **s == Some(state)).count() as f64 / gpu.minutes.len() as f64;
+    let text = format!(
+        "{} min: {} active, {} held idle, {} free",
+        gpu.minutes.len(),
+        percent(share(GpuState::Active)),
+        percent(share(GpuState::HeldIdle)),
+        percent(share(GpuState::Free))
+    );
+    html! { (chart::strip(&pieces, &text)) small { (text) } }
+}
+
+fn holders(gpu: &GpuView) -> Markup {
+    let Some(processes) = &gpu.processes else { return unknown("the driver does not tell") };
+    let name = |process: &GpuProcessView| match (&process.container_name, &process.container) {
+        (Some(name), _) => name.clone(),
+        (None, Some(id)) => id.chars().take(12).collect(),
+        (None, None) if process.resolved => format!("host process {}", process.pid),
+        (None, None) => format!("process {}, not seen here: needs the host's PIDs (hostPID, --pid=host)", process.pid),
+    };
+    html! {
+        @if processes.is_empty() { "nobody" }
+        @for process in processes {
+            (name(process)) @if let Some(memory) = process.memory { " " small { (bytes(memory as f64)) } } br;
+        }
+    }
+}

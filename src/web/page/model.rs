@@ -1,0 +1,207 @@
+//! A model's own page: the verdict, features with reference and current drawn over each other, drift and performance over time.
+
+use maud::{Markup, html};
+
+use super::models::{by_distance, containers, cost, over_time, overlay_text, verdict};
+use super::{Known, ago, anchor, section, unknown, wide};
+use crate::chart;
+use crate::drift::Kind;
+use crate::drift::verdict::{Judged, Tested};
+use crate::model::view::ModelView;
+use crate::units::{grouped, percent};
+
+/// Windows drawn.
+const WINDOWS: usize = 200;
+/// Features listed.
+const FEATURES: usize = 200;
+
+pub fn sections(known: &Known, model: &ModelView) -> Markup {
+    html! {
+        (summary(known, model))
+        (section("features", "Features in the last window", &features(model)))
+        (section("drift", "Drift over time", &drift(model)))
+        (section("performance", "Performance over time", &performance(model)))
+        (section("served", "Served by", &served(known, model)))
+    }
+}
+
+fn summary(known: &Known, model: &ModelView) -> Markup {
+    let alerts: Vec<_> = known.alerts.firing().filter(|alert| alert.labels.get("model") == Some(&model.name)).collect();
+    let counts = &model.counts;
+    html! {
+        section #summary aria-label="In short" {
+            @if !alerts.is_empty() {
+                ul.attention { @for alert in &alerts {
+                    li class=(alert.severity.name()) {
+                        span.tag { (alert.severity.name()) } " " (alert.message)
+                        @if let Some(at) = alert.fired { " " small { (ago(known.now, at)) } }
+                    }
+                } }
+            }
+            dl.facts {
+                dt { "Verdict" } dd { (verdict(model)) @if !model.verdict.columns.is_empty() { ": " (model.verdict.columns.join(", ")) } }
+                dt { "Reference" } dd {
+                    @match &model.reference {
+                        Some(reference) => {
+                            (grouped(reference.about.rows)) " rows, since "
+                            (reference.about.since.strftime("%Y-%m-%d %H:%M UTC"))
+                            @if reference.about.provisional { ", provisional: its own first rows" }
+                        }
+                        None => { (unknown("none yet")) ". " code {
+                            "curl -X PUT http://" (known.address) "/v1/models/" (model.name)
+                            "/reference -H 'Content-Type: application/x-ndjson' --data-binary @train.ndjson"
+                        } }
+                    }
+                }
+                dt { "Samples" } dd {
+                    (grouped(counts.samples)) ", " (grouped(counts.labels)) " labels"
+                    @if counts.late + counts.too_late + counts.repeated + counts.unmatched > 0 {
+                        " (" (counts.late) " late, " (counts.too_late) " too late, " (counts.repeated) " repeated, "
+                        (counts.unmatched) " labels without a sample)"
+                    }
+                }
+                @if let Some(window) = &model.latest {
+                    dt { "Last window" } dd {
+                        (window.start.strftime("%Y-%m-%d %H:%M")) " to " (window.end.strftime("%Y-%m-%d %H:%M UTC")) ", "
+                        (grouped(window.rows)) " rows"
+                    }
+                }
+                dt { "Cost of 1000" } dd { (cost(known, model)) }
+            }
+            p { a href={ "/api/v1/models/" (model.name) } { "All of it as JSON" } }
+        }
+    }
+}
+
+fn features(model: &ModelView) -> Markup {
+    let Some(window) = &model.latest else {
+        return html! { p.empty { "No window has closed yet: one closes when a later sample comes." } };
+    };
+    let all = by_distance(&window.features);
+    html! {
+        @if all.is_empty() {
+            p.empty { "There is no reference to hold the window against." }
+        } @else {
+            p.key { span.swatch.reference {} "reference " span.swatch.current {} "last window" }
+            (wide("Features", &html! { table {
+                thead { tr {
+                    th scope="col" { "Feature" } th scope="col" { "Verdict" } th scope="col" { "Reference and now" }
+                    th scope="col" { "Test" } th scope="col" { "Value" } th scope="col" { "Threshold" } th scope="col" { "Missing" }
+                } }
+                tbody { @for judged in all.iter().take(FEATURES) { (feature(judged)) } }
+            } }))
+            @if all.len() > FEATURES { p.empty { (all.len() - FEATURES) " more are in the JSON." } }
+        }
+        @if !model.schema.is_empty() {
+            ul { @for finding in &model.schema { li { strong { (finding.column) } ": " (finding.message) } } }
+        }
+    }
+}
+
+fn feature(judged: &Judged) -> Markup {
+    let test = judged.tests.iter().find(|test| test.decides);
+    let kind = if judged.kind == Kind::Numeric { "numeric" } else { "categorical" };
+    let missing = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
+    html! {
+        tr {
+            th scope="row" { (judged.name) br; small { (kind) } }
+            td { @match judged.drift {
+                Some(true) => { strong { "drifts ⚠" } }
+                Some(false) => { "no drift" }
+                None => { (unknown("no verdict")) }
+            } }
+            td {
+                @if let Some(shape) = &judged.shape {
+                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, &overlay_text(judged)))
+                    small { (overlay_text(judged)) }
+                }
+                @if judged.new_categories.count > 0 {
+                    br; small { (judged.new_categories.count) " new: " (judged.new_categories.names.join(", ")) }
+                }
+            }
+            td { (test.map_or_else(|| "–".to_owned(), |test| test.test.replace('_', "-"))) }
+            td.number { (test.map_or_else(|| "–".to_owned(), value)) }
+            td.number { (test.and_then(|test| test.threshold).map_or_else(|| "–".to_owned(), |v| v.to_string())) }
+            td.number { (missing(judged.reference_missing)) " → " (missing(judged.current_missing)) }
+        }
+    }
+}
+
+/// What is held against the threshold.
+fn value(test: &Tested) -> String {
+    match (test.p_adjusted, test.statistic) {
+        (Some(p), _) if p < 1e-4 => format!("p {p:.1e}"),
+        (Some(p), _) => format!("p {p:.4}"),
+        (None, Some(statistic)) => format!("{statistic:.4}"),
+        (None, None) => "–".to_owned(),
+    }
+}
+
+fn drift(model: &ModelView) -> Markup {
+    let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
+    let values: Vec<Option<f64>> = windows.iter().map(|w| w.drift.map(|_| w.drifted.len() as f64)).collect();
+    if values.iter().all(Option::is_none) {
+        return html! { p.empty { "No window has a verdict yet." } };
+    }
+    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+    let drifting = windows.iter().filter(|w| w.drift == Some(true)).count();
+    let text = format!("columns that drift in each of {} windows, at most {most:.0}; {drifting} windows drift", windows.len());
+    html! {
+        p { (text) }
+        (chart::timeline(&values, None, &text))
+        (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
+    }
+}
+
+fn performance(model: &ModelView) -> Markup {
+    let Some(leading) = model.leading() else {
+        return html! { p.empty { "No label has come yet. Labels are sent to " code { "/v1/models/" (model.name) "/labels" } ", with the sample's id." } };
+    };
+    let mut values = over_time(model, leading.measure);
+    let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
+    values.drain(..values.len().saturating_sub(WINDOWS));
+    let name = leading.measure.replace('_', " ");
+    let reference = leading.reference.map_or_else(String::new, |reference| format!(", over the reference {reference:.3}"));
+    let text = format!("{name} by window, now {:.3}{reference}", leading.now);
+    let all = model.windows.iter().find_map(|window| window.performance.as_ref());
+    let before = model.reference.as_ref().and_then(|reference| reference.performance.as_ref());
+    html! {
+        p { (text) }
+        (chart::timeline(&values, leading.reference, &text))
+        (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
+        @if let Some(all) = all {
+            (wide("Measures", &html! { table.narrow {
+                thead { tr { th scope="col" { "Measure" } th scope="col" { "Reference" } th scope="col" { "Now" } } }
+                tbody { @for (name, value) in all.measures() { tr {
+                    th scope="row" { (name.replace('_', " ")) }
+                    td.number { (before.and_then(|p| p.measures().find(|(n, _)| *n == name)).map_or_else(|| "–".to_owned(), |(_, v)| format!("{v:.4}"))) }
+                    td.number { (format!("{value:.4}")) }
+                } } }
+            } }))
+            small { (grouped(all.rows)) " labelled rows in the newest window that has any" }
+        }
+    }
+}
+
+/// The times at the two ends of a chart.
+fn ends(first: Option<jiff::Timestamp>, last: Option<jiff::Timestamp>) -> Markup {
+    let shown = |at: Option<jiff::Timestamp>| at.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+    html! { p.ends { span { (shown(first)) } span { (shown(last)) } } }
+}
+
+fn served(known: &Known, model: &ModelView) -> Markup {
+    let mut all = containers(known, model).peekable();
+    html! {
+        @if all.peek().is_none() {
+            p.empty {
+                "No container says that it serves this model. A label does: "
+                code { "docker run --label plumbline.io/model=" (model.name) " …" }
+                "; then what a thousand predictions cost stands here too."
+            }
+        } @else {
+            ul { @for c in all {
+                li { a href={ "/#" (anchor("c", &c.id)) } { (c.name) } @for gpu in &c.gpus { ", GPU " (gpu.index) } }
+            } }
+        }
+    }
+}

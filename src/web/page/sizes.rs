@@ -1,0 +1,133 @@
+//! Recommendations: what to change, why, what it is worth, and the patch.
+
+use maud::{Markup, html};
+
+use super::{Known, anchor, section as whole, since, wide};
+use crate::chart;
+use crate::rightsize::review::Review;
+use crate::rightsize::{Assessment, Confidence, Provisioning, Resource};
+use crate::units::{bytes, cores, money, span};
+
+/// More are left to the API and the report.
+const MOST: usize = 50;
+
+pub fn section(known: &Known) -> Markup {
+    let Some(review) = &known.review else {
+        return whole("recommendations", "Recommendations", &html! { p.empty { "The history is being read …" } });
+    };
+    let acts = |a: &&Assessment| {
+        !a.ended && (a.is(Provisioning::Over) || a.is(Provisioning::Under) || a.is(Provisioning::Unset))
+    };
+    let all: Vec<&Assessment> = review.workloads.iter().filter(acts).collect();
+    let more = all.len().saturating_sub(MOST);
+    let body = html! {
+        (sums(known, review))
+        @if all.is_empty() { (nothing(review)) } @else {
+            (wide("Recommendations", &html! { table {
+                thead { tr {
+                    th scope="col" { "Workload" } th scope="col" { "CPU" } th scope="col" { "Memory" }
+                    th scope="col" { "A month" } th scope="col" { "Confidence" } th scope="col" { "Apply" }
+                } }
+                tbody { @for a in all.iter().take(MOST) { (row(known, a)) } }
+            } }))
+            @if more > 0 { p.empty { (more) " more: " a href="/api/v1/recommendations" { "as JSON" } ", or by " code { "plumbline report" } } }
+        }
+        p.empty { "For a report to forward: " code { "plumbline report --since 7d --format html --output review.html" } }
+    };
+    whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
+}
+
+fn sums(known: &Known, review: &Review) -> Markup {
+    let t = &review.totals;
+    let money = |amount| money(amount, known.currency());
+    html! {
+        p {
+            "Containers cost " strong.plain { (money(t.cost)) } " a month; "
+            strong.plain { (money(t.saving)) } " could be saved (" (money(t.confirmed_saving)) " confirmed)"
+            @if t.needed > 0.0 { ", and those that are too small need " strong.plain { (money(t.needed)) } " more" }
+            "."
+            @if t.gpu_cost > 0.0 {
+                " GPUs cost " strong.plain { (money(t.gpu_cost)) } ", of it " (money(t.gpu_held_idle_cost)) " held idle and "
+                (money(t.gpu_free_cost)) " free."
+            }
+            " " small { "judged " (since(known.now, review.until)) " ago" }
+        }
+    }
+}
+
+/// Why there is nothing: that is an answer too.
+fn nothing(review: &Review) -> Markup {
+    let waiting = review.totals.unknown;
+    html! {
+        p.empty {
+            @if review.totals.workloads == 0 { "No history yet: the first minute is written when it is over." }
+            @else if waiting > 0 {
+                (waiting) " of " (review.totals.workloads) " containers have too little history for a verdict; a verdict takes "
+                code { "rightsizing.min_history" } " (an hour by default). An OOM kill speaks at once."
+            } @else { "Every container asks for about what it needs." }
+        }
+    }
+}
+
+fn row(known: &Known, a: &Assessment) -> Markup {
+    html! {
+        tr id=(anchor("w", &a.workload.container_id)) {
+            th scope="row" { (a.workload.name) br; small { (a.workload.image.as_deref().unwrap_or("image unknown")) } }
+            td { (resource(&a.cpu, cores)) (spark(a, |hour| hour.cpu, a.cpu.asked, cores)) }
+            td { (resource(&a.memory, bytes)) (spark(a, |hour| hour.memory, a.memory.asked, bytes)) }
+            td.number {
+                @if a.saving > 0.0 { "saves " strong.plain { (money(a.saving, known.currency())) } }
+                @else if a.saving < 0.0 { "costs " strong.plain { (money(-a.saving, known.currency())) } " more" }
+                @else { "–" }
+                br; small { "of " (money(a.cost, known.currency())) }
+            }
+            td {
+                @if a.confirmed { "confirmed" } @else if a.confidence == Confidence::None { "not enough history" } @else { "investigate" }
+                br; small { (a.confidence.name()) ": " (span(jiff::SignedDuration::from_mins(a.history.minutes as i64))) " seen" }
+            }
+            td {
+                @for (at, patch) in a.patches.iter().enumerate() {
+                    details id={ (anchor("p", &a.workload.container_id)) "-" (at) } {
+                        summary { (patch.tool) }
+                        pre tabindex="0" { code { (patch.text) } }
+                        @if let Some(note) = patch.note { small { (note) } }
+                    }
+                }
+                @if a.patches.is_empty() { (super::unknown("–")) }
+            }
+        }
+    }
+}
+
+fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
+    let arrow = resource.asked.zip(resource.recommended).filter(|(asked, to)| asked != to);
+    let word = match resource.provisioning {
+        Provisioning::Over => "too much",
+        Provisioning::Under => "too little",
+        Provisioning::Fits => "fits",
+        Provisioning::Unset => "nothing asked",
+        Provisioning::Unknown => "unknown",
+    };
+    html! {
+        @if resource.provisioning == Provisioning::Under { strong { (word) " ⚠" } } @else { (word) }
+        @if let Some((asked, to)) = arrow { " " span.number { (unit(asked)) " → " (unit(to)) } }
+        @else if let Some(to) = resource.recommended.filter(|_| resource.asked.is_none()) { " " span.number { "→ " (unit(to)) } }
+        br; small { (resource.reason) }
+    }
+}
+
+/// The largest minute of each hour, with a line where the request or limit lies.
+fn spark(
+    a: &Assessment,
+    value: fn(&crate::rightsize::usage::Hour) -> Option<f64>,
+    asked: Option<f64>,
+    unit: fn(f64) -> String,
+) -> Markup {
+    let hours = &a.used.hours;
+    if hours.len() < 2 {
+        return html! {};
+    }
+    let values: Vec<Option<f64>> = hours.iter().rev().take(168).rev().map(value).collect();
+    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+    chart::sparkline(&values, asked, &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)))
+}
