@@ -19,21 +19,37 @@ fn known(values: &[Option<f64>]) -> Vec<(usize, f64)> {
 /// A small line over time. `level` is drawn across it (a reference, a limit). Nothing known makes a dash.
 #[must_use]
 pub fn sparkline(values: &[Option<f64>], level: Option<f64>, text: &str) -> Markup {
-    line(values, level, text, (120.0, 24.0), "chart spark")
+    line(values, level, None, text, (120.0, 24.0), "chart spark")
 }
 
-/// A line over time, large enough to read.
+/// A line over time, large enough to read, with its highest and lowest value beside it. `floor` is drawn at the bottom where
+/// it is given (0 for counts).
 #[must_use]
-pub fn timeline(values: &[Option<f64>], level: Option<f64>, text: &str) -> Markup {
-    line(values, level, text, (640.0, 120.0), "chart wide-chart")
+pub fn timeline(values: &[Option<f64>], level: Option<f64>, floor: Option<f64>, text: &str) -> Markup {
+    let all = || known(values).into_iter().map(|(_, value)| value).chain(level.filter(|v| v.is_finite())).chain(floor);
+    let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let shown = |value: f64| if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+    html! {
+        div.timeline {
+            @if low.is_finite() { p.scale aria-hidden="true" { span { (shown(high)) } span { (shown(low)) } } }
+            (line(values, level, floor, text, (640.0, 120.0), "chart wide-chart"))
+        }
+    }
 }
 
-fn line(values: &[Option<f64>], level: Option<f64>, text: &str, (width, height): (f64, f64), class: &str) -> Markup {
+fn line(
+    values: &[Option<f64>],
+    level: Option<f64>,
+    floor: Option<f64>,
+    text: &str,
+    (width, height): (f64, f64),
+    class: &str,
+) -> Markup {
     let known = known(values);
     if known.is_empty() {
         return html! { span.unknown { "–" } };
     }
-    let all = || known.iter().map(|(_, value)| *value).chain(level.filter(|level| level.is_finite()));
+    let all = || known.iter().map(|(_, value)| *value).chain(level.filter(|level| level.is_finite())).chain(floor);
     let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     // A line that hardly moves is drawn as one that hardly moves.
     let pad = ((high - low) * 0.1).max(high.abs().max(low.abs()) * 0.02).max(1e-9);
@@ -172,7 +188,7 @@ mod tests {
             values in prop::collection::vec(prop::option::of(prop::num::f64::ANY), 0..30),
             level in prop::option::of(prop::num::f64::NORMAL),
         ) {
-            let text = timeline(&values, level, "t").into_string();
+            let text = timeline(&values, level, None, "t").into_string();
             prop_assert!(!text.contains("NaN") && !text.contains("inf"), "{}", text);
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: parses it, loads the config, runs what was asked.
 
 mod drift;
+mod report;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -19,8 +20,8 @@ use crate::snapshot::Snapshot;
 use crate::telemetry;
 use crate::units::{bytes, cores};
 
-/// Is each model still right, is each container the right size: drift and performance of models, resource use of a node's
-/// containers, as metrics, a page and a history.
+/// Is each model still right, is each container the right size, and what does it cost: drift and performance of models, use of
+/// containers and GPUs, recommendations and alerts, as metrics, a page, a history and reports.
 #[derive(Debug, Parser)]
 #[command(name = "plumbline", version, max_term_width = 100)]
 pub struct Cli {
@@ -36,6 +37,9 @@ enum Command {
     /// Compare two data files: which columns have drifted, by how much, and by which test.
     #[command(after_help = drift::EXAMPLES)]
     Drift(drift::Arguments),
+    /// Review capacity from an agent's data folder: what is too large, what is too small, in money, with patches.
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Arguments),
     /// Check a configuration file: every error with its line, its field and the nearest valid name.
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
@@ -101,6 +105,8 @@ pub enum Usage {
     Config(#[from] config::Error),
     /// A data file, or what is asked of it, is wrong.
     Drift(#[from] drift::Error),
+    /// What is asked of a report is wrong.
+    Report(#[from] report::Error),
 }
 
 /// Does what the command line asks; returns the exit code of what went well.
@@ -111,6 +117,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Agent(arguments) => watch_node(&arguments)?,
         Command::Check { config } => check(&config)?,
+        Command::Report(arguments) => report::run(&arguments)?,
         Command::Drift(arguments) => {
             if drift::run(&arguments).map_err(Usage::from)? {
                 return Ok(ExitCode::from(DRIFT));

@@ -1,3 +1,4 @@
-//! Results as documents: tables for a terminal, JSON, Markdown and HTML.
+//! What was found, for people and programs: a comparison of two data sets ([`drift`]), a capacity review ([`review`]).
 
 pub mod drift;
+pub mod review;

@@ -137,7 +137,10 @@ mod tests {
     fn amounts_read_as_people_write_them() {
         assert_eq!([cores(0.25), cores(0.9996), cores(1.5)], ["250m", "1.00", "1.50"]);
         assert_eq!([bytes(512.0), bytes(1536.0), bytes(1_048_575.0)], ["512 B", "1.5 KiB", "1.0 MiB"]);
-        assert_eq!([money(3.2, "USD"), money(-1234.5, "EUR"), money(0.5, "CHF")], ["$3.20", "-1\u{202f}235 €", "0.50 CHF"]);
+        assert_eq!(
+            [money(3.2, "USD"), money(-1234.5, "EUR"), money(0.5, "CHF")],
+            ["$3.20", "-1\u{202f}235 €", "0.50 CHF"]
+        );
         assert_eq!([grouped(7), grouped(1_234_567)], ["7", "1\u{202f}234\u{202f}567"]);
         let seconds = |s| span(SignedDuration::from_secs(s));
         assert_eq!([seconds(-1), seconds(119), seconds(7199), seconds(86_400)], ["0 s", "119 s", "119 min", "24 h"]);

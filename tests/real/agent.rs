@@ -65,7 +65,11 @@ impl Agent {
 
     /// With the models that come with it, and a folder of its own.
     pub fn demonstration() -> Result<Self, Failed> {
-        Self::start_with(Options::default(), &["--demo"])
+        Self::demonstration_with(Options::default())
+    }
+
+    pub fn demonstration_with(options: Options<'_>) -> Result<Self, Failed> {
+        Self::start_with(options, &["--demo"])
     }
 
     fn start_with(options: Options<'_>, more: &[&str]) -> Result<Self, Failed> {

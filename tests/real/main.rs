@@ -13,6 +13,7 @@
 
 mod agent;
 mod alerts;
+mod browser;
 mod containers;
 mod gpus;
 mod history;
@@ -20,6 +21,7 @@ mod kernel_v2;
 mod lifecycle;
 mod models;
 mod otlp;
+mod page;
 mod parts;
 mod podman;
 mod prometheus;
@@ -47,6 +49,7 @@ fn main() {
         history::TESTS,
         gpus::TESTS,
         alerts::TESTS,
+        page::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

@@ -19,6 +19,8 @@ pub enum Part {
     Prometheus,
     /// Prometheus' Alertmanager.
     Alertmanager,
+    /// Chromium and its driver.
+    Chromium,
     /// rotel, an OTLP collector.
     Rotel,
     /// Python with duckdb.
@@ -41,6 +43,7 @@ impl Part {
             Self::Podman => in_path("podman") && in_path("runc") && docker_image().is_ok(),
             Self::Prometheus => in_path("prometheus") && in_path("promtool"),
             Self::Alertmanager => in_path("prometheus-alertmanager"),
+            Self::Chromium => in_path("chromium") && in_path("chromedriver"),
             Self::Rotel => rotel().is_some(),
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
             Self::OpenSsl => in_path("openssl"),
@@ -56,6 +59,7 @@ impl Part {
             Self::Podman => "podman with runc (and Docker, which makes the image)".to_owned(),
             Self::Prometheus => "prometheus and promtool in PATH".to_owned(),
             Self::Alertmanager => "prometheus-alertmanager in PATH".to_owned(),
+            Self::Chromium => "chromium and chromedriver in PATH (Debian: chromium, chromium-driver)".to_owned(),
             Self::Rotel => "rotel for Python (pip install rotel; PLUMBLINE_PYTHON names the interpreter)".to_owned(),
             Self::DuckDb => {
                 "duckdb for Python (pip install duckdb pytz; PLUMBLINE_PYTHON names the interpreter)".to_owned()

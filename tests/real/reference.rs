@@ -8,8 +8,10 @@ use libtest_mimic::Failed;
 use plumbline::collect::COLLECTORS;
 use plumbline::drift::{Kind as ColumnKind, Limit, TESTS as DRIFT_TESTS};
 use plumbline::export::prometheus;
-use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION};
-use plumbline::metric::{AGENT_METRICS, CONTAINER_METRICS, Kind, MODEL_METRICS, Metric};
+use plumbline::frame::gpu::GPU_COLUMNS;
+use plumbline::frame::model::MODEL_COLUMNS;
+use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn};
+use plumbline::metric::{AGENT_METRICS, CONTAINER_METRICS, GPU_METRICS, Kind, MODEL_METRICS, Metric};
 use plumbline::minute::COUNTERS;
 
 use crate::Test;
@@ -39,7 +41,12 @@ fn page() -> Result<String, Failed> {
         "\nA container's identity: `container.id`, `container.name`, `container.image.name`, `k8s.namespace.name`, \
          `k8s.pod.name`, `k8s.pod.uid`, `k8s.container.name` (labels of every Prometheus series; `namespace`, `pod` and \
          `container` beside them), `container.image.tags`, `container.runtime.name`, `container.label.<key>` \
-         (in `target_info`). Over OTLP all are attributes of the resource.\n\n## Metrics of models\n\n",
+         (in `target_info`). Over OTLP all are attributes of the resource.\n\n## Metrics of GPUs\n\n",
+    );
+    table(&mut page, GPU_METRICS)?;
+    page.push_str(
+        "\nA GPU's identity: `hw.id`, `hw.name`, `hw.type`, `hw.model` (labels of every Prometheus series), `hw.vendor`, \
+         `hw.driver_version` (in `target_info`).\n\n## Metrics of models\n\n",
     );
     table(&mut page, MODEL_METRICS)?;
     page.push_str(
@@ -78,7 +85,21 @@ fn page() -> Result<String, Failed> {
         let kind = if column.per_second.is_some() { "f64" } else { "u64" };
         writeln!(page, "| `{}` | {kind} | increase: {} |", column.name, column.help)?;
     }
+    columns(&mut page, "GPU", "gpu_minute", GPU_COLUMNS)?;
+    columns(&mut page, "Model", "model_minute", MODEL_COLUMNS)?;
     Ok(page)
+}
+
+fn columns<R>(page: &mut String, name: &str, table: &str, columns: &[MinuteColumn<R>]) -> Result<(), Failed> {
+    writeln!(
+        page,
+        "\n## {name} minutes\n\n`DATA/{table}/version=1/date=YYYY-MM-DD/hour=HH/minutes.parquet`, likewise.\n\n\
+         | Column | Type | Meaning |\n|---|---|---|"
+    )?;
+    for column in columns {
+        writeln!(page, "| `{}` | {} | {} |", column.name, column.kind(), column.help)?;
+    }
+    Ok(())
 }
 
 fn table(page: &mut String, metrics: &[&Metric]) -> Result<(), Failed> {

@@ -11,16 +11,19 @@ const OVER: usize = 20;
 pub fn section(known: &Known) -> Markup {
     let view = &known.alerts;
     let table = |alerts: &[&Alert], caption: &str| {
-        wide(caption, &html! {
-            table {
-                caption { (caption) }
-                thead { tr {
-                    th scope="col" { "Alert" } th scope="col" { "State" } th scope="col" { "What" } th scope="col" { "Whom" }
-                    th scope="col" { "Since" }
-                } }
-                tbody { @for alert in alerts { (row(known, alert)) } }
-            }
-        })
+        wide(
+            caption,
+            &html! {
+                table {
+                    caption { (caption) }
+                    thead { tr {
+                        th scope="col" { "Alert" } th scope="col" { "State" } th scope="col" { "What" } th scope="col" { "Whom" }
+                        th scope="col" { "Since" }
+                    } }
+                    tbody { @for alert in alerts { (row(known, alert)) } }
+                }
+            },
+        )
     };
     let active: Vec<&Alert> = view.alerts.iter().collect();
     let over: Vec<&Alert> = view.resolved.iter().take(OVER).collect();

@@ -82,7 +82,7 @@ fn items(known: &Known) -> Vec<Item> {
         for (name, resource) in w.resources() {
             let text = match resource.provisioning {
                 Provisioning::Under if !(kills && name == "memory") => {
-                    format!("{container} needs more {name}: {}.", resource.reason)
+                    format!("{container} needs more {}: {}.", if name == "cpu" { "CPU" } else { name }, resource.reason)
                 }
                 Provisioning::Over if w.saving >= WORTH && name == dearest(w) => {
                     format!("{container} could save {} a month: {}.", money(w.saving, currency), resource.reason)
@@ -131,5 +131,9 @@ fn target(known: &Known, alert: &Alert) -> String {
         let id = known.snapshot.containers.iter().find(|c| c.name == *name).map(|c| anchor("c", &c.id));
         return id.map_or_else(|| "#containers".to_owned(), |id| format!("#{id}"));
     }
-    if label("collector").is_some() || label("exporter").is_some() { "/healthz".to_owned() } else { "#alerts".to_owned() }
+    if label("collector").is_some() || label("exporter").is_some() {
+        "/healthz".to_owned()
+    } else {
+        "#alerts".to_owned()
+    }
 }

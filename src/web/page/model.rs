@@ -145,10 +145,11 @@ fn drift(model: &ModelView) -> Markup {
     }
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
     let drifting = windows.iter().filter(|w| w.drift == Some(true)).count();
-    let text = format!("columns that drift in each of {} windows, at most {most:.0}; {drifting} windows drift", windows.len());
+    let text =
+        format!("columns that drift in each of {} windows, at most {most:.0}; {drifting} windows drift", windows.len());
     html! {
         p { (text) }
-        (chart::timeline(&values, None, &text))
+        (chart::timeline(&values, None, Some(0.0), &text))
         (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
     }
 }
@@ -161,13 +162,14 @@ fn performance(model: &ModelView) -> Markup {
     let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
     values.drain(..values.len().saturating_sub(WINDOWS));
     let name = leading.measure.replace('_', " ");
-    let reference = leading.reference.map_or_else(String::new, |reference| format!(", over the reference {reference:.3}"));
+    let reference =
+        leading.reference.map_or_else(String::new, |reference| format!(", over the reference {reference:.3}"));
     let text = format!("{name} by window, now {:.3}{reference}", leading.now);
     let all = model.windows.iter().find_map(|window| window.performance.as_ref());
     let before = model.reference.as_ref().and_then(|reference| reference.performance.as_ref());
     html! {
         p { (text) }
-        (chart::timeline(&values, leading.reference, &text))
+        (chart::timeline(&values, leading.reference, None, &text))
         (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
         @if let Some(all) = all {
             (wide("Measures", &html! { table.narrow {
@@ -185,7 +187,8 @@ fn performance(model: &ModelView) -> Markup {
 
 /// The times at the two ends of a chart.
 fn ends(first: Option<jiff::Timestamp>, last: Option<jiff::Timestamp>) -> Markup {
-    let shown = |at: Option<jiff::Timestamp>| at.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+    let shown =
+        |at: Option<jiff::Timestamp>| at.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
     html! { p.ends { span { (shown(first)) } span { (shown(last)) } } }
 }
 

@@ -129,5 +129,9 @@ fn spark(
     }
     let values: Vec<Option<f64>> = hours.iter().rev().take(168).rev().map(value).collect();
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
-    chart::sparkline(&values, asked, &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)))
+    chart::sparkline(
+        &values,
+        asked,
+        &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)),
+    )
 }

@@ -1,0 +1,162 @@
+//! `plumbline report`: the capacity review of a data folder.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ENV, Usage};
+use crate::agent::sizer::review;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config};
+use crate::report::review as render;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  plumbline report --since 7d                                    for the terminal or a ticket (Markdown)
+  plumbline report --since 30d --format html --output review.html
+  plumbline report --data /var/lib/plumbline --format csv > review.csv
+  plumbline report --since 2026-11-01 --until 2026-11-08 --config plumbline.toml --format json
+
+The agent may run meanwhile: its files are read, never touched. Prices and rules are those of the configuration file
+([cost], [rightsizing]), or the defaults.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The agent's data folder [default: the one that `plumbline agent` would use].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// From when on: a time back from now (7d, 12h), a date or a time (2026-11-01, 2026-11-01T08:00:00Z).
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    since: String,
+    /// Until when, likewise [default: now].
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Markdown)]
+    format: Format,
+    /// Write to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Configuration file with prices and rules.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A page that stands alone.
+    Html,
+    /// For a ticket or a pull request.
+    Markdown,
+    /// For programs: everything.
+    Json,
+    /// For a spreadsheet: a line for each workload.
+    Csv,
+}
+
+/// What is wrong with what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A time that is none.
+    #[error("--{option}: `{text}` is no time; write it as 7d, 12h, 2026-11-01 or 2026-11-01T08:00:00Z")]
+    Time {
+        /// The option.
+        option: &'static str,
+        /// What it says.
+        text: String,
+    },
+    /// The time ends before it begins.
+    #[error("--since ({since}) must be before --until ({until})")]
+    Order {
+        /// Its beginning.
+        since: Timestamp,
+        /// Its end.
+        until: Timestamp,
+    },
+    /// Nothing to report of.
+    #[error("{path}: {what}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let (config, _) = Config::load(arguments.config.as_deref(), ENV).map_err(Usage::from)?;
+    let is_root = rustix::process::geteuid().is_root();
+    let data = arguments
+        .data
+        .clone()
+        .or_else(|| config.agent.data.clone())
+        .unwrap_or_else(|| config::default_data_folder(ENV, is_root));
+    let now = SystemClock::new().now();
+    let since = time("since", &arguments.since, now).map_err(Usage::from)?;
+    let until = arguments.until.as_deref().map_or(Ok(now), |until| time("until", until, now)).map_err(Usage::from)?;
+    if since >= until {
+        return Err(Usage::from(Error::Order { since, until }).into());
+    }
+    if !data.is_dir() {
+        let what = "there is no such folder; --data names the agent's data folder".to_owned();
+        return Err(Usage::from(Error::Folder { path: data, what }).into());
+    }
+    let (review, past) = review(&data, &config, since, until)?;
+    warn(&past.damaged);
+    if past.files == 0 {
+        let what = format!("holds no history between {since} and {until}; the first minute is written when it is over");
+        return Err(Error::Folder { path: data, what }.into());
+    }
+    let text = match arguments.format {
+        Format::Html => render::html(&review),
+        Format::Markdown => render::markdown(&review),
+        Format::Json => render::json(&review),
+        Format::Csv => render::csv(&review)?,
+    };
+    match &arguments.output {
+        Some(path) => {
+            std::fs::write(path, text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        }
+        // A reader that has seen enough (`| head`) is no failure.
+        None => match std::io::stdout().lock().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
+        },
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "what could not be read is told beside the report")]
+fn warn(damaged: &[String]) {
+    for file in damaged {
+        eprintln!("warning: left out: {file}");
+    }
+}
+
+fn time(option: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, Error> {
+    let back = humantime::parse_duration(text).ok().and_then(|back| SignedDuration::try_from(back).ok());
+    let midnight = || format!("{text}T00:00:00Z").parse().ok();
+    back.and_then(|back| now.checked_sub(back).ok())
+        .or_else(|| text.parse().ok())
+        .or_else(midnight)
+        .ok_or_else(|| Error::Time { option, text: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
+        let of = |text: &str| time("since", text, now).map(|at| at.to_string()).map_err(|e| e.to_string());
+        assert_eq!(of("7d"), Ok("2026-11-16T12:00:00Z".to_owned()));
+        assert_eq!(of("2026-11-01"), Ok("2026-11-01T00:00:00Z".to_owned()));
+        assert_eq!(of("2026-11-01T08:00:00+01:00"), Ok("2026-11-01T07:00:00Z".to_owned()));
+        assert!(of("yesterday").is_err_and(|error| error.contains("--since: `yesterday` is no time")));
+    }
+}

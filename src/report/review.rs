@@ -1,0 +1,456 @@
+//! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, what is too small as prominent as what is
+//! too large, the largest changes first.
+
+use std::fmt::Write as _;
+
+use jiff::SignedDuration;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::chart;
+use crate::rightsize::gpu::GpuUse;
+use crate::rightsize::review::Review;
+use crate::rightsize::traffic::ModelUse;
+use crate::rightsize::usage::Hour;
+use crate::rightsize::{Assessment, Provisioning, Resource};
+use crate::units::{bytes, cores, grouped, money, percent, span};
+
+/// For programs. Ends with a line break.
+#[must_use]
+pub fn json(review: &Review) -> String {
+    // Every part is a plain structure with text keys and finite numbers, which cannot fail.
+    serde_json::to_string_pretty(review).unwrap_or_default() + "\n"
+}
+
+/// A line for each workload, for a spreadsheet. Amounts are plain numbers: cores, bytes, money a month.
+///
+/// # Errors
+/// Only where memory cannot be written.
+pub fn csv(review: &Review) -> Result<String, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record([
+        "workload",
+        "node",
+        "image",
+        "model",
+        "ended",
+        "confidence",
+        "confirmed",
+        "minutes",
+        "cpu_verdict",
+        "cpu_asked_cores",
+        "cpu_p95_cores",
+        "cpu_max_cores",
+        "cpu_throttled",
+        "cpu_recommended_cores",
+        "cpu_reason",
+        "memory_verdict",
+        "memory_asked_bytes",
+        "memory_peak_bytes",
+        "oom_kills",
+        "memory_recommended_bytes",
+        "memory_reason",
+        "cost_month",
+        "saving_month",
+        "currency",
+        "patch",
+    ])?;
+    for a in &review.workloads {
+        let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+        let text = |value: Option<&String>| harmless(value.map_or("", String::as_str));
+        let patch = a.patches.first().map(|patch| patch.text.as_str()).unwrap_or_default();
+        out.write_record([
+            harmless(&a.workload.name),
+            harmless(&a.workload.node),
+            text(a.workload.image.as_ref()),
+            text(a.workload.model.as_ref()),
+            a.ended.to_string(),
+            a.confidence.name().to_owned(),
+            a.confirmed.to_string(),
+            a.history.minutes.to_string(),
+            word(a.cpu.provisioning).to_owned(),
+            number(a.cpu.asked),
+            number(a.used.cpu_p95),
+            number(a.used.cpu_max),
+            number(a.used.throttled),
+            number(a.cpu.recommended),
+            a.cpu.reason.clone(),
+            word(a.memory.provisioning).to_owned(),
+            number(a.memory.asked),
+            number(a.used.memory_peak),
+            a.used.oom_kills.map(|kills| kills.to_string()).unwrap_or_default(),
+            number(a.memory.recommended),
+            a.memory.reason.clone(),
+            format!("{:.4}", a.cost),
+            format!("{:.4}", a.saving),
+            review.prices.currency.clone(),
+            harmless(patch),
+        ])?;
+    }
+    let bytes = out.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Names come from containers: a spreadsheet would take some for formulas.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+fn word(provisioning: Provisioning) -> &'static str {
+    match provisioning {
+        Provisioning::Over => "over-provisioned",
+        Provisioning::Under => "under-provisioned",
+        Provisioning::Fits => "fits",
+        Provisioning::Unset => "asks for nothing",
+        Provisioning::Unknown => "not enough history",
+    }
+}
+
+/// The workloads by what is to be done about them, each list with the largest change first.
+struct Parts<'a> {
+    under: Vec<&'a Assessment>,
+    over: Vec<&'a Assessment>,
+    unset: Vec<&'a Assessment>,
+    rest: Vec<&'a Assessment>,
+    ended: Vec<&'a Assessment>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(review: &'a Review) -> Self {
+        let mut parts = Self { under: vec![], over: vec![], unset: vec![], rest: vec![], ended: vec![] };
+        for a in &review.workloads {
+            let list = match a {
+                a if a.ended => &mut parts.ended,
+                a if a.is(Provisioning::Under) => &mut parts.under,
+                a if a.is(Provisioning::Over) => &mut parts.over,
+                a if a.is(Provisioning::Unset) => &mut parts.unset,
+                _ => &mut parts.rest,
+            };
+            list.push(a);
+        }
+        // Who was killed or throttled stands before who is only near a limit.
+        parts.under.sort_by_key(|a| !a.confirmed);
+        parts
+    }
+
+    /// Each list with its heading; an empty one says so where it matters.
+    fn sections(&self) -> [(&'static str, &[&'a Assessment], Option<&'static str>); 4] {
+        [
+            ("Under-provisioned", &self.under, Some("No workload asks for less than it needs.")),
+            ("Over-provisioned", &self.over, Some("No workload asks for more than it needs.")),
+            ("Asks for nothing", &self.unset, None),
+            ("Fits, or too little history", &self.rest, None),
+        ]
+    }
+}
+
+fn title(review: &Review) -> String {
+    match review.nodes.as_slice() {
+        [] => "Capacity review".to_owned(),
+        nodes => format!("Capacity review of {}", nodes.join(", ")),
+    }
+}
+
+/// The sums in sentences.
+fn sums(review: &Review) -> Vec<String> {
+    let t = &review.totals;
+    let money = |amount: f64| money(amount, &review.prices.currency);
+    let mut lines = vec![
+        format!(
+            "{} workloads cost {} a month. {} could be saved, {} of it confirmed; the rest is worth a look.",
+            t.workloads,
+            money(t.cost),
+            money(t.saving),
+            money(t.confirmed_saving)
+        ),
+        format!(
+            "{} are over-provisioned, {} under-provisioned; to give those what they need costs {} a month more.",
+            t.over_provisioned,
+            t.under_provisioned,
+            money(t.needed)
+        ),
+    ];
+    if t.unset + t.unknown > 0 {
+        lines.push(format!("{} ask for nothing, {} have too little history for a verdict.", t.unset, t.unknown));
+    }
+    if !review.gpus.is_empty() {
+        lines.push(format!(
+            "{} GPUs cost {} a month: {} of it while held idle, {} while nobody held them.",
+            review.gpus.len(),
+            money(t.gpu_cost),
+            money(t.gpu_held_idle_cost),
+            money(t.gpu_free_cost)
+        ));
+    }
+    lines
+}
+
+/// The rules and prices behind it.
+fn method(review: &Review) -> Vec<String> {
+    let p = &review.prices;
+    let mut lines = vec![
+        "CPU: the 95th percentile, over the minutes, of each minute's 95th percentile of one-second readings, plus a margin of \
+         15 %; memory: the peak working set plus 15 %, or a quarter above the limit after an OOM kill (percentile and margins \
+         as configured)."
+            .to_owned(),
+        "Confirmed: throttled or killed, or a day of history at least. Investigate: less than that. What speaks of a limit counts \
+         since the limit is what it is."
+            .to_owned(),
+        format!(
+            "Prices: {} a core and hour, {} a GiB of memory and hour, {} a GPU and hour unless its model has a price of its own, in \
+             {}; a month has 730 hours. A workload costs what it asks for, or what it uses where that is more.",
+            p.cpu_core_hour, p.memory_gib_hour, p.gpu_hour, p.currency
+        ),
+    ];
+    if !p.gpu_model_hour.is_empty() {
+        let models: Vec<String> = p.gpu_model_hour.iter().map(|(model, price)| format!("{model} {price}")).collect();
+        lines.push(format!("GPU prices by model: {}.", models.join(", ")));
+    }
+    lines
+}
+
+fn change(resource: &Resource, unit: fn(f64) -> String) -> String {
+    match (resource.asked, resource.recommended) {
+        (Some(asked), Some(to)) if asked != to => format!("{} → {}", unit(asked), unit(to)),
+        (Some(asked), _) => unit(asked),
+        (None, Some(to)) => format!("nothing → {}", unit(to)),
+        (None, None) => "nothing".to_owned(),
+    }
+}
+
+fn worth(a: &Assessment, review: &Review) -> String {
+    let money = |amount: f64| money(amount, &review.prices.currency);
+    match a.saving {
+        saving if saving > 0.0 => format!("saves {} of {}", money(saving), money(a.cost)),
+        saving if saving < 0.0 => format!("costs {} more than {}", money(-saving), money(a.cost)),
+        _ => money(a.cost),
+    }
+}
+
+fn trust(a: &Assessment) -> String {
+    let seen = span(SignedDuration::from_mins(a.history.minutes as i64));
+    let word = if a.confirmed { "confirmed" } else { "investigate" };
+    format!("{word}; confidence {}, {seen} seen", a.confidence.name())
+}
+
+fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
+    let verdict = match model.drift {
+        Some(true) if model.provisional => format!("not as it began: {}", model.drifted.join(", ")),
+        Some(true) => format!("drifts: {}", model.drifted.join(", ")),
+        Some(false) => "no drift".to_owned(),
+        None => "no verdict".to_owned(),
+    };
+    let performance = match (&model.measure, model.performance) {
+        (Some(measure), Some(now)) => {
+            let before = model.reference_performance.map_or_else(String::new, |before| format!("{before:.3} → "));
+            format!("{} {before}{now:.3}", measure.replace('_', " "))
+        }
+        _ => "no labels".to_owned(),
+    };
+    let share = model.drifting.map_or_else(|| "–".to_owned(), percent);
+    let cost = model.cost_per_thousand.map_or_else(
+        || if model.predictions == 0 { "no traffic".to_owned() } else { "no container is labelled with it".to_owned() },
+        |cost| money(cost, &review.prices.currency),
+    );
+    [model.name.clone(), verdict, share, performance, grouped(model.predictions), cost]
+}
+
+const MODEL_HEADS: [&str; 6] =
+    ["Model", "Drift", "Share of time drifting", "Performance", "Predictions", "Cost of 1000"];
+
+fn gpu_line(gpu: &GpuUse, review: &Review) -> [String; 8] {
+    let share = |share: Option<f64>| share.map_or_else(|| "unknown".to_owned(), percent);
+    let cost =
+        |cost: Option<f64>| cost.map_or_else(|| "unknown".to_owned(), |cost| money(cost, &review.prices.currency));
+    let peak = gpu.memory_peak.map_or_else(|| "unknown".to_owned(), bytes);
+    let total = gpu.memory_total.map_or_else(String::new, |total| format!(" of {}", bytes(total as f64)));
+    [
+        format!("GPU {} {}", gpu.index, gpu.model.as_deref().unwrap_or("of unknown model")),
+        money(gpu.cost, &review.prices.currency),
+        share(gpu.active),
+        format!("{} ({})", share(gpu.held_idle), cost(gpu.held_idle_cost)),
+        format!("{} ({})", share(gpu.free), cost(gpu.free_cost)),
+        share(gpu.utilization_p50),
+        share(gpu.utilization_p95),
+        format!("{peak}{total}"),
+    ]
+}
+
+const GPU_HEADS: [&str; 8] =
+    ["GPU", "A month", "Active", "Held idle", "Free", "Utilization p50", "Utilization p95", "Peak memory"];
+
+/// For a pull request or a ticket.
+#[must_use]
+pub fn markdown(review: &Review) -> String {
+    let mut text = format!("# {}\n\n", escaped(&title(review)));
+    let _ = writeln!(text, "{} to {}\n", time(review.since), time(review.until));
+    for line in sums(review) {
+        let _ = writeln!(text, "- {line}");
+    }
+    let parts = Parts::of(review);
+    for (head, list, empty) in parts.sections() {
+        if list.is_empty() {
+            if let Some(empty) = empty {
+                let _ = write!(text, "\n## {head}\n\n{empty}\n");
+            }
+            continue;
+        }
+        let _ = write!(text, "\n## {head} ({})\n\n", list.len());
+        text += &row(&["Workload", "CPU", "Memory", "A month", "Why"]);
+        text += &row(&["---"; 5]);
+        for a in list {
+            let why = format!("{}; {} ({})", a.cpu.reason, a.memory.reason, trust(a));
+            text +=
+                &row(&[&a.workload.name, &change(&a.cpu, cores), &change(&a.memory, bytes), &worth(a, review), &why]);
+        }
+        if list.iter().any(|a| !a.patches.is_empty()) {
+            text += "\n```sh\n";
+            for patch in list.iter().flat_map(|a| &a.patches).filter(|patch| patch.tool != "manifest") {
+                let _ = writeln!(text, "{}", plain(&patch.text));
+            }
+            text += "```\n";
+        }
+    }
+    if !review.gpus.is_empty() {
+        text += "\n## GPUs\n\n";
+        text += &row(&GPU_HEADS);
+        text += &row(&["---"; 8]);
+        for gpu in &review.gpus {
+            text += &row(&gpu_line(gpu, review));
+        }
+    }
+    if !review.models.is_empty() {
+        text += "\n## Models\n\n";
+        text += &row(&MODEL_HEADS);
+        text += &row(&["---"; 6]);
+        for model in &review.models {
+            text += &row(&model_line(model, review));
+        }
+    }
+    if !parts.ended.is_empty() {
+        let names: Vec<String> = parts.ended.iter().map(|a| escaped(&a.workload.name)).collect();
+        let _ = write!(text, "\n## Ended\n\nWithout part in the sums: {}.\n", names.join(", "));
+    }
+    text += "\n## How it was counted\n\n";
+    for line in method(review) {
+        let _ = writeln!(text, "- {line}");
+    }
+    text
+}
+
+fn row<T: AsRef<str>>(cells: &[T]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| escaped(cell.as_ref())).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// Names come from containers: none ends a cell, begins a tag, or moves the cursor.
+fn escaped(text: &str) -> String {
+    plain(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`")
+}
+
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn time(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+const STYLE: &str = include_str!("review.css");
+
+/// A page of its own: no script, nothing loaded from elsewhere.
+#[must_use]
+pub fn html(review: &Review) -> String {
+    let parts = Parts::of(review);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title(review)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
+            }
+            body {
+                h1 { (title(review)) }
+                p.soft { (time(review.since)) " to " (time(review.until)) }
+                ul.sums { @for line in sums(review) { li { (line) } } }
+                @for (head, list, empty) in parts.sections() {
+                    @if !list.is_empty() || empty.is_some() {
+                        h2 { (head) @if !list.is_empty() { " (" (list.len()) ")" } }
+                        @if list.is_empty() { p.soft { (empty.unwrap_or_default()) } } @else { (workloads(list, review)) }
+                    }
+                }
+                @if !review.gpus.is_empty() {
+                    h2 { "GPUs" }
+                    (table(&GPU_HEADS, &review.gpus.iter().map(|gpu| gpu_line(gpu, review)).collect::<Vec<_>>()))
+                }
+                @if !review.models.is_empty() {
+                    h2 { "Models" }
+                    (table(&MODEL_HEADS, &review.models.iter().map(|model| model_line(model, review)).collect::<Vec<_>>()))
+                }
+                @if !parts.ended.is_empty() {
+                    h2 { "Ended" }
+                    p.soft { "Without part in the sums: " @for (at, a) in parts.ended.iter().enumerate() {
+                        @if at > 0 { ", " } (a.workload.name)
+                    } "." }
+                }
+                h2 { "How it was counted" }
+                ul.soft { @for line in method(review) { li { (line) } } }
+                p.soft { "Made by plumbline " (env!("CARGO_PKG_VERSION")) "." }
+            }
+        }
+    };
+    page.into_string() + "\n"
+}
+
+fn table<const N: usize>(heads: &[&str; N], rows: &[[String; N]]) -> Markup {
+    html! { div.wide { table {
+        thead { tr { @for head in heads { th scope="col" { (head) } } } }
+        tbody { @for row in rows { tr { @for (at, cell) in row.iter().enumerate() {
+            @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+        } } } }
+    } } }
+}
+
+fn workloads(list: &[&Assessment], review: &Review) -> Markup {
+    html! { div.wide { table {
+        thead { tr {
+            th scope="col" { "Workload" } th scope="col" { "CPU" } th scope="col" { "Memory" } th scope="col" { "A month" }
+            th scope="col" { "Apply" }
+        } }
+        tbody { @for a in list { tr {
+            th scope="row" {
+                (a.workload.name)
+                @for word in [&a.workload.image, &a.workload.model].into_iter().flatten() { br; small { (word) } }
+            }
+            td { (resource(&a.cpu, cores)) (spark(a, |hour| hour.cpu, a.cpu.asked, cores)) }
+            td { (resource(&a.memory, bytes)) (spark(a, |hour| hour.memory, a.memory.asked, bytes)) }
+            td { (worth(a, review)) br; small { (trust(a)) } }
+            td { @for patch in &a.patches { pre { (patch.text) } @if let Some(note) = patch.note { small { (note) } } } }
+        } } }
+    } } }
+}
+
+fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
+    let class = match resource.provisioning {
+        Provisioning::Under => "under",
+        Provisioning::Over => "over",
+        _ => "",
+    };
+    html! {
+        span class=(class) { (word(resource.provisioning)) } ": " (change(resource, unit)) br; small { (resource.reason) }
+    }
+}
+
+fn spark(a: &Assessment, value: fn(&Hour) -> Option<f64>, asked: Option<f64>, unit: fn(f64) -> String) -> Markup {
+    let values: Vec<Option<f64>> = a.used.hours.iter().map(value).collect();
+    if values.len() < 2 {
+        return html! {};
+    }
+    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+    chart::sparkline(
+        &values,
+        asked,
+        &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)),
+    )
+}
