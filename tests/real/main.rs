@@ -15,6 +15,7 @@ mod agent;
 mod alerts;
 mod browser;
 mod containers;
+mod dashboards;
 mod gpus;
 mod history;
 mod kernel_v2;
@@ -26,6 +27,7 @@ mod parts;
 mod podman;
 mod prometheus;
 mod reference;
+mod report;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use parts::Part;
@@ -50,6 +52,8 @@ fn main() {
         gpus::TESTS,
         alerts::TESTS,
         page::TESTS,
+        report::TESTS,
+        dashboards::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
