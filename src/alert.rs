@@ -17,6 +17,7 @@ pub const DEFAULTS: &str = include_str!("../config/alerts.toml");
 
 /// Options over all rules.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Whether the rules that come with it hold.

@@ -102,6 +102,7 @@ pub enum Error {
 
 /// Options of the collectors.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Collectors to leave closed, by name.

@@ -2,6 +2,8 @@
 //! in this order of growing weight. Every error is told at once, with its line and field.
 
 mod diagnose;
+#[cfg(test)]
+mod reference;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use crate::{alert, collect, export, ingest, model, rightsize, store, telemetry};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The agent as a whole.
@@ -49,21 +52,26 @@ pub struct Config {
 
 /// The agent as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentConfig {
     /// Where the page, the API and `/metrics` are served.
     #[serde(deserialize_with = "address")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "address")))]
     pub listen: SocketAddr,
     /// Where the history is kept; by default the system's or the user's place for state.
     pub data: Option<PathBuf>,
     /// The full tick: every signal, exports.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub tick: Duration,
     /// The inner tick: CPU and memory.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub inner_tick: Duration,
     /// How long the end may take.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub grace: Duration,
     /// The node's name; by default the host's.
     pub node: Option<String>,

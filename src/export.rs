@@ -90,6 +90,7 @@ impl Config {
 
 /// Options of the exporters.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// OpenTelemetry's protocol.

@@ -22,15 +22,18 @@ pub use routes::router;
 
 /// The bounds of the door.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// A body may be so large, unpacked too.
     #[serde(deserialize_with = "crate::units::size")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub max_body: ByteSize,
     /// A body may have so many rows.
     pub max_rows: usize,
     /// Bodies that are being read, and batches that wait to be taken in, may take so much together.
     #[serde(deserialize_with = "crate::units::size")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub in_flight: ByteSize,
 }
 

@@ -26,6 +26,7 @@ use crate::performance::Task;
 
 /// Bounds over all models.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Models beyond this many are refused.
@@ -38,9 +39,11 @@ pub struct Config {
     pub metric_bins: usize,
     /// What all windows may take together.
     #[serde(deserialize_with = "crate::units::size")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub memory: ByteSize,
     /// What the whole agent may take before windows shrink; by default 80 % of its cgroup's limit.
     #[serde(deserialize_with = "size")]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("x-kind" = "size")))]
     pub memory_limit: Option<ByteSize>,
 }
 
@@ -63,6 +66,7 @@ impl Default for Config {
 
 /// What is known of a model beforehand. All but the name may be left out, and a model that nobody described has the defaults.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// As it is called in the address its samples are sent to.
@@ -84,18 +88,22 @@ pub struct Spec {
     pub exclude: Vec<String>,
     /// How long a window of event time is.
     #[serde(default = "default_window", deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub window: Duration,
     /// How far apart windows begin; by default as long as they are.
     #[serde(default, deserialize_with = "duration")]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("x-kind" = "duration")))]
     pub slide: Option<Duration>,
     /// Windows of so many rows by arrival, instead of windows of time.
     #[serde(default)]
     pub window_rows: Option<u64>,
     /// How long a window waits for late rows.
     #[serde(default = "default_lateness", deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub lateness: Duration,
     /// How long labels are waited for; older rows are forgotten.
     #[serde(default = "default_label_horizon", deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub label_horizon: Duration,
     /// Rows kept in memory at most.
     #[serde(default = "default_max_rows")]
@@ -256,6 +264,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 
 /// The columns that play the reserved roles, by the names the sender gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Roles {
     /// Names a row, for its label and against repetition.

@@ -26,13 +26,16 @@ use usage::{Usage, Workload};
 
 /// How workloads are sized.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// How far back the history is looked at.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub history: Duration,
     /// With less history than this there is no verdict, but for OOM kills.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub min_history: Duration,
     /// The percentile, over the minutes, of the minute's 95th percentile of CPU.
     pub cpu_percentile: f64,
@@ -46,6 +49,7 @@ pub struct Config {
     pub min_cpu: f64,
     /// No container is told to ask for less memory, unless it asks for less already.
     #[serde(deserialize_with = "crate::units::size")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub min_memory: ByteSize,
 }
 
@@ -291,6 +295,13 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
 }
 
 impl Resource {
+    /// Something is to change.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        matches!(self.provisioning, Provisioning::Over | Provisioning::Under | Provisioning::Unset)
+            && self.recommended.is_some()
+    }
+
     /// What it will ask for once the recommendation is followed.
     fn recommended_or_asked(&self) -> Option<f64> {
         match self.provisioning {

@@ -17,6 +17,7 @@ use crate::health::Weight;
 
 /// What is logged.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// A level, or a filter by module.

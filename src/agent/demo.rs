@@ -11,6 +11,7 @@ use polars::prelude::{AnyValue, DataFrame, ParquetReader, PolarsResult, SerReade
 use reqwest::{Client, StatusCode};
 use serde_json::{Map, Value};
 
+use crate::export::http::client;
 use crate::model::Spec;
 use crate::performance::Task;
 
@@ -96,7 +97,7 @@ pub fn replay(address: SocketAddr) {
 }
 
 async fn replay_model(address: SocketAddr, model: &Model) -> Result<(), Error> {
-    let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+    let client = client(Duration::from_secs(5), false).no_proxy().timeout(Duration::from_secs(30)).build()?;
     let base = format!("http://{}/v1/models/{}", reachable(address), model.name);
     let reference = read(model.reference)?;
     // A reference is one body.

@@ -1,6 +1,6 @@
 //! The thread that judges sizes: reads the history from time to time, and makes a review of it known.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub fn review(
 
 /// Runs until told to stop.
 pub fn run(
-    data: &PathBuf,
+    data: &Path,
     clock: &Arc<dyn Clock>,
     mut config: watch::Receiver<Config>,
     out: &watch::Sender<Found>,

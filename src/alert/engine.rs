@@ -117,7 +117,7 @@ impl Engine {
         let rules = std::mem::take(&mut self.rules);
         for rule in &rules {
             let values = self.values(rule, points, now);
-            self.apply(rule, values, now);
+            self.apply(rule, &values, now);
         }
         let known = |name: &str| rules.iter().any(|rule| rule.name == name);
         let orphans: Vec<Key> = self.held.keys().filter(|(name, _)| !known(name)).cloned().collect();
@@ -183,8 +183,8 @@ impl Engine {
         sums
     }
 
-    fn apply(&mut self, rule: &Rule, values: BTreeMap<Labels, f64>, now: Timestamp) {
-        for (labels, value) in &values {
+    fn apply(&mut self, rule: &Rule, values: &BTreeMap<Labels, f64>, now: Timestamp) {
+        for (labels, value) in values {
             let key = (rule.name.clone(), labels.clone());
             let Some(held) = self.held.get_mut(&key) else {
                 if rule.is_met(*value) {
@@ -302,18 +302,11 @@ impl Engine {
 
 fn rule_view(rule: &Rule) -> RuleView {
     let short = |duration: Duration| humantime::format_duration(duration).to_string();
-    let mut condition = String::new();
-    if let Some(over) = rule.over {
-        condition.push_str(&format!("increase over {} ", short(over)));
-    }
-    if let Some(per) = &rule.per {
-        condition.push_str(&format!("per {per} "));
-    }
+    let over = rule.over.map_or_else(String::new, |over| format!("increase over {} ", short(over)));
+    let per = rule.per.as_ref().map_or_else(String::new, |per| format!("per {per} "));
     let side = if rule.above.is_some() { "above" } else { "below" };
-    condition.push_str(&format!("{side} {}", rule.threshold()));
-    if !rule.hold.is_zero() {
-        condition.push_str(&format!(", for {}", short(rule.hold)));
-    }
+    let hold = if rule.hold.is_zero() { String::new() } else { format!(", for {}", short(rule.hold)) };
+    let condition = format!("{over}{per}{side} {}{hold}", rule.threshold());
     RuleView { name: rule.name.clone(), metric: rule.metric.clone(), severity: rule.severity, condition }
 }
 

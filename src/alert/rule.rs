@@ -9,6 +9,7 @@ use crate::metric::{Kind, Metric, catalogue};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -34,6 +35,7 @@ impl Severity {
 
 /// One rule. Each series of its metric has an alert of its own.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// The alert's name.
@@ -48,6 +50,7 @@ pub struct Rule {
     pub per: Option<String>,
     /// For counters: the increase over this time is what is compared.
     #[serde(default, deserialize_with = "crate::units::some_duration")]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("x-kind" = "duration")))]
     pub over: Option<Duration>,
     /// Beyond it upwards the alert is pending.
     #[serde(default)]
@@ -60,9 +63,11 @@ pub struct Rule {
     pub clear: Option<f64>,
     /// How long it stays pending before it fires.
     #[serde(default, rename = "for", deserialize_with = "crate::units::duration_or_none")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub hold: Duration,
     /// How long it goes on once the value has cleared.
     #[serde(default, deserialize_with = "crate::units::duration_or_none")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub keep_firing_for: Duration,
     /// How bad it is.
     #[serde(default)]

@@ -35,6 +35,7 @@ pub const ENTRY: Entry = Entry {
 
 /// Where the host's trees are mounted. In a container, bind the host's read-only and point here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The cgroup tree.

@@ -45,6 +45,7 @@ pub const PODMAN: Entry = Entry {
 
 /// Where an engine listens.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Sockets to try in turn: paths, `unix://` or `tcp://` addresses. Where none are named, the usual one of its engine.

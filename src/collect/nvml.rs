@@ -36,6 +36,7 @@ const NO_METRICS: &[&Metric] = &[];
 
 /// Options for GPUs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// NVML's library, a path; by default it is looked for where drivers put it.

@@ -10,6 +10,7 @@ use crate::stats::correction::benjamini_hochberg;
 
 /// When a change is drift.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
     /// A corrected p-value below this is drift.

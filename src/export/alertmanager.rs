@@ -32,19 +32,23 @@ const AT_ONCE: usize = 500;
 
 /// Options for Alertmanager.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Base addresses, `http://host:9093`; every one is told. Without any it is off.
     pub urls: Vec<String>,
     /// Sent with every request; the place for keys.
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     pub headers: Headers,
     /// How long one attempt may take.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub timeout: Duration,
     /// How often it is reminded of what fires.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub resend: Duration,
-    /// This agent's page as people reach it, for the link in each alert; by default the address it listens on.
+    /// This agent's page as people reach it, for the link in each alert; without it they have none.
     pub external_url: Option<String>,
 }
 
@@ -91,7 +95,8 @@ fn start(config: &Config, context: Context) -> Result<Started, Error> {
         return Err(problem);
     }
     let problem = |field, message| Error::Option { exporter: NAME, field, message };
-    let client = client(config.timeout).timeout(config.timeout).build();
+    let tls = config.urls.iter().any(|url| url.starts_with("https"));
+    let client = client(config.timeout, tls).timeout(config.timeout).build();
     let client = client.map_err(|error| problem("urls", chain(&error)))?;
     let headers = config.headers.checked().map_err(|message| problem("headers", message))?;
     let shown: Vec<String> = config.urls.iter().map(|url| without_password(url)).collect();

@@ -25,6 +25,7 @@ const NAME: &str = "stdout";
 
 /// Options of standard output.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Whether alerts are printed.
@@ -41,6 +42,7 @@ impl Default for Config {
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// For people.

@@ -210,7 +210,7 @@ fn method(review: &Review) -> Vec<String> {
 
 fn change(resource: &Resource, unit: fn(f64) -> String) -> String {
     match (resource.asked, resource.recommended) {
-        (Some(asked), Some(to)) if asked != to => format!("{} → {}", unit(asked), unit(to)),
+        (Some(asked), Some(to)) if resource.changes() => format!("{} → {}", unit(asked), unit(to)),
         (Some(asked), _) => unit(asked),
         (None, Some(to)) => format!("nothing → {}", unit(to)),
         (None, None) => "nothing".to_owned(),

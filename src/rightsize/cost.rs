@@ -12,6 +12,7 @@ const GIB: f64 = 1_073_741_824.0;
 
 /// What things cost. The defaults are OpenCost's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Prices {
     /// The currency's name, as it is shown.

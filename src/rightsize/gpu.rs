@@ -112,7 +112,9 @@ impl GpuUsages {
                     *sum += share;
                 }
             }
-            utilization.get(at).into_iter().for_each(|v| gpu.utilization.push(v));
+            if let Some(value) = utilization.get(at) {
+                gpu.utilization.push(value);
+            }
             gpu.memory_peak = match (gpu.memory_peak, peak.get(at)) {
                 (Some(a), Some(b)) => Some(a.max(b)),
                 (a, b) => a.or(b),

@@ -70,7 +70,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     let limit_changes = match (request, limit) {
         (None, Some(_)) => true,
         // Equal ones are meant to be (Guaranteed in Kubernetes); else the limit stays unless it is too near.
-        (Some(request), Some(limit)) => request == limit || needed > limit,
+        (Some(request), Some(limit)) => (limit - request).abs() < 1.0 || needed > limit,
         _ => false,
     };
     Resource {

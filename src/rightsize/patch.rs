@@ -1,5 +1,7 @@
 //! A recommendation as something to apply: a command for Docker or Podman, for Kubernetes a command and a manifest's part.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -86,9 +88,9 @@ fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memor
     }
     let mut manifest = "resources:".to_owned();
     for (name, values) in &resources {
-        manifest.push_str(&format!("\n  {name}:"));
+        let _ = write!(manifest, "\n  {name}:");
         for (key, value) in values.as_object().into_iter().flatten() {
-            manifest.push_str(&format!("\n    {key}: {}", value.as_str().unwrap_or_default()));
+            let _ = write!(manifest, "\n    {key}: {}", value.as_str().unwrap_or_default());
         }
     }
     let patch = json!({ "spec": { "containers": [{ "name": container, "resources": resources }] } });

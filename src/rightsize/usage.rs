@@ -178,10 +178,10 @@ impl Usage {
         self.minutes += u64::from(end > self.last || self.minutes == 0);
         self.last = self.last.max(end);
         let (cpu, memory) = (row.cpu_p95(at), row.memory_max(at));
-        cpu.into_iter().for_each(|v| self.cpu.push(v));
-        row.real("cpu_usage_mean", at).into_iter().for_each(|v| self.cpu_means.push(v));
-        memory.into_iter().for_each(|v| self.memory.push(v));
-        row.real("memory_working_set_mean", at).into_iter().for_each(|v| self.memory_mean.push(v));
+        push(&mut self.cpu, cpu);
+        push(&mut self.cpu_means, row.real("cpu_usage_mean", at));
+        push(&mut self.memory, memory);
+        push(&mut self.memory_mean, row.real("memory_working_set_mean", at));
         self.cpu_max = larger(self.cpu_max, row.real("cpu_usage_max", at));
         let hour = self.hours.entry(minute.as_second().div_euclid(3600)).or_default();
         *hour = (larger(hour.0, cpu), larger(hour.1, memory));
@@ -211,6 +211,12 @@ impl Usage {
                 self.last_oom = Some(minute);
             }
         }
+    }
+}
+
+fn push(sketch: &mut Sketch, value: Option<f64>) {
+    if let Some(value) = value {
+        sketch.push(value);
     }
 }
 

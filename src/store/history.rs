@@ -30,13 +30,16 @@ const DAMAGED: &str = "damaged";
 
 /// How long and how much is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Files that are older are removed.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub retention: Duration,
     /// Oldest files are removed while there is more.
     #[serde(deserialize_with = "crate::units::size")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub max_bytes: ByteSize,
 }
 

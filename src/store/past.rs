@@ -61,6 +61,6 @@ pub fn read<R: Row>(
 fn projected(file: File, columns: &[&str]) -> PolarsResult<DataFrame> {
     let mut reader = ParquetReader::new(file);
     let there = reader.schema()?;
-    let wanted = columns.iter().filter(|column| there.contains(**column)).map(|column| (*column).to_owned()).collect();
+    let wanted = columns.iter().filter(|column| there.contains(column)).map(|column| (*column).to_owned()).collect();
     reader.with_columns(Some(wanted)).finish()
 }

@@ -16,6 +16,7 @@ mod alerts;
 mod browser;
 mod containers;
 mod dashboards;
+mod deploy;
 mod gpus;
 mod history;
 mod kernel_v2;
@@ -54,6 +55,7 @@ fn main() {
         page::TESTS,
         report::TESTS,
         dashboards::TESTS,
+        deploy::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

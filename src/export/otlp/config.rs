@@ -12,6 +12,7 @@ use super::NAME;
 
 /// Options of the OTLP exporter.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The receiver's base address, `http://host:4317` or `https://...`. Without one the exporter is off.
@@ -19,17 +20,21 @@ pub struct Config {
     /// How to speak; by default gRPC on port 4317, else HTTP.
     pub protocol: Option<Protocol>,
     /// Sent with every request; the place for keys.
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     pub headers: Headers,
     /// How requests are compressed.
     pub compression: Compression,
     /// How long one attempt may take.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub timeout: Duration,
     /// The least time between two batches.
     #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub interval: Duration,
     /// Encoded bytes that may wait while the receiver is away; beyond them the oldest go, counted.
     #[serde(deserialize_with = "crate::units::size")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub queue_bytes: ByteSize,
     /// PEM file of the authority to trust, beside the system's.
     pub certificate: Option<PathBuf>,
@@ -74,6 +79,7 @@ impl Default for Config {
 
 /// How to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Protocol {
     /// gRPC over HTTP/2.
     #[serde(rename = "grpc")]
@@ -96,6 +102,7 @@ impl Protocol {
 
 /// How requests are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// With gzip.

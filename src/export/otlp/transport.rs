@@ -258,7 +258,7 @@ fn channel(config: &Config, target: &Target) -> Result<Channel, Error> {
 
 fn http_client(config: &Config, target: &Target) -> Result<reqwest::Client, Error> {
     let problem = |e: reqwest::Error| Error::Option { exporter: NAME, field: "endpoint", message: chain(&e) };
-    let mut builder = client(config.timeout);
+    let mut builder = client(config.timeout, target.is_tls());
     if target.is_tls() {
         builder = builder.tls_certs_merge(authorities(config)?);
         if let Some(identity) = identity(config)? {

@@ -188,8 +188,8 @@ fn served_by(known: &Known, model: &ModelView) -> Markup {
 
 pub fn cost(known: &Known, model: &ModelView) -> Markup {
     let used = known.review.iter().flat_map(|review| &review.models).find(|used| used.name == model.name);
-    match used.and_then(|used| used.cost_per_thousand) {
-        Some(cost) => html! { (money(cost, known.currency())) },
-        None => html! { span.unknown title="needs a container labelled plumbline.io/model, and traffic" { "–" } },
+    html! {
+        @if let Some(cost) = used.and_then(|used| used.cost_per_thousand) { (money(cost, known.currency())) }
+        @else { span.unknown title="needs a container labelled plumbline.io/model, and traffic" { "–" } }
     }
 }

@@ -100,7 +100,7 @@ fn row(known: &Known, a: &Assessment) -> Markup {
 }
 
 fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
-    let arrow = resource.asked.zip(resource.recommended).filter(|(asked, to)| asked != to);
+    let arrow = resource.asked.zip(resource.recommended).filter(|_| resource.changes());
     let word = match resource.provisioning {
         Provisioning::Over => "too much",
         Provisioning::Under => "too little",
