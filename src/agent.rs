@@ -154,7 +154,7 @@ pub async fn run(
     ));
 
     let mut config = config;
-    let streams = Streams { points: points.clone(), alerts };
+    let streams = Streams { points: points.clone(), alerts, told: Arc::default() };
     let mut generation = Generation::start(&config, &setting, &health, &reports, &streams)?;
     summary::wait_until_known(&config, &health, snapshot).await;
     started(&Summary::new(&config, &setting, local, &health.state()));
@@ -285,6 +285,7 @@ fn note_what_needs_a_restart(before: &Config, now: &Config) {
 struct Streams {
     points: watch::Receiver<Arc<Points>>,
     alerts: watch::Receiver<Arc<AlertsView>>,
+    told: Arc<export::Told>,
 }
 
 /// The collectors and exporters of one config.
@@ -310,6 +311,7 @@ impl Generation {
             let context = export::Context {
                 points: streams.points.clone(),
                 alerts: streams.alerts.clone(),
+                told: Arc::clone(&streams.told),
                 stop: stop.clone(),
                 node: setting.attributes.clone().into(),
                 clock: Arc::clone(&setting.clock),

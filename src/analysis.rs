@@ -21,6 +21,9 @@ use crate::snapshot::{ContainerView, ExitView, Snapshot};
 use container::{Container, row_identity, row_settings};
 use gpu::Gpus;
 
+/// A GPU that was not read for this long, or three full ticks, is unknown.
+const STALE: Duration = Duration::from_secs(30);
+
 /// What a collector brought, as the analysis takes it.
 #[derive(Debug, Default)]
 pub struct Input {
@@ -293,7 +296,8 @@ impl State {
         containers.sort_by_key(|container| container.read_at.is_none());
         containers.truncate(self.max_containers);
         containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let gpus = self.gpus.values().flat_map(|gpus| gpus.views(&mut containers)).collect();
+        let stale = (self.full_tick * 3).max(STALE);
+        let gpus = self.gpus.values().flat_map(|gpus| gpus.views(&mut containers, now, stale)).collect();
         let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
         Snapshot {
             as_of: now.wall,

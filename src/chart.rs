@@ -16,10 +16,22 @@ fn known(values: &[Option<f64>]) -> Vec<(usize, f64)> {
     values.iter().enumerate().filter_map(finite).collect()
 }
 
-/// A small line over time. `level` is drawn across it (a reference, a limit). Nothing known makes a dash.
+/// Points of a small line: more would not be seen.
+const SPARK: usize = 40;
+
+/// A small line over time. `level` is drawn across it (a reference, a limit). Nothing known makes a dash. Of more values than it
+/// has room for, `thin` makes one of each few: the larger of two for peaks, their mean for a course.
 #[must_use]
-pub fn sparkline(values: &[Option<f64>], level: Option<f64>, text: &str) -> Markup {
-    line(values, level, None, text, (120.0, 24.0), "chart spark")
+pub fn sparkline(values: &[Option<f64>], level: Option<f64>, thin: fn(f64, f64) -> f64, text: &str) -> Markup {
+    let each = values.len().div_ceil(SPARK).max(1);
+    let thinned: Vec<Option<f64>> = values.chunks(each).map(|few| few.iter().flatten().copied().reduce(thin)).collect();
+    line(&thinned, level, None, text, (120.0, 24.0), "chart spark")
+}
+
+/// The middle of two values.
+#[must_use]
+pub fn middle(a: f64, b: f64) -> f64 {
+    f64::midpoint(a, b)
 }
 
 /// A line over time, large enough to read, with its highest and lowest value beside it. `floor` is drawn at the bottom where
@@ -61,13 +73,12 @@ fn line(
     let mut last = None;
     for (at, value) in &known {
         let word = if last == at.checked_sub(1) && last.is_some() { 'L' } else { 'M' };
-        let _ = write!(path, "{word}{:.1} {:.1}", x(*at), y(*value));
+        let _ = write!(path, "{word}{:.0} {:.1}", x(*at), y(*value));
         last = Some(*at);
     }
     let (end, now) = known[known.len() - 1];
     html! {
         svg class=(class) viewBox=(format!("0 0 {width} {height}")) preserveAspectRatio="none" role="img" aria-label=(text) {
-            title { (text) }
             @if let Some(level) = level.filter(|level| level.is_finite()) {
                 line.level x1="0" x2=(width) y1=(format!("{:.1}", y(level))) y2=(format!("{:.1}", y(level))) {}
             }
@@ -77,11 +88,12 @@ fn line(
     }
 }
 
-/// Two distributions over the same bins: the reference filled, the current one drawn over it as steps.
+/// Two distributions over the same bins: the reference filled, the current one drawn over it as steps. With `figures` each
+/// bin tells its own on hover.
 #[must_use]
-pub fn overlay(bins: &[String], reference: &[u64], current: &[u64], text: &str) -> Markup {
+pub fn overlay(bins: &[String], reference: &[u64], current: &[u64], figures: bool, text: &str) -> Markup {
     const HEIGHT: f64 = 60.0;
-    const STEP: f64 = 20.0;
+    const STEP: usize = 20;
     let shares = |counts: &[u64]| -> Vec<f64> {
         let total = counts.iter().sum::<u64>().max(1) as f64;
         counts.iter().map(|count| *count as f64 / total).collect()
@@ -89,40 +101,39 @@ pub fn overlay(bins: &[String], reference: &[u64], current: &[u64], text: &str) 
     let (reference, current) = (shares(reference), shares(current));
     let highest = reference.iter().chain(&current).fold(0.0_f64, |a, b| a.max(*b)).max(1e-9);
     let y = |share: f64| HEIGHT - share / highest * (HEIGHT - 2.0);
-    let mut steps = String::new();
+    let (mut filled, mut steps) = (String::new(), String::new());
+    for (at, share) in reference.iter().enumerate() {
+        let _ = write!(filled, "M{} {HEIGHT}V{:.1}h{}V{HEIGHT}z", at * STEP + 1, y(*share), STEP - 2);
+    }
     for (at, share) in current.iter().enumerate() {
         let up = if at == 0 { "M0 ".to_owned() } else { "V".to_owned() };
-        let _ = write!(steps, "{up}{:.1}H{}", y(*share), (at + 1) as f64 * STEP);
+        let _ = write!(steps, "{up}{:.1}H{}", y(*share), (at + 1) * STEP);
     }
-    let width = STEP * bins.len().max(1) as f64;
+    let width = STEP * bins.len().max(1);
     html! {
         svg.chart.overlay viewBox=(format!("0 0 {width} {HEIGHT}")) preserveAspectRatio="none" role="img" aria-label=(text) {
-            title { (text) }
-            @for (at, (bin, (before, now))) in bins.iter().zip(reference.iter().zip(&current)).enumerate() {
-                g {
-                    title { (bin) ": reference " (format!("{:.1} %", before * 100.0)) ", now " (format!("{:.1} %", now * 100.0)) }
-                    // The whole height of the bin shows its figures, not only the bar.
-                    rect x=(at as f64 * STEP) y="0" width=(STEP) height=(HEIGHT) fill="transparent" {}
-                    rect.reference x=(format!("{:.1}", at as f64 * STEP + 1.0)) y=(format!("{:.1}", y(*before))) width=(STEP - 2.0)
-                        height=(format!("{:.1}", HEIGHT - y(*before))) {}
+            path.reference d=(filled) {}
+            path.current d=(steps) {}
+            @if figures {
+                @for (at, (bin, (before, now))) in bins.iter().zip(reference.iter().zip(&current)).enumerate() {
+                    rect x=(at * STEP) y="0" width=(STEP) height=(HEIGHT) fill="transparent" {
+                        title { (bin) ": reference " (format!("{:.1} %", before * 100.0)) ", now " (format!("{:.1} %", now * 100.0)) }
+                    }
                 }
             }
-            path.current d=(steps) {}
         }
     }
 }
 
-/// A bar of what is used; a mark where what was asked for lies. `whole` is its full length.
+/// A bar of what is used; a mark where what was asked for lies. `whole` is its full length. The figures stand beside it, so it says
+/// nothing to those who do not see it.
 #[must_use]
-pub fn bar(used: f64, asked: Option<f64>, whole: f64, limited: bool, text: &str) -> Markup {
+pub fn bar(used: f64, asked: Option<f64>, whole: f64, limited: bool) -> Markup {
     let place = |value: f64| (value / whole * 100.0).clamp(0.0, 100.0);
     html! {
-        svg class=(if limited { "bar" } else { "bar free" }) viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label=(text) {
-            rect.all width="100" height="8" {}
-            rect.used width=(format!("{:.1}", place(used))) height="8" {}
-            @if let Some(asked) = asked.map(place) {
-                line.asked x1=(format!("{asked:.1}")) x2=(format!("{asked:.1}")) y1="0" y2="8" {}
-            }
+        svg class=(if limited { "bar" } else { "bar free" }) viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
+            rect width=(format!("{:.1}", place(used))) height="8" {}
+            @if let Some(asked) = asked.map(place) { path d=(format!("M{asked:.1} 0V8")) {} }
         }
     }
 }
@@ -150,7 +161,6 @@ pub fn strip(pieces: &[Piece], text: &str) -> Markup {
         .collect();
     html! {
         svg.strip viewBox=(format!("0 0 {whole} 16")) preserveAspectRatio="none" role="img" aria-label=(text) {
-            title { (text) }
             rect.all width=(whole) height="16" {}
             @for (x, length, class, height) in placed {
                 rect class=(class) x=(x) y=(16 - height) width=(length) height=(height) {}
@@ -167,17 +177,17 @@ mod tests {
 
     #[test]
     fn gaps_are_gaps_and_nothing_is_a_dash() {
-        let text = sparkline(&[Some(1.0), Some(2.0), None, Some(1.0)], None, "a & b").into_string();
+        let text = sparkline(&[Some(1.0), Some(2.0), None, Some(1.0)], None, f64::max, "a & b").into_string();
         assert_eq!(text.matches('M').count(), 2, "{text}");
         assert!(text.contains("aria-label=\"a &amp; b\""), "{text}");
-        assert!(!sparkline(&[None, Some(f64::NAN)], None, "t").into_string().contains("svg"));
+        assert!(!sparkline(&[None, Some(f64::NAN)], None, f64::max, "t").into_string().contains("svg"));
     }
 
     #[test]
     fn both_distributions_are_drawn() {
         let bins = ["a".to_owned(), "b".to_owned()];
-        let text = overlay(&bins, &[3, 1], &[0, 8], "t").into_string();
-        assert_eq!(text.matches("class=\"reference\"").count(), 2);
+        let text = overlay(&bins, &[3, 1], &[0, 8], true, "t").into_string();
+        assert!(text.contains("d=\"M1 60V16.5h18V60zM21 60V45.5h18V60z\""), "{text}");
         assert!(text.contains("b: reference 25.0 %, now 100.0 %"), "{text}");
         assert!(text.contains("d=\"M0 60.0H20V2.0H40\""), "{text}");
     }

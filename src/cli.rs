@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -48,6 +49,9 @@ enum Command {
         config: PathBuf,
     },
 }
+
+/// The history a verdict on sizes takes in the demonstration.
+const DEMO_HISTORY: Duration = Duration::from_secs(120);
 
 const AGENT_EXAMPLES: &str = "\
 Examples:
@@ -161,6 +165,8 @@ fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
             config.model.retain(|described| described.name != spec.name);
             config.model.push(spec);
         }
+        // Nobody watches a demonstration for an hour: it judges sizes early, and says on how little.
+        config.rightsizing.min_history = config.rightsizing.min_history.min(DEMO_HISTORY);
     }
     Ok((config, warnings))
 }

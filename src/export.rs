@@ -10,6 +10,7 @@ pub mod prometheus;
 pub mod stdout;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -38,6 +39,8 @@ pub struct Context {
     pub points: watch::Receiver<Arc<Points>>,
     /// The newest alerts.
     pub alerts: watch::Receiver<Arc<AlertsView>>,
+    /// What exporters have told of alerts, for the next generation of them after a reload.
+    pub told: Arc<Told>,
     /// Turns true, or closes, when the exporter is to drain and end.
     pub stop: watch::Receiver<bool>,
     /// Attributes of the node, for every resource.
@@ -46,6 +49,15 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Where it reports how it is doing.
     pub health: Arc<Health>,
+}
+
+/// The last event that each has told. Outlives a reload, so that nothing is passed over or told twice.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// As log events.
+    pub otlp: AtomicU64,
+    /// On standard output.
+    pub stdout: AtomicU64,
 }
 
 /// The points of one tick.

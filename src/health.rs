@@ -154,11 +154,15 @@ pub struct Weight {
     pub resident: Option<u64>,
 }
 
+/// A collector that is up and has not read for this long hangs: ticks are a minute apart at most.
+const HANGS: Duration = Duration::from_secs(150);
+
 impl CollectorState {
-    /// What is not installed is no fault; what is or was there and fails is. Silence before the first word is none either.
+    /// What is not installed is no fault; what is or was there and fails is, and what hangs. Silence before the first word is none.
     #[must_use]
-    pub fn is_fault(&self) -> bool {
-        !self.up && !self.message.is_empty() && (!self.absent || self.read_at.is_some())
+    pub fn is_fault(&self, now: Duration) -> bool {
+        let hangs = self.read_at.is_some_and(|at| now.saturating_sub(at) > HANGS);
+        (self.up && hangs) || (!self.up && !self.message.is_empty() && (!self.absent || self.read_at.is_some()))
     }
 }
 
@@ -175,7 +179,7 @@ impl State {
         for (name, collector) in &self.collectors {
             let label = Some(("collector", *name));
             add(&metric::COLLECTOR_UP, label, Number::Int(collector.up.into()));
-            add(&metric::COLLECTOR_FAULT, label, Number::Int(collector.is_fault().into()));
+            add(&metric::COLLECTOR_FAULT, label, Number::Int(collector.is_fault(now).into()));
             if let Some(read_at) = collector.read_at {
                 add(&metric::COLLECTOR_STALENESS, label, Number::Float(now.saturating_sub(read_at).as_secs_f64()));
             }

@@ -1,21 +1,25 @@
-//! plumbline: one agent per node that answers, for the containers it finds there, what each uses of what it was given.
+//! plumbline: one agent per node that answers three questions together: is each model still right, is each container the right
+//! size, and what does a prediction cost.
 //!
 //! # Crate map
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | drift | check
+//! cli          agent | drift | report | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
-//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, keeper, models, demo, ...)
+//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, keeper, sizer, alerting, demo, ...)
 //! telemetry    logging, and what the agent itself weighs
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
 //! -- core: no I/O, no clock, no tokio --
-//! stats/       plain numeric kernels on slices: quantiles, distributions, corrections
+//! stats/       plain numeric kernels on slices: quantiles, a bounded sketch of them, distributions, corrections
+//! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; bins; the verdict; a comparison of two data sets
 //! performance/ classification, regression; which of them a model's labels speak of
+//! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
+//! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, the border, the reference, rows in event time, windows and verdicts (watch)
-//! reading      what a collector reports of a container: counters with their start, gauges
+//! reading      what a collector reports of a container or a GPU: counters with their start, gauges
 //! identity     cgroup path -> container id; what a runtime says of a container
 //! minute       readings -> the minute's signals: mean, max, p95, increases
 //! frame        the minute's row and its frame; JSON rows (json), the normalised types (normal), the bridge to polars
@@ -24,12 +28,12 @@
 //! snapshot     all that is known at one instant; points()
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container)
 //! -- edges: they never import one another --
-//! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman)
+//! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      the door: samples, labels, references over HTTP; bodies to rows (decode)
-//! report/      a comparison as table, JSON, Markdown, HTML
-//! export/      the list EXPORTERS; otlp (gRPC, HTTP), prometheus (text)
-//! store/       the minute history; the models' log, Parquet and checkpoint; retention
+//! report/      a comparison of two data sets, a capacity review: table, JSON, Markdown, HTML, CSV
+//! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
+//! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
 //! web/         /metrics, health, the JSON API and the page
 //! ```
 //!
@@ -40,16 +44,21 @@
 //! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
 //! - **A metric of a container**: a static and a line in `metric::CONTAINER_METRICS`, and where `snapshot` adds its point.
 //!   A signal that is not read yet begins in `reading` and `collect/cgroup/files`, and passes `analysis` into the view.
-//! - **A column of the history**: a line in `frame::MINUTE_COLUMNS`, or in `minute::COUNTERS` for what counts.
+//! - **A metric of a GPU**: a static and a line in `metric::GPU_METRICS`, and where `snapshot`'s `GpuView` adds its point.
+//! - **An alert**: a rule in `config/alerts.toml`, and the same for Prometheus in `deploy/prometheus/alerts.yml`.
+//! - **A section of the page**: a file below `web/page/` and its place in `web/page`.
+//! - **A column of the history**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those tables), or in `minute::COUNTERS` for what counts.
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
 //!   and the tests of laws follow.
 //! - **A metric of a model**: a static and a line in `metric::MODEL_METRICS`, and where `model/points` adds its point.
-//! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (a test compares them).
+//! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
+//!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.
 //!
 //! # Invariants
 //!
 //! - **The core is pure.** Time, environment and roots are arguments; what arrives is a parameter, what results is a value.
 //!   `tests/layering.rs` holds the imports to the map above.
+//! - **An alert is told of once, or until it is taken.** Its state is kept at each change; a restart fires and resolves nothing.
 //! - **Undefined is `None`**, JSON `null`, an absent series: never NaN, never 0.
 //! - **Counters carry the kernel's values** and the start time of their own container; nothing is summed up by us.
 //! - **A collector that fails is retried, never fatal**, and a panic in one is a failure of that one.

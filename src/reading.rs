@@ -84,6 +84,8 @@ pub struct Detail {
 pub struct GpuReading {
     /// The device's own id (NVML's UUID).
     pub id: String,
+    /// The id is its own; a device that was lost before it could tell has one by its place.
+    pub identified: bool,
     /// Its place among the node's devices.
     pub index: u32,
     /// What it is (`NVIDIA H100 80GB HBM3`).

@@ -133,6 +133,10 @@ pub struct Resource {
     pub reason: String,
     /// What speaks for it was seen and is no guess from a short history.
     pub evidence: bool,
+    /// What following it saves in a month; below zero where it costs more.
+    pub saving: f64,
+    /// Enough speaks for it to act on; else it is worth a look.
+    pub confirmed: bool,
     /// Its request, where that is to change.
     pub request: Option<Change>,
     /// Its limit, where that is to change.
@@ -142,7 +146,18 @@ pub struct Resource {
 impl Resource {
     fn unknown(asked: Option<f64>, reason: String) -> Self {
         let provisioning = Provisioning::Unknown;
-        Self { asked, recommended: None, provisioning, reason, evidence: false, request: None, limit: None }
+        let (recommended, request, limit) = (None, None, None);
+        Self {
+            asked,
+            recommended,
+            provisioning,
+            reason,
+            evidence: false,
+            saving: 0.0,
+            confirmed: false,
+            request,
+            limit,
+        }
     }
 }
 
@@ -268,16 +283,16 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
     let enough = Duration::from_secs(minutes * 60) >= config.min_history;
     let days = (minutes as f64 / 1440.0).min(usage.last.duration_since(usage.first).as_secs_f64() / 86_400.0);
     let confidence = Confidence::of(days, enough);
-    let cpu = cpu::assess(usage, config, enough);
-    let memory = memory::assess(usage, config, enough);
-    let acts = |resource: &Resource| matches!(resource.provisioning, Provisioning::Over | Provisioning::Under);
-    let confirmed =
-        [&cpu, &memory].into_iter().filter(|r| acts(r)).all(|r| r.evidence || confidence >= Confidence::Medium)
-            && (acts(&cpu) || acts(&memory));
+    let mut cpu = cpu::assess(usage, config, enough);
+    let mut memory = memory::assess(usage, end, config, enough);
     let cost = prices.month(usage, cpu.asked, memory.asked);
-    let after = prices.month(usage, cpu.recommended_or_asked(), memory.recommended_or_asked());
-    // What asks for nothing is paid for by what it uses, and goes on to be.
-    let saving = if acts(&cpu) || acts(&memory) { cost - after } else { 0.0 };
+    cpu.saving = cost - prices.month(usage, cpu.followed(), memory.asked);
+    memory.saving = cost - prices.month(usage, cpu.asked, memory.followed());
+    for resource in [&mut cpu, &mut memory] {
+        resource.confirmed = resource.acts() && (resource.evidence || confidence >= Confidence::Medium);
+    }
+    let confirmed = cpu.confirmed || memory.confirmed;
+    let saving = cpu.saving + memory.saving;
     let patches = patch::patches(&usage.workload, &cpu, &memory);
     Assessment {
         workload: usage.workload.clone(),
@@ -302,12 +317,15 @@ impl Resource {
             && self.recommended.is_some()
     }
 
-    /// What it will ask for once the recommendation is followed.
-    fn recommended_or_asked(&self) -> Option<f64> {
-        match self.provisioning {
-            Provisioning::Over | Provisioning::Under => self.recommended.or(self.asked),
-            _ => self.asked,
-        }
+    /// It asks for too much or too little.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        matches!(self.provisioning, Provisioning::Over | Provisioning::Under)
+    }
+
+    /// What it will ask for once the recommendation is followed. What asks for nothing goes on to be paid for by what it uses.
+    fn followed(&self) -> Option<f64> {
+        if self.acts() { self.recommended.or(self.asked) } else { self.asked }
     }
 }
 
@@ -319,6 +337,14 @@ fn not_enough(usage: &Usage, config: &Config) -> String {
         seconds(usage.minutes * 60),
         seconds(config.min_history.as_secs()),
     )
+}
+
+/// Kubernetes keeps requests in its API, and a cgroup tells them at best in part.
+const NO_REQUEST: &str = "its request is not known here (it is in the Kubernetes API, which is not read)";
+
+/// Two settings are the same.
+fn is_equal(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
 }
 
 /// The change is large enough for a word.
@@ -372,7 +398,7 @@ mod tests {
         let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
         let mut history = History::default();
         history.containers.take(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
-        history.review(since, until, &Config::default(), &Prices::default())
+        history.review(since, until, None, &Config::default(), &Prices::default())
     }
 
     fn judged(rows: &[MinuteRow]) -> Assessment {
@@ -437,6 +463,51 @@ mod tests {
     }
 
     #[test]
+    fn want_is_no_reason_to_ask_for_less_and_one_resource_does_not_hide_the_other() {
+        let mut rows: Vec<MinuteRow> = (0..100).map(|minute| row(minute, 0.3, 300.0)).collect();
+        for (minute, row) in rows.iter_mut().enumerate() {
+            row.settings.cpu_request = Some(2.0);
+            row.summary.increases[counter("cpu_periods")] = Some(600);
+            row.summary.increases[counter("cpu_throttled_periods")] = Some(if minute % 5 == 0 { 600 } else { 0 });
+        }
+        let a = judged(&rows);
+        assert_eq!((a.cpu.provisioning, a.cpu.recommended), (Provisioning::Under, Some(2.4)));
+        // Request and limit were equal and stay so.
+        assert_eq!(a.cpu.request.map(|change| change.to), a.cpu.limit.map(|change| change.to));
+        assert!(a.cpu.saving < 0.0 && a.cpu.confirmed, "{a:?}");
+        assert!(a.memory.saving > 0.0 && !a.memory.confirmed, "{a:?}");
+        let totals = review(&rows).totals;
+        assert!((totals.saving - a.memory.saving).abs() < 1e-9 && totals.confirmed_saving == 0.0, "{totals:?}");
+    }
+
+    #[test]
+    fn what_kubernetes_alone_knows_is_unknown() {
+        let mut rows: Vec<MinuteRow> = (0..100).map(|minute| row(minute, 0.1, 100.0)).collect();
+        for row in &mut rows {
+            row.identity.pod_uid = Some("uid".to_owned());
+        }
+        let a = judged(&rows);
+        assert_eq!((a.cpu.provisioning, a.memory.provisioning), (Provisioning::Unknown, Provisioning::Unknown));
+        assert_eq!((a.cpu.recommended, a.saving), (Some(0.12), 0.0));
+        assert!(a.cpu.reason.contains("Kubernetes API"), "{}", a.cpu.reason);
+    }
+
+    #[test]
+    fn a_name_that_comes_late_is_taken_and_an_old_kill_is_forgotten() {
+        let mut rows: Vec<MinuteRow> = (0..90).map(|minute| row(minute, 0.1, 100.0)).collect();
+        for row in rows.iter_mut().take(10) {
+            row.identity.container_name = Some("cccccccccccc".to_owned());
+            row.identity.runtime = None;
+        }
+        assert!(review(&rows).workloads.iter().any(|a| a.workload.name == "web" && a.history.minutes == 80));
+        let mut killed = row(0, 0.1, 100.0);
+        killed.summary.increases[counter("oom_kills")] = Some(1);
+        let week: Vec<MinuteRow> =
+            [killed].into_iter().chain((0..100).map(|m| row(8 * 1440 + m, 0.1, 100.0))).collect();
+        assert_eq!(judged(&week).memory.provisioning, Provisioning::Over);
+    }
+
+    #[test]
     fn who_asks_for_nothing_is_told_what_to_ask_for_and_who_ended_counts_for_nothing() {
         let mut rows: Vec<MinuteRow> = (0..90).map(|m| row(m, 0.1, 200.0)).collect();
         for row in &mut rows {
@@ -453,7 +524,7 @@ mod tests {
         let find = |name: &str| review.workloads.iter().find(|a| a.workload.name == name).expect("it is there");
         let web = find("web");
         assert_eq!((web.cpu.provisioning, web.saving, web.ended), (Provisioning::Unset, 0.0, false));
-        assert_eq!(web.patches[0].text, "docker update --cpu-shares 123 --memory-reservation 230m web");
+        assert_eq!(web.patches[0].text, "docker update --memory-reservation 230m web");
         assert!(find("job").ended && find("job").saving > 0.0);
         assert_eq!((review.totals.workloads, review.totals.saving), (1, 0.0));
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::alert::engine::{Engine, Kept};
@@ -20,6 +21,8 @@ pub struct Alerting {
     engine: Engine,
     path: PathBuf,
     out: watch::Sender<Arc<AlertsView>>,
+    /// When it began, on both clocks.
+    began: Moment,
     kept: Duration,
     /// The state could be written the last time.
     written: bool,
@@ -37,7 +40,7 @@ impl Alerting {
         let most = config.alerting.max_alerts;
         let engine = Engine::new(node.to_owned(), rules, most, kept.unwrap_or_default(), now.wall);
         out.send_replace(Arc::new(engine.view()));
-        Self { engine, path, out, kept: now.monotonic, written: true }
+        Self { engine, path, out, began: now, kept: now.monotonic, written: true }
     }
 
     pub fn configure(&mut self, config: &Config) {
@@ -46,11 +49,17 @@ impl Alerting {
 
     /// Holds the points against the rules. `ours`: the data folder is held by this agent, so its state may be written.
     pub fn step(&mut self, points: &[&Point], now: Moment, ours: bool) {
-        let changed = self.engine.step(points, now.wall);
+        let changed = self.engine.step(points, self.steady(now));
         self.out.send_replace(Arc::new(self.engine.view()));
         if ours && (changed || now.monotonic.saturating_sub(self.kept) >= KEEP_EVERY) {
             self.keep(now);
         }
+    }
+
+    /// The time by the clock that does not jump: an hour that is set forward makes nothing fire.
+    fn steady(&self, now: Moment) -> Timestamp {
+        let elapsed = now.monotonic.saturating_sub(self.began.monotonic);
+        self.began.wall.checked_add(elapsed).unwrap_or(now.wall)
     }
 
     /// What was made known last.
@@ -61,7 +70,7 @@ impl Alerting {
     /// Writes the state.
     pub fn keep(&mut self, now: Moment) {
         self.kept = now.monotonic;
-        let result = state::write(&self.path, &self.engine.kept(now.wall));
+        let result = state::write(&self.path, &self.engine.kept(self.steady(now)));
         if let Err(error) = &result
             && self.written
         {

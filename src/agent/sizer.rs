@@ -27,7 +27,7 @@ const EVERY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_sec
 /// A new configuration is noticed within this.
 const STEP: Duration = Duration::from_secs(1);
 
-/// Reads the history of the configured length and judges it. Returns also what could not be read.
+/// Reads the history of a time and judges it, as of `end` or its newest row. Returns also what could not be read.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -36,6 +36,7 @@ pub fn review(
     config: &Config,
     since: Timestamp,
     until: Timestamp,
+    end: Option<Timestamp>,
 ) -> Result<(Review, Past), crate::store::Error> {
     let mut history = History::default();
     let (containers, gpus, models) = (&mut history.containers, &mut history.gpus, &mut history.models);
@@ -46,7 +47,7 @@ pub fn review(
         past.files += other.files;
         past.damaged.extend(other.damaged);
     }
-    Ok((history.review(since, until, &config.rightsizing, &config.cost), past))
+    Ok((history.review(since, until, end, &config.rightsizing, &config.cost), past))
 }
 
 /// Runs until told to stop.
@@ -66,7 +67,7 @@ pub fn run(
             let until = clock.now();
             let history = SignedDuration::try_from(config.rightsizing.history).unwrap_or(SignedDuration::MAX);
             let since = until.checked_sub(history).unwrap_or(Timestamp::MIN);
-            match review(data, &config, since, until) {
+            match review(data, &config, since, until, Some(until)) {
                 Ok((review, past)) => {
                     if !past.damaged.is_empty() && !std::mem::replace(&mut told, true) {
                         tracing::warn!(files = past.damaged.join("; "), "parts of the history cannot be read");

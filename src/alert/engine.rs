@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::Rule;
 use super::trail::Trail;
 use super::view::{Alert, AlertState, AlertsView, Event, RuleView};
-use crate::metric::{Kind, Metric, Number, Point, PointAttributes, Subject};
+use crate::metric::{Kind, Metric, Number, Point};
 
 /// A series that nobody tells of counts as clear after this long.
 const ABSENT: SignedDuration = SignedDuration::from_secs(120);
@@ -29,7 +29,6 @@ const IDENTITY: &[&str] =
 
 type Labels = BTreeMap<String, String>;
 type Key = (String, Labels);
-type SeriesKey = (&'static str, Subject, PointAttributes);
 
 /// What is kept over a restart.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +38,16 @@ pub struct Kept {
     pub at: Option<Timestamp>,
     alerts: Vec<Held>,
     resolved: Vec<Alert>,
+    /// Of counters: what they had counted, so that what happened while the agent was away counts too.
+    trails: Vec<KeptTrail>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KeptTrail {
+    rule: String,
+    series: String,
+    trail: Trail,
+    seen: Timestamp,
 }
 
 /// An alert that is followed.
@@ -61,7 +70,8 @@ pub struct Engine {
     started: Timestamp,
     held: BTreeMap<Key, Held>,
     resolved: VecDeque<Alert>,
-    trails: HashMap<(String, SeriesKey), (Trail, Timestamp)>,
+    /// By rule and series.
+    trails: HashMap<(String, String), (Trail, Timestamp)>,
     events: VecDeque<Event>,
     sequence: u64,
     left_out: u64,
@@ -87,7 +97,11 @@ impl Engine {
             started: now,
             held: held.collect(),
             resolved: kept.resolved.into(),
-            trails: HashMap::new(),
+            trails: kept
+                .trails
+                .into_iter()
+                .map(|KeptTrail { rule, series, trail, seen }| ((rule, series), (trail, seen)))
+                .collect(),
             events: VecDeque::new(),
             sequence: 0,
             left_out: 0,
@@ -107,6 +121,16 @@ impl Engine {
             at: Some(now),
             alerts: self.held.values().cloned().collect(),
             resolved: self.resolved.iter().cloned().collect(),
+            trails: self
+                .trails
+                .iter()
+                .map(|((rule, series), (trail, seen))| KeptTrail {
+                    rule: rule.clone(),
+                    series: series.clone(),
+                    trail: trail.kept(),
+                    seen: *seen,
+                })
+                .collect(),
         }
     }
 
@@ -170,7 +194,7 @@ impl Engine {
     ) -> BTreeMap<Labels, f64> {
         let mut sums: BTreeMap<Labels, f64> = BTreeMap::new();
         for (labels, value, point) in of(metric, rule, points) {
-            let series = (metric.name, point.subject.as_ref().clone(), point.attributes.clone());
+            let series = series_of(metric, point);
             let (trail, seen) =
                 self.trails.entry((rule.name.clone(), series)).or_insert_with(|| (Trail::default(), now));
             *seen = now;
@@ -300,6 +324,14 @@ impl Engine {
     }
 }
 
+/// A series as one text.
+fn series_of(metric: &Metric, point: &Point) -> String {
+    let subject = point.subject.attributes.iter().map(|a| (a.key.as_ref(), a.value.as_str()));
+    let own = point.attributes.iter().map(|(key, value)| (*key, value.as_ref()));
+    let parts: Vec<String> = subject.chain(own).map(|(key, value)| format!("{key}={value}")).collect();
+    format!("{}{{{}}}", metric.name, parts.join("\u{1f}"))
+}
+
 fn rule_view(rule: &Rule) -> RuleView {
     let short = |duration: Duration| humantime::format_duration(duration).to_string();
     let over = rule.over.map_or_else(String::new, |over| format!("increase over {} ", short(over)));
@@ -343,7 +375,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metric::{Attribute, CPU_USAGE, MODEL_DRIFT, OOM_KILLS};
+    use crate::metric::{Attribute, CPU_USAGE, MODEL_DRIFT, OOM_KILLS, Subject};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_442_820 + second).expect("a time")
@@ -446,6 +478,30 @@ mod tests {
         assert_eq!(state(&engine), Some(AlertState::Firing), "a new run, killed at once");
         engine.step(&[], at(30));
         assert_eq!(state(&engine), Some(AlertState::Firing));
+    }
+
+    #[test]
+    fn a_counter_goes_on_over_a_restart() {
+        let kills_rule = || rule("metric = \"plumbline.container.memory.oom_kills\"\nover = \"10m\"\nabove = 0");
+        let kills = |value| Point::new(&OOM_KILLS, &subject("web"), vec![], Number::Int(value), Some(at(-100)), at(0));
+        let mut first = engine(kills_rule());
+        first.step(&[&kills(3)], at(0));
+        first.step(&[&kills(4)], at(10));
+        assert_eq!(state(&first), Some(AlertState::Firing));
+        let again = |kept, now| Engine::new("node-1".to_owned(), vec![kills_rule()], 10, kept, at(now));
+        let mut second = again(first.kept(at(10)), 40);
+        second.step(&[&kills(4)], at(41));
+        assert_eq!(
+            (state(&second), second.view().events.len()),
+            (Some(AlertState::Firing), 0),
+            "still within its window"
+        );
+        second.step(&[&kills(4)], at(800));
+        assert_eq!(state(&second), None);
+        // A kill while nobody looked.
+        let mut third = again(second.kept(at(800)), 900);
+        third.step(&[&kills(5)], at(901));
+        assert_eq!(state(&third), Some(AlertState::Firing));
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The values of one series.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trail {
     values: VecDeque<(Timestamp, f64)>,
     /// What had been counted when the counter last began anew, summed up.
@@ -36,6 +37,12 @@ impl Trail {
         while self.values.len() > 1 && self.values[1].0 <= begins {
             self.values.pop_front();
         }
+    }
+
+    /// What is kept over a restart: the beginning of the window and its end.
+    pub fn kept(&self) -> Self {
+        let ends = [self.values.front(), self.values.back()];
+        Self { values: ends.into_iter().flatten().copied().collect(), ..self.clone() }
     }
 
     /// By how much it grew within the time.

@@ -1,9 +1,11 @@
 //! The node's GPUs between reports: what is known of each, its open minute, and who holds it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::Moment;
 use crate::frame::gpu::GpuRow;
 use crate::minute::gpu::{GpuAccumulator, GpuState, GpuSummary, state};
 use crate::reading::{GpuProcess, GpuReading};
@@ -41,7 +43,15 @@ impl Gpus {
     /// Brings them in line with a whole reading. Returns the rows of a minute that closed with it.
     pub fn take(&mut self, node: &str, readings: Vec<GpuReading>, now: Timestamp) -> Vec<GpuRow> {
         let minute = now.as_second().div_euclid(60);
-        let rows = if self.minute.is_some_and(|open| open != minute) { self.close(node) } else { Vec::new() };
+        let open = self.minute.filter(|open| *open != minute);
+        let rows = if open.is_some() { self.close(node) } else { Vec::new() };
+        // Minutes in which nobody read are unknown, not left out.
+        let gap = open.map_or(0, |open| (minute - open - 1).clamp(0, MINUTES as i64)) as usize;
+        for gpu in self.gpus.values_mut() {
+            gpu.states.extend(std::iter::repeat_n(None, gap));
+            let excess = gpu.states.len().saturating_sub(MINUTES);
+            gpu.states.drain(..excess);
+        }
         self.minute = Some(minute);
         let mut before = std::mem::take(&mut self.gpus);
         for mut reading in readings {
@@ -83,7 +93,7 @@ impl Gpus {
             if gpu.states.len() > MINUTES {
                 gpu.states.pop_front();
             }
-            let Some(summary) = summary else { continue };
+            let Some(summary) = summary.filter(|_| gpu.reading.identified) else { continue };
             let mut containers: Vec<&str> =
                 gpu.processes().into_iter().flatten().filter_map(|p| p.container.as_deref()).collect();
             containers.sort_unstable();
@@ -103,10 +113,17 @@ impl Gpus {
     }
 
     /// All that is known of them, with their holders' names; and to each container its part.
-    pub fn views(&self, containers: &mut [ContainerView]) -> Vec<GpuView> {
+    ///
+    /// What was read longer ago than `stale` is no longer known: a driver that hangs says nothing of it.
+    pub fn views(&self, containers: &mut [ContainerView], now: Moment, stale: Duration) -> Vec<GpuView> {
         let mut views = Vec::new();
         for gpu in self.gpus.values() {
             let reading = &gpu.reading;
+            let fresh = now.monotonic.saturating_sub(reading.at.monotonic) <= stale;
+            if !fresh {
+                views.push(unknown(reading, gpu.states.iter().copied().collect()));
+                continue;
+            }
             let processes = gpu.processes().map(|all| {
                 let view = |process: &GpuProcess| {
                     let container = process.container.as_ref();
@@ -150,5 +167,27 @@ impl Gpus {
             });
         }
         views
+    }
+}
+
+/// A GPU of which nothing is known at the moment, but that it was there.
+fn unknown(reading: &GpuReading, minutes: Vec<Option<GpuState>>) -> GpuView {
+    GpuView {
+        id: reading.id.clone(),
+        index: reading.index,
+        model: reading.model.clone(),
+        vendor: reading.vendor,
+        driver: reading.driver.clone(),
+        read_at: reading.at.wall,
+        ok: None,
+        state: None,
+        utilization: None,
+        memory_used: None,
+        memory_total: None,
+        power: None,
+        energy: None,
+        temperature: None,
+        processes: None,
+        minutes,
     }
 }

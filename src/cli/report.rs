@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let what = "there is no such folder; --data names the agent's data folder".to_owned();
         return Err(Usage::from(Error::Folder { path: data, what }).into());
     }
-    let (review, past) = review(&data, &config, since, until)?;
+    let (review, past) = review(&data, &config, since, until, None)?;
     warn(&past.damaged);
     if past.files == 0 {
         let what = format!("holds no history between {since} and {until}; the first minute is written when it is over");

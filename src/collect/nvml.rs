@@ -114,6 +114,7 @@ impl Gpus {
         let Known { id, model } = self.known.get(&index).cloned().unwrap_or_else(unknown);
         let mut reading = GpuReading {
             id,
+            identified: self.known.contains_key(&index),
             index,
             model,
             vendor: VENDOR,

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::http::{Headers, chain, client};
 use super::{Context, Entry, Error, Started};
-use crate::alert::view::{Alert, AlertState, AlertsView};
+use crate::alert::view::{Alert, AlertsView};
 use crate::clock::Clock;
 use crate::health::Health;
 
@@ -27,6 +27,8 @@ const NAME: &str = "alertmanager";
 const REMINDERS: u32 = 4;
 /// Between attempts, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How long an alert that nobody heard of is told to fire.
+const MOMENT: Duration = Duration::from_secs(120);
 /// Alerts of one request.
 const AT_ONCE: usize = 500;
 
@@ -145,48 +147,51 @@ struct Receiver {
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     /// What is over and was not taken yet.
-    owed: BTreeMap<Identity, Alert>,
+    owed: BTreeMap<Identity, Owed>,
+}
+
+/// An alert that is over.
+struct Owed {
+    alert: Alert,
+    /// It knows that the alert fired.
+    known: bool,
 }
 
 impl Receiver {
     async fn run(mut self, mut alerts: watch::Receiver<Arc<AlertsView>>, mut stop: watch::Receiver<bool>) {
+        // Identities that it knows to fire.
+        let mut known: Vec<Identity> = Vec::new();
         // What was over when this began may not have been told by the agent before this one; to tell it twice does no harm.
-        let mut known = Vec::new();
+        let mut seen: Option<Timestamp> = None;
         for alert in &alerts.borrow().resolved {
-            self.owe(alert);
+            self.owe(alert, true);
+            seen = seen.max(alert.resolved);
         }
         let mut reminded: Option<Duration> = None;
         let mut pause = RETRY.0;
         let mut failed = false;
         loop {
             let view = alerts.borrow_and_update().clone();
-            for alert in &view.resolved {
-                if known.iter().any(|identity| *identity == identity_of(alert)) {
-                    self.owe(alert);
-                }
+            // What is over since the last look is owed, whether it was ever told or not.
+            for alert in view.resolved.iter().filter(|alert| alert.resolved > seen) {
+                self.owe(alert, known.contains(&identity_of(alert)));
             }
+            seen = view.resolved.iter().filter_map(|alert| alert.resolved).max().max(seen);
             let firing: Vec<Identity> = view.firing().map(identity_of).collect();
             // What fires again is not over.
             self.owed.retain(|identity, _| !firing.contains(identity));
             let now = self.clock.monotonic();
             let due = reminded.is_none_or(|at| now.saturating_sub(at) >= self.resend);
-            if !self.owed.is_empty()
-                || firing.iter().any(|identity| !known.contains(identity))
-                || (due && !firing.is_empty())
-                || failed
-            {
-                let sent: Vec<Identity> = self.owed.keys().cloned().collect();
+            let news = !self.owed.is_empty() || firing.iter().any(|identity| !known.contains(identity));
+            if news || failed || (due && !firing.is_empty()) {
                 match self.send(&view).await {
                     Ok(()) => {
-                        for identity in sent {
-                            self.owed.remove(&identity);
-                        }
+                        self.owed.clear();
                         known = firing;
                         reminded = Some(now);
                         (failed, pause) = (false, RETRY.0);
                     }
                     Err(error) => {
-                        // What fires meanwhile and is over before it could be told is owed nothing.
                         self.failed(&error, !failed);
                         failed = true;
                     }
@@ -204,21 +209,38 @@ impl Receiver {
         }
     }
 
-    fn owe(&mut self, alert: &Alert) {
-        self.owed.insert(identity_of(alert), alert.clone());
+    /// Notes what is over and has to be told. Of one that was over several times the newest counts.
+    fn owe(&mut self, alert: &Alert, known: bool) {
+        let newer = |old: &Owed| old.alert.resolved < alert.resolved;
+        if self.owed.get(&identity_of(alert)).is_none_or(newer) {
+            self.owed.insert(identity_of(alert), Owed { alert: alert.clone(), known });
+        }
     }
 
     async fn send(&self, view: &AlertsView) -> Result<(), String> {
         let now = self.clock.now();
         let ends = now.checked_add(self.resend * REMINDERS).unwrap_or(now);
-        let all: Vec<Value> =
-            view.firing().chain(self.owed.values()).map(|alert| message(alert, &view.node, ends, &self.link)).collect();
+        // One that came and went while nobody listened fires for a moment: told as over it would be told to nobody.
+        let moment = now.checked_add(MOMENT).unwrap_or(now);
+        let owed = self.owed.values().map(|Owed { alert, known }| {
+            let over = alert.resolved.filter(|_| *known).unwrap_or(moment);
+            message(alert, &view.node, over, &self.link)
+        });
+        let firing = view.firing().map(|alert| message(alert, &view.node, ends, &self.link));
+        let all: Vec<Value> = firing.chain(owed).collect();
         for some in all.chunks(AT_ONCE) {
             let request = self.client.post(&self.url).headers(self.headers.clone());
             let body = serde_json::to_vec(some).map_err(|error| error.to_string())?;
             let request = request.header(http::header::CONTENT_TYPE, "application/json").body(body);
             let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
             let status = response.status();
+            // What is refused for good is not told again and again, and keeps nobody else waiting.
+            let refused = status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429);
+            if refused {
+                tracing::warn!(exporter = NAME, to = self.shown, %status, alerts = some.len(), "alerts are refused");
+                self.health.exporter(NAME, |state| state.rejected += some.len() as u64);
+                continue;
+            }
             if !status.is_success() {
                 return Err(format!("status {status}"));
             }
@@ -272,9 +294,9 @@ fn message(alert: &Alert, node: &str, ends: Timestamp, link: &str) -> Value {
     labels.insert("alertname".to_owned(), &alert.name);
     labels.insert("severity".to_owned(), alert.severity.name());
     labels.insert("node".to_owned(), node);
-    let over = alert.state == AlertState::Resolved;
     let starts = alert.fired.unwrap_or(alert.since);
-    let ends = if over { alert.resolved.unwrap_or(ends) } else { ends };
+    // It takes none that ends before it begins.
+    let ends = ends.max(starts);
     let mut told = json!({
         "labels": labels,
         "annotations": { "summary": alert.message, "value": alert.value.to_string(), "threshold": alert.threshold.to_string() },
@@ -291,6 +313,7 @@ fn message(alert: &Alert, node: &str, ends: Timestamp, link: &str) -> Value {
 mod tests {
     use super::*;
     use crate::alert::rule::Severity;
+    use crate::alert::view::AlertState;
 
     #[test]
     fn labels_are_the_identity_and_values_are_not_in_it() {

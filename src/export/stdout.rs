@@ -1,6 +1,7 @@
 //! Alerts on standard output: a line when one fires and a line when it is over.
 
 use std::io::Write;
+use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -52,17 +53,11 @@ pub enum Format {
 }
 
 async fn run(format: Format, mut context: Context) {
-    // What was told before this began is not told again.
-    let mut told = context.alerts.borrow().events.last().map_or(0, |event| event.sequence);
     loop {
-        tokio::select! {
-            changed = context.alerts.changed() => if changed.is_err() { return },
-            _ = context.stop.wait_for(|stop| *stop) => return,
-        }
         let view = context.alerts.borrow_and_update().clone();
-        let new = told;
-        for event in view.events.iter().filter(|event| event.sequence > new) {
-            told = event.sequence;
+        let told = context.told.stdout.load(Ordering::Relaxed);
+        for event in view.events.iter().filter(|event| event.sequence > told) {
+            context.told.stdout.store(event.sequence, Ordering::Relaxed);
             let line = match format {
                 Format::Text => text(event),
                 Format::Json => json!({ "time": event.at, "node": view.node, "alert": event.alert }).to_string(),
@@ -75,6 +70,10 @@ async fn run(format: Format, mut context: Context) {
                 state.failures += u64::from(!written);
                 state.error = (!written).then(|| "standard output is closed".to_owned());
             });
+        }
+        tokio::select! {
+            changed = context.alerts.changed() => if changed.is_err() { return },
+            _ = context.stop.wait_for(|stop| *stop) => return,
         }
     }
 }

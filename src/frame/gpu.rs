@@ -21,7 +21,7 @@ pub struct GpuRow {
     pub model: Option<String>,
     /// Memory there is, in bytes.
     pub memory_total: Option<u64>,
-    /// Names of the containers that held memory on it, as last seen, in order.
+    /// Ids of the containers that held memory on it, as last seen, in order.
     pub containers: Option<String>,
     /// What was sampled and counted.
     pub summary: GpuSummary,
@@ -34,7 +34,11 @@ pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
     column("gpu", "id of the device (NVML's UUID)", Cells::Text(|r| Some(&r.id))),
     column("gpu_index", "its place among the node's devices", Cells::Count(|r| Some(r.index.into()))),
     column("gpu_model", "what it is", Cells::Text(|r| r.model.as_deref())),
-    column("containers", "names of the containers on it, as last seen", Cells::Text(|r| r.containers.as_deref())),
+    column(
+        "containers",
+        "ids of the containers on it, as last seen, with blanks between",
+        Cells::Text(|r| r.containers.as_deref()),
+    ),
     column("samples", "readings that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),
     column("utilization_mean", "share of time a kernel ran: mean", Cells::Real(|r| mean(r.summary.utilization))),
     column("utilization_max", "share of time a kernel ran: maximum", Cells::Real(|r| max(r.summary.utilization))),

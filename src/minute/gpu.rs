@@ -150,6 +150,7 @@ mod tests {
     fn reading(utilization: Option<f64>, memory_used: Option<u64>) -> GpuReading {
         GpuReading {
             id: "GPU-1".to_owned(),
+            identified: true,
             index: 0,
             model: None,
             vendor: "nvidia",

@@ -73,7 +73,9 @@ impl Points {
                 self.add(&metric::MODEL_PERFORMANCE, attributes, Number::Float(value), None);
             }
         }
-        if let Some((leading, drop)) = model.leading().and_then(|leading| Some((leading, leading.drop()?))) {
+        // A few labels, or a reference that is the model's own beginning, are nothing to wake anybody for.
+        let sound = model.leading_of(model.min_rows).filter(|_| !model.verdict.provisional);
+        if let Some((leading, drop)) = sound.and_then(|leading| Some((leading, leading.drop()?))) {
             let attributes = vec![name(), ("measure", leading.measure.into())];
             self.add(&metric::PERFORMANCE_DROP, attributes, Number::Float(drop), None);
         }

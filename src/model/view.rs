@@ -29,6 +29,9 @@ pub struct ModelView {
     pub registered: Timestamp,
     /// Rows in and out.
     pub counts: Counts,
+    /// Rows that a window needs for a verdict.
+    #[serde(skip)]
+    pub min_rows: u64,
     /// Rows held in memory.
     pub rows_held: u64,
     /// About how many bytes they take.
@@ -76,7 +79,13 @@ impl ModelView {
     /// How well the model still does.
     #[must_use]
     pub fn leading(&self) -> Option<Leading> {
-        let now = self.windows.iter().find_map(|window| window.performance.as_ref())?;
+        self.leading_of(1)
+    }
+
+    /// The same over the newest window that has so many labelled rows.
+    #[must_use]
+    pub fn leading_of(&self, rows: u64) -> Option<Leading> {
+        let now = self.windows.iter().filter_map(|window| window.performance.as_ref()).find(|p| p.rows >= rows)?;
         let (measure, value) = now.leading()?;
         let reference = self.reference.as_ref().and_then(|reference| reference.performance.as_ref());
         let reference = reference.and_then(|p| p.measures().find(|(name, _)| *name == measure)).map(|(_, v)| v);

@@ -150,6 +150,15 @@ fn title(review: &Review) -> String {
     }
 }
 
+/// The time that was asked for, and what there is history of.
+fn period(review: &Review) -> String {
+    let asked = format!("{} to {}", time(review.since), time(review.until));
+    match review.covered {
+        Some((first, last)) => format!("{asked}; there is history from {} to {}", time(first), time(last)),
+        None => format!("{asked}; there is no history of containers"),
+    }
+}
+
 /// The sums in sentences.
 fn sums(review: &Review) -> Vec<String> {
     let t = &review.totals;
@@ -282,7 +291,7 @@ const GPU_HEADS: [&str; 8] =
 #[must_use]
 pub fn markdown(review: &Review) -> String {
     let mut text = format!("# {}\n\n", escaped(&title(review)));
-    let _ = writeln!(text, "{} to {}\n", time(review.since), time(review.until));
+    let _ = writeln!(text, "{}\n", period(review));
     for line in sums(review) {
         let _ = writeln!(text, "- {line}");
     }
@@ -372,7 +381,7 @@ pub fn html(review: &Review) -> String {
             }
             body {
                 h1 { (title(review)) }
-                p.soft { (time(review.since)) " to " (time(review.until)) }
+                p.soft { (period(review)) }
                 ul.sums { @for line in sums(review) { li { (line) } } }
                 @for (head, list, empty) in parts.sections() {
                     @if !list.is_empty() || empty.is_some() {
@@ -451,6 +460,7 @@ fn spark(a: &Assessment, value: fn(&Hour) -> Option<f64>, asked: Option<f64>, un
     chart::sparkline(
         &values,
         asked,
+        f64::max,
         &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)),
     )
 }

@@ -6,7 +6,7 @@
 //!   minutes at least (GKE's measure of under-provisioned).
 
 use super::usage::Usage;
-use super::{Change, Config, Provisioning, Resource, is_less, is_more, not_enough};
+use super::{Change, Config, NO_REQUEST, Provisioning, Resource, is_equal, is_less, is_more, not_enough};
 use crate::units::cores;
 
 /// A minute counts as throttled beyond this share of its periods.
@@ -29,9 +29,11 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         // Demand beyond the limit cannot be seen, so this is a step on the way: what was denied is added.
         let to = up(needed.max(limit) * (1.0 + throttled), STEP);
         let share = throttled * 100.0;
+        // Equal ones are meant to be (Guaranteed in Kubernetes); and want is no reason to ask for less.
+        let of_request = |request: f64| if is_equal(request, limit) { to } else { needed.max(request) };
         return Resource {
             asked,
-            recommended: Some(if usage.cpu_request.is_some() { needed } else { to }),
+            recommended: Some(usage.cpu_request.map_or(to, of_request)),
             provisioning: Provisioning::Under,
             reason: format!(
                 "throttled in {share:.0} % of its periods at a limit of {}; what it would use without the limit cannot be \
@@ -40,14 +42,22 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
                 cores(to)
             ),
             evidence: true,
+            saving: 0.0,
+            confirmed: false,
             request: usage
                 .cpu_request
-                .filter(|r| is_more(needed, *r, config))
-                .map(|r| Change { from: Some(r), to: needed }),
+                .map(|request| Change { from: Some(request), to: of_request(request) })
+                .filter(|change| change.from.is_some_and(|from| is_more(change.to, from, config))),
             limit: Some(Change { from: Some(limit), to }),
         };
     }
     let used = format!("p95 {}, largest {}", cores(p95), cores(max));
+    if usage.workload.in_kubernetes && usage.cpu_request.is_none() {
+        return Resource {
+            recommended: Some(needed),
+            ..Resource::unknown(asked, format!("{NO_REQUEST}; uses {used}"))
+        };
+    }
     let Some(ask) = asked else {
         return Resource {
             asked,
@@ -55,6 +65,8 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
             provisioning: Provisioning::Unset,
             reason: format!("asks for no CPU, so nothing is kept for it; uses {used}"),
             evidence: false,
+            saving: 0.0,
+            confirmed: false,
             request: Some(Change { from: None, to: needed }),
             limit: None,
         };
@@ -72,7 +84,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     // A limit beside a request is a ceiling for peaks, and stays unless the request outgrows it.
     let limit = match (usage.cpu_request, usage.cpu_limit) {
         (None, Some(limit)) => Some(limit),
-        (Some(_), Some(limit)) if needed > limit => Some(limit),
+        (Some(request), Some(limit)) if needed > limit || is_equal(request, limit) => Some(limit),
         _ => None,
     };
     Resource {
@@ -81,6 +93,8 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         provisioning,
         reason,
         evidence: false,
+        saving: 0.0,
+        confirmed: false,
         request: usage.cpu_request.filter(|_| changes).map(change),
         limit: limit.filter(|_| changes).map(change),
     }

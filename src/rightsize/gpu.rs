@@ -1,12 +1,14 @@
 //! GPUs' minutes -> what each is paid for: computing, held idle, free.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsResult};
 use serde::Serialize;
 
 use super::cost::{MONTH, Prices};
+use super::{Config, ENDED};
 use crate::stats::sketch::Sketch;
 
 /// The columns of the GPU table that are read.
@@ -71,6 +73,7 @@ struct Gpu {
     memory_peak: Option<f64>,
     memory_total: Option<u64>,
     energy: Option<f64>,
+    last: Option<Timestamp>,
 }
 
 /// Every GPU that was met, and what containers had of them.
@@ -106,6 +109,7 @@ impl GpuUsages {
             gpu.model = model.get(at).map(str::to_owned).or(gpu.model.take());
             gpu.memory_total = total.get(at).or(gpu.memory_total);
             gpu.minutes += 1;
+            gpu.last = gpu.last.max(at_time);
             if let [Some(active), Some(held), Some(free)] = states.map(|state| state.get(at)) {
                 gpu.known += 1;
                 for (sum, share) in gpu.states.iter_mut().zip([active, held, free]) {
@@ -133,21 +137,30 @@ impl GpuUsages {
 
     /// What the GPU time of containers cost.
     #[must_use]
-    pub fn cost_of(&self, containers: &[&str], prices: &Prices) -> f64 {
-        let of_them = self.held.iter().filter(|((container, _), _)| containers.contains(&container.as_str()));
+    pub fn cost_of(&self, containers: &[String], prices: &Prices) -> f64 {
+        let of_them = self.held.iter().filter(|((container, _), _)| containers.contains(container));
         of_them.map(|((_, model), hours)| hours * prices.gpu(model.as_deref())).sum()
     }
 
-    /// Each GPU, by index.
+    /// The newest minute.
     #[must_use]
-    pub fn judged(&self, prices: &Prices) -> Vec<GpuUse> {
-        let mut all: Vec<GpuUse> = self.gpus.iter().map(|(id, gpu)| judged(id, gpu, prices)).collect();
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.gpus.values().filter_map(|gpu| gpu.last).max()
+    }
+
+    /// Each GPU that is still there at `end`, by index. With too little history none has a price for what it did.
+    #[must_use]
+    pub fn judged(&self, end: Timestamp, config: &Config, prices: &Prices) -> Vec<GpuUse> {
+        let there = |gpu: &Gpu| gpu.last.is_some_and(|last| end.duration_since(last) <= ENDED);
+        let all = self.gpus.iter().filter(|(_, gpu)| there(gpu));
+        let enough = |gpu: &Gpu| Duration::from_secs(gpu.minutes * 60) >= config.min_history;
+        let mut all: Vec<GpuUse> = all.map(|(id, gpu)| judged(id, gpu, enough(gpu), prices)).collect();
         all.sort_by(|a, b| (a.index, &a.id).cmp(&(b.index, &b.id)));
         all
     }
 }
 
-fn judged(id: &str, gpu: &Gpu, prices: &Prices) -> GpuUse {
+fn judged(id: &str, gpu: &Gpu, enough: bool, prices: &Prices) -> GpuUse {
     let share = |state: usize| (gpu.known > 0).then(|| gpu.states[state] / gpu.known as f64);
     let cost = prices.gpu(gpu.model.as_deref()) * MONTH;
     GpuUse {
@@ -164,7 +177,7 @@ fn judged(id: &str, gpu: &Gpu, prices: &Prices) -> GpuUse {
         memory_total: gpu.memory_total,
         energy: gpu.energy,
         cost,
-        held_idle_cost: share(1).map(|share| share * cost),
-        free_cost: share(2).map(|share| share * cost),
+        held_idle_cost: share(1).filter(|_| enough).map(|share| share * cost),
+        free_cost: share(2).filter(|_| enough).map(|share| share * cost),
     }
 }

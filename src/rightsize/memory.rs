@@ -1,25 +1,30 @@
 //! Memory: the peak, a margin above it; an OOM kill says that there was want.
 //!
 //! The peak plus 15 % is KRR's rule, and so is a quarter above the limit after an OOM kill. Kills count since the limit is what
-//! it is: else each raise would be followed by the next for kills of long ago.
+//! it is, and for a week: else each raise would be followed by the next for kills of long ago.
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::usage::Usage;
-use super::{Change, Config, Provisioning, Resource, is_less, is_more, not_enough};
+use super::{Change, Config, NO_REQUEST, Provisioning, Resource, is_equal, is_less, is_more, not_enough};
 use crate::units::bytes;
 
 /// What an OOM kill adds to the limit.
 const AFTER_OOM: f64 = 0.25;
 /// A peak beyond this share of the limit is near it.
 const NEAR_LIMIT: f64 = 0.9;
+/// A kill of longer ago is no reason any longer.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Recommendations are whole steps of this, in bytes.
 const STEP: f64 = 1_048_576.0;
 
-pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
+pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> Resource {
     let (request, limit) = (usage.memory_request, usage.memory_limit);
     let asked = request.or(limit);
     let peak = usage.memory.max();
     let needed = peak.map(|peak| up(peak * (1.0 + config.memory_margin)));
-    if let (Some(limit), Some(kills)) = (limit, usage.oom_kills.filter(|kills| *kills > 0)) {
+    let recent = usage.last_oom.is_some_and(|at| end.duration_since(at) < REMEMBERED);
+    if let (Some(limit), Some(kills)) = (limit, usage.oom_kills.filter(|kills| *kills > 0 && recent)) {
         let to = up((limit * (1.0 + AFTER_OOM)).max(needed.unwrap_or(0.0)));
         let times = if kills == 1 { "once".to_owned() } else { format!("{kills} times") };
         let raised = |request: f64| Change { from: Some(request), to };
@@ -29,6 +34,8 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
             provisioning: Provisioning::Under,
             reason: format!("the kernel killed in it {times} for want of memory at a limit of {}", bytes(limit)),
             evidence: true,
+            saving: 0.0,
+            confirmed: false,
             request: request.filter(|request| *request < to).map(raised),
             limit: Some(Change { from: Some(limit), to }),
         };
@@ -37,6 +44,13 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         let reason = if enough { "memory could not be read".to_owned() } else { not_enough(usage, config) };
         return Resource::unknown(asked, reason);
     };
+    let near = limit.filter(|limit| peak > limit * NEAR_LIMIT && needed > *limit);
+    if usage.workload.in_kubernetes && request.is_none() && near.is_none() {
+        return Resource {
+            recommended: Some(needed),
+            ..Resource::unknown(asked, format!("{NO_REQUEST}; its peak is {}", bytes(peak)))
+        };
+    }
     let Some(ask) = asked else {
         return Resource {
             asked,
@@ -44,6 +58,8 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
             provisioning: Provisioning::Unset,
             reason: format!("asks for no memory, so nothing is kept for it; its peak is {}", bytes(peak)),
             evidence: false,
+            saving: 0.0,
+            confirmed: false,
             request: Some(Change { from: None, to: up(needed.max(config.min_memory.as_u64() as f64)) }),
             limit: None,
         };
@@ -51,7 +67,6 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     // The floor keeps from lowering; it raises nobody.
     let needed = needed.max(up(ask.min(config.min_memory.as_u64() as f64)));
     let word = if request.is_some() { "request" } else { "limit" };
-    let near = limit.filter(|limit| peak > limit * NEAR_LIMIT && needed > *limit);
     let (provisioning, reason) = if let Some(limit) = near {
         let share = peak / limit * 100.0;
         (Provisioning::Under, format!("its peak of {} is {share:.0} % of its limit of {}", bytes(peak), bytes(limit)))
@@ -70,7 +85,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     let limit_changes = match (request, limit) {
         (None, Some(_)) => true,
         // Equal ones are meant to be (Guaranteed in Kubernetes); else the limit stays unless it is too near.
-        (Some(request), Some(limit)) => (limit - request).abs() < 1.0 || needed > limit,
+        (Some(request), Some(limit)) => is_equal(request, limit) || needed > limit,
         _ => false,
     };
     Resource {
@@ -79,6 +94,8 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         provisioning,
         reason,
         evidence: false,
+        saving: 0.0,
+        confirmed: false,
         request: request
             .filter(|request| changes && (is_less(needed, *request, config) || needed > *request))
             .map(change),

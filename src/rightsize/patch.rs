@@ -36,21 +36,18 @@ pub fn patches(workload: &Workload, cpu: &Resource, memory: &Resource) -> Vec<Pa
     }
     let name = workload.container_name.as_deref().unwrap_or(&workload.container_id);
     match workload.runtime.as_deref() {
-        Some("podman") => vec![engine("podman", name, cpu, memory)],
-        Some("docker") => vec![engine("docker", name, cpu, memory)],
+        Some("podman") => engine("podman", name, cpu, memory).into_iter().collect(),
+        Some("docker") => engine("docker", name, cpu, memory).into_iter().collect(),
         // Whose it is nobody said, so there is nothing to tell it with.
         _ => Vec::new(),
     }
 }
 
-fn engine(tool: &'static str, name: &str, cpu: &Resource, memory: &Resource) -> Patch {
+fn engine(tool: &'static str, name: &str, cpu: &Resource, memory: &Resource) -> Option<Patch> {
+    // Engines know no request of CPU: shares weigh containers against each other, and lowering one's would starve it.
     let mut words = vec![format!("{tool} update")];
     if let Some(limit) = cpu.limit {
         words.push(format!("--cpus {}", limit.to));
-    }
-    if let Some(request) = cpu.request {
-        // A share of 1024 is a core.
-        words.push(format!("--cpu-shares {}", (request.to * 1024.0).round().max(2.0)));
     }
     if let Some(limit) = memory.limit {
         words.push(format!("--memory {}m", mib(limit.to)));
@@ -62,9 +59,12 @@ fn engine(tool: &'static str, name: &str, cpu: &Resource, memory: &Resource) -> 
     if let Some(request) = memory.request {
         words.push(format!("--memory-reservation {}m", mib(request.to)));
     }
+    if words.len() == 1 {
+        return None;
+    }
     words.push(quoted(name));
     let note = "lasts until the container is made anew: change the compose file or the command that makes it, too";
-    Patch { tool, text: words.join(" "), note: Some(note) }
+    Some(Patch { tool, text: words.join(" "), note: Some(note) })
 }
 
 fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memory: &Resource) -> Vec<Patch> {
@@ -104,7 +104,10 @@ fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memor
         Patch {
             tool: "kubectl",
             text: resize,
-            note: Some("resizes the running pod (Kubernetes 1.33 or newer); its owner's template needs the part below"),
+            note: Some(
+                "resizes the running pod (Kubernetes 1.33 or newer; less memory from 1.34, else by a restart); its owner's template \
+                 needs the part below",
+            ),
         },
         Patch {
             tool: "manifest",

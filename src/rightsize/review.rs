@@ -20,6 +20,8 @@ pub struct Review {
     pub since: Timestamp,
     /// Until when.
     pub until: Timestamp,
+    /// From when until when there is history of containers.
+    pub covered: Option<(Timestamp, Timestamp)>,
     /// The prices.
     pub prices: Prices,
     /// The sums.
@@ -62,10 +64,10 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// What is wasted in a month: what could be saved, and GPUs that compute nothing.
+    /// What is wasted in a month, as far as that is confirmed: what could be saved, and GPUs that compute nothing.
     #[must_use]
     pub fn wasted(&self) -> f64 {
-        self.saving + self.gpu_held_idle_cost + self.gpu_free_cost
+        self.confirmed_saving + self.gpu_held_idle_cost + self.gpu_free_cost
     }
 }
 
@@ -81,9 +83,17 @@ pub struct History {
 }
 
 impl History {
-    /// Judges all of it.
+    /// Judges all of it. What had no row in the last minutes before `end` has ended; without one the newest row is the end, as where
+    /// the agent itself has been gone.
     #[must_use]
-    pub fn review(self, since: Timestamp, until: Timestamp, config: &Config, prices: &Prices) -> Review {
+    pub fn review(
+        self,
+        since: Timestamp,
+        until: Timestamp,
+        end: Option<Timestamp>,
+        config: &Config,
+        prices: &Prices,
+    ) -> Review {
         let usages = self.containers.into_all();
         let mut nodes: Vec<String> = usages.iter().map(|usage| usage.workload.node.clone()).collect();
         nodes.sort();
@@ -93,29 +103,32 @@ impl History {
         for (model, usage) in usages.iter().filter_map(|usage| Some((usage.workload.model.as_deref()?, usage))) {
             *costs.entry(model).or_default() += spent(usage, &self.gpus, prices);
         }
-        let models = self.models.priced(|model| costs.get(model).copied());
-        let end = usages.iter().map(|usage| usage.last).max().unwrap_or(until);
+        let newest = usages.iter().map(|usage| usage.last).chain(self.gpus.newest()).chain(self.models.newest()).max();
+        let covered = usages.iter().map(|usage| usage.first).min().zip(newest);
+        let end = end.or(newest).unwrap_or(until);
         let mut workloads: Vec<Assessment> = usages.iter().map(|usage| assess(usage, end, config, prices)).collect();
         workloads.sort_by(|a, b| {
             let size = b.saving.abs().total_cmp(&a.saving.abs());
             a.ended.cmp(&b.ended).then(size).then_with(|| a.workload.name.cmp(&b.workload.name))
         });
-        let gpus = self.gpus.judged(prices);
+        let gpus = self.gpus.judged(end, config, prices);
+        let models = self.models.priced(|model| costs.get(model).copied());
         let totals = totals(&workloads, &gpus);
-        Review { nodes, since, until, prices: prices.clone(), totals, workloads, gpus, models }
+        Review { nodes, since, until, covered, prices: prices.clone(), totals, workloads, gpus, models }
     }
 }
 
 /// What a workload cost over the time it was seen.
 fn spent(usage: &Usage, gpus: &GpuUsages, prices: &Prices) -> f64 {
     let month = prices.month(usage, usage.cpu_request.or(usage.cpu_limit), usage.memory_request.or(usage.memory_limit));
-    month / MONTH * usage.minutes as f64 / 60.0 + gpus.cost_of(&[&usage.workload.container_id], prices)
+    month / MONTH * usage.minutes as f64 / 60.0 + gpus.cost_of(&usage.containers, prices)
 }
 
 fn totals(workloads: &[Assessment], gpus: &[GpuUse]) -> Totals {
     let workloads: Vec<&Assessment> = workloads.iter().filter(|workload| !workload.ended).collect();
     let count = |p| workloads.iter().filter(|workload| workload.is(p)).count() as u64;
-    let savings = || workloads.iter().filter(|workload| workload.saving > 0.0);
+    let resources = || workloads.iter().flat_map(|workload| [&workload.cpu, &workload.memory]);
+    let savings = || resources().filter(|resource| resource.saving > 0.0);
     Totals {
         workloads: workloads.len() as u64,
         over_provisioned: count(Provisioning::Over),
@@ -123,9 +136,9 @@ fn totals(workloads: &[Assessment], gpus: &[GpuUse]) -> Totals {
         unset: count(Provisioning::Unset),
         unknown: count(Provisioning::Unknown),
         cost: workloads.iter().map(|workload| workload.cost).sum(),
-        saving: savings().map(|workload| workload.saving).sum(),
-        confirmed_saving: savings().filter(|workload| workload.confirmed).map(|workload| workload.saving).sum(),
-        needed: workloads.iter().filter(|workload| workload.saving < 0.0).map(|workload| -workload.saving).sum(),
+        saving: savings().map(|resource| resource.saving).sum(),
+        confirmed_saving: savings().filter(|resource| resource.confirmed).map(|resource| resource.saving).sum(),
+        needed: resources().filter(|resource| resource.saving < 0.0).map(|resource| -resource.saving).sum(),
         gpu_cost: gpus.iter().map(|gpu| gpu.cost).sum(),
         gpu_held_idle_cost: gpus.iter().filter_map(|gpu| gpu.held_idle_cost).sum(),
         gpu_free_cost: gpus.iter().filter_map(|gpu| gpu.free_cost).sum(),

@@ -50,6 +50,8 @@ pub struct ModelUse {
     /// The same for a thousand predictions.
     pub cost_per_thousand: Option<f64>,
     #[serde(skip)]
+    last: Option<Timestamp>,
+    #[serde(skip)]
     judged: u64,
     #[serde(skip)]
     drifted_minutes: u64,
@@ -84,6 +86,7 @@ impl ModelUses {
                 .entry(name.to_owned())
                 .or_insert_with(|| ModelUse { name: name.to_owned(), ..ModelUse::default() });
             model.minutes += 1;
+            model.last = model.last.max(time);
             model.predictions += predictions.get(at).unwrap_or(0);
             model.labels += labels.get(at).unwrap_or(0);
             model.drift = drift.get(at).map(|drift| drift == 1);
@@ -98,6 +101,12 @@ impl ModelUses {
             (model.performance, model.reference_performance) = (performance.get(at), reference.get(at));
         }
         Ok(())
+    }
+
+    /// The newest minute.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.0.values().filter_map(|model| model.last).max()
     }
 
     /// Each model, with what `cost` says its containers cost.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use polars::prelude::{ChunkedArray, DataFrame, Float64Type, Int64Type, PolarsResult, StringType, UInt64Type};
 use serde::Serialize;
 
-use super::Used;
 use super::cpu::THROTTLED_PERIODS;
+use super::{Used, is_equal};
 use crate::stats::sketch::Sketch;
 
 /// The columns of the minute table that are read.
@@ -24,6 +24,7 @@ pub const COLUMNS: &[&str] = &[
     "runtime",
     "namespace",
     "pod",
+    "pod_uid",
     "pod_container",
     "model",
     "cpu_usage_max",
@@ -39,6 +40,9 @@ pub const COLUMNS: &[&str] = &[
     "cpu_throttled_periods",
     "oom_kills",
 ];
+
+/// Hours that are drawn at most: 30 days.
+const HOURS: i64 = 720;
 
 /// Who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -59,6 +63,8 @@ pub struct Workload {
     pub namespace: Option<String>,
     /// Its Kubernetes pod.
     pub pod: Option<String>,
+    /// It runs in Kubernetes: its requests are in the API there.
+    pub in_kubernetes: bool,
     /// Its name within the pod.
     pub pod_container: Option<String>,
     /// The model it serves.
@@ -81,6 +87,8 @@ pub struct Hour {
 pub struct Usage {
     /// Who it is, as last seen.
     pub workload: Workload,
+    /// Every container it has been.
+    pub containers: Vec<String>,
     /// Minutes that were seen.
     pub minutes: u64,
     /// The first minute.
@@ -104,6 +112,8 @@ pub struct Usage {
     pub memory_limit: Option<f64>,
     /// Bytes.
     pub memory_request: Option<f64>,
+    /// The limits that were read last, of CPU and of memory.
+    known_limits: (Option<f64>, Option<f64>),
     periods: u64,
     throttled_periods: u64,
     /// Minutes with enforcement periods, since the limit is what it is.
@@ -112,7 +122,8 @@ pub struct Usage {
     pub throttled_minutes: u64,
     /// Since the limit is what it is; `None` where it is not known.
     pub oom_kills: Option<u64>,
-    last_oom: Option<Timestamp>,
+    /// When the last of them was.
+    pub last_oom: Option<Timestamp>,
     hours: BTreeMap<i64, (Option<f64>, Option<f64>)>,
 }
 
@@ -120,6 +131,7 @@ impl Usage {
     fn new(workload: Workload, minute: Timestamp) -> Self {
         Self {
             workload,
+            containers: Vec::new(),
             minutes: 0,
             first: minute,
             last: minute,
@@ -132,6 +144,7 @@ impl Usage {
             cpu_request: None,
             memory_limit: None,
             memory_request: None,
+            known_limits: (None, None),
             periods: 0,
             throttled_periods: 0,
             limited_minutes: 0,
@@ -169,8 +182,18 @@ impl Usage {
             memory_peak: self.memory.max(),
             oom_kills: self.oom_kills,
             last_oom: self.last_oom,
-            hours: self.hours.iter().filter_map(hour).collect(),
+            hours: self.every_hour().iter().filter_map(|(hour_at, values)| hour((hour_at, values))).collect(),
         }
+    }
+
+    /// The hours from the first to the last; those without a row are unknown.
+    fn every_hour(&self) -> BTreeMap<i64, (Option<f64>, Option<f64>)> {
+        let (Some(first), Some(last)) = (self.hours.keys().next(), self.hours.keys().next_back()) else {
+            return BTreeMap::new();
+        };
+        // Rows of another century would make more hours than anybody draws.
+        let first = (*first).max(last - HOURS);
+        (first..=*last).map(|hour| (hour, self.hours.get(&hour).copied().unwrap_or_default())).collect()
     }
 
     fn take(&mut self, row: &Row<'_>, at: usize, minute: Timestamp) {
@@ -186,16 +209,20 @@ impl Usage {
         let hour = self.hours.entry(minute.as_second().div_euclid(3600)).or_default();
         *hour = (larger(hour.0, cpu), larger(hour.1, memory));
 
-        let cpu_limit = row.real("cpu_limit", at);
-        if self.cpu_limit != cpu_limit {
+        // A limit that was not read in a minute is no other limit.
+        let other = |known: &mut Option<f64>, now: Option<f64>| {
+            let Some(now) = now else { return false };
+            known.replace(now).is_some_and(|before| !is_equal(before, now))
+        };
+        self.cpu_limit = row.real("cpu_limit", at);
+        if other(&mut self.known_limits.0, self.cpu_limit) {
             (self.periods, self.throttled_periods) = (0, 0);
             (self.limited_minutes, self.throttled_minutes) = (0, 0);
         }
-        let memory_limit = row.count("memory_limit", at).map(|v| v as f64);
-        if self.memory_limit != memory_limit {
+        self.memory_limit = row.count("memory_limit", at).map(|v| v as f64);
+        if other(&mut self.known_limits.1, self.memory_limit) {
             (self.oom_kills, self.last_oom) = (None, None);
         }
-        (self.cpu_limit, self.memory_limit) = (cpu_limit, memory_limit);
         self.cpu_request = row.real("cpu_request", at);
         self.memory_request = row.count("memory_request", at).map(|v| v as f64);
         if let Some(periods) = row.count("cpu_periods", at).filter(|periods| *periods > 0) {
@@ -245,15 +272,21 @@ impl Usages {
         for at in 0..frame.height() {
             let Some(minute) = row.minute(at).filter(|minute| (since..until).contains(minute)) else { continue };
             let Some(container) = row.text("container_id", at) else { continue };
-            let index = match self.by_container.get(container) {
-                Some(index) => *index,
+            let known = self.by_container.get(container).copied();
+            // A name may come after the container was met, and a model's label with it.
+            let same = |index: &usize| {
+                let workload = &self.all[*index].workload;
+                workload.container_id == container
+                    && workload.container_name.as_deref() == row.text("container_name", at)
+                    && workload.runtime.as_deref() == row.text("runtime", at)
+                    && workload.model.as_deref() == row.text("model", at)
+                    && workload.pod.as_deref() == row.text("pod", at)
+            };
+            let index = match known.filter(same) {
+                Some(index) => index,
                 None => self.meet(&row, at, container, minute),
             };
-            let usage = &mut self.all[index];
-            if usage.workload.container_id != container {
-                usage.workload = workload(&row, at, container);
-            }
-            usage.take(&row, at, minute);
+            self.all[index].take(&row, at, minute);
         }
         Ok(())
     }
@@ -263,9 +296,14 @@ impl Usages {
         // Two runtimes may each have a container of one name.
         let key = format!("{}\0{}", workload.runtime.as_deref().unwrap_or_default(), workload.name);
         let index = *self.by_name.entry(key).or_insert_with(|| {
-            self.all.push(Usage::new(workload, minute));
+            self.all.push(Usage::new(workload.clone(), minute));
             self.all.len() - 1
         });
+        let usage = &mut self.all[index];
+        usage.workload = workload;
+        if !usage.containers.iter().any(|known| known == container) {
+            usage.containers.push(container.to_owned());
+        }
         self.by_container.insert(container.to_owned(), index);
         index
     }
@@ -290,6 +328,7 @@ fn workload(row: &Row<'_>, at: usize, container: &str) -> Workload {
         None => image,
     });
     Workload {
+        in_kubernetes: pod.is_some() || row.text("pod_uid", at).is_some(),
         name,
         node: text("node").unwrap_or_default(),
         container_id: container.to_owned(),

@@ -22,7 +22,6 @@ impl Snapshot {
                 points.push(Point::new(metric, &subject, attributes, Number::Float(value), None, review.until));
             };
             add(&metric::CONTAINER_COST, vec![], assessment.cost);
-            add(&metric::RECOMMENDED_SAVING, vec![], assessment.saving);
             if let Some(cores) = assessment.cpu.recommended {
                 add(&metric::RECOMMENDED_CPU, vec![], cores);
             }
@@ -33,6 +32,9 @@ impl Snapshot {
                 if resource.provisioning == Provisioning::Unknown {
                     continue;
                 }
+                let confirmed = if resource.confirmed { "true" } else { "false" };
+                let attributes = vec![("resource", name.into()), ("confirmed", confirmed.into())];
+                add(&metric::RECOMMENDED_SAVING, attributes, resource.saving);
                 let is = |provisioning| f64::from(u8::from(resource.provisioning == provisioning));
                 add(&metric::OVER_PROVISIONED, vec![("resource", name.into())], is(Provisioning::Over));
                 add(&metric::UNDER_PROVISIONED, vec![("resource", name.into())], is(Provisioning::Under));

@@ -92,7 +92,11 @@ impl Report {
             faults.push("The agent stands still: the figures below are old.".to_owned());
         }
         for (name, c) in self.collectors.iter().filter(|(_, c)| c.fault) {
-            faults.push(format!("Collector {name} is down: {}.", c.message));
+            if c.up {
+                faults.push(format!("Collector {name} hangs: what it reads does not answer."));
+            } else {
+                faults.push(format!("Collector {name} is down: {}.", c.message));
+            }
         }
         for (name, e) in self.exporters.iter().filter(|(_, e)| e.enabled && e.up == Some(false)) {
             let error = e.error.as_deref().unwrap_or("no error told");
@@ -139,7 +143,7 @@ pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
                 let collector = Collector {
                     up: c.up,
                     absent: c.absent,
-                    fault: c.is_fault(),
+                    fault: c.is_fault(now),
                     staleness: since(c.read_at),
                     dropped: c.dropped,
                     failures: c.failures,

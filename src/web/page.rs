@@ -61,17 +61,20 @@ impl Known {
 }
 
 pub async fn page(State(shared): State<Shared>) -> Html<String> {
-    let known = Known::of(&shared);
+    Html(home(&Known::of(&shared)))
+}
+
+fn home(known: &Known) -> String {
     let sections = html! {
-        (tiles(&known))
-        (attention::section(&known))
-        (models::section(&known))
-        (containers::section(&known))
-        (gpus::section(&known))
-        (sizes::section(&known))
-        (alerts::section(&known))
+        (tiles(known))
+        (attention::section(known))
+        (models::section(known))
+        (containers::section(known))
+        (gpus::section(known))
+        (sizes::section(known))
+        (alerts::section(known))
     };
-    Html(shell(&known, &known.snapshot.node.clone(), None, &sections).into_string())
+    shell(known, &known.snapshot.node, None, &sections).into_string()
 }
 
 pub async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
@@ -152,7 +155,7 @@ fn tiles(known: &Known) -> Markup {
             ul.tiles {
                 (tile("#alerts", firing > 0, &firing.to_string(), if firing == 1 { "alert fires" } else { "alerts fire" }))
                 @match wasted {
-                    Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, known.currency()), "wasted a month")) }
+                    Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, known.currency()), "wasted a month, confirmed")) }
                     None => { (tile("#recommendations", false, "–", "wasted a month: not known yet")) }
                 }
                 (tile("#models", drifting > 0, &format!("{drifting} of {all}"), "models drift"))
@@ -203,4 +206,197 @@ fn unknown(text: &str) -> Markup {
 /// The place on the page of a container or device.
 fn anchor(kind: &str, id: &str) -> String {
     format!("{kind}-{}", id.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::analysis::{Input, State as Analysis};
+    use crate::clock::Moment;
+    use crate::drift::Kind;
+    use crate::drift::verdict::{Judged, Named, Shape, Tested};
+    use crate::frame::{MinuteRow, RowIdentity, RowSettings, minute_frame};
+    use crate::health::State as Health;
+    use crate::identity::ContainerFacts;
+    use crate::minute::{COUNTERS, Spread, Summary};
+    use crate::model::Spec;
+    use crate::model::view::{WindowResult, WindowSummary};
+    use crate::model::watch::{Progress, Watch};
+    use crate::performance::Performance;
+    use crate::reading::{ContainerReading, Detail};
+    use crate::rightsize::cost::Prices;
+    use crate::rightsize::review::History;
+
+    const CONTAINERS: usize = 100;
+    const MODELS: usize = 20;
+    const BEGIN: i64 = 1_795_442_400;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(BEGIN + second).expect("a time")
+    }
+
+    fn snapshot() -> Snapshot {
+        let moment = |second: i64| Moment { wall: at(second), monotonic: Duration::from_secs(second as u64) };
+        let mut state = Analysis::new("node-with-a-long-name-1".to_owned(), Duration::from_secs(10), CONTAINERS);
+        let facts = |n: usize| {
+            Arc::new(ContainerFacts {
+                id: format!("{n:064x}"),
+                name: format!("team-a-recommendation-service-{n}"),
+                image: Some("registry.example.com/team-a/recommendation-service".to_owned()),
+                image_tag: Some("v1.2.3".to_owned()),
+                runtime: "docker",
+                cpu_limit: Some(2.0),
+                ..ContainerFacts::default()
+            })
+        };
+        let told = Input { facts: Some((0..CONTAINERS).map(facts).collect()), ..Input::default() };
+        state.absorb("docker", told, moment(0));
+        for second in [0, 10] {
+            let reading = |n: usize| ContainerReading {
+                id: format!("{n:064x}"),
+                runtime: Some("docker"),
+                pod_uid: None,
+                at: moment(second),
+                started: None,
+                cpu_usage_ns: Some(second as u64 * 312_345_678),
+                memory_usage: Some(400 << 20),
+                memory_working_set: Some(300 << 20),
+                detail: Some(Box::new(Detail {
+                    cpu_periods: Some(1000),
+                    cpu_throttled_periods: Some(123),
+                    oom_kills: Some(0),
+                    memory_limit: Some(1 << 30),
+                    ..Detail::default()
+                })),
+            };
+            let read = Input { containers: Some((0..CONTAINERS).map(reading).collect()), ..Input::default() };
+            state.absorb("cgroup", read, moment(second));
+        }
+        state.snapshot(moment(10), true)
+    }
+
+    fn review() -> Review {
+        let mut history = History::default();
+        for hour in 0..14 * 24 {
+            let row = |n: usize| {
+                let spread = |v: f64| Some(Spread { mean: v, max: v, p95: v });
+                MinuteRow {
+                    minute: at(hour * 3600),
+                    identity: RowIdentity {
+                        container_id: format!("{n:064x}"),
+                        container_name: Some(format!("team-a-recommendation-service-{n}")),
+                        runtime: Some("docker".to_owned()),
+                        image: Some("registry.example.com/team-a/recommendation-service".to_owned()),
+                        ..RowIdentity::default()
+                    },
+                    summary: Summary {
+                        samples: 60,
+                        cpu_usage: spread(0.123_456 * ((hour % 7) as f64)),
+                        memory_usage: spread(3e8),
+                        memory_working_set: spread(3e8 + hour as f64 * 1234.5),
+                        increases: vec![Some(0); COUNTERS.len()],
+                    },
+                    settings: RowSettings {
+                        cpu_limit: Some(2.0),
+                        memory_limit: Some(1 << 30),
+                        ..RowSettings::default()
+                    },
+                }
+            };
+            let frame = minute_frame(&(0..CONTAINERS).map(row).collect::<Vec<_>>()).expect("a frame");
+            history.containers.take(&frame, Timestamp::MIN, Timestamp::MAX).expect("taken");
+        }
+        history.review(Timestamp::MIN, at(14 * 86_400), None, &crate::rightsize::Config::default(), &Prices::default())
+    }
+
+    fn model(n: usize) -> ModelView {
+        let feature = |f: usize| Judged {
+            name: format!("feature_with_a_name_{f}"),
+            kind: Kind::Numeric,
+            tests: vec![Tested {
+                test: "psi".to_owned(),
+                statistic: Some(0.3),
+                p_value: None,
+                p_adjusted: None,
+                threshold: Some(0.2),
+                drift: Some(true),
+                decides: true,
+            }],
+            reference_missing: Some(0.0),
+            current_missing: Some(0.0),
+            new_categories: Named::default(),
+            vanished_categories: Named::default(),
+            drift: Some(true),
+            shape: Some(Shape {
+                bins: (0..11).map(|b| format!("{b}.123 to {b}.456")).collect(),
+                reference: vec![1000; 11],
+                current: (0..11).map(|b| b * 321 + 7).collect(),
+            }),
+        };
+        let performance = |w: usize| {
+            let auc = 0.9 - w as f64 / 7777.0;
+            let none = r#""accuracy":null,"precision":null,"recall":null,"f1":null,"brier":null,"log_loss":null,"mae":null,"rmse":null,"r2":null"#;
+            let text = format!(r#"{{"task":"classification","rows":100,"positive":null,"roc_auc":{auc},{none}}}"#);
+            serde_json::from_str::<Performance>(&text).expect("a performance")
+        };
+        let mut view = Watch::new(Spec::new(&format!("model-number-{n}")), 10, Progress::default(), at(0)).view();
+        view.windows = (0..1000)
+            .map(|w| WindowSummary {
+                start: at(w as i64 * 3600),
+                end: at((w as i64 + 1) * 3600),
+                rows: 1000,
+                drift: Some(true),
+                drifted: vec!["feature_with_a_name_1".to_owned()],
+                performance: Some(performance(w)),
+            })
+            .collect();
+        view.latest = Some(WindowResult {
+            start: at(0),
+            end: at(3600),
+            rows: 1000,
+            reference: None,
+            evaluated: at(0),
+            evaluations: 1,
+            drift: Some(true),
+            drifted: Vec::new(),
+            features: (0..50).map(feature).collect(),
+            performance: Some(performance(0)),
+        });
+        view.verdict.drift = Some(true);
+        view.verdict.columns = (0..10).map(|f| format!("feature_with_a_name_{f}")).collect();
+        view
+    }
+
+    fn known() -> Known {
+        let mut snapshot = snapshot();
+        let minutes = |n: usize| (format!("model-number-{n}"), (0..120).map(|m| m * 37 % 1000).collect());
+        snapshot.traffic = (0..MODELS).map(minutes).collect::<BTreeMap<_, _>>();
+        Known {
+            snapshot: Arc::new(snapshot),
+            models: Arc::new(ModelsView { models: (0..MODELS).map(model).collect(), ..ModelsView::default() }),
+            alerts: Arc::default(),
+            review: Some(Arc::new(review())),
+            health: health::report(&Health::default(), Duration::ZERO, Duration::from_secs(60)),
+            address: "127.0.0.1:9477".to_owned(),
+            started: at(-86_400),
+            now: at(14 * 86_400),
+        }
+    }
+
+    /// What the page is to hold: a hundred containers, each with a recommendation, and twenty models that drift.
+    #[test]
+    fn a_full_node_is_a_light_page() {
+        let known = known();
+        let text = home(&known);
+        assert!(text.contains("team-a-recommendation-service-99") && text.contains("model-number-19"));
+        assert!(text.contains("docker update"));
+        let sizes: Vec<(&str, usize)> =
+            text.split("<section id=\"").map(|s| (&s[..12.min(s.len())], s.len())).collect();
+        assert!(text.len() < 200_000, "{} bytes: {sizes:?}", text.len());
+        let of_model = shell(&known, "m", Some("m"), &model::sections(&known, &known.models.models[0])).into_string();
+        assert!(of_model.len() < 200_000, "{} bytes", of_model.len());
+    }
 }

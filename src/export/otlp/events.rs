@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
@@ -41,8 +42,7 @@ pub async fn run(connection: Connection, mut context: Context) {
     let logger = SdkLoggerProvider::builder().build().logger(env!("CARGO_PKG_NAME"));
     let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build();
     let mut waiting: VecDeque<Event> = VecDeque::new();
-    // What was told before this began is not told again.
-    let mut taken = context.alerts.borrow().events.last().map_or(0, |event| event.sequence);
+    let mut taken = context.told.otlp.load(Ordering::Relaxed);
     let mut pause = RETRY.0;
     loop {
         let view = context.alerts.borrow_and_update().clone();
@@ -57,6 +57,9 @@ pub async fn run(connection: Connection, mut context: Context) {
             let batch: Vec<_> = records.iter().map(|record| (record, &scope)).collect();
             match tokio::time::timeout(connection.timeout, exporter.export(LogBatch::new(&batch))).await {
                 Ok(Ok(())) => {
+                    if let Some(last) = waiting.back() {
+                        context.told.otlp.fetch_max(last.sequence, Ordering::Relaxed);
+                    }
                     waiting.clear();
                     pause = RETRY.0;
                 }

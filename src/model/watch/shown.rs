@@ -19,6 +19,7 @@ impl Watch {
             task: self.spec.task.or(self.progress.known.task()),
             registered: self.progress.registered.unwrap_or(Timestamp::UNIX_EPOCH),
             counts: self.progress.counts,
+            min_rows: self.spec.min_rows,
             rows_held: self.rows.rows(),
             bytes_held: self.bytes(),
             newest: self.progress.newest.and_then(time),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{Known, anchor, drifting, since};
+use super::{Known, anchor, drifting, since, sizes};
 use crate::alert::rule::Severity;
 use crate::alert::view::Alert;
 use crate::minute::gpu::GpuState;
@@ -84,17 +84,17 @@ fn items(known: &Known) -> Vec<Item> {
                 Provisioning::Under if !(kills && name == "memory") => {
                     format!("{container} needs more {}: {}.", if name == "cpu" { "CPU" } else { name }, resource.reason)
                 }
-                Provisioning::Over if w.saving >= WORTH && name == dearest(w) => {
-                    format!("{container} could save {} a month: {}.", money(w.saving, currency), resource.reason)
+                Provisioning::Over if resource.saving >= WORTH => {
+                    format!("{container} could save {} a month: {}.", money(resource.saving, currency), resource.reason)
                 }
                 _ => continue,
             };
             let under = resource.provisioning == Provisioning::Under;
             items.push(Item {
-                severity: if under && w.confirmed { Severity::Warning } else { Severity::Info },
-                money: w.saving.abs(),
+                severity: if under && resource.confirmed { Severity::Warning } else { Severity::Info },
+                money: resource.saving.abs(),
                 text,
-                target: format!("#{}", anchor("w", &w.workload.container_id)),
+                target: sizes::place(known, &w.workload.container_id).unwrap_or_else(|| "#recommendations".to_owned()),
                 at: None,
             });
         }
@@ -111,11 +111,6 @@ fn items(known: &Known) -> Vec<Item> {
         }
     }
     items
-}
-
-/// The resource that most of the saving is in.
-fn dearest(w: &crate::rightsize::Assessment) -> &'static str {
-    if w.cpu.provisioning == Provisioning::Over { "cpu" } else { "memory" }
 }
 
 /// Where the page speaks of what the alert is about.

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 
-use super::{Known, anchor, section as whole, since, unknown, wide};
+use super::{Known, anchor, section as whole, since, sizes, unknown, wide};
 use crate::chart;
 use crate::rightsize::{Assessment, Provisioning};
 use crate::snapshot::ContainerView;
 use crate::units::{bytes, cores, percent};
+
+/// More are left to the API: the page is fetched anew all the time.
+const MOST: usize = 200;
 
 pub fn section(known: &Known) -> Markup {
     let snapshot = &known.snapshot;
@@ -41,11 +44,14 @@ pub fn section(known: &Known) -> Markup {
                     th scope="col" { "Size" } th scope="col" { "Up" }
                 } }
                 tbody {
-                    @for c in &snapshot.containers {
+                    @for c in snapshot.containers.iter().take(MOST) {
                         (row(known, c, judged.get(c.id.as_str()).copied(), most_cpu, most_memory))
                     }
                 }
             } }))
+            @if snapshot.containers.len() > MOST {
+                p.empty { (snapshot.containers.len() - MOST) " more: " a href="/api/v1/containers" { "as JSON" } }
+            }
         }
         @if !snapshot.exited.is_empty() {
             h3 { "Just ended" }
@@ -68,7 +74,7 @@ fn row(known: &Known, c: &ContainerView, judged: Option<&Assessment>, most_cpu: 
     let memory = |v: Option<u64>| v.map(|v| v as f64);
     html! {
         tr id=(anchor("c", &c.id)) {
-            th scope="row" title=(c.id) {
+            th scope="row" title=(c.id.get(..12).unwrap_or(&c.id)) {
                 (c.name) br;
                 small {
                     (place.as_deref().or(c.image.as_deref()).unwrap_or("image unknown"))
@@ -90,14 +96,14 @@ fn row(known: &Known, c: &ContainerView, judged: Option<&Assessment>, most_cpu: 
                 Some(kills) => { strong { (kills) " ⚠" } }
                 None => { (unknown("unknown")) }
             } }
-            td { (size(judged)) }
+            td { (size(known, judged)) }
             td.number { (since(known.snapshot.as_of, c.started)) }
         }
     }
 }
 
 /// The verdict in a word, with a way to the reason.
-fn size(judged: Option<&Assessment>) -> Markup {
+fn size(known: &Known, judged: Option<&Assessment>) -> Markup {
     let Some(judged) = judged else { return unknown("not judged yet") };
     let word = |p| match p {
         Provisioning::Over => "too large",
@@ -108,19 +114,21 @@ fn size(judged: Option<&Assessment>) -> Markup {
     };
     let [(_, cpu), (_, memory)] = judged.resources();
     let bad = judged.is(Provisioning::Under);
-    html! {
-        a href={ "#" (anchor("w", &judged.workload.container_id)) } {
-            @if cpu.provisioning == memory.provisioning {
-                @if bad { strong { (word(cpu.provisioning)) " ⚠" } } @else { (word(cpu.provisioning)) }
-            } @else {
-                @for (name, resource) in [("CPU ", cpu), ("memory ", memory)] {
-                    (name)
-                    @if resource.provisioning == Provisioning::Under { strong { (word(resource.provisioning)) " ⚠" } }
-                    @else { (word(resource.provisioning)) }
-                    br;
-                }
+    let verdict = html! {
+        @if cpu.provisioning == memory.provisioning {
+            @if bad { strong { (word(cpu.provisioning)) " ⚠" } } @else { (word(cpu.provisioning)) }
+        } @else {
+            @for (name, resource) in [("CPU ", cpu), ("memory ", memory)] {
+                (name)
+                @if resource.provisioning == Provisioning::Under { strong { (word(resource.provisioning)) " ⚠" } }
+                @else { (word(resource.provisioning)) }
+                br;
             }
         }
+    };
+    match sizes::place(known, &judged.workload.container_id) {
+        Some(place) => html! { a href=(place) { (verdict) } },
+        None => verdict,
     }
 }
 
@@ -136,7 +144,7 @@ fn bar(used: Option<f64>, asked: Option<f64>, limit: Option<f64>, most: f64, uni
     };
     let near = limit.is_some_and(|limit| used >= 0.9 * limit);
     html! {
-        (chart::bar(used, asked, whole, limit.is_some(), &text))
+        (chart::bar(used, asked, whole, limit.is_some()))
         span.number { (text) @if near { strong { " near limit" } } }
     }
 }

@@ -53,13 +53,13 @@ fn row(known: &Known, gpu: &GpuView) -> Markup {
                 }
             }
             td { @match gpu.utilization {
-                Some(v) => { (chart::bar(v, None, 1.0, true, &percent(v))) span.number { (percent(v)) } }
+                Some(v) => { (chart::bar(v, None, 1.0, true)) span.number { (percent(v)) } }
                 None => { (unknown("unknown")) }
             } }
             td { @match share {
                 Some((used, total)) => {
                     @let text = format!("{} of {}", bytes(used as f64), bytes(total as f64));
-                    (chart::bar(used as f64, None, total as f64, true, &text)) span.number { (text) }
+                    (chart::bar(used as f64, None, total as f64, true)) span.number { (text) }
                 }
                 None => { (unknown("unknown")) }
             } }

@@ -112,7 +112,7 @@ fn feature(judged: &Judged) -> Markup {
             } }
             td {
                 @if let Some(shape) = &judged.shape {
-                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, &overlay_text(judged)))
+                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, true, &overlay_text(judged)))
                     small { (overlay_text(judged)) }
                 }
                 @if judged.new_categories.count > 0 {

@@ -81,7 +81,7 @@ fn moved(model: &ModelView) -> Markup {
             span.moved {
                 @if judged.drift == Some(true) { strong { (judged.name) } } @else { (judged.name) }
                 @if let Some(shape) = &judged.shape {
-                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, &overlay_text(judged)))
+                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, false, &overlay_text(judged)))
                 }
             }
         }
@@ -136,7 +136,7 @@ fn performance(model: &ModelView) -> Markup {
     };
     let worse = leading.drop().is_some_and(|drop| drop > 0.05);
     html! {
-        (chart::sparkline(&values, leading.reference, &text))
+        (chart::sparkline(&values, leading.reference, chart::middle, &text))
         span.number {
             (name) " "
             @if let Some(before) = leading.reference { (format!("{before:.3} → ")) }
@@ -156,7 +156,7 @@ fn traffic(known: &Known, model: &ModelView) -> Markup {
     let values: Vec<Option<f64>> = minutes.iter().map(|count| Some(*count as f64)).collect();
     let last = minutes.last().copied().unwrap_or(0);
     html! {
-        @if values.len() > 1 { (chart::sparkline(&values, None, &format!("samples a minute, {last} in the last"))) }
+        @if values.len() > 1 { (chart::sparkline(&values, None, chart::middle, &format!("samples a minute, {last} in the last"))) }
         span.number { (grouped(model.counts.samples)) } br; small { (grouped(last)) " in the last minute" }
     }
 }

@@ -9,16 +9,13 @@ use crate::rightsize::{Assessment, Confidence, Provisioning, Resource};
 use crate::units::{bytes, cores, money, span};
 
 /// More are left to the API and the report.
-const MOST: usize = 50;
+const MOST: usize = 25;
 
 pub fn section(known: &Known) -> Markup {
     let Some(review) = &known.review else {
         return whole("recommendations", "Recommendations", &html! { p.empty { "The history is being read …" } });
     };
-    let acts = |a: &&Assessment| {
-        !a.ended && (a.is(Provisioning::Over) || a.is(Provisioning::Under) || a.is(Provisioning::Unset))
-    };
-    let all: Vec<&Assessment> = review.workloads.iter().filter(acts).collect();
+    let all = acting(review);
     let more = all.len().saturating_sub(MOST);
     let body = html! {
         (sums(known, review))
@@ -37,13 +34,26 @@ pub fn section(known: &Known) -> Markup {
     whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
 }
 
+/// The workloads to which there is something to say, largest change first.
+fn acting(review: &Review) -> Vec<&Assessment> {
+    let acts = |a: &&Assessment| !a.ended && [&a.cpu, &a.memory].iter().any(|resource| resource.changes());
+    review.workloads.iter().filter(acts).collect()
+}
+
+/// Where the page speaks of a workload's size, if it does.
+pub fn place(known: &Known, container: &str) -> Option<String> {
+    let review = known.review.as_ref()?;
+    let mut shown = acting(review).into_iter().take(MOST);
+    shown.any(|a| a.workload.container_id == container).then(|| format!("#{}", anchor("w", container)))
+}
+
 fn sums(known: &Known, review: &Review) -> Markup {
     let t = &review.totals;
     let money = |amount| money(amount, known.currency());
     html! {
         p {
             "Containers cost " strong.plain { (money(t.cost)) } " a month; "
-            strong.plain { (money(t.saving)) } " could be saved (" (money(t.confirmed_saving)) " confirmed)"
+            strong.plain { (money(t.saving)) } " could be saved (" (money(t.confirmed_saving)) " confirmed, the rest to investigate)"
             @if t.needed > 0.0 { ", and those that are too small need " strong.plain { (money(t.needed)) } " more" }
             "."
             @if t.gpu_cost > 0.0 {
@@ -132,6 +142,7 @@ fn spark(
     chart::sparkline(
         &values,
         asked,
+        f64::max,
         &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)),
     )
 }
