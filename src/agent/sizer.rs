@@ -1,5 +1,6 @@
 //! The thread that judges sizes: reads the history from time to time, and makes a review of it known.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
 use crate::rightsize::review::{History, Review};
 use crate::rightsize::{gpu, traffic, usage};
+use crate::store::Error;
 use crate::store::past::{self, Past};
 
 /// What was found last; `None` before the first time.
@@ -37,7 +39,7 @@ pub fn review(
     since: Timestamp,
     until: Timestamp,
     end: Option<Timestamp>,
-) -> Result<(Review, Past), crate::store::Error> {
+) -> Result<(Review, Past), Error> {
     let mut history = History::default();
     let (containers, gpus, models) = (&mut history.containers, &mut history.gpus, &mut history.models);
     let mut past = past::read::<MinuteRow>(data, usage::COLUMNS, since, until, |f| containers.take(f, since, until))?;
@@ -67,7 +69,8 @@ pub fn run(
             let until = clock.now();
             let history = SignedDuration::try_from(config.rightsizing.history).unwrap_or(SignedDuration::MAX);
             let since = until.checked_sub(history).unwrap_or(Timestamp::MIN);
-            match review(data, &config, since, until, Some(until)) {
+            let judged = catch_unwind(AssertUnwindSafe(|| review(data, &config, since, until, Some(until))));
+            match judged.unwrap_or_else(|_| Err(Error::Record("a panic; this is a bug in plumbline".to_owned()))) {
                 Ok((review, past)) => {
                     if !past.damaged.is_empty() && !std::mem::replace(&mut told, true) {
                         tracing::warn!(files = past.damaged.join("; "), "parts of the history cannot be read");

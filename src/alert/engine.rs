@@ -18,13 +18,13 @@ use crate::metric::{Kind, Metric, Number, Point};
 /// A series that nobody tells of counts as clear after this long.
 const ABSENT: SignedDuration = SignedDuration::from_secs(120);
 /// Alerts that are over are shown for a day, so many at most.
-const RESOLVED: usize = 100;
+const RESOLVED: usize = 1000;
 const RESOLVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Events that are held for those who tell people.
 const EVENTS: usize = 1000;
 
 /// A subject's attributes that say whom an alert is about. The rest change (an id with each new container) or go without saying.
-const IDENTITY: &[&str] =
+pub(super) const IDENTITY: &[&str] =
     &["container.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "hw.id", "hw.name", "hw.model"];
 
 type Labels = BTreeMap<String, String>;
@@ -83,7 +83,15 @@ impl Engine {
     pub fn new(node: String, rules: Vec<Rule>, max_alerts: usize, kept: Kept, now: Timestamp) -> Self {
         let away = kept.at.map_or(SignedDuration::ZERO, |at| now.duration_since(at)).max(SignedDuration::ZERO);
         let later = |time: Timestamp| time.checked_add(away).unwrap_or(time).min(now);
-        let held = kept.alerts.into_iter().map(|mut held| {
+        // What is from the future was written by another clock.
+        let past = |alert: &mut Alert| {
+            alert.since = alert.since.min(now);
+            alert.fired = alert.fired.map(|at| at.min(now));
+            alert.resolved = alert.resolved.map(|at| at.min(now));
+        };
+        let followed = kept.alerts.into_iter().filter(|held| held.alert.state != AlertState::Resolved);
+        let held = followed.take(max_alerts).map(|mut held| {
+            past(&mut held.alert);
             if held.alert.state == AlertState::Pending {
                 held.alert.since = later(held.alert.since);
             }
@@ -91,12 +99,14 @@ impl Engine {
             held.cleared = held.cleared.map(later);
             ((held.alert.name.clone(), held.alert.labels.clone()), held)
         });
+        let mut resolved: VecDeque<Alert> = kept.resolved.into_iter().take(RESOLVED).collect();
+        resolved.iter_mut().for_each(past);
         Self {
             node,
             max_alerts,
             started: now,
             held: held.collect(),
-            resolved: kept.resolved.into(),
+            resolved,
             trails: kept
                 .trails
                 .into_iter()

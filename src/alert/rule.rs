@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::IDENTITY;
 use crate::metric::{Kind, Metric, catalogue};
 
 /// How bad it is.
@@ -162,10 +163,40 @@ impl Rule {
             }
             _ => {}
         }
+        for key in self.only.keys().filter(|key| !self.knows(key)) {
+            found.push((
+                "only",
+                format!("no series of `{}` has an attribute `{key}`{}", self.metric, self.attributes()),
+            ));
+        }
+        for part in parts(&self.message).unwrap_or_default() {
+            if let Part::Value(key) = part
+                && !matches!(key, "value" | "threshold")
+                && !self.knows(key)
+            {
+                found.push((
+                    "message",
+                    format!("`{{{key}}}` is nothing that an alert of `{}` knows{}", self.metric, self.attributes()),
+                ));
+            }
+        }
         if parts(&self.message).is_none() {
             found.push(("message", "has a brace without its other half".to_owned()));
         }
         found
+    }
+
+    /// A series of its metric may have this attribute.
+    fn knows(&self, key: &str) -> bool {
+        let of_subject = ["container.", "k8s.", "hw."].iter().any(|begin| key.starts_with(begin));
+        // A metric that is not there is told of already.
+        of_subject || self.metric().is_none_or(|metric| metric.attributes.contains(&key))
+    }
+
+    fn attributes(&self) -> String {
+        let own = self.metric().map_or(&[] as &[&str], |metric| metric.attributes);
+        let known: Vec<&str> = own.iter().chain(IDENTITY).copied().collect();
+        format!("; there are {}", known.join(", "))
     }
 
     /// The message with its values.

@@ -142,7 +142,7 @@ impl Gpus {
                 let of_it =
                     || gpu.processes().into_iter().flatten().filter(|p| p.container.as_ref() == Some(&container.id));
                 if of_it().next().is_some() {
-                    let memory = of_it().filter_map(|p| p.memory).reduce(|a, b| a + b);
+                    let memory = of_it().filter_map(|p| p.memory).reduce(u64::saturating_add);
                     let part = ContainerGpuView { id: reading.id.clone(), index: reading.index, memory };
                     container.gpus.push(part);
                 }

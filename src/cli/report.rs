@@ -108,6 +108,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (review, past) = review(&data, &config, since, until, None)?;
     warn(&past.damaged);
     if past.files == 0 {
+        let unread = past.damaged.len();
+        if unread > 0 {
+            let what = format!("none of its files can be read ({unread}, see above)");
+            return Err(Error::Folder { path: data, what }.into());
+        }
         let what = format!("holds no history between {since} and {until}; the first minute is written when it is over");
         return Err(Error::Folder { path: data, what }.into());
     }

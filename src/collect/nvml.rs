@@ -97,16 +97,16 @@ impl Gpus {
         Ok(gpus)
     }
 
-    /// Learns what does not change of devices that are not known yet.
+    /// Learns who stands in each place. One that does not say, as it is lost, is who stood there before.
     fn meet(&mut self) {
         for index in 0..self.count {
-            if self.known.contains_key(&index) {
-                continue;
-            }
             let Ok(device) = self.nvml.device_by_index(index) else { continue };
             let Ok(id) = device.uuid() else { continue };
-            self.known.insert(index, Known { id, model: device.name().ok() });
+            if self.known.get(&index).is_none_or(|known| known.id != id) {
+                self.known.insert(index, Known { id, model: device.name().ok() });
+            }
         }
+        self.known.retain(|index, _| *index < self.count);
     }
 
     fn read_device(&self, index: u32, depth: Depth) -> GpuReading {
@@ -131,8 +131,11 @@ impl Gpus {
         };
         let mut signals = Signals::default();
         if let Some(device) = signals.take(self.nvml.device_by_index(index)) {
-            reading.utilization = signals.take(device.utilization_rates()).map(|rates| f64::from(rates.gpu) / 100.0);
+            let rates = signals.take(device.utilization_rates());
+            // Corrupt values occur.
+            reading.utilization = reading_of(rates.map(|rates| rates.gpu));
             let memory = signals.take(device.memory_info());
+            let memory = memory.filter(|memory| memory.used <= memory.total);
             (reading.memory_used, reading.memory_total) = (memory.as_ref().map(|m| m.used), memory.map(|m| m.total));
             reading.power = signals.take(device.power_usage()).map(|milliwatts| f64::from(milliwatts) / 1e3);
             if depth == Depth::Full {
@@ -140,7 +143,8 @@ impl Gpus {
                 reading.energy = energy.map(|millijoules| millijoules as f64 / 1e3);
                 let celsius = signals.take(device.temperature(TemperatureSensor::Gpu));
                 reading.temperature = celsius.map(f64::from);
-                reading.processes = signals.take(processes(&device)).map(|all| self.resolve(all));
+                let most = reading.memory_total.unwrap_or(u64::MAX);
+                reading.processes = signals.take(processes(&device)).map(|all| self.resolve(all, most));
             }
         }
         reading.ok = signals.ok();
@@ -148,11 +152,12 @@ impl Gpus {
     }
 
     /// The processes, each once, with the container its cgroup names.
-    fn resolve(&self, all: Vec<ProcessInfo>) -> Vec<GpuProcess> {
+    /// More memory than the device has is no answer.
+    fn resolve(&self, all: Vec<ProcessInfo>, most: u64) -> Vec<GpuProcess> {
         let mut processes: BTreeMap<u32, GpuProcess> = BTreeMap::new();
         for info in all {
             let memory = match info.used_gpu_memory {
-                UsedGpuMemory::Used(bytes) => Some(bytes),
+                UsedGpuMemory::Used(bytes) => Some(bytes).filter(|bytes| *bytes <= most),
                 UsedGpuMemory::Unavailable => None,
             };
             // One that computes and draws is told of twice, with the same memory.
@@ -165,6 +170,11 @@ impl Gpus {
         }
         processes.into_values().collect()
     }
+}
+
+/// A share of percent; more than all of it is no answer.
+fn reading_of(percent: Option<u32>) -> Option<f64> {
+    percent.filter(|percent| *percent <= 100).map(|percent| f64::from(percent) / 100.0)
 }
 
 impl Collector for Gpus {

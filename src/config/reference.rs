@@ -107,7 +107,7 @@ fn kind(property: &Value, target: &Value) -> String {
         let listed = value["enum"].as_array().cloned().unwrap_or_default();
         let each = value["oneOf"].as_array().into_iter().flatten().map(|one| one["const"].clone());
         let all: Vec<String> =
-            listed.into_iter().chain(each).filter(|v| v.is_string()).map(|v| format!("`{v}`")).collect();
+            listed.into_iter().chain(each).filter(Value::is_string).map(|v| format!("`{v}`")).collect();
         all.join(", ")
     };
     let choices = words(target);

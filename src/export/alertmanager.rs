@@ -5,7 +5,7 @@
 //! gossip, and drop what they have from another.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ pub const ENTRY: Entry = Entry { name: NAME, start: |config, context| start(&con
 const NAME: &str = "alertmanager";
 /// After so many reminders missed it takes an alert as over.
 const REMINDERS: u32 = 4;
+/// What is reminded of less often than this is forgotten.
+const LONGEST_RESEND: Duration = Duration::from_secs(24 * 3600);
 /// Between attempts, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How long an alert that nobody heard of is told to fire.
@@ -79,10 +81,14 @@ impl Config {
             let fits = parsed.is_some_and(|uri| {
                 matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
             });
-            if !fits {
+            let is_base = !url.contains(['?', '#']);
+            if !(fits && is_base) {
                 // It may hold a password: it is not repeated.
                 found.push(problem(field, "is no address; write it as http://host:9093".to_owned()));
             }
+        }
+        if self.resend > LONGEST_RESEND {
+            found.push(problem("resend", "is too long; 1d at most".to_owned()));
         }
         found.extend(self.headers.checked().err().map(|message| problem("headers", message)));
         found
@@ -101,8 +107,9 @@ fn start(config: &Config, context: Context) -> Result<Started, Error> {
     let client = client(config.timeout, tls).timeout(config.timeout).build();
     let client = client.map_err(|error| problem("urls", chain(&error)))?;
     let headers = config.headers.checked().map_err(|message| problem("headers", message))?;
-    let shown: Vec<String> = config.urls.iter().map(|url| without_password(url)).collect();
+    let shown: Vec<String> = config.urls.iter().map(|url| without_secrets(url)).collect();
     let message = shown.join(", ");
+    let down = Down::default();
     let receivers: Vec<Receiver> = config
         .urls
         .iter()
@@ -117,6 +124,7 @@ fn start(config: &Config, context: Context) -> Result<Started, Error> {
             clock: Arc::clone(&context.clock),
             health: Arc::clone(&context.health),
             owed: BTreeMap::new(),
+            down: Arc::clone(&down),
         })
         .collect();
     let task = tokio::spawn(async move {
@@ -126,12 +134,11 @@ fn start(config: &Config, context: Context) -> Result<Started, Error> {
     Ok(Started::Running(message, task))
 }
 
-/// An address as it may be shown.
-fn without_password(url: &str) -> String {
+/// An address as it may be shown: a path may hold a key as well as a user's part may.
+fn without_secrets(url: &str) -> String {
     let uri: http::Uri = url.parse().unwrap_or_default();
     let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-    let path = uri.path().trim_end_matches('/');
-    format!("{}://{}{port}{path}", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())
+    format!("{}://{}{port}", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())
 }
 
 type Identity = (String, BTreeMap<String, String>);
@@ -148,7 +155,11 @@ struct Receiver {
     health: Arc<Health>,
     /// What is over and was not taken yet.
     owed: BTreeMap<Identity, Owed>,
+    down: Down,
 }
+
+/// Those of all Alertmanagers that do not answer, and why.
+type Down = Arc<Mutex<BTreeMap<String, String>>>;
 
 /// An alert that is over.
 struct Owed {
@@ -219,7 +230,7 @@ impl Receiver {
 
     async fn send(&self, view: &AlertsView) -> Result<(), String> {
         let now = self.clock.now();
-        let ends = now.checked_add(self.resend * REMINDERS).unwrap_or(now);
+        let ends = now.checked_add(self.resend.saturating_mul(REMINDERS)).unwrap_or(now);
         // One that came and went while nobody listened fires for a moment: told as over it would be told to nobody.
         let moment = now.checked_add(MOMENT).unwrap_or(now);
         let owed = self.owed.values().map(|Owed { alert, known }| {
@@ -246,13 +257,12 @@ impl Receiver {
             }
             let (count, monotonic) = (some.len() as u64, self.clock.monotonic());
             self.health.exporter(NAME, |state| {
-                if state.up == Some(false) {
-                    tracing::info!(exporter = NAME, to = self.shown, "alerts are taken again");
-                }
-                (state.up, state.error) = (Some(true), None);
                 state.sent += count;
                 state.sent_at = Some(monotonic);
             });
+        }
+        if self.note(None) {
+            tracing::info!(exporter = NAME, to = self.shown, "alerts are taken again");
         }
         Ok(())
     }
@@ -266,11 +276,23 @@ impl Receiver {
                 "alerts cannot be sent: they wait, and are tried again"
             );
         }
+        self.health.exporter(NAME, |state| state.failures += 1);
+        self.note(Some(error));
+    }
+
+    /// Notes whether this one answers; the exporter is up while all of them do. Returns whether it had not before.
+    fn note(&self, error: Option<&str>) -> bool {
+        let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match error {
+            Some(error) => down.insert(self.url.clone(), format!("{}: {error}", self.shown)),
+            None => down.remove(&self.url),
+        };
+        let errors: Vec<String> = down.values().cloned().collect();
         self.health.exporter(NAME, |state| {
-            state.up = Some(false);
-            state.failures += 1;
-            state.error = Some(format!("{}: {error}", self.shown));
+            state.up = Some(errors.is_empty());
+            state.error = (!errors.is_empty()).then(|| errors.join("; "));
         });
+        before.is_some()
     }
 }
 
@@ -343,6 +365,6 @@ mod tests {
         let config = Config { urls: vec!["ftp://me:secret@host".to_owned()], ..Config::default() };
         let problem = config.problems().remove(0).to_string();
         assert!(problem.contains("export.alertmanager.urls") && !problem.contains("secret"), "{problem}");
-        assert_eq!(without_password("http://me:secret@am:9093/x/"), "http://am:9093/x");
+        assert_eq!(without_secrets("http://me:secret@am:9093/x/"), "http://am:9093");
     }
 }

@@ -1,6 +1,7 @@
 //! Alerts on standard output: a line when one fires and a line when it is over.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
@@ -52,7 +53,25 @@ pub enum Format {
     Json,
 }
 
+/// Lines that may wait for a reader; beyond them they are dropped, counted.
+const WAITING: usize = 1000;
+
 async fn run(format: Format, mut context: Context) {
+    // A reader that does not read holds its writer up: a thread of its own, which nobody waits for.
+    let (lines, waiting) = std::sync::mpsc::sync_channel::<String>(WAITING);
+    let health = Arc::clone(&context.health);
+    std::thread::spawn(move || {
+        for line in waiting {
+            // A reader that has gone away is no reason to end.
+            let written = writeln!(std::io::stdout().lock(), "{line}").is_ok();
+            health.exporter(NAME, |state| {
+                state.up = Some(written);
+                state.sent += u64::from(written);
+                state.failures += u64::from(!written);
+                state.error = (!written).then(|| "standard output is closed".to_owned());
+            });
+        }
+    });
     loop {
         let view = context.alerts.borrow_and_update().clone();
         let told = context.told.stdout.load(Ordering::Relaxed);
@@ -62,14 +81,12 @@ async fn run(format: Format, mut context: Context) {
                 Format::Text => text(event),
                 Format::Json => json!({ "time": event.at, "node": view.node, "alert": event.alert }).to_string(),
             };
-            // A reader that has gone away is no reason to end.
-            let written = writeln!(std::io::stdout().lock(), "{line}").is_ok();
-            context.health.exporter(NAME, |state| {
-                state.up = Some(written);
-                state.sent += u64::from(written);
-                state.failures += u64::from(!written);
-                state.error = (!written).then(|| "standard output is closed".to_owned());
-            });
+            if lines.try_send(line).is_err() {
+                context.health.exporter(NAME, |state| {
+                    (state.up, state.dropped) = (Some(false), state.dropped + 1);
+                    state.error = Some("nobody reads standard output: lines are dropped".to_owned());
+                });
+            }
         }
         tokio::select! {
             changed = context.alerts.changed() => if changed.is_err() { return },
@@ -78,16 +95,22 @@ async fn run(format: Format, mut context: Context) {
     }
 }
 
+/// Names come from samples and containers: none begins a line of its own or moves the cursor.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 fn text(event: &Event) -> String {
     let alert = &event.alert;
     let word = if alert.state == AlertState::Firing { "FIRING  " } else { "RESOLVED" };
     let labels: Vec<String> = alert.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    format!(
+    let line = format!(
         "{} {word} {:<8} {} {}: {}",
         event.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         alert.severity.name(),
         alert.name,
         labels.join(" "),
         alert.message
-    )
+    );
+    plain(&line)
 }

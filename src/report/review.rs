@@ -353,11 +353,24 @@ fn row<T: AsRef<str>>(cells: &[T]) -> String {
 
 /// Names come from containers: none ends a cell, begins a tag, or moves the cursor.
 fn escaped(text: &str) -> String {
-    plain(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`")
+    let mut safe = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        match c {
+            '<' => safe.push_str("&lt;"),
+            '&' => safe.push_str("&amp;"),
+            '\\' | '|' | '`' | '[' | ']' | '!' | '*' | '_' | '#' => safe.extend(['\\', c]),
+            c => safe.push(c),
+        }
+    }
+    safe
 }
 
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    // Those that turn the direction of writing, or end a line, are no letters either.
+    let moves = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn time(at: jiff::Timestamp) -> String {

@@ -8,6 +8,8 @@ use super::usage::Usage;
 
 /// Hours of a month: 365 days of 24 hours, by 12.
 pub const MONTH: f64 = 730.0;
+/// No price is higher.
+const DEAREST: f64 = 1e6;
 const GIB: f64 = 1_073_741_824.0;
 
 /// What things cost. The defaults are OpenCost's.
@@ -50,10 +52,19 @@ impl Prices {
         ];
         let models = self.gpu_model_hour.iter().map(|(model, price)| (format!("gpu_model_hour.{model}"), *price));
         let all = prices.into_iter().map(|(field, price)| (field.to_owned(), price)).chain(models);
-        let wrong = all.filter(|(_, price)| !(price.is_finite() && *price >= 0.0));
-        let mut found: Vec<_> = wrong.map(|(field, _)| (field, "must be a price, at or above 0")).collect();
-        if self.currency.trim().is_empty() || self.currency.chars().count() > 12 {
-            found.push(("currency".to_owned(), "must be a short name such as \"USD\""));
+        let wrong = all.filter(|(_, price)| !(0.0..=DEAREST).contains(price));
+        let mut found: Vec<_> = wrong.map(|(field, _)| (field, "must be a price, from 0 to 1000000")).collect();
+        if self.currency.is_empty()
+            || self.currency.len() > 12
+            || !self.currency.chars().all(|c| c.is_alphanumeric() || c == ' ')
+        {
+            found.push(("currency".to_owned(), "must be a short name of letters such as \"USD\""));
+        }
+        if self.gpu_model_hour.keys().any(|part| part.trim().is_empty()) {
+            found.push((
+                "gpu_model_hour".to_owned(),
+                "a model without a name would be every model; gpu_hour is the price of those",
+            ));
         }
         found
     }
@@ -90,9 +101,10 @@ mod tests {
     fn the_longest_part_of_a_model_has_its_price() {
         let models = [("H100".to_owned(), 3.0), ("H100 PCIe".to_owned(), 2.0), ("a10".to_owned(), 0.5)].into();
         let prices = Prices { gpu_model_hour: models, ..Prices::default() };
-        assert_eq!(prices.gpu(Some("NVIDIA H100 80GB HBM3")), 3.0);
-        assert_eq!(prices.gpu(Some("NVIDIA H100 PCIe")), 2.0);
-        assert_eq!(prices.gpu(Some("NVIDIA A10")), 0.5);
-        assert_eq!((prices.gpu(Some("Tesla T4")), prices.gpu(None)), (0.95, 0.95));
+        let of =
+            |models: &[Option<&str>]| models.iter().map(|model| prices.gpu(*model).to_string()).collect::<Vec<_>>();
+        let models =
+            [Some("NVIDIA H100 80GB HBM3"), Some("NVIDIA H100 PCIe"), Some("NVIDIA A10"), Some("Tesla T4"), None];
+        assert_eq!(of(&models), ["3", "2", "0.5", "0.95", "0.95"]);
     }
 }

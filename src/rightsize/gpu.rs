@@ -8,6 +8,7 @@ use polars::prelude::{DataFrame, PolarsResult};
 use serde::Serialize;
 
 use super::cost::{MONTH, Prices};
+use super::usage::minutes;
 use super::{Config, ENDED};
 use crate::stats::sketch::Sketch;
 
@@ -90,7 +91,7 @@ impl GpuUsages {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let minute = frame.column("minute")?.datetime()?.physical();
+        let minute = minutes(frame)?;
         let text = |name: &str| frame.column(name)?.str();
         let real = |name: &str| frame.column(name)?.f64();
         let count = |name: &str| frame.column(name)?.u64();
@@ -110,7 +111,9 @@ impl GpuUsages {
             gpu.memory_total = total.get(at).or(gpu.memory_total);
             gpu.minutes += 1;
             gpu.last = gpu.last.max(at_time);
-            if let [Some(active), Some(held), Some(free)] = states.map(|state| state.get(at)) {
+            let share =
+                |state: &polars::prelude::Float64Chunked| state.get(at).filter(|share| (0.0..=1.0).contains(share));
+            if let [Some(active), Some(held), Some(free)] = states.map(share) {
                 gpu.known += 1;
                 for (sum, share) in gpu.states.iter_mut().zip([active, held, free]) {
                     *sum += share;
@@ -119,11 +122,11 @@ impl GpuUsages {
             if let Some(value) = utilization.get(at) {
                 gpu.utilization.push(value);
             }
-            gpu.memory_peak = match (gpu.memory_peak, peak.get(at)) {
+            gpu.memory_peak = match (gpu.memory_peak, peak.get(at).filter(|bytes| bytes.is_finite())) {
                 (Some(a), Some(b)) => Some(a.max(b)),
                 (a, b) => a.or(b),
             };
-            if let Some(joules) = energy.get(at) {
+            if let Some(joules) = energy.get(at).filter(|joules| joules.is_finite()) {
                 gpu.energy = Some(gpu.energy.unwrap_or(0.0) + joules);
             }
             let holders: Vec<&str> = containers.get(at).unwrap_or_default().split_whitespace().collect();

@@ -30,6 +30,11 @@ pub fn patches(workload: &Workload, cpu: &Resource, memory: &Resource) -> Vec<Pa
     if !acts(cpu) && !acts(memory) {
         return Vec::new();
     }
+    // A name that looks like an option would be taken for one, quoted or not.
+    let names = [&workload.namespace, &workload.pod, &workload.pod_container, &workload.container_name];
+    if names.into_iter().flatten().any(|name| name.starts_with('-') || name.chars().any(char::is_control)) {
+        return Vec::new();
+    }
     if let (Some(namespace), Some(pod), Some(container)) = (&workload.namespace, &workload.pod, &workload.pod_container)
     {
         return kubernetes(namespace, pod, container, cpu, memory);
@@ -53,7 +58,7 @@ fn engine(tool: &'static str, name: &str, cpu: &Resource, memory: &Resource) -> 
         words.push(format!("--memory {}m", mib(limit.to)));
         // The engine refuses a limit above the one of memory and swap together; twice is what it sets by itself.
         if limit.from.is_none_or(|from| limit.to > from) {
-            words.push(format!("--memory-swap {}m", 2 * mib(limit.to)));
+            words.push(format!("--memory-swap {}m", mib(limit.to).saturating_mul(2)));
         }
     }
     if let Some(request) = memory.request {

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsResult};
 use serde::Serialize;
 
+use super::usage::minutes;
+
 /// The columns of the models' table that are read.
 pub const COLUMNS: &[&str] = &[
     "minute",
@@ -67,7 +69,7 @@ impl ModelUses {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let minute = frame.column("minute")?.datetime()?.physical();
+        let minute = minutes(frame)?;
         let text = |name: &str| frame.column(name)?.str();
         let real = |name: &str| frame.column(name)?.f64();
         let count = |name: &str| frame.column(name)?.u64();
@@ -87,8 +89,8 @@ impl ModelUses {
                 .or_insert_with(|| ModelUse { name: name.to_owned(), ..ModelUse::default() });
             model.minutes += 1;
             model.last = model.last.max(time);
-            model.predictions += predictions.get(at).unwrap_or(0);
-            model.labels += labels.get(at).unwrap_or(0);
+            model.predictions = model.predictions.saturating_add(predictions.get(at).unwrap_or(0));
+            model.labels = model.labels.saturating_add(labels.get(at).unwrap_or(0));
             model.drift = drift.get(at).map(|drift| drift == 1);
             model.provisional = provisional.get(at) == Some(1);
             if let Some(drift) = model.drift {

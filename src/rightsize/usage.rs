@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use polars::prelude::{ChunkedArray, DataFrame, Float64Type, Int64Type, PolarsResult, StringType, UInt64Type};
+use polars::prelude::{
+    ChunkedArray, DataFrame, DataType, Float64Type, Int64Type, PolarsResult, StringType, TimeUnit, TimeZone, UInt64Type,
+};
 use serde::Serialize;
 
 use super::cpu::THROTTLED_PERIODS;
@@ -214,26 +216,26 @@ impl Usage {
             let Some(now) = now else { return false };
             known.replace(now).is_some_and(|before| !is_equal(before, now))
         };
-        self.cpu_limit = row.real("cpu_limit", at);
+        self.cpu_limit = row.setting("cpu_limit", at);
         if other(&mut self.known_limits.0, self.cpu_limit) {
             (self.periods, self.throttled_periods) = (0, 0);
             (self.limited_minutes, self.throttled_minutes) = (0, 0);
         }
-        self.memory_limit = row.count("memory_limit", at).map(|v| v as f64);
+        self.memory_limit = row.setting("memory_limit", at);
         if other(&mut self.known_limits.1, self.memory_limit) {
             (self.oom_kills, self.last_oom) = (None, None);
         }
-        self.cpu_request = row.real("cpu_request", at);
-        self.memory_request = row.count("memory_request", at).map(|v| v as f64);
+        self.cpu_request = row.setting("cpu_request", at);
+        self.memory_request = row.setting("memory_request", at);
         if let Some(periods) = row.count("cpu_periods", at).filter(|periods| *periods > 0) {
             let throttled = row.count("cpu_throttled_periods", at).unwrap_or(0).min(periods);
-            self.periods += periods;
-            self.throttled_periods += throttled;
+            self.periods = self.periods.saturating_add(periods);
+            self.throttled_periods = self.throttled_periods.saturating_add(throttled);
             self.limited_minutes += 1;
             self.throttled_minutes += u64::from(throttled as f64 > THROTTLED_PERIODS * periods as f64);
         }
         if let Some(kills) = row.count("oom_kills", at) {
-            self.oom_kills = Some(self.oom_kills.unwrap_or(0) + kills);
+            self.oom_kills = Some(self.oom_kills.unwrap_or(0).saturating_add(kills));
             if kills > 0 {
                 self.last_oom = Some(minute);
             }
@@ -342,9 +344,32 @@ fn workload(row: &Row<'_>, at: usize, container: &str) -> Workload {
     }
 }
 
+enum Kind {
+    Text,
+    Real,
+    Count,
+}
+
+fn kind_of(column: &str) -> Kind {
+    match column {
+        "memory_limit" | "memory_request" | "cpu_periods" | "cpu_throttled_periods" | "oom_kills" => Kind::Count,
+        column if column.starts_with("cpu_") || column.starts_with("memory_") => Kind::Real,
+        _ => Kind::Text,
+    }
+}
+
+/// The minutes in milliseconds, whatever the unit they are written in.
+pub(super) fn minutes(frame: &DataFrame) -> PolarsResult<ChunkedArray<Int64Type>> {
+    let unit = DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
+    Ok(frame.column("minute")?.cast(&unit)?.datetime()?.physical().clone())
+}
+
+/// No machine has so many cores or bytes; what is said to is not believed.
+const ABSURD: f64 = 1e15;
+
 /// The frame's columns, typed once. A column that an older version did not write is absent.
 struct Row<'a> {
-    minute: &'a ChunkedArray<Int64Type>,
+    minute: ChunkedArray<Int64Type>,
     texts: HashMap<&'static str, &'a ChunkedArray<StringType>>,
     reals: HashMap<&'static str, &'a ChunkedArray<Float64Type>>,
     counts: HashMap<&'static str, &'a ChunkedArray<UInt64Type>>,
@@ -352,16 +377,14 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(frame: &'a DataFrame) -> PolarsResult<Self> {
-        let minute = frame.column("minute")?.datetime()?.physical();
+        let minute = minutes(frame)?;
         let (mut texts, mut reals, mut counts) = (HashMap::new(), HashMap::new(), HashMap::new());
         for name in &COLUMNS[1..] {
             let Ok(column) = frame.column(name) else { continue };
-            if let Ok(text) = column.str() {
-                texts.insert(*name, text);
-            } else if let Ok(real) = column.f64() {
-                reals.insert(*name, real);
-            } else {
-                counts.insert(*name, column.u64()?);
+            match kind_of(name) {
+                Kind::Text => drop(texts.insert(*name, column.str()?)),
+                Kind::Real => drop(reals.insert(*name, column.f64()?)),
+                Kind::Count => drop(counts.insert(*name, column.u64()?)),
             }
         }
         Ok(Self { minute, texts, reals, counts })
@@ -376,7 +399,13 @@ impl<'a> Row<'a> {
     }
 
     fn real(&self, name: &'static str, at: usize) -> Option<f64> {
-        self.reals.get(name)?.get(at)
+        self.reals.get(name)?.get(at).filter(|value| (0.0..ABSURD).contains(value))
+    }
+
+    /// A limit or a request: more than nothing, and less than absurd.
+    fn setting(&self, name: &'static str, at: usize) -> Option<f64> {
+        let value = self.real(name, at).or_else(|| self.count(name, at).map(|count| count as f64));
+        value.filter(|value| *value > 0.0 && *value < ABSURD)
     }
 
     fn count(&self, name: &'static str, at: usize) -> Option<u64> {

@@ -114,7 +114,9 @@ mod tests {
         #[test]
         fn many_are_within_half_a_percent(values in prop::collection::vec(0.0..1e10_f64, 1441..4000), p in 0.0..=1.0_f64) {
             let mut sketch = Sketch::default();
-            values.iter().for_each(|value| sketch.push(*value));
+            for value in &values {
+                sketch.push(*value);
+            }
             let mut sorted = values;
             sorted.sort_by(f64::total_cmp);
             let exact = sorted[(p * (sorted.len() - 1) as f64).round() as usize];

@@ -52,7 +52,7 @@ pub fn files_below(folder: &Path, extensions: &[&str]) -> Result<Vec<Stored>, Er
             let path = entry.path();
             match entry.metadata() {
                 Ok(meta) if meta.is_dir() => folders.push(path),
-                Ok(meta) if path.extension().is_some_and(|e| extensions.iter().any(|x| e == *x)) => {
+                Ok(meta) if meta.is_file() && path.extension().is_some_and(|e| extensions.iter().any(|x| e == *x)) => {
                     files.push(Stored { path, bytes: meta.len() });
                 }
                 _ => {}

@@ -4,13 +4,16 @@ use std::fs::File;
 use std::path::Path;
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{DataFrame, ParquetReader, PolarsError, PolarsResult, SerReader, SortMultipleOptions};
 
 use super::Error;
 use super::files::{Stored, files_below};
 use super::history::{hour_file, table_folder};
 use crate::frame::Row;
 use crate::frame::guard::guarded;
+
+/// Rows of an hour: a thousand containers have 60,000. A small file may unfold to far more.
+const MOST: usize = 1_000_000;
 
 /// What was read, and what could not be.
 #[derive(Debug, Default, PartialEq)]
@@ -40,8 +43,8 @@ pub fn read<R: Row>(
         if path < first || path > last {
             continue;
         }
-        let frame = match File::open(&path) {
-            Ok(file) => guarded(|| projected(file, columns)),
+        let read = match File::open(&path) {
+            Ok(file) => guarded(|| projected(file, columns).and_then(|frame| take(&frame))),
             // Retention may have taken it meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => {
@@ -49,7 +52,7 @@ pub fn read<R: Row>(
                 continue;
             }
         };
-        match frame.map(|frame| frame.and_then(|frame| take(&frame))) {
+        match read {
             Some(Ok(())) => past.files += 1,
             Some(Err(error)) => past.damaged.push(format!("{}: {error}", path.display())),
             None => past.damaged.push(format!("{}: the file is broken", path.display())),
@@ -60,7 +63,16 @@ pub fn read<R: Row>(
 
 fn projected(file: File, columns: &[&str]) -> PolarsResult<DataFrame> {
     let mut reader = ParquetReader::new(file);
+    let rows = reader.num_rows()?;
+    if rows > MOST {
+        let message = format!("holds {rows} rows, more than an hour has");
+        return Err(PolarsError::ComputeError(message.into()));
+    }
     let there = reader.schema()?;
     let wanted = columns.iter().filter(|column| there.contains(column)).map(|column| (*column).to_owned()).collect();
-    reader.with_columns(Some(wanted)).finish()
+    // In order of time, whoever wrote it.
+    reader
+        .with_columns(Some(wanted))
+        .finish()?
+        .sort(["minute"], SortMultipleOptions::default().with_maintain_order(true))
 }

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use super::Error;
 use super::files::write_atomically;
 
+/// What is kept so is small; a larger file is somebody else's.
+const MOST: u64 = 64 << 20;
+
 /// Writes it in the place of what was there.
 ///
 /// # Errors
@@ -24,11 +27,15 @@ pub fn write<T: Serialize>(path: &Path, state: &T) -> Result<(), Error> {
 /// # Errors
 /// It cannot be read, or is no longer what was written.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let file = match File::open(path) {
-        Ok(file) => file,
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io(path)(error)),
     };
+    if !meta.is_file() || meta.len() > MOST {
+        return Err(Error::Record(format!("{}: is no file of ours", path.display())));
+    }
+    let file = File::open(path).map_err(Error::io(path))?;
     let wrong = |error| Error::Record(format!("{}: {error}", path.display()));
     serde_json::from_reader(BufReader::new(file)).map(Some).map_err(wrong)
 }

@@ -79,18 +79,14 @@ fn home(known: &Known) -> String {
 
 pub async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
     let known = Known::of(&shared);
-    match known.models.models.iter().find(|model| model.name == name) {
-        Some(found) => {
-            let sections = model::sections(&known, found);
-            Html(shell(&known, &found.name, Some(&found.name), &sections).into_string()).into_response()
-        }
-        None => {
-            let sections = html! { section #missing { p.empty {
-                "There is no model " strong { (name) } ". " a href="/" { "All models" } " are on the first page."
-            } } };
-            (StatusCode::NOT_FOUND, Html(shell(&known, &name, Some(&name), &sections).into_string())).into_response()
-        }
+    if let Some(found) = known.models.models.iter().find(|model| model.name == name) {
+        let sections = model::sections(&known, found);
+        return Html(shell(&known, &found.name, Some(&found.name), &sections).into_string()).into_response();
     }
+    let sections = html! { section #missing { p.empty {
+        "There is no model " strong { (name) } ". " a href="/" { "All models" } " are on the first page."
+    } } };
+    (StatusCode::NOT_FOUND, Html(shell(&known, &name, Some(&name), &sections).into_string())).into_response()
 }
 
 pub async fn style() -> impl IntoResponse {

@@ -25,7 +25,7 @@ pub struct Browser {
     driver: Server,
     port: u16,
     session: String,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -39,7 +39,7 @@ impl Browser {
                 .spawn()?,
         );
         let profile = tempfile::tempdir()?;
-        let mut browser = Self { driver, port, session: String::new(), _profile: profile };
+        let mut browser = Self { driver, port, session: String::new(), profile };
         eventually(Duration::from_secs(20), || {
             let ready = browser.ask("GET", "/status", &Value::Null)?["ready"].clone();
             check(ready == true, || "chromedriver is not ready".to_owned())
@@ -58,7 +58,7 @@ impl Browser {
         ]
         .map(str::to_owned)
         .to_vec();
-        arguments.push(format!("--user-data-dir={}", browser._profile.path().display()));
+        arguments.push(format!("--user-data-dir={}", browser.profile.path().display()));
         arguments.push(format!("--window-size={},{}", look.width, look.height));
         if look.dark {
             arguments.push("--force-dark-mode".to_owned());
@@ -75,7 +75,7 @@ impl Browser {
             },
         } } });
         let session = browser.ask("POST", "/session", &capabilities)?;
-        browser.session = session["sessionId"].as_str().ok_or_else(|| session.to_string())?.to_owned();
+        session["sessionId"].as_str().ok_or_else(|| session.to_string())?.clone_into(&mut browser.session);
         Ok(browser)
     }
 
