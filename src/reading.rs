@@ -114,6 +114,24 @@ pub struct GpuReading {
     pub processes: Option<Vec<GpuProcess>>,
 }
 
+impl GpuReading {
+    /// Who it is, and nothing else.
+    #[must_use]
+    pub fn forgotten(&self) -> Self {
+        Self {
+            ok: None,
+            utilization: None,
+            memory_used: None,
+            memory_total: None,
+            power: None,
+            energy: None,
+            temperature: None,
+            processes: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// A process on a GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GpuProcess {

@@ -29,13 +29,13 @@ struct Gpu {
     states: VecDeque<Option<GpuState>>,
 }
 
+fn state_of(reading: &GpuReading) -> Option<GpuState> {
+    state(reading, reading.processes.as_ref().map(Vec::len))
+}
+
 impl Gpu {
     fn processes(&self) -> Option<&[GpuProcess]> {
         self.reading.processes.as_deref()
-    }
-
-    fn state(&self) -> Option<GpuState> {
-        state(&self.reading, self.processes().map(<[_]>::len))
     }
 }
 
@@ -67,7 +67,7 @@ impl Gpus {
             }
             let (minute, states) = known.map(|known| (known.minute, known.states)).unwrap_or_default();
             let mut gpu = Gpu { reading, minute, states };
-            let state = gpu.state();
+            let state = state_of(&gpu.reading);
             gpu.minute.take(&gpu.reading, state);
             self.gpus.insert(gpu.reading.index, gpu);
         }
@@ -118,13 +118,9 @@ impl Gpus {
     pub fn views(&self, containers: &mut [ContainerView], now: Moment, stale: Duration) -> Vec<GpuView> {
         let mut views = Vec::new();
         for gpu in self.gpus.values() {
-            let reading = &gpu.reading;
-            let fresh = now.monotonic.saturating_sub(reading.at.monotonic) <= stale;
-            if !fresh {
-                views.push(unknown(reading, gpu.states.iter().copied().collect()));
-                continue;
-            }
-            let processes = gpu.processes().map(|all| {
+            let fresh = now.monotonic.saturating_sub(gpu.reading.at.monotonic) <= stale;
+            let reading = if fresh { gpu.reading.clone() } else { gpu.reading.forgotten() };
+            let processes = reading.processes.as_ref().map(|all| {
                 let view = |process: &GpuProcess| {
                     let container = process.container.as_ref();
                     let known = containers.iter().find(|c| Some(&c.id) == container);
@@ -139,8 +135,8 @@ impl Gpus {
                 all.iter().map(view).collect()
             });
             for container in containers.iter_mut() {
-                let of_it =
-                    || gpu.processes().into_iter().flatten().filter(|p| p.container.as_ref() == Some(&container.id));
+                let all = || reading.processes.iter().flatten();
+                let of_it = || all().filter(|p| p.container.as_ref() == Some(&container.id));
                 if of_it().next().is_some() {
                     let memory = of_it().filter_map(|p| p.memory).reduce(u64::saturating_add);
                     let part = ContainerGpuView { id: reading.id.clone(), index: reading.index, memory };
@@ -155,7 +151,7 @@ impl Gpus {
                 driver: reading.driver.clone(),
                 read_at: reading.at.wall,
                 ok: reading.ok,
-                state: gpu.state(),
+                state: state_of(&reading),
                 utilization: reading.utilization,
                 memory_used: reading.memory_used,
                 memory_total: reading.memory_total,
@@ -167,27 +163,5 @@ impl Gpus {
             });
         }
         views
-    }
-}
-
-/// A GPU of which nothing is known at the moment, but that it was there.
-fn unknown(reading: &GpuReading, minutes: Vec<Option<GpuState>>) -> GpuView {
-    GpuView {
-        id: reading.id.clone(),
-        index: reading.index,
-        model: reading.model.clone(),
-        vendor: reading.vendor,
-        driver: reading.driver.clone(),
-        read_at: reading.at.wall,
-        ok: None,
-        state: None,
-        utilization: None,
-        memory_used: None,
-        memory_total: None,
-        power: None,
-        energy: None,
-        temperature: None,
-        processes: None,
-        minutes,
     }
 }

@@ -24,6 +24,7 @@ pub const TESTS: &[Test] = &[
     (&[Part::Rotel], "alerts::log_events_reach_a_collector_by_grpc", || log_events("grpc")),
     (&[Part::Rotel], "alerts::log_events_reach_a_collector_by_http", || log_events("http/protobuf")),
     (&[Part::Docker], "alerts::an_oom_kill_leads_to_a_patch_that_works", an_oom_kill_leads_to_a_patch),
+    (&[], "alerts::a_reader_that_does_not_read_holds_nothing_up", a_reader_that_does_not_read),
     (&[], "alerts::wrong_rules_are_told", wrong_rules_are_told),
 ];
 
@@ -268,6 +269,38 @@ fn an_oom_kill_leads_to_a_patch() -> Result<(), Failed> {
     command("sh", &["-c", &patch])?;
     let limit = docker(&["inspect", "-f", "{{.HostConfig.Memory}}", &container.name])?;
     check(limit == (40 << 20).to_string(), || limit)
+}
+
+/// A pipe that is full: the agent goes on, and ends when it is told to.
+fn a_reader_that_does_not_read() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("plumbline.toml");
+    let rule = |n: u32| {
+        let message = "x".repeat(9000);
+        format!("[[alert]]\nname = \"R{n}\"\nmetric = \"process.memory.usage\"\nabove = 0\nmessage = \"{message}\"\n")
+    };
+    let rules: String = (0..30).map(rule).collect();
+    fs::write(&file, format!("[agent]\ntick = \"1s\"\n[collect]\ndisabled = [\"docker\", \"podman\"]\n{rules}"))?;
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let mut agent = crate::agent::command()
+        .args(["agent", "--listen", &address, "--config"])
+        .arg(&file)
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    eventually(Duration::from_secs(15), || {
+        let (status, body) = get(&address, "/api/v1/alerts")?;
+        check(status == 200 && body.matches("\"firing\"").count() >= 30, || format!("{status}"))
+    })?;
+    std::thread::sleep(Duration::from_secs(1));
+    let (status, _) = get(&address, "/healthz")?;
+    command("kill", &["-TERM", &agent.id().to_string()])?;
+    let ended = eventually(Duration::from_secs(10), || agent.try_wait()?.ok_or_else(|| "still runs".into()));
+    let _ = agent.kill();
+    check(status == 200 && ended?.code() == Some(0), || format!("{status}"))
 }
 
 fn wrong_rules_are_told() -> Result<(), Failed> {

@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     (&[], "gpus::without_a_library_there_is_one_line", without_a_library_there_is_one_line),
     (&[Part::Docker], "gpus::a_process_is_its_containers", a_process_is_its_containers),
     (&[], "gpus::a_lost_one_takes_only_itself_along", a_lost_one_takes_only_itself_along),
+    (&[], "gpus::a_gpu_is_who_it_says_it_is", a_gpu_is_who_it_says_it_is),
     (&[Part::Docker], "gpus::a_slow_one_delays_no_container", a_slow_one_delays_no_container),
     (&[Part::DuckDb], "gpus::minutes_are_kept", minutes_are_kept),
 ];
@@ -165,11 +166,27 @@ fn a_lost_one_takes_only_itself_along() -> Result<(), Failed> {
         check(first["state"].is_null() && second["utilization"] == 0.7, || gpus.to_string())?;
         check(second["power"].is_null() && second["memory_total"].is_null(), || gpus.to_string())
     })?;
-    check(agent.sum("hw_status", "hw_state=\"failed\"")? == 1.0, || {
-        agent.get("/metrics").map(|m| m.1).unwrap_or_default()
+    // Points follow the snapshot within a tick.
+    eventually(Duration::from_secs(5), || {
+        let failed = agent.sum("hw_status", "hw_state=\"failed\"")?;
+        check(failed == 1.0, || format!("{failed} are told to have failed"))
     })?;
     check(agent.json("/healthz")?["collectors"]["nvml"]["up"] == true, || agent.log())?;
     check(agent.sum("hw_power_watts", "GPU-1").is_err(), || "power that nobody told".to_owned())
+}
+
+/// Cards that swap places keep their names.
+fn a_gpu_is_who_it_says_it_is() -> Result<(), Failed> {
+    let node = Node::new(&[gpu(0, 10, GIB, &[]), gpu(1, 90, GIB, &[])])?;
+    let agent = node.agent()?;
+    eventually(Duration::from_secs(10), || check(gpus(&agent)?[1]["utilization"] == 0.9, || agent.log()))?;
+    node.play(&[gpu(1, 90, GIB, &[]), gpu(0, 10, GIB, &[(1, u64::MAX - 5), (2, u64::MAX - 5)])])?;
+    eventually(Duration::from_secs(5), || {
+        let gpus = gpus(&agent)?;
+        check(gpus[0]["id"] == "GPU-1" && gpus[0]["utilization"] == 0.9, || gpus.to_string())?;
+        // More memory than there is, is no answer.
+        check(gpus[1]["id"] == "GPU-0" && gpus[1]["processes"][0]["memory"].is_null(), || gpus.to_string())
+    })
 }
 
 fn a_slow_one_delays_no_container() -> Result<(), Failed> {
