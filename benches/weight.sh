@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the agent weighs: resident memory, CPU and time to the first metrics, with N containers (default 50) of a real
+# What the agent weighs: resident memory, CPU, time to the first metrics and to the page, with N containers (default 50) of a real
 # Docker engine, over SECONDS_MEASURED (default 120), scraped every 15 s as Prometheus would.
 #
 #   benches/weight.sh [path to a release binary]
@@ -52,4 +52,5 @@ echo "containers          $count ($series series)"
 echo "first metrics       $first ms after start"
 echo "resident            $(awk '/VmRSS/ {print $2}' "/proc/$pid/status") KiB at the end, $peak KiB at most"
 awk -v t="$used" -v s="$span" 'BEGIN { printf "CPU                 %.2f %% of a core (%d ticks of 10 ms in %d s)\n", t / s, t, s }'
+curl -fs -o "$work/page" -w 'page                %{size_download} bytes, first byte after %{time_starttransfer} s\n' 127.0.0.1:9499/
 du -sk "$work/data" | awk '{print "history             " $1 " KiB"}'

@@ -153,6 +153,11 @@ fn bounds_are_told() -> Result<(), Failed> {
     accepted(&agent.send("POST /v1/models/n/samples", NDJSON, b"{\"x\":1}")?, 1)?;
     let (status, head, answer) = agent.send("POST /v1/models/o/samples", NDJSON, b"{\"x\":1}")?;
     check(status == 429 && head.contains("retry-after:"), || format!("{status} {head} {answer}"))?;
+    // What came before is taken in first: it has its part of the room until then.
+    eventually(Duration::from_secs(10), || {
+        let samples = agent.json("/healthz")?["samples"].clone();
+        check(samples["in_flight_bytes"] == 0, || samples.to_string())
+    })?;
     // A slow sender holds its part of the room; the next is told to wait, and may come again.
     let slow = std::net::TcpStream::connect(&agent.address)?;
     let mut writer = &slow;
@@ -162,6 +167,11 @@ fn bounds_are_told() -> Result<(), Failed> {
         format!("{samples} HTTP/1.1\r\nHost: a\r\nContent-Type: {NDJSON}\r\nContent-Length: 60001\r\n\r\n").as_bytes(),
     )?;
     std::io::Write::write_all(&mut writer, &body)?;
+    // The next must not take its place before it has it.
+    eventually(Duration::from_secs(10), || {
+        let samples = agent.json("/healthz")?["samples"].clone();
+        check(samples["in_flight_bytes"].as_u64() >= Some(60_000), || samples.to_string())
+    })?;
     eventually(Duration::from_secs(5), || {
         let (status, head, answer) = agent.send(samples, NDJSON, &body)?;
         check(status == 429 && head.contains("retry-after:"), || format!("{status} {answer}"))
