@@ -3,6 +3,7 @@
 mod drift;
 mod report;
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -346,6 +347,15 @@ fn table(snapshot: &Snapshot) -> String {
     }
     if snapshot.containers.is_empty() {
         text.push_str("\nno container runs on this node");
+    }
+    for gpu in &snapshot.gpus {
+        let model = gpu.model.as_deref().unwrap_or("of unknown model");
+        let state = gpu.state.map_or("state unknown", |state| state.name());
+        let used = gpu.utilization.map_or_else(unknown, |share| format!("{:.0} %", share * 100.0));
+        let memory = gpu.memory_used.zip(gpu.memory_total);
+        let memory =
+            memory.map_or_else(unknown, |(used, total)| format!("{} of {}", bytes(used as f64), bytes(total as f64)));
+        let _ = write!(text, "\nGPU {} {model}: {state}, {used} used, memory {memory}", gpu.index);
     }
     text
 }
