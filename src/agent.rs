@@ -142,6 +142,7 @@ pub async fn run(
             models: models_view.clone(),
             alerts: alerts.clone(),
             review: review.clone(),
+            data: setting.data.display().to_string(),
             started: started_at,
             address: Some(local),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
@@ -190,15 +191,7 @@ pub async fn run(
     tracing::info!(grace = ?config.agent.grace, "stopping");
     stop_pipeline.stop();
     let _ = stop_web.send(true);
-    // Not a thread of the runtime's: it would be waited for beyond the grace period.
-    let (finished, pipeline_finished) = oneshot::channel();
-    std::thread::spawn(move || {
-        let _ = pipeline.join();
-        let _ = keeper.join();
-        let _ = sizer.join();
-        let _ = finished.send(());
-    });
-    let drained = async { tokio::join!(generation.stop(), pipeline_finished, web) };
+    let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, keeper, sizer]), web) };
     if tokio::time::timeout(config.agent.grace, drained).await.is_err() {
         tracing::warn!("not everything ended within the grace period");
         for (name, exporter) in health.state().exporters.iter().filter(|(_, exporter)| exporter.queued > 0) {
@@ -234,6 +227,19 @@ fn start_models(
     let thread = std::thread::Builder::new().name("models".to_owned());
     let thread = thread.spawn(move || keeper.run(&queue, configured, &stop))?;
     Ok((door, view, thread))
+}
+
+/// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the
+/// grace period.
+fn all_ended(threads: Vec<JoinHandle<()>>) -> oneshot::Receiver<()> {
+    let (ended, all_ended) = oneshot::channel();
+    std::thread::spawn(move || {
+        for thread in threads {
+            let _ = thread.join();
+        }
+        let _ = ended.send(());
+    });
+    all_ended
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -350,15 +356,7 @@ impl Generation {
     async fn stop(mut self) {
         self.stop_collectors.stop();
         let _ = self.stop_exporters.send(true);
-        let collectors = std::mem::take(&mut self.collectors);
-        let (joined, all_joined) = oneshot::channel();
-        std::thread::spawn(move || {
-            for thread in collectors {
-                let _ = thread.join();
-            }
-            let _ = joined.send(());
-        });
-        let _ = all_joined.await;
+        let _ = all_ended(std::mem::take(&mut self.collectors)).await;
         while let Some(mut exporter) = self.exporters.pop() {
             let _ = (&mut exporter.0).await;
         }

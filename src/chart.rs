@@ -10,9 +10,12 @@ use maud::{Markup, html};
 /// The classes that the charts use.
 pub const STYLE: &str = include_str!("chart/chart.css");
 
+/// Nothing that is drawn is so large; sums of such would not be finite.
+const ABSURD: f64 = 1e100;
+
 /// Finite values of a series, with the place of each.
 fn known(values: &[Option<f64>]) -> Vec<(usize, f64)> {
-    let finite = |(at, value): (usize, &Option<f64>)| Some((at, (*value)?)).filter(|(_, value)| value.is_finite());
+    let finite = |(at, value): (usize, &Option<f64>)| Some((at, (*value)?)).filter(|(_, value)| value.abs() < ABSURD);
     values.iter().enumerate().filter_map(finite).collect()
 }
 
@@ -38,7 +41,9 @@ pub fn middle(a: f64, b: f64) -> f64 {
 /// it is given (0 for counts).
 #[must_use]
 pub fn timeline(values: &[Option<f64>], level: Option<f64>, floor: Option<f64>, text: &str) -> Markup {
-    let all = || known(values).into_iter().map(|(_, value)| value).chain(level.filter(|v| v.is_finite())).chain(floor);
+    let all = || {
+        known(values).into_iter().map(|(_, value)| value).chain(level.filter(|level| level.abs() < ABSURD)).chain(floor)
+    };
     let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let shown = |value: f64| if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") };
     html! {
@@ -61,7 +66,7 @@ fn line(
     if known.is_empty() {
         return html! { span.unknown { "–" } };
     }
-    let all = || known.iter().map(|(_, value)| *value).chain(level.filter(|level| level.is_finite())).chain(floor);
+    let all = || known.iter().map(|(_, value)| *value).chain(level.filter(|level| level.abs() < ABSURD)).chain(floor);
     let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     // A line that hardly moves is drawn as one that hardly moves.
     let pad = ((high - low) * 0.1).max(high.abs().max(low.abs()) * 0.02).max(1e-9);
@@ -79,7 +84,7 @@ fn line(
     let (end, now) = known[known.len() - 1];
     html! {
         svg class=(class) viewBox=(format!("0 0 {width} {height}")) preserveAspectRatio="none" role="img" aria-label=(text) {
-            @if let Some(level) = level.filter(|level| level.is_finite()) {
+            @if let Some(level) = level.filter(|level| level.abs() < ABSURD) {
                 line.level x1="0" x2=(width) y1=(format!("{:.1}", y(level))) y2=(format!("{:.1}", y(level))) {}
             }
             path.line d=(path) {}

@@ -118,8 +118,10 @@ fn some(stall: Stall) -> u64 {
 
 /// A container that dies of memory takes its cgroup's count with it, while the runtime's event stays;
 /// where a process inside dies alone, only the cgroup may tell. The larger of the two has seen more.
+///
+/// Inner ticks do not read the count, and say nothing: the engine has told of events since it was listened to, which may be fewer.
 pub fn oom_kills(reading: &ContainerReading, outside: &Outside) -> Option<u64> {
-    match (reading.detail.as_ref().and_then(|d| d.oom_kills), outside.oom_events) {
+    match (reading.detail.as_ref()?.oom_kills, outside.oom_events) {
         (None, 0) => None,
         (kills, events) => Some(kills.unwrap_or(0).max(events)),
     }
@@ -328,6 +330,31 @@ mod tests {
     }
 
     #[test]
+    fn kills_of_before_we_listened_are_counted_once() {
+        let mut minute = Accumulator::new(false);
+        let reading = |second: u64, kills: Option<u64>| ContainerReading {
+            id: String::new(),
+            runtime: None,
+            pod_uid: None,
+            at: crate::clock::Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(second) },
+            started: None,
+            cpu_usage_ns: None,
+            memory_usage: None,
+            memory_working_set: None,
+            detail: kills.map(|kills| Box::new(Detail { oom_kills: Some(kills), ..Detail::default() })),
+        };
+        // The kernel has counted 55 before the engine was listened to, which has told of as many as came since.
+        for second in 0..60 {
+            let events = second / 20;
+            let kills = (second % 10 == 0).then_some(55 + events);
+            minute.count(&reading(second, kills), &Outside { oom_events: events });
+        }
+        let summary = minute.close().expect("a minute");
+        let at = COUNTERS.iter().position(|column| column.name == "oom_kills").expect("the counter");
+        assert_eq!(summary.increases[at], Some(2));
+    }
+
+    #[test]
     fn a_minute_has_its_spread_and_its_increase() {
         let mut minute = Accumulator::new(false);
         let outside = Outside::default();
@@ -387,7 +414,10 @@ mod tests {
     fn the_runtime_remembers_an_oom_the_cgroup_forgot() {
         let outside = Outside { oom_events: 1 };
         assert_eq!(oom_kills(&reading(0, 0, 0, Some(0)), &outside), Some(1));
-        assert_eq!(oom_kills(&reading(0, 0, 0, None), &outside), Some(1));
+        let without_count = ContainerReading { detail: Some(Box::default()), ..reading(0, 0, 0, None) };
+        assert_eq!(oom_kills(&without_count, &outside), Some(1));
+        let inner_tick = ContainerReading { detail: None, ..reading(0, 0, 0, None) };
+        assert_eq!(oom_kills(&inner_tick, &outside), None, "the count is not read then");
         assert_eq!(oom_kills(&reading(0, 0, 0, Some(3)), &outside), Some(3));
         assert_eq!(oom_kills(&reading(0, 0, 0, None), &Outside::default()), None);
     }

@@ -293,13 +293,14 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
     }
     let confirmed = cpu.confirmed || memory.confirmed;
     let saving = cpu.saving + memory.saving;
-    let patches = patch::patches(&usage.workload, &cpu, &memory);
+    let ended = end.duration_since(usage.last) > ENDED;
+    let patches = if ended { Vec::new() } else { patch::patches(&usage.workload, &cpu, &memory) };
     Assessment {
         workload: usage.workload.clone(),
         history: HistoryView { first: usage.first, last: usage.last, minutes },
         confidence,
         confirmed,
-        ended: end.duration_since(usage.last) > ENDED,
+        ended,
         used: usage.used(config.cpu_percentile),
         cpu,
         memory,

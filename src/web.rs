@@ -39,6 +39,8 @@ pub struct Shared {
     pub review: watch::Receiver<Option<Arc<Review>>>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
+    /// The data folder, as people type it.
+    pub data: String,
     /// Since when the agent runs.
     pub started: Timestamp,
     /// Where this is served.

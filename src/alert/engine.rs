@@ -24,7 +24,7 @@ const RESOLVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 const EVENTS: usize = 1000;
 
 /// A subject's attributes that say whom an alert is about. The rest change (an id with each new container) or go without saying.
-pub(super) const IDENTITY: &[&str] =
+const IDENTITY: &[&str] =
     &["container.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "hw.id", "hw.name", "hw.model"];
 
 type Labels = BTreeMap<String, String>;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::engine::IDENTITY;
 use crate::metric::{Kind, Metric, catalogue};
 
 /// How bad it is.
@@ -62,20 +61,39 @@ pub struct Rule {
     /// Once it fires, the alert goes on until the value is back at this level; by default the threshold.
     #[serde(default)]
     pub clear: Option<f64>,
-    /// How long it stays pending before it fires.
+    /// How long it stays pending before it fires; by default not at all.
     #[serde(default, rename = "for", deserialize_with = "crate::units::duration_or_none")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub hold: Duration,
-    /// How long it goes on once the value has cleared.
+    /// How long it goes on once the value has cleared; by default not at all.
     #[serde(default, deserialize_with = "crate::units::duration_or_none")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub keep_firing_for: Duration,
-    /// How bad it is.
+    /// How bad it is; by default `"warning"`.
     #[serde(default)]
     pub severity: Severity,
     /// For people; `{value}`, `{threshold}` and attributes in braces are filled in.
     pub message: String,
 }
+
+/// Attributes of containers and devices.
+const SUBJECTS: &[&str] = &[
+    "container.id",
+    "container.name",
+    "container.image.name",
+    "container.image.tags",
+    "container.runtime.name",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "k8s.pod.uid",
+    "k8s.container.name",
+    "hw.id",
+    "hw.name",
+    "hw.type",
+    "hw.model",
+    "hw.vendor",
+    "hw.driver_version",
+];
 
 /// The longest name of a rule: it is a label everywhere.
 const LONGEST_NAME: usize = 100;
@@ -188,14 +206,14 @@ impl Rule {
 
     /// A series of its metric may have this attribute.
     fn knows(&self, key: &str) -> bool {
-        let of_subject = ["container.", "k8s.", "hw."].iter().any(|begin| key.starts_with(begin));
+        let of_subject = SUBJECTS.contains(&key) || key.starts_with("container.label.");
         // A metric that is not there is told of already.
         of_subject || self.metric().is_none_or(|metric| metric.attributes.contains(&key))
     }
 
     fn attributes(&self) -> String {
         let own = self.metric().map_or(&[] as &[&str], |metric| metric.attributes);
-        let known: Vec<&str> = own.iter().chain(IDENTITY).copied().collect();
+        let known: Vec<&str> = own.iter().chain(SUBJECTS).copied().collect();
         format!("; there are {}", known.join(", "))
     }
 

@@ -67,6 +67,8 @@ fn section(page: &mut String, root: &Value, object: &Value, path: &str, written:
             Some((value, false)) => format!("none; such as `{value}`"),
             None => "none".to_owned(),
         };
+        let must = object["required"].as_array().is_some_and(|all| all.iter().any(|must| must == name.as_str()));
+        let default = if must { "required".to_owned() } else { default };
         let _ = writeln!(rows, "| `{name}` | {} | {default} | {meaning} |", kind(property, target));
     }
     if !rows.is_empty() {

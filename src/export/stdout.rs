@@ -110,7 +110,7 @@ fn text(event: &Event) -> String {
         alert.severity.name(),
         alert.name,
         labels.join(" "),
-        alert.message
+        if alert.state == AlertState::Firing { alert.message.clone() } else { format!("was: {}", alert.message) }
     );
     plain(&line)
 }

@@ -36,6 +36,8 @@ struct Known {
     review: Option<Arc<Review>>,
     health: Report,
     address: String,
+    /// The data folder.
+    data: String,
     /// Since when the agent watches.
     started: Timestamp,
     now: Timestamp,
@@ -50,6 +52,7 @@ impl Known {
             review: shared.review.borrow().clone(),
             health: health::report(&shared.health.state(), shared.clock.monotonic(), shared.stalled_after),
             address: shared.address.map_or_else(|| "127.0.0.1:9477".to_owned(), |a: SocketAddr| a.to_string()),
+            data: shared.data.clone(),
             started: shared.started,
             now: shared.clock.now(),
         }
@@ -144,14 +147,18 @@ fn shell(known: &Known, title: &str, below: Option<&str>, sections: &Markup) -> 
 /// What fires, what is wasted, what drifts: one second to the verdict.
 fn tiles(known: &Known) -> Markup {
     let firing = known.alerts.firing().count();
-    let wasted = known.review.as_ref().map(|review| review.totals.wasted());
+    let totals = known.review.as_ref().map(|review| &review.totals);
+    let wasted = totals.map(crate::rightsize::review::Totals::wasted);
+    let perhaps = totals.map_or(0.0, |totals| totals.saving - totals.confirmed_saving);
     let (drifting, all) = (drifting(&known.models).count(), known.models.models.len());
     html! {
         section #tiles aria-label="In short" {
             ul.tiles {
                 (tile("#alerts", firing > 0, &firing.to_string(), if firing == 1 { "alert fires" } else { "alerts fire" }))
                 @match wasted {
-                    Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, known.currency()), "wasted a month, confirmed")) }
+                    Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, known.currency()), &format!(
+                        "wasted a month; {} more to investigate", money(perhaps, known.currency())
+                    ))) }
                     None => { (tile("#recommendations", false, "–", "wasted a month: not known yet")) }
                 }
                 (tile("#models", drifting > 0, &format!("{drifting} of {all}"), "models drift"))
@@ -377,6 +384,7 @@ mod tests {
             review: Some(Arc::new(review())),
             health: health::report(&Health::default(), Duration::ZERO, Duration::from_secs(60)),
             address: "127.0.0.1:9477".to_owned(),
+            data: "/var/lib/plumbline".to_owned(),
             started: at(-86_400),
             now: at(14 * 86_400),
         }

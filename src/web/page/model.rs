@@ -156,6 +156,9 @@ fn drift(model: &ModelView) -> Markup {
 
 fn performance(model: &ModelView) -> Markup {
     let Some(leading) = model.leading() else {
+        if model.counts.labels > 0 {
+            return html! { p.empty { "No closed window has labels yet." } };
+        }
         return html! { p.empty { "No label has come yet. Labels are sent to " code { "/v1/models/" (model.name) "/labels" } ", with the sample's id." } };
     };
     let mut values = over_time(model, leading.measure);

@@ -127,7 +127,9 @@ pub fn overlay_text(judged: &Judged) -> String {
 }
 
 fn performance(model: &ModelView) -> Markup {
-    let Some(leading) = model.leading() else { return unknown("no labels yet") };
+    let Some(leading) = model.leading() else {
+        return unknown(if model.counts.labels > 0 { "no closed window has labels yet" } else { "no labels yet" });
+    };
     let values: Vec<Option<f64>> = over_time(model, leading.measure).into_iter().rev().take(WINDOWS).rev().collect();
     let name = leading.measure.replace('_', " ");
     let text = match leading.reference {

@@ -15,7 +15,7 @@ pub fn section(known: &Known) -> Markup {
     let Some(review) = &known.review else {
         return whole("recommendations", "Recommendations", &html! { p.empty { "The history is being read …" } });
     };
-    let all = acting(review);
+    let all = acting(known, review);
     let more = all.len().saturating_sub(MOST);
     let body = html! {
         (sums(known, review))
@@ -29,21 +29,23 @@ pub fn section(known: &Known) -> Markup {
             } }))
             @if more > 0 { p.empty { (more) " more: " a href="/api/v1/recommendations" { "as JSON" } ", or by " code { "plumbline report" } } }
         }
-        p.empty { "For a report to forward: " code { "plumbline report --since 7d --format html --output review.html" } }
+        p.empty { "For a report to forward: " code { "plumbline report --data " (known.data) " --since 7d --format html --output review.html" } }
     };
     whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
 }
 
 /// The workloads to which there is something to say, largest change first.
-fn acting(review: &Review) -> Vec<&Assessment> {
-    let acts = |a: &&Assessment| !a.ended && [&a.cpu, &a.memory].iter().any(|resource| resource.changes());
+fn acting<'a>(known: &Known, review: &'a Review) -> Vec<&'a Assessment> {
+    // What has gone since the history was read is not spoken of.
+    let runs = |a: &Assessment| known.snapshot.containers.iter().any(|c| c.id == a.workload.container_id);
+    let acts = |a: &&Assessment| !a.ended && runs(a) && [&a.cpu, &a.memory].iter().any(|resource| resource.changes());
     review.workloads.iter().filter(acts).collect()
 }
 
 /// Where the page speaks of a workload's size, if it does.
 pub fn place(known: &Known, container: &str) -> Option<String> {
     let review = known.review.as_ref()?;
-    let mut shown = acting(review).into_iter().take(MOST);
+    let mut shown = acting(known, review).into_iter().take(MOST);
     shown.any(|a| a.workload.container_id == container).then(|| format!("#{}", anchor("w", container)))
 }
 
