@@ -304,7 +304,7 @@ impl State {
             node: self.node.clone(),
             exited: exited.map(|e| ExitView { at: e.at.wall, last: e.view.clone() }).collect(),
             ready: !(expect_names && self.is_waiting(now)),
-            traffic: BTreeMap::new(),
+            traffic: Arc::default(),
             device_points: self.points.values().flatten().cloned().collect(),
             gpus,
             containers,

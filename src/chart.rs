@@ -31,6 +31,17 @@ pub fn sparkline(values: &[Option<f64>], level: Option<f64>, thin: fn(f64, f64) 
     line(&thinned, level, None, text, (120.0, 24.0), "chart spark")
 }
 
+/// The largest minute of each hour, with a line where the request or limit lies. One hour alone makes nothing.
+#[must_use]
+pub fn peaks(hours: &[Option<f64>], asked: Option<f64>, unit: fn(f64) -> String) -> Markup {
+    if hours.len() < 2 {
+        return html! {};
+    }
+    let most = hours.iter().flatten().copied().fold(0.0, f64::max);
+    let text = format!("largest minute of each of {} hours, at most {}", hours.len(), unit(most));
+    sparkline(hours, asked, f64::max, &text)
+}
+
 /// The middle of two values.
 #[must_use]
 pub fn middle(a: f64, b: f64) -> f64 {

@@ -115,10 +115,17 @@ pub struct GpuReading {
 }
 
 impl GpuReading {
-    /// Who it is, and nothing else.
+    /// A device of which nothing is known but its place and that it was read.
     #[must_use]
-    pub fn forgotten(&self) -> Self {
+    pub fn unread(id: String, index: u32, vendor: &'static str, at: Moment) -> Self {
         Self {
+            id,
+            identified: false,
+            index,
+            model: None,
+            vendor,
+            driver: None,
+            at,
             ok: None,
             utilization: None,
             memory_used: None,
@@ -127,8 +134,14 @@ impl GpuReading {
             energy: None,
             temperature: None,
             processes: None,
-            ..self.clone()
         }
+    }
+
+    /// Who it is, and nothing else.
+    #[must_use]
+    pub fn forgotten(&self) -> Self {
+        let Self { identified, model, driver, .. } = self.clone();
+        Self { identified, model, driver, ..Self::unread(self.id.clone(), self.index, self.vendor, self.at) }
     }
 }
 

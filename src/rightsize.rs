@@ -9,6 +9,7 @@ mod cpu;
 pub mod gpu;
 mod memory;
 pub mod patch;
+pub mod resource;
 pub mod review;
 pub mod traffic;
 pub mod usage;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::span;
 use cost::Prices;
 use patch::Patch;
+pub use resource::{Change, Provisioning, Resource};
 use usage::{Usage, Workload};
 
 /// How workloads are sized.
@@ -95,72 +97,6 @@ impl Config {
     }
 }
 
-/// How what was asked for compares with what is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provisioning {
-    /// It asks for more than it needs.
-    Over,
-    /// It asks for less.
-    Under,
-    /// It asks for about what it needs.
-    Fits,
-    /// It asks for nothing.
-    Unset,
-    /// There is not enough history.
-    Unknown,
-}
-
-/// One number and what it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Change {
-    /// What is set; `None` if nothing is.
-    pub from: Option<f64>,
-    /// What should be.
-    pub to: f64,
-}
-
-/// One resource of a workload; CPU in cores, memory in bytes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Resource {
-    /// What it asked for: its request, else its limit.
-    pub asked: Option<f64>,
-    /// What it should ask for. `None` without enough history.
-    pub recommended: Option<f64>,
-    /// The verdict.
-    pub provisioning: Provisioning,
-    /// Why, in one sentence.
-    pub reason: String,
-    /// What speaks for it was seen and is no guess from a short history.
-    pub evidence: bool,
-    /// What following it saves in a month; below zero where it costs more.
-    pub saving: f64,
-    /// Enough speaks for it to act on; else it is worth a look.
-    pub confirmed: bool,
-    /// Its request, where that is to change.
-    pub request: Option<Change>,
-    /// Its limit, where that is to change.
-    pub limit: Option<Change>,
-}
-
-impl Resource {
-    fn unknown(asked: Option<f64>, reason: String) -> Self {
-        let provisioning = Provisioning::Unknown;
-        let (recommended, request, limit) = (None, None, None);
-        Self {
-            asked,
-            recommended,
-            provisioning,
-            reason,
-            evidence: false,
-            saving: 0.0,
-            confirmed: false,
-            request,
-            limit,
-        }
-    }
-}
-
 /// How long a history a verdict stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -217,8 +153,16 @@ pub struct Used {
     pub oom_kills: Option<u64>,
     /// When the last of them was.
     pub last_oom: Option<Timestamp>,
-    /// The largest minute of each hour: cores and bytes; hours without a row are left out.
+    /// The largest minute of each hour, from the first to the last; `null` in hours without a row.
     pub hours: Vec<usage::Hour>,
+}
+
+impl Used {
+    /// One of the two by the hour.
+    #[must_use]
+    pub fn hourly(&self, value: fn(&usage::Hour) -> Option<f64>) -> Vec<Option<f64>> {
+        self.hours.iter().map(value).collect()
+    }
 }
 
 /// The history behind a verdict.
@@ -307,26 +251,6 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
         cost,
         saving,
         patches,
-    }
-}
-
-impl Resource {
-    /// Something is to change.
-    #[must_use]
-    pub fn changes(&self) -> bool {
-        matches!(self.provisioning, Provisioning::Over | Provisioning::Under | Provisioning::Unset)
-            && self.recommended.is_some()
-    }
-
-    /// It asks for too much or too little.
-    #[must_use]
-    pub fn acts(&self) -> bool {
-        matches!(self.provisioning, Provisioning::Over | Provisioning::Under)
-    }
-
-    /// What it will ask for once the recommendation is followed. What asks for nothing goes on to be paid for by what it uses.
-    fn followed(&self) -> Option<f64> {
-        if self.acts() { self.recommended.or(self.asked) } else { self.asked }
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Snapshot {
     pub ready: bool,
     /// Samples that arrived in each of the last minutes, by model.
     #[serde(skip)]
-    pub traffic: BTreeMap<String, Vec<u64>>,
+    pub traffic: Arc<BTreeMap<String, Vec<u64>>>,
     /// Points of collectors that need no joining.
     #[serde(skip)]
     pub device_points: Vec<Point>,
@@ -319,7 +319,7 @@ impl Snapshot {
             gpus: Vec::new(),
             exited: Vec::new(),
             ready: false,
-            traffic: BTreeMap::new(),
+            traffic: Arc::default(),
             device_points: Vec::new(),
         }
     }

@@ -61,7 +61,8 @@ pub fn run(
     stop: &Stop,
 ) {
     let mut due = Duration::ZERO;
-    let mut told = false;
+    // What was wrong the last time: it is told once, not with every try.
+    let mut told = String::new();
     loop {
         let begun = clock.monotonic();
         if begun >= due || config.has_changed().unwrap_or(false) {
@@ -72,12 +73,20 @@ pub fn run(
             let judged = catch_unwind(AssertUnwindSafe(|| review(data, &config, since, until, Some(until))));
             match judged.unwrap_or_else(|_| Err(Error::Record("a panic; this is a bug in plumbline".to_owned()))) {
                 Ok((review, past)) => {
-                    if !past.damaged.is_empty() && !std::mem::replace(&mut told, true) {
-                        tracing::warn!(files = past.damaged.join("; "), "parts of the history cannot be read");
+                    let wrong = past.damaged.join("; ");
+                    if !wrong.is_empty() && wrong != told {
+                        tracing::warn!(files = wrong, "parts of the history cannot be read");
                     }
+                    told = wrong;
                     out.send_replace(Some(Arc::new(review)));
                 }
-                Err(error) => tracing::warn!(%error, "the history cannot be read: there are no recommendations"),
+                Err(error) => {
+                    let wrong = error.to_string();
+                    if wrong != told {
+                        tracing::warn!(error = wrong, "the history cannot be read: there are no new recommendations");
+                    }
+                    told = wrong;
+                }
             }
             let took = clock.monotonic().saturating_sub(begun);
             tracing::debug!(?took, "sizes judged");

@@ -34,8 +34,11 @@ fn state_of(reading: &GpuReading) -> Option<GpuState> {
 }
 
 impl Gpu {
-    fn processes(&self) -> Option<&[GpuProcess]> {
-        self.reading.processes.as_deref()
+    /// Adds minutes' states, and forgets those of more than a day ago.
+    fn remember(&mut self, states: impl IntoIterator<Item = Option<GpuState>>) {
+        self.states.extend(states);
+        let excess = self.states.len().saturating_sub(MINUTES);
+        self.states.drain(..excess);
     }
 }
 
@@ -48,22 +51,17 @@ impl Gpus {
         // Minutes in which nobody read are unknown, not left out.
         let gap = open.map_or(0, |open| (minute - open - 1).clamp(0, MINUTES as i64)) as usize;
         for gpu in self.gpus.values_mut() {
-            gpu.states.extend(std::iter::repeat_n(None, gap));
-            let excess = gpu.states.len().saturating_sub(MINUTES);
-            gpu.states.drain(..excess);
+            gpu.remember(std::iter::repeat_n(None, gap));
         }
         self.minute = Some(minute);
         let mut before = std::mem::take(&mut self.gpus);
         for mut reading in readings {
             let known = before.remove(&reading.index).filter(|known| known.reading.id == reading.id);
-            if let Some(known) = &known {
-                // What inner ticks leave out stands as last told, as long as the device is there.
-                if reading.ok != Some(false) {
-                    let last = &known.reading;
-                    reading.processes = reading.processes.or_else(|| last.processes.clone());
-                    reading.energy = reading.energy.or(last.energy);
-                    reading.temperature = reading.temperature.or(last.temperature);
-                }
+            // What inner ticks leave out stands as last told, as long as the device is there.
+            if let Some(Gpu { reading: last, .. }) = known.as_ref().filter(|_| reading.ok != Some(false)) {
+                reading.processes = reading.processes.or_else(|| last.processes.clone());
+                reading.energy = reading.energy.or(last.energy);
+                reading.temperature = reading.temperature.or(last.temperature);
             }
             let (minute, states) = known.map(|known| (known.minute, known.states)).unwrap_or_default();
             let mut gpu = Gpu { reading, minute, states };
@@ -89,13 +87,10 @@ impl Gpus {
         let mut rows = Vec::new();
         for gpu in self.gpus.values_mut() {
             let summary = gpu.minute.close();
-            gpu.states.push_back(summary.as_ref().and_then(GpuSummary::mostly));
-            if gpu.states.len() > MINUTES {
-                gpu.states.pop_front();
-            }
+            gpu.remember([summary.as_ref().and_then(GpuSummary::mostly)]);
             let Some(summary) = summary.filter(|_| gpu.reading.identified) else { continue };
             let mut containers: Vec<&str> =
-                gpu.processes().into_iter().flatten().filter_map(|p| p.container.as_deref()).collect();
+                gpu.reading.processes.iter().flatten().filter_map(|p| p.container.as_deref()).collect();
             containers.sort_unstable();
             containers.dedup();
             rows.push(GpuRow {

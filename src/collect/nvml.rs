@@ -19,7 +19,6 @@ use serde::Deserialize;
 use super::{Brings, Collector, Context, Entry, Error, Report};
 use crate::clock::Clock;
 use crate::identity::from_proc_cgroup;
-use crate::metric::Metric;
 use crate::reading::{Depth, GpuProcess, GpuReading};
 
 /// NVML's place in the list.
@@ -27,12 +26,10 @@ pub const ENTRY: Entry = Entry {
     name: "nvml",
     without: "NVIDIA GPUs are not seen",
     brings: Brings::Devices,
-    metrics: NO_METRICS,
+    // Its readings are joined with containers, so its metrics are the snapshot's.
+    metrics: &[],
     open: |config, context| Ok(Box::new(Gpus::open(&config.gpu, &config.cgroup.proc, context)?)),
 };
-
-/// Its readings are joined with containers, so its metrics are the snapshot's.
-const NO_METRICS: &[&Metric] = &[];
 
 /// Options for GPUs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -110,30 +107,18 @@ impl Gpus {
     }
 
     fn read_device(&self, index: u32, depth: Depth) -> GpuReading {
-        let unknown = || Known { id: format!("gpu-{index}"), model: None };
-        let Known { id, model } = self.known.get(&index).cloned().unwrap_or_else(unknown);
+        let known = self.known.get(&index).cloned();
+        let id = known.as_ref().map_or_else(|| format!("gpu-{index}"), |known| known.id.clone());
         let mut reading = GpuReading {
-            id,
-            identified: self.known.contains_key(&index),
-            index,
-            model,
-            vendor: VENDOR,
+            identified: known.is_some(),
+            model: known.and_then(|known| known.model),
             driver: self.driver.clone(),
-            at: self.clock.moment(),
-            ok: None,
-            utilization: None,
-            memory_used: None,
-            memory_total: None,
-            power: None,
-            energy: None,
-            temperature: None,
-            processes: None,
+            ..GpuReading::unread(id, index, VENDOR, self.clock.moment())
         };
         let mut signals = Signals::default();
         if let Some(device) = signals.take(self.nvml.device_by_index(index)) {
             let rates = signals.take(device.utilization_rates());
-            // Corrupt values occur.
-            reading.utilization = reading_of(rates.map(|rates| rates.gpu));
+            reading.utilization = rates.and_then(|rates| share(rates.gpu));
             let memory = signals.take(device.memory_info());
             let memory = memory.filter(|memory| memory.used <= memory.total);
             (reading.memory_used, reading.memory_total) = (memory.as_ref().map(|m| m.used), memory.map(|m| m.total));
@@ -151,8 +136,7 @@ impl Gpus {
         reading
     }
 
-    /// The processes, each once, with the container its cgroup names.
-    /// More memory than the device has is no answer.
+    /// The processes, each once, with the container its cgroup names. More memory than the device has is no answer.
     fn resolve(&self, all: Vec<ProcessInfo>, most: u64) -> Vec<GpuProcess> {
         let mut processes: BTreeMap<u32, GpuProcess> = BTreeMap::new();
         for info in all {
@@ -172,9 +156,9 @@ impl Gpus {
     }
 }
 
-/// A share of percent; more than all of it is no answer.
-fn reading_of(percent: Option<u32>) -> Option<f64> {
-    percent.filter(|percent| *percent <= 100).map(|percent| f64::from(percent) / 100.0)
+/// Corrupt values occur: more than all of it is no answer.
+fn share(percent: u32) -> Option<f64> {
+    (percent <= 100).then(|| f64::from(percent) / 100.0)
 }
 
 impl Collector for Gpus {

@@ -92,7 +92,7 @@ fn section(page: &mut String, root: &Value, object: &Value, path: &str, written:
 /// The table has a section of its own in the file, rather than standing in one line.
 fn is_section(path: &str, name: &str, written: &BTreeMap<String, (String, bool)>) -> bool {
     let begin = format!("{path}.{name}.");
-    written.keys().any(|key| key.starts_with(&begin)) || matches!(name, "docker" | "podman" | "cgroup")
+    written.keys().any(|key| key.starts_with(&begin))
 }
 
 /// The type as people name it.

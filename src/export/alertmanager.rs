@@ -305,13 +305,9 @@ fn message(alert: &Alert, node: &str, ends: Timestamp, link: &str) -> Value {
     let mut labels: BTreeMap<String, &str> = BTreeMap::new();
     for (key, value) in &alert.labels {
         labels.insert(super::prometheus::label_name(key), value);
-        // Routes and silences are written for these.
-        match key.as_str() {
-            "k8s.namespace.name" => labels.insert("namespace".to_owned(), value),
-            "k8s.pod.name" => labels.insert("pod".to_owned(), value),
-            "k8s.container.name" => labels.insert("container".to_owned(), value),
-            _ => None,
-        };
+        if let Some(short) = super::prometheus::short_name(key) {
+            labels.insert(short.to_owned(), value);
+        }
     }
     labels.insert("alertname".to_owned(), &alert.name);
     labels.insert("severity".to_owned(), alert.severity.name());

@@ -44,12 +44,8 @@ fn encode_point(name: &str, point: &Point, text: &mut String) {
     let mut labels = Labels::new(text);
     for attribute in point.subject.attributes.iter().filter(|attribute| attribute.label) {
         labels.add(&attribute.key, &attribute.value);
-        // kube-state-metrics and most dashboards join on these.
-        match attribute.key.as_ref() {
-            "k8s.namespace.name" => labels.add("namespace", &attribute.value),
-            "k8s.pod.name" => labels.add("pod", &attribute.value),
-            "k8s.container.name" => labels.add("container", &attribute.value),
-            _ => {}
+        if let Some(short) = short_name(&attribute.key) {
+            labels.add(short, &attribute.value);
         }
     }
     for (key, value) in &point.attributes {
@@ -61,6 +57,16 @@ fn encode_point(name: &str, point: &Point, text: &mut String) {
         Some(Number::Float(value)) => writeln!(text, " {value}"),
         None => writeln!(text, " NaN"),
     };
+}
+
+/// The label that kube-state-metrics, most dashboards, routes and silences have for an attribute; it stands beside our own.
+pub(super) fn short_name(key: &str) -> Option<&'static str> {
+    match key {
+        "k8s.namespace.name" => Some("namespace"),
+        "k8s.pod.name" => Some("pod"),
+        "k8s.container.name" => Some("container"),
+        _ => None,
+    }
 }
 
 /// One `target_info` for the node and one for each subject that has attributes which are no labels.

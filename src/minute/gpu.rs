@@ -148,23 +148,8 @@ mod tests {
     use crate::clock::Moment;
 
     fn reading(utilization: Option<f64>, memory_used: Option<u64>) -> GpuReading {
-        GpuReading {
-            id: "GPU-1".to_owned(),
-            identified: true,
-            index: 0,
-            model: None,
-            vendor: "nvidia",
-            driver: None,
-            at: Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO },
-            ok: Some(true),
-            utilization,
-            memory_used,
-            memory_total: Some(80 << 30),
-            power: None,
-            energy: None,
-            temperature: None,
-            processes: None,
-        }
+        let at = Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
+        GpuReading { utilization, memory_used, ..GpuReading::unread("GPU-1".to_owned(), 0, "nvidia", at) }
     }
 
     #[test]

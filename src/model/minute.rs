@@ -1,6 +1,7 @@
 //! Views of the models -> a row for each model and minute, and the traffic of the last hours.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -18,7 +19,11 @@ pub struct Traffic {
     /// The open minute, in minutes since the epoch.
     minute: Option<i64>,
     models: BTreeMap<String, Counted>,
+    recent: Arc<Recent>,
 }
+
+/// Samples that arrived in each of the last minutes, oldest first, by model.
+pub type Recent = BTreeMap<String, Vec<u64>>;
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -31,7 +36,7 @@ impl Traffic {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(since: Timestamp) -> Self {
-        Self { since, minute: None, models: BTreeMap::new() }
+        Self { since, minute: None, models: BTreeMap::new(), recent: Arc::default() }
     }
 
     /// Closes the minute that is over, if one is. Returns its rows.
@@ -72,13 +77,15 @@ impl Traffic {
             rows.push(row(node, model, minute, predictions, labels));
         }
         self.models.retain(|name, _| view.models.iter().any(|model| model.name == *name));
+        let minutes = |counted: &Counted| counted.minutes.iter().copied().collect();
+        self.recent = Arc::new(self.models.iter().map(|(name, counted)| (name.clone(), minutes(counted))).collect());
         rows
     }
 
-    /// Samples that arrived in each of the last minutes, oldest first.
+    /// The traffic of the minutes that have closed.
     #[must_use]
-    pub fn recent(&self) -> BTreeMap<String, Vec<u64>> {
-        self.models.iter().map(|(name, counted)| (name.clone(), counted.minutes.iter().copied().collect())).collect()
+    pub fn recent(&self) -> Arc<Recent> {
+        Arc::clone(&self.recent)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use maud::{DOCTYPE, PreEscaped, html};
 
+use super::plain;
 use crate::drift::comparison::Comparison;
 use crate::drift::verdict::{Judged, Named, Tested};
 use crate::drift::{Kind, TESTS};
@@ -199,11 +200,6 @@ pub fn table(comparison: &Comparison, colour: bool) -> String {
         let _ = writeln!(text, "\n{}", notes.iter().map(|note| plain(note)).collect::<Vec<_>>().join("\n"));
     }
     text
-}
-
-/// Names come from files: what would move the cursor is shown as a mark.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn aligned(rows: &[Vec<String>]) -> Vec<String> {

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::plain;
 use crate::chart;
 use crate::rightsize::gpu::GpuUse;
 use crate::rightsize::review::Review;
 use crate::rightsize::traffic::ModelUse;
-use crate::rightsize::usage::Hour;
 use crate::rightsize::{Assessment, Provisioning, Resource};
 use crate::units::{bytes, cores, grouped, money, percent, span};
 
@@ -101,7 +101,7 @@ fn word(provisioning: Provisioning) -> &'static str {
         Provisioning::Under => "under-provisioned",
         Provisioning::Fits => "fits",
         Provisioning::Unset => "asks for nothing",
-        Provisioning::Unknown => "not enough history",
+        Provisioning::Unknown => "no verdict",
     }
 }
 
@@ -138,7 +138,7 @@ impl<'a> Parts<'a> {
             ("Under-provisioned", &self.under, Some("No workload asks for less than it needs.")),
             ("Over-provisioned", &self.over, Some("No workload asks for more than it needs.")),
             ("Asks for nothing", &self.unset, None),
-            ("Fits, or too little history", &self.rest, None),
+            ("Fits, or no verdict", &self.rest, None),
         ]
     }
 }
@@ -179,7 +179,7 @@ fn sums(review: &Review) -> Vec<String> {
         ),
     ];
     if t.unset + t.unknown > 0 {
-        lines.push(format!("{} ask for nothing, {} have too little history for a verdict.", t.unset, t.unknown));
+        lines.push(format!("{} ask for nothing, {} have no verdict on something: too little history, or a request that is not known here.", t.unset, t.unknown));
     }
     if !review.gpus.is_empty() {
         lines.push(format!(
@@ -365,14 +365,6 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-fn plain(text: &str) -> String {
-    // Those that turn the direction of writing, or end a line, are no letters either.
-    let moves = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
-}
-
 fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
@@ -445,8 +437,8 @@ fn workloads(list: &[&Assessment], review: &Review) -> Markup {
                 (a.workload.name)
                 @for word in [&a.workload.image, &a.workload.model].into_iter().flatten() { br; small { (word) } }
             }
-            td { (resource(&a.cpu, cores)) (spark(a, |hour| hour.cpu, a.cpu.asked, cores)) }
-            td { (resource(&a.memory, bytes)) (spark(a, |hour| hour.memory, a.memory.asked, bytes)) }
+            td { (resource(&a.cpu, cores)) (chart::peaks(&a.used.hourly(|hour| hour.cpu), a.cpu.asked, cores)) }
+            td { (resource(&a.memory, bytes)) (chart::peaks(&a.used.hourly(|hour| hour.memory), a.memory.asked, bytes)) }
             td { (worth(a, review)) br; small { (trust(a)) } }
             td { @for patch in &a.patches { pre { (patch.text) } @if let Some(note) = patch.note { small { (note) } } } }
         } } }
@@ -462,18 +454,4 @@ fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
     html! {
         span class=(class) { (word(resource.provisioning)) } ": " (change(resource, unit)) br; small { (resource.reason) }
     }
-}
-
-fn spark(a: &Assessment, value: fn(&Hour) -> Option<f64>, asked: Option<f64>, unit: fn(f64) -> String) -> Markup {
-    let values: Vec<Option<f64>> = a.used.hours.iter().map(value).collect();
-    if values.len() < 2 {
-        return html! {};
-    }
-    let most = values.iter().flatten().copied().fold(0.0, f64::max);
-    chart::sparkline(
-        &values,
-        asked,
-        f64::max,
-        &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)),
-    )
 }

@@ -31,24 +31,22 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         let share = throttled * 100.0;
         // Equal ones are meant to be (Guaranteed in Kubernetes); and want is no reason to ask for less.
         let of_request = |request: f64| if is_equal(request, limit) { to } else { needed.max(request) };
+        let reason = format!(
+            "throttled in {share:.0} % of its periods at a limit of {}; what it would use without the limit cannot be seen, so \
+             look again after the step to {}",
+            cores(limit),
+            cores(to)
+        );
         return Resource {
-            asked,
             recommended: Some(usage.cpu_request.map_or(to, of_request)),
             provisioning: Provisioning::Under,
-            reason: format!(
-                "throttled in {share:.0} % of its periods at a limit of {}; what it would use without the limit cannot be \
-                 seen, so look again after the step to {}",
-                cores(limit),
-                cores(to)
-            ),
             evidence: true,
-            saving: 0.0,
-            confirmed: false,
             request: usage
                 .cpu_request
                 .map(|request| Change { from: Some(request), to: of_request(request) })
                 .filter(|change| change.from.is_some_and(|from| is_more(change.to, from, config))),
             limit: Some(Change { from: Some(limit), to }),
+            ..Resource::unknown(asked, reason)
         };
     }
     let used = format!("p95 {}, largest {}", cores(p95), cores(max));
@@ -60,15 +58,10 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     }
     let Some(ask) = asked else {
         return Resource {
-            asked,
             recommended: Some(needed),
             provisioning: Provisioning::Unset,
-            reason: format!("asks for no CPU, so nothing is kept for it; uses {used}"),
-            evidence: false,
-            saving: 0.0,
-            confirmed: false,
             request: Some(Change { from: None, to: needed }),
-            limit: None,
+            ..Resource::unknown(asked, format!("asks for no CPU, so nothing is kept for it; uses {used}"))
         };
     };
     let word = if usage.cpu_request.is_some() { "request" } else { "limit" };
@@ -88,15 +81,11 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         _ => None,
     };
     Resource {
-        asked,
         recommended: Some(if changes { needed } else { ask }),
         provisioning,
-        reason,
-        evidence: false,
-        saving: 0.0,
-        confirmed: false,
         request: usage.cpu_request.filter(|_| changes).map(change),
         limit: limit.filter(|_| changes).map(change),
+        ..Resource::unknown(asked, reason)
     }
 }
 

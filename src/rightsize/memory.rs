@@ -28,16 +28,14 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
         let to = up((limit * (1.0 + AFTER_OOM)).max(needed.unwrap_or(0.0)));
         let times = if kills == 1 { "once".to_owned() } else { format!("{kills} times") };
         let raised = |request: f64| Change { from: Some(request), to };
+        let reason = format!("the kernel killed in it {times} for want of memory at a limit of {}", bytes(limit));
         return Resource {
-            asked,
             recommended: Some(to),
             provisioning: Provisioning::Under,
-            reason: format!("the kernel killed in it {times} for want of memory at a limit of {}", bytes(limit)),
             evidence: true,
-            saving: 0.0,
-            confirmed: false,
             request: request.filter(|request| *request < to).map(raised),
             limit: Some(Change { from: Some(limit), to }),
+            ..Resource::unknown(asked, reason)
         };
     }
     let Some((peak, needed)) = peak.zip(needed).filter(|_| enough) else {
@@ -51,21 +49,21 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
             ..Resource::unknown(asked, format!("{NO_REQUEST}; its peak is {}", bytes(peak)))
         };
     }
+    let floor = config.min_memory.as_u64() as f64;
     let Some(ask) = asked else {
+        let to = up(needed.max(floor));
         return Resource {
-            asked,
-            recommended: Some(needed.max(config.min_memory.as_u64() as f64)),
+            recommended: Some(to),
             provisioning: Provisioning::Unset,
-            reason: format!("asks for no memory, so nothing is kept for it; its peak is {}", bytes(peak)),
-            evidence: false,
-            saving: 0.0,
-            confirmed: false,
-            request: Some(Change { from: None, to: up(needed.max(config.min_memory.as_u64() as f64)) }),
-            limit: None,
+            request: Some(Change { from: None, to }),
+            ..Resource::unknown(
+                asked,
+                format!("asks for no memory, so nothing is kept for it; its peak is {}", bytes(peak)),
+            )
         };
     };
     // The floor keeps from lowering; it raises nobody.
-    let needed = needed.max(up(ask.min(config.min_memory.as_u64() as f64)));
+    let needed = needed.max(up(ask.min(floor)));
     let word = if request.is_some() { "request" } else { "limit" };
     let (provisioning, reason) = if let Some(limit) = near {
         let share = peak / limit * 100.0;
@@ -89,17 +87,13 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
         _ => false,
     };
     Resource {
-        asked,
         recommended: Some(if changes { needed } else { ask }),
         provisioning,
-        reason,
-        evidence: false,
-        saving: 0.0,
-        confirmed: false,
         request: request
             .filter(|request| changes && (is_less(needed, *request, config) || needed > *request))
             .map(change),
         limit: limit.filter(|_| changes && limit_changes).map(change),
+        ..Resource::unknown(asked, reason)
     }
 }
 

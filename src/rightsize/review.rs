@@ -45,7 +45,7 @@ pub struct Totals {
     pub under_provisioned: u64,
     /// Workloads that ask for nothing of something.
     pub unset: u64,
-    /// Workloads with too little history for a verdict.
+    /// Workloads without a verdict on something.
     pub unknown: u64,
     /// What containers cost.
     pub cost: f64,
@@ -104,7 +104,7 @@ impl History {
             *costs.entry(model).or_default() += spent(usage, &self.gpus, prices);
         }
         let newest = usages.iter().map(|usage| usage.last).chain(self.gpus.newest()).chain(self.models.newest()).max();
-        let covered = usages.iter().map(|usage| usage.first).min().zip(newest);
+        let covered = usages.iter().map(|usage| usage.first).min().zip(usages.iter().map(|usage| usage.last).max());
         let end = end.or(newest).unwrap_or(until);
         let mut workloads: Vec<Assessment> = usages.iter().map(|usage| assess(usage, end, config, prices)).collect();
         workloads.sort_by(|a, b| {

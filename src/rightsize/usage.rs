@@ -172,9 +172,6 @@ impl Usage {
     /// In numbers.
     #[must_use]
     pub fn used(&self, percentile: f64) -> Used {
-        let hour = |(hour, (cpu, memory)): (&i64, &(Option<f64>, Option<f64>))| {
-            Some(Hour { hour: Timestamp::from_second(hour * 3600).ok()?, cpu: *cpu, memory: *memory })
-        };
         Used {
             cpu_mean: self.cpu_mean(),
             cpu_p95: self.cpu.quantile(percentile),
@@ -184,25 +181,29 @@ impl Usage {
             memory_peak: self.memory.max(),
             oom_kills: self.oom_kills,
             last_oom: self.last_oom,
-            hours: self.every_hour().iter().filter_map(|(hour_at, values)| hour((hour_at, values))).collect(),
+            hours: self.every_hour(),
         }
     }
 
     /// The hours from the first to the last; those without a row are unknown.
-    fn every_hour(&self) -> BTreeMap<i64, (Option<f64>, Option<f64>)> {
+    fn every_hour(&self) -> Vec<Hour> {
         let (Some(first), Some(last)) = (self.hours.keys().next(), self.hours.keys().next_back()) else {
-            return BTreeMap::new();
+            return Vec::new();
         };
         // Rows of another century would make more hours than anybody draws.
         let first = (*first).max(last - HOURS);
-        (first..=*last).map(|hour| (hour, self.hours.get(&hour).copied().unwrap_or_default())).collect()
+        let hour = |at: i64| {
+            let (cpu, memory) = self.hours.get(&at).copied().unwrap_or_default();
+            Some(Hour { hour: Timestamp::from_second(at * 3600).ok()?, cpu, memory })
+        };
+        (first..=*last).filter_map(hour).collect()
     }
 
     fn take(&mut self, row: &Row<'_>, at: usize, minute: Timestamp) {
         let end = Timestamp::from_second(minute.as_second() + 60).unwrap_or(minute);
         self.minutes += u64::from(end > self.last || self.minutes == 0);
         self.last = self.last.max(end);
-        let (cpu, memory) = (row.cpu_p95(at), row.memory_max(at));
+        let (cpu, memory) = (row.real("cpu_usage_p95", at), row.real("memory_working_set_max", at));
         push(&mut self.cpu, cpu);
         push(&mut self.cpu_means, row.real("cpu_usage_mean", at));
         push(&mut self.memory, memory);
@@ -410,13 +411,5 @@ impl<'a> Row<'a> {
 
     fn count(&self, name: &'static str, at: usize) -> Option<u64> {
         self.counts.get(name)?.get(at)
-    }
-
-    fn cpu_p95(&self, at: usize) -> Option<f64> {
-        self.real("cpu_usage_p95", at)
-    }
-
-    fn memory_max(&self, at: usize) -> Option<f64> {
-        self.real("memory_working_set_max", at)
     }
 }

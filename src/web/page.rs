@@ -24,6 +24,7 @@ use super::health::{self, Report};
 use crate::alert::view::AlertsView;
 use crate::chart;
 use crate::model::view::{ModelView, ModelsView};
+use crate::rightsize::Assessment;
 use crate::rightsize::review::Review;
 use crate::snapshot::Snapshot;
 use crate::units::{money, span};
@@ -34,6 +35,8 @@ struct Known {
     models: Arc<ModelsView>,
     alerts: Arc<AlertsView>,
     review: Option<Arc<Review>>,
+    /// Workloads to which there is something to say, by their place in the review.
+    acting: Vec<usize>,
     health: Report,
     address: String,
     /// The data folder.
@@ -45,17 +48,25 @@ struct Known {
 
 impl Known {
     fn of(shared: &Shared) -> Self {
+        let snapshot = Arc::clone(&shared.snapshot.borrow());
+        let review = shared.review.borrow().clone();
         Self {
-            snapshot: Arc::clone(&shared.snapshot.borrow()),
+            acting: review.as_ref().map_or_else(Vec::new, |review| sizes::acting(&snapshot, review)),
+            snapshot,
             models: Arc::clone(&shared.models.borrow()),
             alerts: Arc::clone(&shared.alerts.borrow()),
-            review: shared.review.borrow().clone(),
+            review,
             health: health::report(&shared.health.state(), shared.clock.monotonic(), shared.stalled_after),
             address: shared.address.map_or_else(|| "127.0.0.1:9477".to_owned(), |a: SocketAddr| a.to_string()),
             data: shared.data.clone(),
             started: shared.started,
             now: shared.clock.now(),
         }
+    }
+
+    fn acting(&self) -> impl Iterator<Item = &Assessment> {
+        let review = self.review.as_ref();
+        self.acting.iter().filter_map(move |place| review?.workloads.get(*place))
     }
 
     fn currency(&self) -> &str {
@@ -376,12 +387,14 @@ mod tests {
     fn known() -> Known {
         let mut snapshot = snapshot();
         let minutes = |n: usize| (format!("model-number-{n}"), (0..120).map(|m| m * 37 % 1000).collect());
-        snapshot.traffic = (0..MODELS).map(minutes).collect::<BTreeMap<_, _>>();
+        snapshot.traffic = Arc::new((0..MODELS).map(minutes).collect::<BTreeMap<_, _>>());
+        let review = review();
         Known {
+            acting: sizes::acting(&snapshot, &review),
             snapshot: Arc::new(snapshot),
             models: Arc::new(ModelsView { models: (0..MODELS).map(model).collect(), ..ModelsView::default() }),
             alerts: Arc::default(),
-            review: Some(Arc::new(review())),
+            review: Some(Arc::new(review)),
             health: health::report(&Health::default(), Duration::ZERO, Duration::from_secs(60)),
             address: "127.0.0.1:9477".to_owned(),
             data: "/var/lib/plumbline".to_owned(),

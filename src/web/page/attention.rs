@@ -76,10 +76,7 @@ fn items(known: &Known) -> Vec<Item> {
         });
     }
     let currency = known.currency();
-    for w in known.review.iter().flat_map(|review| &review.workloads).filter(|w| !w.ended) {
-        if !known.snapshot.containers.iter().any(|c| c.id == w.workload.container_id) {
-            continue;
-        }
+    for w in known.acting() {
         let container = w.workload.container_name.as_deref().unwrap_or(&w.workload.name);
         let kills = told("ContainerOomKilled", "container.name", container);
         for (name, resource) in w.resources() {

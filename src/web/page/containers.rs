@@ -110,7 +110,7 @@ fn size(known: &Known, judged: Option<&Assessment>) -> Markup {
         Provisioning::Under => "too small",
         Provisioning::Fits => "fits",
         Provisioning::Unset => "asks for nothing",
-        Provisioning::Unknown => "not enough history",
+        Provisioning::Unknown => "no verdict",
     };
     let [(_, cpu), (_, memory)] = judged.resources();
     let bad = judged.is(Provisioning::Under);

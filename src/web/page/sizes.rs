@@ -1,11 +1,15 @@
 //! Recommendations: what to change, why, what it is worth, and the patch.
 
+use std::collections::HashSet;
+
 use maud::{Markup, html};
 
 use super::{Known, anchor, section as whole, since, wide};
 use crate::chart;
 use crate::rightsize::review::Review;
+use crate::rightsize::usage::Hour;
 use crate::rightsize::{Assessment, Confidence, Provisioning, Resource};
+use crate::snapshot::Snapshot;
 use crate::units::{bytes, cores, money, span};
 
 /// More are left to the API and the report.
@@ -15,7 +19,7 @@ pub fn section(known: &Known) -> Markup {
     let Some(review) = &known.review else {
         return whole("recommendations", "Recommendations", &html! { p.empty { "The history is being read …" } });
     };
-    let all = acting(known, review);
+    let all: Vec<&Assessment> = known.acting().collect();
     let more = all.len().saturating_sub(MOST);
     let body = html! {
         (sums(known, review))
@@ -34,18 +38,20 @@ pub fn section(known: &Known) -> Markup {
     whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
 }
 
-/// The workloads to which there is something to say, largest change first.
-fn acting<'a>(known: &Known, review: &'a Review) -> Vec<&'a Assessment> {
+/// The workloads that run and to which there is something to say, by their place in the review: largest change first.
+pub fn acting(snapshot: &Snapshot, review: &Review) -> Vec<usize> {
     // What has gone since the history was read is not spoken of.
-    let runs = |a: &Assessment| known.snapshot.containers.iter().any(|c| c.id == a.workload.container_id);
-    let acts = |a: &&Assessment| !a.ended && runs(a) && [&a.cpu, &a.memory].iter().any(|resource| resource.changes());
-    review.workloads.iter().filter(acts).collect()
+    let running: HashSet<&str> = snapshot.containers.iter().map(|c| c.id.as_str()).collect();
+    let acts = |a: &Assessment| {
+        let changes = a.cpu.changes() || a.memory.changes();
+        changes && !a.ended && running.contains(a.workload.container_id.as_str())
+    };
+    review.workloads.iter().enumerate().filter(|(_, a)| acts(a)).map(|(place, _)| place).collect()
 }
 
 /// Where the page speaks of a workload's size, if it does.
 pub fn place(known: &Known, container: &str) -> Option<String> {
-    let review = known.review.as_ref()?;
-    let mut shown = acting(known, review).into_iter().take(MOST);
+    let mut shown = known.acting().take(MOST);
     shown.any(|a| a.workload.container_id == container).then(|| format!("#{}", anchor("w", container)))
 }
 
@@ -74,8 +80,8 @@ fn nothing(review: &Review) -> Markup {
         p.empty {
             @if review.totals.workloads == 0 { "No history yet: the first minute is written when it is over." }
             @else if waiting > 0 {
-                (waiting) " of " (review.totals.workloads) " containers have too little history for a verdict; a verdict takes "
-                code { "rightsizing.min_history" } " (an hour by default). An OOM kill speaks at once."
+                (waiting) " of " (review.totals.workloads) " containers have no verdict: it takes "
+                code { "rightsizing.min_history" } " (an hour by default), and a request that is known here. An OOM kill speaks at once."
             } @else { "Every container asks for about what it needs." }
         }
     }
@@ -85,8 +91,8 @@ fn row(known: &Known, a: &Assessment) -> Markup {
     html! {
         tr id=(anchor("w", &a.workload.container_id)) {
             th scope="row" { (a.workload.name) br; small { (a.workload.image.as_deref().unwrap_or("image unknown")) } }
-            td { (resource(&a.cpu, cores)) (spark(a, |hour| hour.cpu, a.cpu.asked, cores)) }
-            td { (resource(&a.memory, bytes)) (spark(a, |hour| hour.memory, a.memory.asked, bytes)) }
+            td { (resource(&a.cpu, cores)) (peaks(a, |hour| hour.cpu, a.cpu.asked, cores)) }
+            td { (resource(&a.memory, bytes)) (peaks(a, |hour| hour.memory, a.memory.asked, bytes)) }
             td.number {
                 @if a.saving > 0.0 { "saves " strong.plain { (money(a.saving, known.currency())) } }
                 @else if a.saving < 0.0 { "costs " strong.plain { (money(-a.saving, known.currency())) } " more" }
@@ -128,23 +134,8 @@ fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
     }
 }
 
-/// The largest minute of each hour, with a line where the request or limit lies.
-fn spark(
-    a: &Assessment,
-    value: fn(&crate::rightsize::usage::Hour) -> Option<f64>,
-    asked: Option<f64>,
-    unit: fn(f64) -> String,
-) -> Markup {
-    let hours = &a.used.hours;
-    if hours.len() < 2 {
-        return html! {};
-    }
-    let values: Vec<Option<f64>> = hours.iter().rev().take(168).rev().map(value).collect();
-    let most = values.iter().flatten().copied().fold(0.0, f64::max);
-    chart::sparkline(
-        &values,
-        asked,
-        f64::max,
-        &format!("largest minute of each of {} hours, at most {}", values.len(), unit(most)),
-    )
+/// Of the last week.
+fn peaks(a: &Assessment, value: fn(&Hour) -> Option<f64>, asked: Option<f64>, unit: fn(f64) -> String) -> Markup {
+    let hours = a.used.hourly(value);
+    chart::peaks(&hours[hours.len().saturating_sub(7 * 24)..], asked, unit)
 }

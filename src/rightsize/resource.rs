@@ -1,0 +1,86 @@
+//! The verdict on one resource of a workload: what it asked for, what it should, and why.
+
+use serde::Serialize;
+
+/// How what was asked for compares with what is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provisioning {
+    /// It asks for more than it needs.
+    Over,
+    /// It asks for less.
+    Under,
+    /// It asks for about what it needs.
+    Fits,
+    /// It asks for nothing.
+    Unset,
+    /// There is too little history, or what it asks for is not known here.
+    Unknown,
+}
+
+/// One number and what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Change {
+    /// What is set; `None` if nothing is.
+    pub from: Option<f64>,
+    /// What should be.
+    pub to: f64,
+}
+
+/// One resource of a workload; CPU in cores, memory in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Resource {
+    /// What it asked for: its request, else its limit.
+    pub asked: Option<f64>,
+    /// What it should ask for. `None` without enough history.
+    pub recommended: Option<f64>,
+    /// The verdict.
+    pub provisioning: Provisioning,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What speaks for it was seen and is no guess from a short history.
+    pub evidence: bool,
+    /// What following it saves in a month; below zero where it costs more.
+    pub saving: f64,
+    /// Enough speaks for it to act on; else it is worth a look.
+    pub confirmed: bool,
+    /// Its request, where that is to change.
+    pub request: Option<Change>,
+    /// Its limit, where that is to change.
+    pub limit: Option<Change>,
+}
+
+impl Resource {
+    /// Without a verdict. With one it is this, and what speaks for it; its money and whether it is confirmed come with `assess`.
+    pub(super) fn unknown(asked: Option<f64>, reason: String) -> Self {
+        Self {
+            asked,
+            recommended: None,
+            provisioning: Provisioning::Unknown,
+            reason,
+            evidence: false,
+            saving: 0.0,
+            confirmed: false,
+            request: None,
+            limit: None,
+        }
+    }
+
+    /// Something is to change.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        matches!(self.provisioning, Provisioning::Over | Provisioning::Under | Provisioning::Unset)
+            && self.recommended.is_some()
+    }
+
+    /// It asks for too much or too little.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        matches!(self.provisioning, Provisioning::Over | Provisioning::Under)
+    }
+
+    /// What it will ask for once the recommendation is followed. What asks for nothing goes on to be paid for by what it uses.
+    pub(super) fn followed(&self) -> Option<f64> {
+        if self.acts() { self.recommended.or(self.asked) } else { self.asked }
+    }
+}
