@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many rows a second the door takes, from the first byte sent to the last acknowledgement: 20 features, as Arrow
+"""How many rows a second the ingest takes, from the first byte sent to the last acknowledgement: 20 features, as Arrow
 streams and as NDJSON, over two connections. Rows that are told to wait (429) are sent again; the waiting counts.
 
     python3 benches/ingest.py [release binary]

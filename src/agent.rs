@@ -2,19 +2,19 @@
 //!
 //! ```text
 //! collectors (a thread each) -> pipeline (one thread: analysis, history) -> snapshot, points -> web, exporters (tokio)
-//! history (disk) -> sizer (one thread, from time to time) -> review -> pipeline's points, web
+//! history (disk) -> recommender (one thread, from time to time) -> review -> pipeline's points, web
 //! pipeline's points -> alerts (on the pipeline's thread) -> view, events -> web, exporters
-//! door (tokio) -> models (log, queue) -> keeper (one thread: windows, verdicts) -> view -> pipeline's points, web
+//! ingest (tokio) -> models (log, queue) -> model_worker (one thread: windows, verdicts) -> view -> pipeline's points, web
 //! ```
 
 mod alerting;
 pub mod demo;
-mod keeper;
 mod memory;
+mod model_worker;
 mod models;
 mod once;
 mod pipeline;
-pub mod sizer;
+pub mod recommender;
 mod summary;
 
 use std::future::Future;
@@ -37,14 +37,14 @@ use crate::collect::{Driver, Message, Schedule, Stop};
 use crate::config::Config;
 use crate::export::{self, EXPORTERS, Points, Started, prometheus};
 use crate::health::Health;
-use crate::ingest::{self, Door};
+use crate::ingest::{self, Ingest};
 use crate::metric::Point;
 use crate::model::view::ModelsView;
 use crate::snapshot::Snapshot;
 use crate::store::History;
 use crate::telemetry::weigh;
 use crate::web;
-use keeper::Keeper;
+use model_worker::ModelWorker;
 use models::Models;
 use pipeline::Pipeline;
 
@@ -84,7 +84,7 @@ pub struct Setting {
     pub attributes: Vec<(String, String)>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Two real models are replayed through the door.
+    /// Two real models are replayed through the ingest.
     pub demo: bool,
 }
 
@@ -115,7 +115,8 @@ pub async fn run(
     let (reports, incoming) = sync_channel(REPORTS);
     let (configs, configured) = watch::channel(config.clone());
     let stop_pipeline = Stop::default();
-    let (door, models_view, keeper) = start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
+    let (ingest, models_view, model_worker) =
+        start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
     let mut history = History::new(&setting.data, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
@@ -123,10 +124,10 @@ pub async fn run(
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
     let outlets = pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out };
     let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
-    let sizer = {
+    let recommender = {
         let (setting, configured, stop) = (Arc::clone(&setting), configured.clone(), stop_pipeline.clone());
-        let run = move || sizer::run(&setting.data, &setting.clock, configured, &review_out, &stop);
-        std::thread::Builder::new().name("sizer".to_owned()).spawn(run)?
+        let run = move || recommender::run(&setting.data, &setting.clock, configured, &review_out, &stop);
+        std::thread::Builder::new().name("recommender".to_owned()).spawn(run)?
     };
     let stop = stop_pipeline.clone();
     let pipeline = std::thread::Builder::new()
@@ -150,7 +151,7 @@ pub async fn run(
             clock: Arc::clone(&clock),
             stalled_after: STALLED_AFTER,
         },
-        ingest::router(door),
+        ingest::router(ingest),
         stopped(stopped_web),
     ));
 
@@ -191,7 +192,7 @@ pub async fn run(
     tracing::info!(grace = ?config.agent.grace, "stopping");
     stop_pipeline.stop();
     let _ = stop_web.send(true);
-    let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, keeper, sizer]), web) };
+    let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
     if tokio::time::timeout(config.agent.grace, drained).await.is_err() {
         tracing::warn!("not everything ended within the grace period");
         for (name, exporter) in health.state().exporters.iter().filter(|(_, exporter)| exporter.queued > 0) {
@@ -202,9 +203,9 @@ pub async fn run(
     Ok(())
 }
 
-type StartedModels = (Door, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>);
+type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>);
 
-/// The door for samples, and the thread behind it.
+/// The ingest for samples, and the thread behind it.
 fn start_models(
     config: &Config,
     setting: &Setting,
@@ -216,17 +217,18 @@ fn start_models(
     let (taken, queue) = std::sync::mpsc::channel();
     let clock = Arc::clone(&setting.clock);
     let models = Arc::new(Models::new(config, Arc::clone(health), taken));
-    let door = Door {
+    let ingest = Ingest {
         in_flight: Arc::clone(&models.in_flight),
         sink: Arc::clone(&models) as _,
         config: config.ingest.clone().within(memory::allowance(config)),
         clock: Arc::clone(&clock),
     };
-    let keeper = Keeper::new(models, setting.data.clone(), config.clone(), clock, Arc::clone(health), view_out);
+    let model_worker =
+        ModelWorker::new(models, setting.data.clone(), config.clone(), clock, Arc::clone(health), view_out);
     let stop = stop.clone();
     let thread = std::thread::Builder::new().name("models".to_owned());
-    let thread = thread.spawn(move || keeper.run(&queue, configured, &stop))?;
-    Ok((door, view, thread))
+    let thread = thread.spawn(move || model_worker.run(&queue, configured, &stop))?;
+    Ok((ingest, view, thread))
 }
 
 /// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the

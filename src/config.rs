@@ -28,7 +28,7 @@ pub struct Config {
     pub gpu: collect::nvml::Config,
     /// What is kept.
     pub history: store::history::Config,
-    /// The door for samples.
+    /// The ingest for samples.
     pub ingest: ingest::Config,
     /// How long samples are kept.
     pub samples: store::samples::Config,

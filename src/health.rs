@@ -99,14 +99,14 @@ pub struct HistoryState {
     pub bytes: u64,
 }
 
-/// The models' samples: the door, the store, the memory.
+/// The models' samples: the ingest, the store, the memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SamplesState {
     /// They can be stored.
     pub up: bool,
     /// Where, or why not.
     pub message: String,
-    /// Answers of the door, by HTTP status.
+    /// Answers of the ingest, by HTTP status.
     pub answers: BTreeMap<u16, u64>,
     /// Rows that were told to be wrong.
     pub rejected: u64,

@@ -1,4 +1,4 @@
-//! The door for samples, labels and references: reads a body within bounds, decodes it, and hands over what passed.
+//! The ingest for samples, labels and references: reads a body within bounds, decodes it, and hands over what passed.
 //!
 //! Answers before any statistics. What becomes of the rows is the [`Sink`]'s.
 
@@ -20,7 +20,7 @@ use crate::model::{Schema, Spec};
 
 pub use routes::router;
 
-/// The bounds of the door.
+/// The bounds of the ingest.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -44,7 +44,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same for an agent that may take no more than `limit` bytes in all. A body is held several times over on its way:
+    /// The same for an agent that may take no more than `limit` bytes in all. A body is reservation several times over on its way:
     /// as it came, decoded, and as it is written.
     #[must_use]
     pub fn within(mut self, limit: Option<u64>) -> Self {
@@ -56,7 +56,7 @@ impl Config {
     }
 }
 
-/// Who takes in what passed the door.
+/// Who takes in what passed the ingest.
 pub trait Sink: Send + Sync {
     /// What is known of the model.
     ///
@@ -64,11 +64,11 @@ pub trait Sink: Send + Sync {
     /// It is not known, and there is no room for another.
     fn known(&self, model: &str) -> Result<Known, Refused>;
 
-    /// Stores the rows, and takes them in some time later; `held` is given back then.
+    /// Stores the rows, and takes them in some time later; `reservation` is given back then.
     ///
     /// # Errors
     /// They cannot be stored now.
-    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, held: Held) -> Result<(), Refused>;
+    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, reservation: Reservation) -> Result<(), Refused>;
 
     /// Counts an answer, and the rows that were told to be wrong in it.
     fn answered(&self, status: u16, rejected: u64);
@@ -106,7 +106,7 @@ pub enum Refused {
 
 /// What the routes work with.
 #[derive(Clone)]
-pub struct Door {
+pub struct Ingest {
     /// Who takes rows in.
     pub sink: Arc<dyn Sink>,
     /// The bounds.
@@ -119,19 +119,19 @@ pub struct Door {
 
 /// Memory that is spoken for until this is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct Reservation {
     total: Arc<AtomicU64>,
     bytes: u64,
 }
 
-impl Held {
+impl Reservation {
     /// Nothing yet, of `total`.
     #[must_use]
     pub fn none(total: &Arc<AtomicU64>) -> Self {
         Self { total: Arc::clone(total), bytes: 0 }
     }
 
-    /// Speaks for more. False, and no more is held, if the whole would pass `limit`.
+    /// Speaks for more. False, and no more is reservation, if the whole would pass `limit`.
     pub fn grow(&mut self, more: u64, limit: u64) -> bool {
         let before = self.total.fetch_add(more, Ordering::Relaxed);
         if before.saturating_add(more) > limit {
@@ -142,7 +142,7 @@ impl Held {
         true
     }
 
-    /// How much is held.
+    /// How much is reservation.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -156,7 +156,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.total.fetch_sub(self.bytes, Ordering::Relaxed);
     }

@@ -7,7 +7,7 @@
 //! main         parse, run, exit code
 //! cli          agent | drift | report | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
-//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, keeper, sizer, alerting, demo, ...)
+//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender, alerting, demo, ...)
 //! telemetry    logging, and what the agent itself weighs
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
@@ -30,7 +30,7 @@
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
-//! ingest/      the door: samples, labels, references over HTTP; bodies to rows (decode)
+//! ingest/      the ingest: samples, labels, references over HTTP; bodies to rows (decode)
 //! report/      a comparison of two data sets, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
@@ -64,7 +64,7 @@
 //! - **A collector that fails is retried, never fatal**, and a panic in one is a failure of that one.
 //! - **Every queue is bounded, and what falls off is counted** in `health`, which `/healthz` and `/metrics` show.
 //! - **Files of the store are whole or absent.** A `kill -9` loses the open minute at most, and no sample that was accepted.
-//! - **A sample's way**: decoded and checked (door), written to the log, acknowledged, queued; one thread owns all windows.
+//! - **A sample's way**: decoded and checked (ingest), written to the log, acknowledged, queued; one thread owns all windows.
 //!   What was concluded is a function of what was stored: the checkpoint saves time, replay gives the same.
 //! - There is no global state, no macro of our own, no `mod.rs`. Unsafe stands in `main` and in `frame/bridge`.
 

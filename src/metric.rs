@@ -291,7 +291,7 @@ pub static SAMPLES_DAMAGED: Metric = metric(
     &[],
     "Stored files that could not be read again to their end.",
 );
-/// The door.
+/// The ingest.
 pub static INGEST_REQUESTS: Metric = metric(
     "plumbline.ingest.requests",
     Kind::Counter,

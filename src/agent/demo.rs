@@ -1,4 +1,4 @@
-//! The demonstration: two real models are replayed through the agent's own door, a simulated day a second.
+//! The demonstration: two real models are replayed through the agent's own ingest, a simulated day a second.
 //!
 //! Housing (California, 1990 census) drifts; employment (US Census, Massachusetts 2015 to 2018) does not. Where the data is
 //! from and under which licence stands in `src/demo/SOURCES.md`.
@@ -55,16 +55,16 @@ pub enum Error {
     /// The data in the binary cannot be read.
     #[error("the demonstration's data: {0}")]
     Data(#[from] polars::error::PolarsError),
-    /// The door did not take it.
-    #[error("the door answered {status}: {body}")]
+    /// The ingest did not take it.
+    #[error("the ingest answered {status}: {body}")]
     Refused {
         /// Its answer.
         status: StatusCode,
         /// What it said.
         body: String,
     },
-    /// The door did not answer.
-    #[error("the door did not answer: {0}")]
+    /// The ingest did not answer.
+    #[error("the ingest did not answer: {0}")]
     Http(#[from] reqwest::Error),
 }
 
@@ -173,7 +173,7 @@ fn value(cell: &AnyValue<'_>) -> Value {
     }
 }
 
-/// Sends, and again as long as the door asks to be patient.
+/// Sends, and again as long as the ingest asks to be patient.
 async fn send(client: &Client, method: reqwest::Method, url: &str, body: &[u8]) -> Result<(), Error> {
     let mut tries = 0;
     loop {

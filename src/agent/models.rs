@@ -1,4 +1,4 @@
-//! What stands behind the door: rows that passed are logged, then queued for the keeper.
+//! What stands behind the ingest: rows that passed are logged, then queued for the model worker.
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -7,29 +7,29 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::health::Health;
-use crate::ingest::{Held, Known, Refused, Sink};
+use crate::ingest::{Known, Refused, Reservation, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
 use crate::store::Log;
 use crate::store::log::{Entry, Kind};
 
 /// A batch that is stored and waits to be taken in.
-pub struct Taken {
+pub struct Accepted {
     /// As it stands in the log.
     pub entry: Entry,
     /// The memory it is spoken for; given back when it has been taken in.
-    pub held: Held,
+    pub reservation: Reservation,
 }
 
-/// What the door knows of models, and where it puts what passed.
+/// What the ingest knows of models, and where it puts what passed.
 pub struct Models {
     known: Mutex<Registry>,
     /// The open log; why there is none if there is none.
     log: Mutex<Result<Log, String>>,
-    out: Sender<Taken>,
+    out: Sender<Accepted>,
     /// Memory is short: nothing more is taken in.
     pressed: AtomicBool,
-    /// Bytes in flight, for all doors.
+    /// Bytes in flight, for all ingest.
     pub in_flight: Arc<AtomicU64>,
     health: Arc<Health>,
 }
@@ -63,7 +63,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Models {
-    pub fn new(config: &Config, health: Arc<Health>, out: Sender<Taken>) -> Self {
+    pub fn new(config: &Config, health: Arc<Health>, out: Sender<Accepted>) -> Self {
         let mut registry = Registry::default();
         registry.configure(config);
         Self {
@@ -91,12 +91,12 @@ impl Models {
         Arc::make_mut(locked(&self.known).schemas.entry(model.to_owned()).or_default()).merge(schema);
     }
 
-    /// Opens the log for the door, or says why there is none.
+    /// Opens the log for the ingest, or says why there is none.
     pub fn set_log(&self, log: Result<Log, String>) {
         *locked(&self.log) = log;
     }
 
-    /// Works on the open log, while the door waits.
+    /// Works on the open log, while the ingest waits.
     pub fn with_log<T>(&self, work: impl FnOnce(&mut Log) -> T) -> Option<T> {
         locked(&self.log).as_mut().ok().map(work)
     }
@@ -136,8 +136,8 @@ impl Sink for Models {
         })
     }
 
-    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, held: Held) -> Result<(), Refused> {
-        // Held until the rows are written: a schema is what was stored, and no two bodies make it at once.
+    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, reservation: Reservation) -> Result<(), Refused> {
+        // Locked until the rows are written: a schema is what was stored, and no two bodies make it at once.
         let mut registry = locked(&self.known);
         if !registry.has_room(model) {
             return Err(Refused::Changed);
@@ -164,8 +164,8 @@ impl Sink for Models {
             schema.merge(&batch.schema);
         }
         let entry = Entry { sequence, kind, model: model.to_owned(), record: batch.record };
-        // The keeper outlives the door; were it gone, the log has the rows for the next start.
-        let _ = self.out.send(Taken { entry, held });
+        // The model_worker outlives the ingest; were it gone, the log has the rows for the next start.
+        let _ = self.out.send(Accepted { entry, reservation });
         Ok(())
     }
 

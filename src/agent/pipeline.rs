@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::alerting::Alerting;
-use super::sizer::Found;
+use super::recommender::Found;
 use super::{OWN_PROC, Setting};
 use crate::alert::view::AlertsView;
 use crate::analysis::{Input, State};

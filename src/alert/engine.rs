@@ -36,7 +36,7 @@ type Key = (String, Labels);
 pub struct Kept {
     /// When it was kept.
     pub at: Option<Timestamp>,
-    alerts: Vec<Held>,
+    alerts: Vec<Active>,
     resolved: Vec<Alert>,
     /// Of counters: what they had counted, so that what happened while the agent was away counts too.
     trails: Vec<KeptTrail>,
@@ -52,7 +52,7 @@ struct KeptTrail {
 
 /// An alert that is followed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Held {
+struct Active {
     alert: Alert,
     /// When its series was last told of.
     seen: Timestamp,
@@ -68,7 +68,7 @@ pub struct Engine {
     max_alerts: usize,
     /// Since when somebody looks: counters that begin later count from zero.
     started: Timestamp,
-    held: BTreeMap<Key, Held>,
+    held: BTreeMap<Key, Active>,
     resolved: VecDeque<Alert>,
     /// By rule and series.
     trails: HashMap<(String, String), (Trail, Timestamp)>,
@@ -262,7 +262,7 @@ impl Engine {
             message: rule.message(value, &key.1),
         };
         self.changed = true;
-        self.held.insert(key, Held { alert, seen: now, cleared: None });
+        self.held.insert(key, Active { alert, seen: now, cleared: None });
     }
 
     /// Moves one alert on: to firing when it was pending for long enough, out when it is over.
@@ -295,7 +295,7 @@ impl Engine {
 
     /// The alert is over. One that never fired goes without a word.
     fn resolve(&mut self, key: &Key, now: Timestamp) {
-        let Some(Held { mut alert, .. }) = self.held.remove(key) else { return };
+        let Some(Active { mut alert, .. }) = self.held.remove(key) else { return };
         self.changed = true;
         if alert.state != AlertState::Firing {
             return;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ENV, Usage};
-use crate::agent::sizer::review;
+use crate::agent::recommender::review;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::report::review as render;

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
 
-use super::{Door, Held};
+use super::{Ingest, Reservation};
 
 /// Why a body was not read.
 pub enum Error {
@@ -37,8 +37,8 @@ async fn drain_stream(stream: &mut BodyDataStream, limit: u64) {
     }
 }
 
-pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes, Held), Error> {
-    let (limit, room) = (door.config.max_body.as_u64(), door.config.in_flight.as_u64());
+pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(Bytes, Reservation), Error> {
+    let (limit, room) = (ingest.config.max_body.as_u64(), ingest.config.in_flight.as_u64());
     let encoding =
         headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
     let packed = match encoding.as_deref() {
@@ -55,18 +55,18 @@ pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes
         drain(body, limit).await;
         return Err(Error::TooLarge(limit));
     }
-    let mut held = Held::none(&door.in_flight);
+    let mut reservation = Reservation::none(&ingest.in_flight);
     let mut whole = BytesMut::new();
     let mut stream = body.into_data_stream();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|error| Error::Broken(format!("the body did not come whole: {error}")))?;
         if (whole.len() + part.len()) as u64 > limit {
-            drop((whole, held));
+            drop((whole, reservation));
             drain_stream(&mut stream, limit).await;
             return Err(Error::TooLarge(limit));
         }
-        if !held.grow(part.len() as u64, room) {
-            drop((whole, held));
+        if !reservation.grow(part.len() as u64, room) {
+            drop((whole, reservation));
             drain_stream(&mut stream, limit).await;
             return Err(Error::Busy);
         }
@@ -77,19 +77,19 @@ pub async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<(Bytes
     }
     let whole = whole.freeze();
     if !packed {
-        return Ok((whole, held));
+        return Ok((whole, reservation));
     }
-    let unpacking = tokio::task::spawn_blocking(move || unpack(&whole, limit, held, room));
+    let unpacking = tokio::task::spawn_blocking(move || unpack(&whole, limit, reservation, room));
     unpacking.await.map_err(|error| Error::Broken(error.to_string()))?
 }
 
 /// A small body may unpack to any size: it is read no further than the limit, and holds what it has become as it goes.
-fn unpack(packed: &[u8], limit: u64, mut held: Held, room: u64) -> Result<(Bytes, Held), Error> {
+fn unpack(packed: &[u8], limit: u64, mut reservation: Reservation, room: u64) -> Result<(Bytes, Reservation), Error> {
     const STEP: u64 = 1 << 20;
     let mut unpacked = Vec::new();
     let mut reader = MultiGzDecoder::new(packed);
     loop {
-        if !held.grow(STEP, room) {
+        if !reservation.grow(STEP, room) {
             return Err(Error::Busy);
         }
         let read = (&mut reader).take(STEP).read_to_end(&mut unpacked);
@@ -98,7 +98,7 @@ fn unpack(packed: &[u8], limit: u64, mut held: Held, room: u64) -> Result<(Bytes
             return Err(Error::TooLarge(limit));
         }
         if (read as u64) < STEP {
-            return Ok((unpacked.into(), held));
+            return Ok((unpacked.into(), reservation));
         }
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::decode::{self, CONTENT_TYPES, Format};
-use super::{Door, Held, Refused, body};
+use super::{Ingest, Refused, Reservation, body};
 use crate::frame::json::{Limits, RowError};
 use crate::frame::stack::bytes_of;
 use crate::model::border::{Passed, Purpose, expected, pass};
@@ -26,13 +26,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 struct Shared {
-    door: Door,
+    ingest: Ingest,
     decoding: Arc<Semaphore>,
 }
 
-/// The door's routes.
-pub fn router(door: Door) -> Router {
-    let shared = Shared { door, decoding: Arc::new(Semaphore::new(AT_ONCE)) };
+/// The ingest's routes.
+pub fn router(ingest: Ingest) -> Router {
+    let shared = Shared { ingest, decoding: Arc::new(Semaphore::new(AT_ONCE)) };
     let take = |purpose| {
         move |State(shared): State<Shared>,
               Path(model): Path<String>,
@@ -133,7 +133,7 @@ async fn answer(
     body: Body,
     purpose: Purpose,
 ) -> Response {
-    let sink = Arc::clone(&shared.door.sink);
+    let sink = Arc::clone(&shared.ingest.sink);
     let (status, told) = match take_in(shared, model, query, headers, body, purpose).await {
         Ok(answer) => answer,
         Err(refusal) => {
@@ -155,23 +155,24 @@ async fn take_in(
 ) -> Result<(StatusCode, Told), Refusal> {
     let asked = Asked::of(&model, query.as_deref(), &headers).and_then(|asked| {
         // Whether there is room is asked before the body is read, too.
-        shared.door.sink.known(&model).map(|_| asked).map_err(Refusal::from)
+        shared.ingest.sink.known(&model).map(|_| asked).map_err(Refusal::from)
     });
     let Asked { format, whole } = match asked {
         Ok(asked) => asked,
         Err(refusal) => {
-            body::drain(body, shared.door.config.max_body.as_u64()).await;
+            body::drain(body, shared.ingest.config.max_body.as_u64()).await;
             return Err(refusal);
         }
     };
     // Once it is there it is seen to its end: a sender that is told otherwise would send it again.
     let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-    let (bytes, held) = tokio::time::timeout(LIMIT, body::read(&shared.door, &headers, body)).await.map_err(late)??;
+    let (bytes, reservation) =
+        tokio::time::timeout(LIMIT, body::read(&shared.ingest, &headers, body)).await.map_err(late)??;
     let permit = shared.decoding.acquire_owned().await;
-    let door = shared.door;
+    let ingest = shared.ingest;
     let work = move || {
         let _permit = permit;
-        decode_and_store(&door, &model, format, &bytes, held, purpose, whole)
+        decode_and_store(&ingest, &model, format, &bytes, reservation, purpose, whole)
     };
     let gone = |_| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be taken in; this is a bug in plumbline")
@@ -216,26 +217,26 @@ fn all_or_nothing(query: Option<&str>) -> Result<bool, Refusal> {
 }
 
 fn decode_and_store(
-    door: &Door,
+    ingest: &Ingest,
     model: &str,
     format: Format,
     bytes: &bytes::Bytes,
-    mut held: Held,
+    mut reservation: Reservation,
     purpose: Purpose,
     whole: bool,
 ) -> Result<(StatusCode, Told), Refusal> {
-    let room = usize::try_from(door.config.in_flight.as_u64()).unwrap_or(usize::MAX);
+    let room = usize::try_from(ingest.config.in_flight.as_u64()).unwrap_or(usize::MAX);
     // A cell takes eight bytes or sixteen, whatever it took on the way.
-    let limits = Limits { rows: door.config.max_rows, columns: 4096, cells: room / 8 };
+    let limits = Limits { rows: ingest.config.max_rows, columns: 4096, cells: room / 8 };
     // Another body may give a new column its kind while this one is decoded; then it is decoded again.
     for _ in 0..3 {
-        let mut known = door.sink.known(model)?;
+        let mut known = ingest.sink.known(model)?;
         if purpose == Purpose::Reference {
             // A reference says itself what its columns hold.
             known.schema = Arc::default();
         }
         let rows = decode::decode(bytes, format, limits, &|field| expected(field, &known.spec, &known.schema))?;
-        let now = door.clock.now();
+        let now = ingest.clock.now();
         let Passed { batch, rejected, errors } =
             pass(rows, purpose, &known.spec, &known.schema, known.max_features, now);
         let Some(batch) = batch.filter(|_| !whole || rejected == 0) else {
@@ -248,9 +249,9 @@ fn decode_and_store(
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, told));
         };
         let accepted = batch.record.num_rows() as u64;
-        held.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
-        let handed = std::mem::replace(&mut held, Held::none(&door.in_flight));
-        match door.sink.accept(model, purpose, batch, handed) {
+        reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
+        let handed = std::mem::replace(&mut reservation, Reservation::none(&ingest.in_flight));
+        match ingest.sink.accept(model, purpose, batch, handed) {
             Ok(()) => return Ok((StatusCode::ACCEPTED, Told { accepted, rejected, errors })),
             Err(Refused::Changed) => {}
             Err(refused) => return Err(refused.into()),

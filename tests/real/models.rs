@@ -1,4 +1,4 @@
-//! Samples in, drift out, over the agent's own door: its contract, its durability, the demonstration.
+//! Samples in, drift out, over the agent's own ingest: its contract, its durability, the demonstration.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The thread that owns the models: takes rows in, judges windows, and keeps what is stored in order.
 //!
 //! ```text
-//! Models::accept (log, then queue) -> Keeper (windows, verdicts, checkpoint, compaction) -> view -> web, exporters
+//! Models::accept (log, then queue) -> ModelWorker (windows, verdicts, checkpoint, compaction) -> view -> web, exporters
 //! ```
 
 mod recovery;
@@ -19,7 +19,7 @@ use polars::prelude::{DataFrame, PolarsResult};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::models::{Models, Taken};
+use super::models::{Accepted, Models};
 use super::{OWN_PROC, memory};
 use crate::clock::Clock;
 use crate::collect::Stop;
@@ -34,7 +34,7 @@ use crate::store::Samples;
 use crate::store::log::{Entry, Kind};
 use crate::telemetry::weigh;
 
-/// How long the keeper sleeps without work.
+/// How long the model worker sleeps without work.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Batches taken in between two looks at the windows.
 const AT_ONCE: usize = 64;
@@ -56,7 +56,7 @@ struct Checkpoint {
 }
 
 /// The thread that owns the models.
-pub struct Keeper {
+pub struct ModelWorker {
     models: Arc<Models>,
     data: PathBuf,
     config: Config,
@@ -87,7 +87,7 @@ pub struct Keeper {
     keeping: Duration,
 }
 
-impl Keeper {
+impl ModelWorker {
     pub fn new(
         models: Arc<Models>,
         data: PathBuf,
@@ -124,7 +124,7 @@ impl Keeper {
     }
 
     /// Runs until told to stop, then takes in what is queued and writes a checkpoint.
-    pub fn run(mut self, queue: &Receiver<Taken>, mut config: watch::Receiver<Config>, stop: &Stop) {
+    pub fn run(mut self, queue: &Receiver<Accepted>, mut config: watch::Receiver<Config>, stop: &Stop) {
         while !stop.is_stopped() {
             if self.store.is_none() && self.opened.is_none_or(|at| self.since(at) >= OPEN_EVERY) {
                 self.opened = Some(self.clock.monotonic());
@@ -178,7 +178,7 @@ impl Keeper {
         }
     }
 
-    fn round(&mut self, queue: &Receiver<Taken>) -> ControlFlow<()> {
+    fn round(&mut self, queue: &Receiver<Accepted>) -> ControlFlow<()> {
         match queue.recv_timeout(PATIENCE) {
             Ok(taken) => {
                 self.take(taken);
@@ -215,8 +215,8 @@ impl Keeper {
     }
 
     /// Takes a batch in. Whatever goes wrong with it is this batch's alone.
-    fn take(&mut self, Taken { entry, held }: Taken) {
-        self.taken_in += held.bytes();
+    fn take(&mut self, Accepted { entry, reservation }: Accepted) {
+        self.taken_in += reservation.bytes();
         let (sequence, model) = (entry.sequence, entry.model.clone());
         match catch_unwind(AssertUnwindSafe(|| self.apply(&entry, Mode::Live))) {
             Ok(Ok(())) => {}
@@ -226,7 +226,7 @@ impl Keeper {
                 self.begin_anew(&model);
             }
         }
-        drop(held);
+        drop(reservation);
         // Between two looks at the clock a fast sender fills any memory.
         if self.taken_in > self.budget() / 8 {
             self.stay_within_memory();

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use super::{Checkpoint, Keeper};
+use super::{Checkpoint, ModelWorker};
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::log::{self, End, Entry, Kind, Log};
 use crate::store::samples::{read_parquet, rows_of_parquet};
 use crate::store::{Error, Samples};
 
-impl Keeper {
-    /// Takes the folder, replays what is in it, and opens the log for the door.
+impl ModelWorker {
+    /// Takes the folder, replays what is in it, and opens the log for the ingest.
     pub(super) fn open(&mut self) {
         match self.recover() {
             Ok(folder) => self.health.update(|state| {
