@@ -33,6 +33,9 @@ def hour(begin, folder):
         "container_id": ids,
         "container_name": [f"web-{int(i, 16)}" for i in ids],
         "runtime": ["docker"] * rows,
+        "workload_namespace": ["docker"] * rows,
+        "workload_kind": ["Container"] * rows,
+        "workload": [f"web-{int(i, 16)}" for i in ids],
         "cpu_usage_mean": [v * 0.4 for v in wave],
         "cpu_usage_p95": wave,
         "cpu_usage_max": [v * 1.2 for v in wave],
@@ -44,7 +47,7 @@ def hour(begin, folder):
         "cpu_throttled_periods": pa.array([3] * rows, pa.uint64()),
         "oom_kills": pa.array([0] * rows, pa.uint64()),
     })
-    path = folder / begin.strftime("container_minute/version=1/date=%Y-%m-%d/hour=%H/minutes.parquet")
+    path = folder / begin.strftime("container_minute/version=2/node=node-1/date=%Y-%m-%d/hour=%H/minutes.parquet")
     path.parent.mkdir(parents=True)
     pq.write_table(table, path, compression="zstd")
 

@@ -117,7 +117,7 @@ pub async fn run(
     let stop_pipeline = Stop::default();
     let (ingest, models_view, model_worker) =
         start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
-    let mut history = History::new(&setting.data, config.history.clone());
+    let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
     let (review_out, review) = watch::channel(None);

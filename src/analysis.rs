@@ -14,9 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Moment;
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
-use crate::identity::ContainerFacts;
-use crate::metric::Point;
-use crate::reading::{ContainerReading, GpuReading};
+use crate::identity::ContainerClaim;
+use crate::reading::{ContainerReading, Report};
 use crate::snapshot::{ContainerView, ExitView, Snapshot};
 use container::{Container, row_identity, row_settings};
 use gpu::Gpus;
@@ -24,20 +23,7 @@ use gpu::Gpus;
 /// A GPU that was not read for this long, or three full ticks, is unknown.
 const STALE: Duration = Duration::from_secs(30);
 
-/// What a collector brought, as the analysis takes it.
-#[derive(Debug, Default)]
-pub struct Input {
-    /// Every container seen, whole.
-    pub containers: Option<Vec<ContainerReading>>,
-    /// A runtime's containers, whole.
-    pub facts: Option<Vec<Arc<ContainerFacts>>>,
-    /// Every GPU seen, whole.
-    pub gpus: Option<Vec<GpuReading>>,
-    /// Ready points, whole.
-    pub points: Option<Vec<Point>>,
-}
-
-/// What changed with an input.
+/// What changed with a report.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Rows of minutes that closed.
@@ -54,9 +40,10 @@ pub struct State {
     node: String,
     full_tick: Duration,
     max_containers: usize,
-    /// By the collector that told.
-    facts: BTreeMap<&'static str, BTreeMap<String, Arc<ContainerFacts>>>,
-    points: BTreeMap<&'static str, Vec<Point>>,
+    /// What each collector claims now, by container id.
+    claims: BTreeMap<&'static str, BTreeMap<String, Arc<ContainerClaim>>>,
+    /// The lists that is from: the same list again changes nothing.
+    lists: BTreeMap<&'static str, Arc<[Arc<ContainerClaim>]>>,
     containers: BTreeMap<String, Container>,
     exited: Vec<Exited>,
     /// By the collector that reads them.
@@ -89,8 +76,8 @@ impl State {
             node,
             full_tick,
             max_containers,
-            facts: BTreeMap::new(),
-            points: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            lists: BTreeMap::new(),
             containers: BTreeMap::new(),
             exited: Vec::new(),
             gpus: BTreeMap::new(),
@@ -121,24 +108,19 @@ impl State {
         self.read_once
     }
 
-    /// Takes in what `collector` brought.
-    pub fn absorb(&mut self, collector: &'static str, input: Input, now: Moment) -> Outcome {
+    /// Takes in what `collector` reports.
+    pub fn absorb(&mut self, collector: &'static str, report: Report, now: Moment) -> Outcome {
         let mut outcome = Outcome::default();
-        if let Some(points) = input.points {
-            self.points.insert(collector, points);
-        }
-        if let Some(gpus) = input.gpus {
+        if let Some(gpus) = report.gpus {
             outcome.changed |= !self.gpus.contains_key(collector);
             outcome.gpu_rows = self.gpus.entry(collector).or_default().take(&self.node, gpus, now.wall);
         }
-        if let Some(facts) = input.facts {
-            let facts = facts.into_iter().map(|f| (f.id.clone(), f)).collect();
-            outcome.changed |= self.facts.insert(collector, facts).as_ref() != self.facts.get(collector);
-            self.take_facts(now);
+        if let Some(list) = report.claims {
+            outcome.changed |= self.take_claims(collector, list, now);
         }
         // A reading that was made before the last one taken comes from a collector that has been replaced.
         let newest = |readings: &[ContainerReading]| readings.iter().map(|r| r.at.monotonic).max();
-        if let Some(readings) = input.containers.filter(|r| newest(r).is_none_or(|at| at >= self.read_at)) {
+        if let Some(readings) = report.containers.filter(|r| newest(r).is_none_or(|at| at >= self.read_at)) {
             self.read_at = newest(&readings).unwrap_or(self.read_at);
             self.reader = Some(collector);
             outcome.changed |= self.take_readings(&readings, now, &mut outcome.rows);
@@ -146,11 +128,15 @@ impl State {
         outcome
     }
 
-    /// The collector is down: what it told is no longer known to be true. Names stay with the containers that have them.
+    /// The collector is down: what it claims is confirmed by nobody. Names stay with the containers that have them, with their age.
     pub fn lose(&mut self, collector: &'static str, now: Moment) -> Outcome {
         let mut outcome = Outcome::default();
-        self.points.remove(collector);
-        self.facts.remove(collector);
+        self.lists.remove(collector);
+        for (id, claim) in self.claims.remove(collector).unwrap_or_default() {
+            if let Some(container) = self.containers.get_mut(&id) {
+                container.claims.let_age(claim.source);
+            }
+        }
         if let Some(mut gpus) = self.gpus.remove(collector) {
             outcome.gpu_rows = gpus.lose(&self.node);
         }
@@ -166,14 +152,29 @@ impl State {
         outcome
     }
 
-    fn take_facts(&mut self, now: Moment) {
-        for facts in self.facts.values().flat_map(BTreeMap::values) {
-            if let Some(container) = self.containers.get_mut(&facts.id) {
-                container.facts = Some(Arc::clone(facts));
-            } else if facts.finished.is_none() && self.containers.len() < self.max_containers {
-                let is_new = begins_now(self.last_tick, facts.started);
-                let container = Container::new(Some(Arc::clone(facts)), now, is_new);
-                self.containers.insert(facts.id.clone(), container);
+    /// Takes all that a collector claims now. Returns whether that differs from before.
+    fn take_claims(&mut self, collector: &'static str, list: Arc<[Arc<ContainerClaim>]>, now: Moment) -> bool {
+        let same = self.lists.get(collector).is_some_and(|before| Arc::ptr_eq(before, &list));
+        let mut changed = false;
+        if !same {
+            let claims = list.iter().map(|claim| (claim.id.clone(), Arc::clone(claim))).collect();
+            let before = self.claims.insert(collector, claims).unwrap_or_default();
+            let now = &self.claims[collector];
+            changed = before != *now;
+            for (id, claim) in before.iter().filter(|(id, _)| !now.contains_key(*id)) {
+                if let Some(container) = self.containers.get_mut(id) {
+                    container.claims.let_age(claim.source);
+                }
+            }
+            self.lists.insert(collector, Arc::clone(&list));
+        }
+        for claim in list.iter() {
+            if let Some(container) = self.containers.get_mut(&claim.id) {
+                container.claims.take(Arc::clone(claim), now.wall);
+            } else if claim.finished.is_none() && self.containers.len() < self.max_containers {
+                let mut container = Container::new(now, begins_now(self.last_tick, claim.started));
+                container.claims.take(Arc::clone(claim), now.wall);
+                self.containers.insert(claim.id.clone(), container);
             }
         }
         // What a runtime tells of a container's end may come after the end.
@@ -182,7 +183,7 @@ impl State {
                 exited.view = container.view(&exited.id);
             }
         }
-        self.part_with_the_gone(now);
+        self.part_with_the_gone(now) || changed
     }
 
     /// Brings the containers in line with a whole reading of the tree. Returns whether any came or went, or has its
@@ -195,9 +196,11 @@ impl State {
         for reading in readings {
             let container = self.containers.entry(reading.id.clone()).or_insert_with(|| {
                 changed = true;
-                let facts = self.facts.values().find_map(|facts| facts.get(&reading.id));
-                let is_new = begins_now(self.last_tick, reading.started);
-                Container::new(facts.cloned(), now, is_new)
+                let mut container = Container::new(now, begins_now(self.last_tick, reading.started));
+                for claim in self.claims.values().filter_map(|claims| claims.get(&reading.id)) {
+                    container.claims.take(Arc::clone(claim), now.wall);
+                }
+                container
             });
             changed |= container.reading.is_none();
             let usage_was_known = container.trail.cores().is_some();
@@ -224,7 +227,8 @@ impl State {
     fn part_with_the_gone(&mut self, now: Moment) -> bool {
         let mut changed = false;
         for (id, container) in &mut self.containers {
-            let told_to_run = self.facts.values().any(|facts| facts.get(id).is_some_and(|f| f.finished.is_none()));
+            let of_it = self.claims.values().filter_map(|claims| claims.get(id));
+            let told_to_run = of_it.into_iter().any(|claim| claim.finished.is_none());
             // Told to run but not in the tree: only what was never there, for want of a tree or of a right to see it.
             let running = self.seen.contains(id) || (told_to_run && container.reading.is_none());
             if container.running && !running {
@@ -305,7 +309,6 @@ impl State {
             exited: exited.map(|e| ExitView { at: e.at.wall, last: e.view.clone() }).collect(),
             ready: !(expect_names && self.is_waiting(now)),
             traffic: Arc::default(),
-            device_points: self.points.values().flatten().cloned().collect(),
             gpus,
             containers,
         }
@@ -325,6 +328,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::identity::claim::DOCKER;
     use crate::minute::COUNTERS;
     use crate::reading::Detail;
 
@@ -352,16 +356,22 @@ mod tests {
         }
     }
 
-    fn facts(id: &str, name: &str) -> ContainerFacts {
-        ContainerFacts { id: id.to_owned(), name: name.to_owned(), runtime: "docker", ..ContainerFacts::default() }
+    fn claim(id: &str, name: &str) -> ContainerClaim {
+        ContainerClaim {
+            id: id.to_owned(),
+            source: DOCKER,
+            name: Some(name.to_owned()),
+            runtime: Some("docker"),
+            ..ContainerClaim::default()
+        }
     }
 
-    fn tree(readings: Vec<ContainerReading>) -> Input {
-        Input { containers: Some(readings), ..Input::default() }
+    fn tree(readings: Vec<ContainerReading>) -> Report {
+        Report { containers: Some(readings), ..Report::default() }
     }
 
-    fn told(facts: Vec<ContainerFacts>) -> Input {
-        Input { facts: Some(facts.into_iter().map(Arc::new).collect()), ..Input::default() }
+    fn told(claims: Vec<ContainerClaim>) -> Report {
+        Report { claims: Some(claims.into_iter().map(Arc::new).collect()), ..Report::default() }
     }
 
     fn state() -> State {
@@ -379,22 +389,22 @@ mod tests {
         assert_eq!(names(&state.snapshot(moment(0.0), true)), [""; 0]);
         assert_eq!(names(&state.snapshot(moment(0.0), false)), ["a"], "no runtime will ever name it");
         assert_eq!(names(&state.snapshot(moment(1.0), true)), ["a"], "its name does not come");
-        assert!(state.absorb("docker", told(vec![facts("a", "web")]), moment(0.1)).changed);
+        assert!(state.absorb("docker", told(vec![claim("a", "web")]), moment(0.1)).changed);
         let snapshot = state.snapshot(moment(0.1), true);
         assert_eq!((names(&snapshot), snapshot.ready), (vec!["web"], true));
-        assert!(!state.absorb("docker", told(vec![facts("a", "web")]), moment(0.2)).changed, "nothing new");
+        assert!(!state.absorb("docker", told(vec![claim("a", "web")]), moment(0.2)).changed, "nothing new");
     }
 
     #[test]
     fn what_ends_is_no_longer_shown_and_its_oom_kill_is_told_after_it() {
         let mut state = state();
-        state.absorb("docker", told(vec![facts("a", "web")]), moment(0.0));
+        state.absorb("docker", told(vec![claim("a", "web")]), moment(0.0));
         state.absorb("cgroup", tree(vec![reading("a", moment(0.0), 1)]), moment(0.0));
         assert!(state.absorb("cgroup", tree(vec![]), moment(1.0)).changed);
         let snapshot = state.snapshot(moment(1.0), true);
         assert_eq!((snapshot.containers.len(), snapshot.exited.len()), (0, 1));
         assert_eq!(snapshot.points(), [], "no kill, nothing lingers");
-        let ended = ContainerFacts { oom_events: 1, finished: Some(moment(1.0).wall), ..facts("a", "web") };
+        let ended = ContainerClaim { oom_events: 1, finished: Some(moment(1.0).wall), ..claim("a", "web") };
         state.absorb("docker", told(vec![ended]), moment(1.1));
         let points = state.snapshot(moment(2.0), true).points();
         assert_eq!(points.len(), 1);
@@ -418,8 +428,8 @@ mod tests {
         let mut rows = Vec::new();
         for second in 0..=120_u32 {
             let at = moment(f64::from(second));
-            let input = tree(vec![reading("a", at, u64::from(second) * 500_000_000)]);
-            rows.extend(state.absorb("cgroup", input, at).rows);
+            let report = tree(vec![reading("a", at, u64::from(second) * 500_000_000)]);
+            rows.extend(state.absorb("cgroup", report, at).rows);
         }
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].minute.as_second(), EPOCH);
@@ -436,7 +446,7 @@ mod tests {
     #[test]
     fn a_container_that_only_a_runtime_knows_is_shown_without_usage() {
         let mut state = state();
-        state.absorb("docker", told(vec![facts("a", "web")]), moment(0.0));
+        state.absorb("docker", told(vec![claim("a", "web")]), moment(0.0));
         let snapshot = state.snapshot(moment(1.0), true);
         assert_eq!((names(&snapshot), snapshot.containers[0].cpu.usage), (vec!["web"], None));
         state.absorb("docker", told(vec![]), moment(2.0));
@@ -446,7 +456,7 @@ mod tests {
     #[test]
     fn what_a_lost_collector_told_is_not_told_on() {
         let mut state = state();
-        state.absorb("docker", told(vec![facts("a", "web"), facts("b", "db")]), moment(0.0));
+        state.absorb("docker", told(vec![claim("a", "web"), claim("b", "db")]), moment(0.0));
         state.absorb("cgroup", tree(vec![reading("a", moment(0.0), 1)]), moment(0.0));
         assert_eq!(state.lose("cgroup", moment(5.0)).rows.len(), 1, "what was sampled is kept");
         let snapshot = state.snapshot(moment(5.0), true);
@@ -477,7 +487,7 @@ mod tests {
     #[test]
     fn a_container_that_ends_twice_is_told_of_once() {
         let mut state = state();
-        let ended = |ooms| ContainerFacts { oom_events: ooms, finished: Some(moment(0.0).wall), ..facts("a", "web") };
+        let ended = |ooms| ContainerClaim { oom_events: ooms, finished: Some(moment(0.0).wall), ..claim("a", "web") };
         for second in [0.0, 2.0, 4.0] {
             state.absorb("cgroup", tree(vec![reading("a", moment(second), 1)]), moment(second));
             state.absorb("cgroup", tree(vec![]), moment(second + 1.0));
@@ -489,7 +499,7 @@ mod tests {
     #[test]
     fn the_bound_holds_whoever_tells_of_containers() {
         let mut state = State::new(NODE.to_owned(), Duration::from_secs(10), 2);
-        let all = ["a", "b", "c", "d"].map(|id| facts(id, id)).to_vec();
+        let all = ["a", "b", "c", "d"].map(|id| claim(id, id)).to_vec();
         state.absorb("docker", told(all), moment(0.0));
         state.absorb("cgroup", tree(vec![reading("d", moment(0.0), 1), reading("c", moment(0.0), 1)]), moment(0.0));
         assert_eq!(names(&state.snapshot(moment(0.0), true)), ["c", "d"], "those that are read come first");

@@ -1,7 +1,7 @@
 //! Collectors: each reads one part of the machine. The one list of them is [`COLLECTORS`].
 //!
-//! To add one: a file below `collect/` with an [`Entry`], and a line in [`COLLECTORS`] (and `pub mod`). If it has metrics
-//! of its own, `PLUMBLINE_BLESS=1 cargo test --test real reference` adds them to REFERENCE.md.
+//! To add one: a file below `collect/` with an [`Entry`], and a line in [`COLLECTORS`] (and `pub mod`).
+//! It reports levels: all it knows now, with every read. A report that is lost is made good by the next.
 //! Its name in the config, its health, its line in the start-up summary and its retries follow from the entry.
 //! Joining what they report is left to `analysis`.
 
@@ -18,9 +18,7 @@ use serde::{Deserialize, Deserializer, de};
 pub use driver::{Driver, Message, Schedule, Stop, Waited};
 
 use crate::clock::Clock;
-use crate::identity::ContainerFacts;
-use crate::metric::{Metric, Point};
-use crate::reading::{ContainerReading, Depth, GpuReading};
+use crate::reading::{Depth, Report};
 
 /// Every collector there is, in the order the start-up summary names them.
 pub const COLLECTORS: &[Entry] = &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN, nvml::ENTRY];
@@ -33,8 +31,6 @@ pub struct Entry {
     pub without: &'static str,
     /// What its reports hold; what waits for whom at the start follows from it.
     pub brings: Brings,
-    /// The metrics of the points it reports itself ([`Report::points`]).
-    pub metrics: &'static [&'static Metric],
     /// Opens it. Called again, with growing pauses, for as long as it fails.
     pub open: Open,
 }
@@ -58,7 +54,7 @@ pub enum Brings {
     Containers,
     /// Containers' names. Newcomers are shown a moment later, with theirs.
     Names,
-    /// Devices: GPUs, or ready points of its own.
+    /// GPUs.
     Devices,
 }
 
@@ -71,22 +67,6 @@ pub trait Collector: Send {
     /// # Errors
     /// An error closes the collector; it is then opened anew.
     fn read(&mut self, depth: Depth) -> Result<Report, Error>;
-}
-
-/// What one read brought. `None` is "nothing to say", not "nothing there".
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Every container seen, whole; `None` from collectors that read none.
-    pub containers: Option<Vec<ContainerReading>>,
-    /// What a runtime says of its running containers, whole, where it has changed since the last read.
-    pub facts: Option<Vec<Arc<ContainerFacts>>>,
-    /// Every GPU seen, whole; `None` from collectors that read none.
-    pub gpus: Option<Vec<GpuReading>>,
-    /// Ready points about the node or its devices, whole, for signals that need no joining. `None` leaves the last ones
-    /// in force. A point of the node itself has [`Subject::node`](crate::metric::Subject::node).
-    pub points: Option<Vec<Point>>,
-    /// Containers passed over because there are more than the configured bound.
-    pub left_out: u64,
 }
 
 /// Why a collector cannot open or read. Says what, where, and what to do where that is known.

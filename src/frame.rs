@@ -12,12 +12,16 @@ pub mod normal;
 pub mod stack;
 
 use jiff::Timestamp;
-use polars::prelude::{Column, DataFrame, Int64Chunked, IntoColumn, NamedFrom, PolarsResult, TimeUnit, TimeZone};
+use polars::prelude::{
+    Column, DataFrame, Int64Chunked, IntoColumn, ListBuilderTrait, ListStringChunkedBuilder, NamedFrom, PolarsResult,
+    TimeUnit, TimeZone,
+};
 
+use crate::identity::{Model, Role, Workload};
 use crate::minute::{COUNTERS, CounterColumn, Spread, Summary};
 
 /// Version of the minute frame's schema. A column more keeps it; a column less, or of another meaning, raises it.
-pub const MINUTE_SCHEMA_VERSION: u32 = 1;
+pub const MINUTE_SCHEMA_VERSION: u32 = 2;
 
 /// One container's row of one minute.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +45,16 @@ pub struct RowIdentity {
     pub container_id: String,
     /// The name people gave it.
     pub container_name: Option<String>,
+    /// Its part in its pod.
+    pub role: Option<Role>,
     /// The image without its tag.
     pub image: Option<String>,
     /// The image's tag.
     pub image_tag: Option<String>,
     /// The runtime.
     pub runtime: Option<String>,
+    /// What it belongs to.
+    pub workload: Option<Workload>,
     /// Kubernetes namespace.
     pub namespace: Option<String>,
     /// Kubernetes pod.
@@ -56,7 +64,7 @@ pub struct RowIdentity {
     /// The container's name within its pod.
     pub pod_container: Option<String>,
     /// The model it serves.
-    pub model: Option<String>,
+    pub model: Option<Model>,
     /// When this run of it began.
     pub started: Option<Timestamp>,
 }
@@ -120,6 +128,7 @@ pub struct MinuteColumn<R: 'static = MinuteRow> {
 enum Cells<R: 'static> {
     Time(fn(&R) -> Option<Timestamp>),
     Text(fn(&R) -> Option<&str>),
+    Texts(fn(&R) -> Option<&[String]>),
     Count(fn(&R) -> Option<u64>),
     Real(fn(&R) -> Option<f64>),
 }
@@ -131,6 +140,7 @@ impl<R> MinuteColumn<R> {
         match self.cells {
             Cells::Time(_) => "timestamp[ms, UTC]",
             Cells::Text(_) => "string",
+            Cells::Texts(_) => "list of strings",
             Cells::Count(_) => "u64",
             Cells::Real(_) => "f64",
         }
@@ -144,6 +154,16 @@ impl<R> MinuteColumn<R> {
                 Int64Chunked::new(name, ms).into_datetime(UNIT, Some(TimeZone::UTC)).into_column()
             }
             Cells::Text(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
+            Cells::Texts(cell) => {
+                let mut lists = ListStringChunkedBuilder::new(name, rows.len(), rows.len());
+                for row in rows {
+                    match cell(row) {
+                        Some(texts) => lists.append_values_iter(texts.iter().map(String::as_str)),
+                        None => lists.append_null(),
+                    }
+                }
+                lists.finish().into_column()
+            }
             Cells::Count(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
             Cells::Real(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
         }
@@ -160,9 +180,25 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column("node", "name of the node", Cells::Text(|r| Some(&r.identity.node))),
     column("container_id", "container id, 64 hex digits", Cells::Text(|r| Some(&r.identity.container_id))),
     column("container_name", "container name", Cells::Text(|r| r.identity.container_name.as_deref())),
+    column(
+        "role",
+        "its part in its pod: main, init, sidecar; null if unknown",
+        Cells::Text(|r| Some(r.identity.role?.name())),
+    ),
     column("image", "image name without tag", Cells::Text(|r| r.identity.image.as_deref())),
     column("image_tag", "image tag", Cells::Text(|r| r.identity.image_tag.as_deref())),
     column("runtime", "container runtime", Cells::Text(|r| r.identity.runtime.as_deref())),
+    column(
+        "workload_namespace",
+        "in what the workload's name is unique: Kubernetes namespace, Compose project, engine",
+        Cells::Text(|r| r.identity.workload.as_ref()?.namespace.as_deref()),
+    ),
+    column(
+        "workload_kind",
+        "what the workload is: Pod, ComposeService, Container",
+        Cells::Text(|r| Some(r.identity.workload.as_ref()?.kind.name())),
+    ),
+    column("workload", "the workload's name", Cells::Text(|r| Some(&r.identity.workload.as_ref()?.name))),
     column("namespace", "Kubernetes namespace", Cells::Text(|r| r.identity.namespace.as_deref())),
     column("pod", "Kubernetes pod", Cells::Text(|r| r.identity.pod.as_deref())),
     column("pod_uid", "Kubernetes pod UID", Cells::Text(|r| r.identity.pod_uid.as_deref())),
@@ -170,7 +206,17 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column(
         "model",
         "the model it serves: label plumbline.io/model, else KServe's inference service",
-        Cells::Text(|r| r.identity.model.as_deref()),
+        Cells::Text(|r| Some(&r.identity.model.as_ref()?.name)),
+    ),
+    column(
+        "model_namespace",
+        "in what the model's name is unique: its pod's namespace",
+        Cells::Text(|r| r.identity.model.as_ref()?.namespace.as_deref()),
+    ),
+    column(
+        "model_version",
+        "the model's version: label plumbline.io/model-version",
+        Cells::Text(|r| r.identity.model.as_ref()?.version.as_deref()),
     ),
     column("started", "when this run of the container began (UTC)", Cells::Time(|r| r.identity.started)),
     column("samples", "inner ticks that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),

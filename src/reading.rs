@@ -3,9 +3,26 @@
 //! Plain data. Every signal is optional: a kernel, a driver or a permission may lack it, and then it is
 //! `None`, never zero. Meaning (rates, minutes, points) is derived elsewhere.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::clock::Moment;
+use crate::identity::{ContainerClaim, Share};
+
+/// All that a collector knows now, as of one read. `None` is "not what I read", never "unchanged": a report that was lost is
+/// made good by the next.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Every container seen.
+    pub containers: Option<Vec<ContainerReading>>,
+    /// What a source says of every container it knows. The same list again is the same `Arc`.
+    pub claims: Option<Arc<[Arc<ContainerClaim>]>>,
+    /// Every GPU seen.
+    pub gpus: Option<Vec<GpuReading>>,
+    /// Containers passed over because there are more than the configured bound.
+    pub left_out: u64,
+}
 
 /// How much a collector reads on a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +109,10 @@ pub struct GpuReading {
     pub model: Option<String>,
     /// Who made it.
     pub vendor: &'static str,
+    /// The device it is a part of, by its id.
+    pub parent: Option<String>,
+    /// How much of the hardware it is.
+    pub share: Share,
     /// The driver's version.
     pub driver: Option<String>,
     /// When it was read.
@@ -124,6 +145,8 @@ impl GpuReading {
             index,
             model: None,
             vendor,
+            parent: None,
+            share: Share::Whole,
             driver: None,
             at,
             ok: None,
@@ -140,8 +163,15 @@ impl GpuReading {
     /// Who it is, and nothing else.
     #[must_use]
     pub fn forgotten(&self) -> Self {
-        let Self { identified, model, driver, .. } = self.clone();
-        Self { identified, model, driver, ..Self::unread(self.id.clone(), self.index, self.vendor, self.at) }
+        let Self { identified, model, parent, share, driver, .. } = self.clone();
+        Self {
+            identified,
+            model,
+            parent,
+            share,
+            driver,
+            ..Self::unread(self.id.clone(), self.index, self.vendor, self.at)
+        }
     }
 }
 

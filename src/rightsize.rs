@@ -24,7 +24,7 @@ use crate::units::span;
 use cost::Prices;
 use patch::Patch;
 pub use resource::{Change, Provisioning, Resource};
-use usage::{Usage, Workload};
+use usage::{Member, Usage};
 
 /// How workloads are sized.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -183,7 +183,7 @@ const ENDED: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Assessment {
     /// Which.
-    pub workload: Workload,
+    pub workload: Member,
     /// What the verdict stands on.
     pub history: HistoryView,
     /// How far it is to be trusted.
@@ -286,6 +286,7 @@ mod tests {
     use super::review::{History, Review};
     use super::*;
     use crate::frame::{MinuteRow, RowIdentity, RowSettings, minute_frame};
+    use crate::identity::{Workload, WorkloadKind};
     use crate::minute::{COUNTERS, Spread, Summary};
 
     const MIB: f64 = 1_048_576.0;
@@ -306,6 +307,11 @@ mod tests {
                 container_id: "c".repeat(64),
                 container_name: Some("web".to_owned()),
                 runtime: Some("docker".to_owned()),
+                workload: Some(Workload {
+                    namespace: Some("docker".to_owned()),
+                    kind: WorkloadKind::Container,
+                    name: "web".to_owned(),
+                }),
                 ..RowIdentity::default()
             },
             summary: Summary {
@@ -418,13 +424,33 @@ mod tests {
     }
 
     #[test]
+    fn two_nodes_and_two_engines_may_have_one_name_each() {
+        let mut rows: Vec<MinuteRow> = (0..90).map(|minute| row(minute, 0.1, 100.0)).collect();
+        let on = |row: &MinuteRow, node: &str, engine: &str| {
+            let mut row = row.clone();
+            row.identity.node = node.to_owned();
+            row.identity.container_id = if engine == "docker" { "c" } else { "d" }.repeat(64);
+            if let Some(workload) = &mut row.identity.workload {
+                workload.namespace = Some(engine.to_owned());
+            }
+            row
+        };
+        let others: Vec<MinuteRow> =
+            rows.iter().flat_map(|row| [on(row, "node-2", "docker"), on(row, "node-1", "podman")]).collect();
+        rows.extend(others);
+        let review = review(&rows);
+        assert_eq!(review.workloads.len(), 3);
+        assert!(review.workloads.iter().all(|a| a.history.minutes == 90));
+    }
+
+    #[test]
     fn a_name_that_comes_late_is_taken_and_an_old_kill_is_forgotten() {
         let mut rows: Vec<MinuteRow> = (0..90).map(|minute| row(minute, 0.1, 100.0)).collect();
         for row in rows.iter_mut().take(10) {
             row.identity.container_name = Some("cccccccccccc".to_owned());
-            row.identity.runtime = None;
+            (row.identity.runtime, row.identity.workload) = (None, None);
         }
-        assert!(review(&rows).workloads.iter().any(|a| a.workload.name == "web" && a.history.minutes == 80));
+        assert!(review(&rows).workloads.iter().any(|a| a.workload.name == "web" && a.history.minutes == 90));
         let mut killed = row(0, 0.1, 100.0);
         killed.summary.increases[counter("oom_kills")] = Some(1);
         let week: Vec<MinuteRow> =

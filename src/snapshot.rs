@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::identity::{FieldSource, Link, Model, Pod, Role, Share, Workload};
 use crate::metric::{self, Attribute, Metric, Number, Point, PointAttributes, Subject};
 use crate::minute::gpu::GpuState;
 
@@ -33,9 +34,6 @@ pub struct Snapshot {
     /// Samples that arrived in each of the last minutes, by model.
     #[serde(skip)]
     pub traffic: Arc<BTreeMap<String, Vec<u64>>>,
-    /// Points of collectors that need no joining.
-    #[serde(skip)]
-    pub device_points: Vec<Point>,
 }
 
 /// A container that ended.
@@ -60,10 +58,20 @@ pub struct ContainerView {
     pub image_tag: Option<String>,
     /// Its runtime.
     pub runtime: Option<Cow<'static, str>>,
-    /// Its Kubernetes names, where it has any.
-    pub kubernetes: Option<KubernetesView>,
+    /// Its pod; `null` outside Kubernetes.
+    pub pod: Option<Pod>,
+    /// Its name within the pod.
+    pub pod_container: Option<String>,
+    /// Its part in the pod, where that is known.
+    pub role: Option<Role>,
+    /// What it belongs to, and who says so. `null` while nobody has named it.
+    pub workload: Option<Link<Workload>>,
+    /// The model it serves, and who says so.
+    pub model: Option<Link<Model>>,
     /// Labels set on the container or its image.
     pub labels: BTreeMap<String, String>,
+    /// Where each field that could come from several sources is from, and when it was last said.
+    pub sources: BTreeMap<&'static str, FieldSource>,
     /// Since when this run goes on: the runtime's word, else the start of its oldest process, else first seen.
     pub started: Timestamp,
     /// When its CPU usage and time, memory usage and working set were last read.
@@ -110,6 +118,10 @@ pub struct GpuView {
     pub model: Option<String>,
     /// Who made it.
     pub vendor: &'static str,
+    /// The device it is a part of, by its id.
+    pub parent: Option<String>,
+    /// How much of the hardware it is.
+    pub share: Share,
     /// The driver's version.
     pub driver: Option<String>,
     /// When it was read.
@@ -196,19 +208,6 @@ impl GpuView {
             }
         }
     }
-}
-
-/// Kubernetes' names for a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KubernetesView {
-    /// Namespace.
-    pub namespace: Option<String>,
-    /// Pod.
-    pub pod: Option<String>,
-    /// Pod UID.
-    pub pod_uid: Option<String>,
-    /// The container's name within the pod.
-    pub container: Option<String>,
 }
 
 /// CPU, in cores and seconds.
@@ -320,14 +319,13 @@ impl Snapshot {
             exited: Vec::new(),
             ready: false,
             traffic: Arc::default(),
-            device_points: Vec::new(),
         }
     }
 
-    /// Every point of every container, and what collectors reported as points.
+    /// Every point of every container and GPU.
     #[must_use]
     pub fn points(&self) -> Vec<Point> {
-        let mut points = Vec::with_capacity(self.containers.len() * 40 + self.device_points.len());
+        let mut points = Vec::with_capacity(self.containers.len() * 40);
         for container in &self.containers {
             container.add_points(self.as_of, &mut points);
         }
@@ -349,7 +347,6 @@ impl Snapshot {
         for gpu in &self.gpus {
             gpu.add_points(&mut points);
         }
-        points.extend_from_slice(&self.device_points);
         points
     }
 }
@@ -359,16 +356,7 @@ const RUNTIME_LABELS: &str = "io.kubernetes.";
 /// More labels than this are left to the API: a resource is sent with every batch.
 const MAX_LABELS: usize = 32;
 
-/// The labels that name the model a container serves, ours first.
-const MODEL_LABELS: [&str; 2] = ["plumbline.io/model", "serving.kserve.io/inferenceservice"];
-
 impl ContainerView {
-    /// The model it serves, by its labels.
-    #[must_use]
-    pub fn model(&self) -> Option<&str> {
-        MODEL_LABELS.iter().find_map(|key| self.labels.get(*key)).map(String::as_str).filter(|name| !name.is_empty())
-    }
-
     /// Whom the container's points speak of.
     #[must_use]
     pub fn subject(&self) -> Subject {
@@ -381,11 +369,11 @@ impl ContainerView {
         add("container.image.name".into(), self.image.as_deref(), true);
         add("container.image.tags".into(), self.image_tag.as_deref(), false);
         add("container.runtime.name".into(), self.runtime.as_deref(), false);
-        if let Some(kubernetes) = &self.kubernetes {
-            add("k8s.namespace.name".into(), kubernetes.namespace.as_deref(), true);
-            add("k8s.pod.name".into(), kubernetes.pod.as_deref(), true);
-            add("k8s.pod.uid".into(), kubernetes.pod_uid.as_deref(), true);
-            add("k8s.container.name".into(), kubernetes.container.as_deref(), true);
+        if let Some(pod) = &self.pod {
+            add("k8s.namespace.name".into(), pod.namespace.as_deref(), true);
+            add("k8s.pod.name".into(), pod.name.as_deref(), true);
+            add("k8s.pod.uid".into(), pod.uid.as_deref(), true);
+            add("k8s.container.name".into(), self.pod_container.as_deref(), true);
         }
         let labels = self.labels.iter().filter(|(key, _)| !key.starts_with(RUNTIME_LABELS));
         for (key, value) in labels.take(MAX_LABELS) {

@@ -2,6 +2,7 @@
 
 mod files;
 pub mod history;
+pub mod layout;
 pub mod log;
 pub mod past;
 pub mod samples;
@@ -27,6 +28,16 @@ pub enum Error {
     /// Another agent holds the folder.
     #[error("{0}: in use by another plumbline; give this one a folder of its own with --data")]
     Locked(PathBuf),
+    /// Another version of plumbline wrote the folder.
+    #[error(
+        "{path}: written by another version of plumbline (this one reads and writes version={ours}); move the data folder away, or give a new one with --data"
+    )]
+    OtherVersion {
+        /// The table's folder.
+        path: PathBuf,
+        /// The version of this plumbline.
+        ours: u32,
+    },
     /// Rows cannot be written as they are.
     #[error("{0}")]
     Record(String),

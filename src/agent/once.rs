@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use super::{Error, REPORTS, Setting};
-use crate::analysis::{Input, State};
+use crate::analysis::State;
 use crate::collect::{Brings, Driver, Schedule, Stop};
 use crate::config::Config;
 use crate::health::{self, Health};
@@ -54,9 +54,7 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
         };
         let now = clock.moment();
         let is_tree = report.containers.is_some();
-        let input =
-            Input { containers: report.containers, facts: report.facts, gpus: report.gpus, points: report.points };
-        state.absorb(message.collector, input, now);
+        state.absorb(message.collector, report, now);
         let known = health.state().collectors;
         let tree_is_down = config
             .collect

@@ -13,7 +13,7 @@ use super::alerting::Alerting;
 use super::recommender::Found;
 use super::{OWN_PROC, Setting};
 use crate::alert::view::AlertsView;
-use crate::analysis::{Input, State};
+use crate::analysis::State;
 use crate::clock::{Clock, Moment};
 use crate::collect::{Brings, Entry, Message, Stop};
 use crate::config::Config;
@@ -196,15 +196,12 @@ impl Pipeline {
         };
         let now = self.clock.moment();
         let leads = report.containers.is_some() || !self.state.reads_tree();
-        let told = report.facts.is_some();
-        let input =
-            Input { containers: report.containers, facts: report.facts, gpus: report.gpus, points: report.points };
-        let outcome = self.state.absorb(message.collector, input, now);
+        let outcome = self.state.absorb(message.collector, report, now);
         if !outcome.rows.is_empty() {
             self.keep(outcome.rows);
         }
         self.keep_gpus(outcome.gpu_rows);
-        if leads || told || outcome.changed {
+        if leads || outcome.changed {
             self.publish(now, outcome.changed || (leads && message.depth == Depth::Full));
         }
     }

@@ -1,6 +1,7 @@
 //! One container between reports: what is known of it, its open minute, and the view of it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +9,11 @@ use jiff::Timestamp;
 
 use crate::clock::Moment;
 use crate::frame::{RowIdentity, RowSettings};
-use crate::identity::{ContainerFacts, KubernetesName};
+use crate::identity::claim::CGROUP;
+use crate::identity::{Claims, ContainerClaim, FieldSource, Pod, Sourced};
 use crate::minute::{Accumulator, Outside, UsageTrail, oom_kills};
 use crate::reading::{ContainerReading, Detail, Stall};
-use crate::snapshot::{
-    ContainerView, CpuView, DiskView, KubernetesView, MemoryView, NetworkView, PidsView, PressureView, StallView,
-};
+use crate::snapshot::{ContainerView, CpuView, DiskView, MemoryView, NetworkView, PidsView, PressureView, StallView};
 
 /// How long a newcomer waits for its name before it is shown without one.
 const NAME_GRACE: Duration = Duration::from_millis(800);
@@ -21,7 +21,7 @@ const NAME_GRACE: Duration = Duration::from_millis(800);
 /// A container on this node.
 #[derive(Debug)]
 pub struct Container {
-    pub facts: Option<Arc<ContainerFacts>>,
+    pub claims: Claims,
     pub reading: Option<ContainerReading>,
     /// The newest detail of this run; inner ticks bring none.
     detail: Detail,
@@ -36,9 +36,9 @@ pub struct Container {
 
 impl Container {
     /// Met for the first time. `from_zero`: it began just now, so all its counters count is new.
-    pub fn new(facts: Option<Arc<ContainerFacts>>, now: Moment, from_zero: bool) -> Self {
+    pub fn new(now: Moment, from_zero: bool) -> Self {
         Self {
-            facts,
+            claims: Claims::default(),
             reading: None,
             detail: Detail::default(),
             detail_at: None,
@@ -52,12 +52,13 @@ impl Container {
 
     /// It has no name yet, and one may still come.
     pub fn awaits_name(&self, now: Moment) -> bool {
-        self.running && self.facts.is_none() && now.monotonic.saturating_sub(self.first_seen.monotonic) < NAME_GRACE
+        let young = now.monotonic.saturating_sub(self.first_seen.monotonic) < NAME_GRACE;
+        self.running && young && self.claims.field(|claim| claim.name.as_ref()).is_none()
     }
 
     /// What its row takes from the runtime.
     fn outside(&self) -> Outside {
-        Outside { oom_events: self.facts.as_ref().map_or(0, |facts| facts.oom_events) }
+        Outside { oom_events: self.claims.oom_events() }
     }
 
     /// Forgets its readings: nobody reads it any longer.
@@ -86,6 +87,10 @@ impl Container {
             self.trail.push(reading.at.monotonic, cpu_usage_ns, full_tick);
         }
         self.minute.count(reading, &self.outside());
+        if self.reading.is_none() {
+            self.claims.take(Arc::new(by_path(reading)), reading.at.wall);
+        }
+        self.claims.confirm(CGROUP, reading.at.wall);
         self.reading = Some(ContainerReading { detail: None, ..reading.clone() });
     }
 
@@ -99,38 +104,70 @@ impl Container {
 
     /// All that is known of it.
     pub fn view(&self, id: &str) -> ContainerView {
-        let facts = self.facts.as_deref();
+        let claims = &self.claims;
         let reading = self.reading.as_ref();
         let detail = &self.detail;
+        let mut sources = BTreeMap::new();
+        let mut note = |field: &'static str, from: Option<FieldSource>| {
+            sources.extend(from.map(|from| (field, from)));
+        };
         let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 / 1e9);
-        let kubernetes_name = |name| facts.and_then(|facts| facts.kubernetes(name)).map(str::to_owned);
-        let pod_uid = kubernetes_name(KubernetesName::PodUid).or_else(|| reading.and_then(|r| r.pod_uid.clone()));
-        let memory_limit = detail.memory_limit.or(facts.and_then(|f| f.memory_limit));
+        // What the kernel enforces goes before what was asked of it.
+        let by_kernel = self.detail_at.map(|at| FieldSource { source: CGROUP, at });
+        let name = claims.field(|claim| claim.name.as_ref());
+        let image = claims.field(|claim| claim.image.as_ref());
+        // A tag belongs to its image: one of another source would make an image nobody runs.
+        let image_tag = image
+            .and_then(|image| claims.field(|claim| claim.image_tag.as_ref().filter(|_| claim.source == image.source)));
+        let runtime = claims.field(|claim| claim.runtime);
+        let pod = claims.pod();
+        let pod_container = claims.field(|claim| claim.pod_container.as_ref());
+        let role = claims.field(|claim| claim.role);
+        let labels = claims.field(|claim| claim.labels.as_ref());
+        let restarts = claims.field(|claim| claim.restarts);
+        let cpu_limit = claims.field(|claim| claim.cpu_limit);
+        let cpu_request = claims.field(|claim| claim.cpu_request);
+        let memory_limit = claims.field(|claim| claim.memory_limit);
+        let memory_request = claims.field(|claim| claim.memory_request);
+        note("name", name.map(|name| name.origin()));
+        note("image", image.map(|image| image.origin()));
+        note("runtime", runtime.map(|runtime| runtime.origin()));
+        note("pod", pod.as_ref().map(Sourced::origin));
+        note("pod_container", pod_container.map(|name| name.origin()));
+        note("role", role.map(|role| role.origin()));
+        note("labels", labels.map(|labels| labels.origin()));
+        note("restarts", restarts.map(|restarts| restarts.origin()));
+        note("cpu.limit", by_kernel.filter(|_| detail.cpu_limit.is_some()).or(cpu_limit.map(|limit| limit.origin())));
+        note("cpu.request", by_kernel.filter(|_| detail.cpu_request.is_some()).or(cpu_request.map(|r| r.origin())));
+        note("memory.limit", by_kernel.filter(|_| detail.memory_limit.is_some()).or(memory_limit.map(|l| l.origin())));
+        note("memory.request", memory_request.map(|request| request.origin()));
+        let memory_limit = detail.memory_limit.or(value(memory_limit));
         let working_set = reading.and_then(|r| r.memory_working_set);
+        let host_network = claims.field(|claim| claim.host_network).is_some_and(|host| host.value);
         ContainerView {
             id: id.to_owned(),
-            name: facts.map_or_else(|| id.chars().take(12).collect(), |facts| facts.name.clone()),
-            image: facts.and_then(|f| f.image.clone()),
-            image_tag: facts.and_then(|f| f.image_tag.clone()),
-            runtime: facts.map(|f| f.runtime).or(reading.and_then(|r| r.runtime)).map(Cow::Borrowed),
-            kubernetes: pod_uid.is_some().then(|| KubernetesView {
-                namespace: kubernetes_name(KubernetesName::Namespace),
-                pod: kubernetes_name(KubernetesName::Pod),
-                container: kubernetes_name(KubernetesName::Container),
-                pod_uid,
-            }),
-            labels: facts.map(|f| f.labels.clone()).unwrap_or_default(),
+            name: name.map_or_else(|| id.chars().take(12).collect(), |name| name.value.clone()),
+            image: image.map(|image| image.value.clone()),
+            image_tag: image_tag.map(|tag| tag.value.clone()),
+            runtime: value(runtime).map(Cow::Borrowed),
+            pod: pod.map(|pod| pod.value),
+            pod_container: pod_container.map(|name| name.value.clone()),
+            role: value(role),
+            workload: claims.workload(),
+            model: claims.model(),
+            labels: labels.map(|labels| labels.value.clone()).unwrap_or_default(),
+            sources,
             started: self.started(),
             read_at: reading.map(|r| r.at.wall),
             detail_at: self.detail_at,
-            restarts: facts.and_then(|f| f.restarts),
+            restarts: value(restarts),
             cpu: CpuView {
                 usage: self.trail.cores(),
                 time: seconds(reading.and_then(|r| r.cpu_usage_ns)),
                 time_user: seconds(detail.cpu_user_ns),
                 time_system: seconds(detail.cpu_system_ns),
-                limit: detail.cpu_limit.or(facts.and_then(|f| f.cpu_limit)),
-                request: detail.cpu_request.or(facts.and_then(|f| f.cpu_request)),
+                limit: detail.cpu_limit.or(value(cpu_limit)),
+                request: detail.cpu_request.or(value(cpu_request)),
                 periods: detail.cpu_periods,
                 throttled_periods: detail.cpu_throttled_periods,
                 throttled_time: seconds(detail.cpu_throttled_ns),
@@ -140,7 +177,7 @@ impl Container {
                 working_set,
                 rss: detail.memory_rss,
                 limit: memory_limit,
-                request: facts.and_then(|f| f.memory_request),
+                request: value(memory_request),
                 available: memory_limit.zip(working_set).map(|(limit, used)| limit.saturating_sub(used)),
                 oom_kills: reading.and_then(|reading| {
                     let whole = ContainerReading { detail: Some(Box::new(detail.clone())), ..reading.clone() };
@@ -150,7 +187,7 @@ impl Container {
                 major_faults: detail.major_faults,
             },
             pids: PidsView { current: detail.pids, limit: detail.pids_limit },
-            network: if facts.is_some_and(|f| f.host_network) { Vec::new() } else { network(detail) },
+            network: if host_network { Vec::new() } else { network(detail) },
             disk: detail
                 .block_io
                 .iter()
@@ -168,9 +205,24 @@ impl Container {
     /// The runtime's word, unless the container was seen to begin anew and the runtime has not said so yet; without a
     /// runtime the start of its oldest process.
     fn started(&self) -> Timestamp {
-        let told = self.facts.as_ref().and_then(|f| f.started);
+        let told = value(self.claims.field(|claim| claim.started));
         let oldest = self.reading.as_ref().and_then(|r| r.started);
         told.max(self.begun_anew).or(oldest).unwrap_or(self.first_seen.wall)
+    }
+}
+
+fn value<T>(sourced: Option<Sourced<T>>) -> Option<T> {
+    sourced.map(|sourced| sourced.value)
+}
+
+/// What the cgroup's path says of the container.
+fn by_path(reading: &ContainerReading) -> ContainerClaim {
+    ContainerClaim {
+        id: reading.id.clone(),
+        source: CGROUP,
+        runtime: reading.runtime,
+        pod: reading.pod_uid.clone().map(|uid| Pod { uid: Some(uid), ..Pod::default() }),
+        ..ContainerClaim::default()
     }
 }
 
@@ -189,19 +241,22 @@ fn stall(stall: Option<Stall>) -> StallView {
 
 /// Whose row it is.
 pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
-    let kubernetes = view.kubernetes.as_ref();
+    let pod = view.pod.as_ref();
+    let model = view.model.as_ref().map(|link| &link.to);
     RowIdentity {
         node: node.to_owned(),
         container_id: view.id.clone(),
         container_name: Some(view.name.clone()),
+        role: view.role,
         image: view.image.clone(),
         image_tag: view.image_tag.clone(),
         runtime: view.runtime.as_deref().map(str::to_owned),
-        namespace: kubernetes.and_then(|k| k.namespace.clone()),
-        pod: kubernetes.and_then(|k| k.pod.clone()),
-        pod_uid: kubernetes.and_then(|k| k.pod_uid.clone()),
-        pod_container: kubernetes.and_then(|k| k.container.clone()),
-        model: view.model().map(str::to_owned),
+        workload: view.workload.as_ref().map(|link| link.to.clone()),
+        namespace: pod.and_then(|pod| pod.namespace.clone()),
+        pod: pod.and_then(|pod| pod.name.clone()),
+        pod_uid: pod.and_then(|pod| pod.uid.clone()),
+        pod_container: view.pod_container.clone(),
+        model: model.cloned(),
         started: Some(view.started),
     }
 }

@@ -1,12 +1,13 @@
 //! The node's GPUs between reports: what is known of each, its open minute, and who holds it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::clock::Moment;
 use crate::frame::gpu::GpuRow;
+use crate::identity::Device;
 use crate::minute::gpu::{GpuAccumulator, GpuState, GpuSummary, state};
 use crate::reading::{GpuProcess, GpuReading};
 use crate::snapshot::{ContainerGpuView, ContainerView, GpuProcessView, GpuView};
@@ -89,18 +90,18 @@ impl Gpus {
             let summary = gpu.minute.close();
             gpu.remember([summary.as_ref().and_then(GpuSummary::mostly)]);
             let Some(summary) = summary.filter(|_| gpu.reading.identified) else { continue };
-            let mut containers: Vec<&str> =
-                gpu.reading.processes.iter().flatten().filter_map(|p| p.container.as_deref()).collect();
-            containers.sort_unstable();
-            containers.dedup();
+            let holders = gpu.reading.processes.iter().flatten().filter_map(|process| process.container.clone());
+            let containers: BTreeSet<String> = holders.collect();
             rows.push(GpuRow {
                 minute,
                 node: node.to_owned(),
-                id: gpu.reading.id.clone(),
+                device: Device { vendor: gpu.reading.vendor, uuid: gpu.reading.id.clone() },
+                parent: gpu.reading.parent.clone(),
+                share: gpu.reading.share,
                 index: gpu.reading.index,
                 model: gpu.reading.model.clone(),
                 memory_total: gpu.reading.memory_total,
-                containers: (!containers.is_empty()).then(|| containers.join(" ")),
+                containers: gpu.reading.processes.is_some().then(|| containers.into_iter().collect()),
                 summary,
             });
         }
@@ -143,6 +144,8 @@ impl Gpus {
                 index: reading.index,
                 model: reading.model.clone(),
                 vendor: reading.vendor,
+                parent: reading.parent.clone(),
+                share: reading.share,
                 driver: reading.driver.clone(),
                 read_at: reading.at.wall,
                 ok: reading.ok,

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Brings, Collector, Entry, Error, Report};
+use super::{Brings, Collector, Entry, Error};
 use crate::clock::Clock;
-use crate::identity::CgroupIdentity;
-use crate::reading::{ContainerReading, Depth};
+use crate::identity::cgroup::CgroupIdentity;
+use crate::reading::{ContainerReading, Depth, Report};
 use files::{Basics, ContainerFiles, TextReader};
 use layout::Layout;
 use tree::Found;
@@ -29,7 +29,6 @@ pub const ENTRY: Entry = Entry {
     name: "cgroup",
     without: "no resource use at all: containers are known by name only",
     brings: Brings::Containers,
-    metrics: &[],
     open: |config, context| Ok(Box::new(Cgroups::open(config, Arc::clone(&context.clock))?)),
 };
 

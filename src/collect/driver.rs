@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Brings, Collector, Config, Context, Entry, Error, Report};
+use super::{Brings, Collector, Config, Context, Entry, Error};
 use crate::clock::Clock;
 use crate::health::Health;
-use crate::reading::Depth;
+use crate::reading::{Depth, Report};
 
 /// One report on its way to the analysis.
 #[derive(Debug)]
@@ -303,13 +303,8 @@ mod tests {
         }
     }
 
-    const FLAKY: Entry = Entry {
-        name: "flaky",
-        without: "nothing",
-        brings: Brings::Devices,
-        metrics: &[],
-        open: |_, _| Ok(Box::new(Flaky(0))),
-    };
+    const FLAKY: Entry =
+        Entry { name: "flaky", without: "nothing", brings: Brings::Devices, open: |_, _| Ok(Box::new(Flaky(0))) };
 
     #[test]
     fn what_others_say_stays_on_a_short_line() {

@@ -3,7 +3,7 @@
 //!
 //! Resource use is left to `cgroup`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,10 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{Brings, Collector, Context, Entry, Error, Report, Stop};
+use super::{Brings, Collector, Context, Entry, Error, Stop};
 use crate::clock::Clock;
-use crate::identity::{ContainerFacts, split_image};
-use crate::reading::Depth;
+use crate::identity::claim::{self, pod_by_labels};
+use crate::identity::{ContainerClaim, split_image};
+use crate::reading::{Depth, Report};
 
 const NAMES_LOST: &str =
     "its containers are shown by id, without image, labels and requests; a start or stop shows on the next tick";
@@ -30,7 +31,6 @@ pub const DOCKER: Entry = Entry {
     name: "docker",
     without: NAMES_LOST,
     brings: Brings::Names,
-    metrics: &[],
     open: |config, context| open("docker", &config.docker, DOCKER_SOCKET, config.max_containers, context),
 };
 
@@ -39,7 +39,6 @@ pub const PODMAN: Entry = Entry {
     name: "podman",
     without: NAMES_LOST,
     brings: Brings::Names,
-    metrics: &[],
     open: |config, context| open("podman", &config.podman, PODMAN_SOCKET, config.max_containers, context),
 };
 
@@ -149,7 +148,6 @@ fn explain(error: &bollard::errors::Error) -> String {
 struct Engine {
     shared: Arc<Mutex<Shared>>,
     found: String,
-    taken: u64,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -157,9 +155,9 @@ struct Engine {
 /// What the follower has gathered.
 #[derive(Debug, Default)]
 struct Shared {
-    facts: HashMap<String, Arc<ContainerFacts>>,
-    /// Grows with every change.
-    version: u64,
+    claims: HashMap<String, Arc<ContainerClaim>>,
+    /// All of them, made anew with each change.
+    list: Arc<[Arc<ContainerClaim>]>,
     /// Why the follower ended.
     ended: Option<String>,
 }
@@ -180,7 +178,7 @@ impl Engine {
                 follower.change(|shared| shared.ended = Some(ended));
             })
             .map_err(|e| Error::Failed(format!("no thread: {e}")))?;
-        Ok(Box::new(Self { shared, found, taken: 0, stop: Some(stop), thread: Some(thread) }))
+        Ok(Box::new(Self { shared, found, stop: Some(stop), thread: Some(thread) }))
     }
 }
 
@@ -203,14 +201,12 @@ impl Collector for Engine {
         if let Some(why) = &shared.ended {
             return Err(Error::Failed(why.clone()));
         }
-        let changed = shared.version != self.taken;
-        self.taken = shared.version;
-        Ok(Report { facts: changed.then(|| shared.facts.values().cloned().collect()), ..Report::default() })
+        Ok(Report { claims: Some(Arc::clone(&shared.list)), ..Report::default() })
     }
 }
 
 /// What an inspection came to.
-type Answer = Result<Option<ContainerFacts>, bollard::errors::Error>;
+type Answer = Result<Option<ContainerClaim>, bollard::errors::Error>;
 
 /// Follows one engine.
 struct Follower {
@@ -230,10 +226,10 @@ impl Follower {
     /// Changes what is known, and has everyone read at once if that made a difference.
     fn change(&self, change: impl FnOnce(&mut Shared)) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = shared.facts.clone();
+        let before = shared.claims.clone();
         change(&mut shared);
-        if shared.facts != before || shared.ended.is_some() {
-            shared.version += 1;
+        if shared.claims != before || shared.ended.is_some() {
+            shared.list = shared.claims.values().cloned().collect();
             self.wake.wake();
         }
     }
@@ -269,22 +265,22 @@ impl Follower {
             stream::iter(ids).map(|id| self.inspect_with_id(id)).buffer_unordered(AT_ONCE).collect().await;
         let now = self.clock.now();
         self.change(|shared| {
-            let mut before = std::mem::take(&mut shared.facts);
+            let mut before = std::mem::take(&mut shared.claims);
             for (id, answer) in answers {
                 let known = before.remove(&id);
-                let facts = match (answer, known) {
-                    (Ok(Some(facts)), Some(known)) => Arc::new(carrying_ooms(facts, &known)),
-                    (Ok(Some(facts)), None) => Arc::new(facts),
+                let claim = match (answer, known) {
+                    (Ok(Some(claim)), Some(known)) => Arc::new(carrying_ooms(claim, &known)),
+                    (Ok(Some(claim)), None) => Arc::new(claim),
                     // It is in the list of those that run: an inspection that fails does not end it.
                     (Err(_), Some(known)) => known,
                     (_, None) | (Ok(None), _) => continue,
                 };
-                shared.facts.insert(id, facts);
+                shared.claims.insert(id, claim);
             }
-            for (id, facts) in before {
-                let finished = facts.finished.unwrap_or(now);
+            for (id, claim) in before {
+                let finished = claim.finished.unwrap_or(now);
                 if now.duration_since(finished) < LINGER {
-                    shared.facts.insert(id, Arc::new(ContainerFacts { finished: Some(finished), ..(*facts).clone() }));
+                    shared.claims.insert(id, Arc::new(ContainerClaim { finished: Some(finished), ..(*claim).clone() }));
                 }
             }
         });
@@ -299,7 +295,7 @@ impl Follower {
     /// What the engine says of one container; `None` where it knows none of that id.
     async fn inspect(&self, id: &str) -> Answer {
         match self.docker.inspect_container(id, None::<InspectContainerOptions>).await {
-            Ok(answer) => Ok(facts(self.runtime, answer)),
+            Ok(answer) => Ok(claim_of(self.runtime, answer)),
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => {
                 tracing::debug!(runtime = self.runtime, id, %error, "container cannot be inspected");
@@ -317,39 +313,39 @@ impl Follower {
         let answer = self.inspect(&id).await;
         let now = self.clock.now();
         self.change(|shared| {
-            let known = shared.facts.get(&id).cloned();
-            let mut facts = match (answer, &known) {
-                (Ok(Some(facts)), Some(known)) => carrying_ooms(facts, known),
-                (Ok(Some(facts)), None) => facts,
+            let known = shared.claims.get(&id).cloned();
+            let mut claim = match (answer, &known) {
+                (Ok(Some(claim)), Some(known)) => carrying_ooms(claim, known),
+                (Ok(Some(claim)), None) => claim,
                 // Removed already: what was known of it ends now.
                 (Ok(None), Some(known)) => {
-                    ContainerFacts { finished: known.finished.or(Some(now)), ..(**known).clone() }
+                    ContainerClaim { finished: known.finished.or(Some(now)), ..(**known).clone() }
                 }
                 (Err(_), Some(known)) => (**known).clone(),
                 (_, None) => return,
             };
-            if action == "oom" && facts.finished.is_none() {
-                facts.oom_events += 1;
+            if action == "oom" && claim.finished.is_none() {
+                claim.oom_events += 1;
             } else if action == "oom" {
-                facts.oom_events = facts.oom_events.max(1);
+                claim.oom_events = claim.oom_events.max(1);
             }
-            if known.is_none() && shared.facts.len() >= self.max_containers {
+            if known.is_none() && shared.claims.len() >= self.max_containers {
                 return;
             }
-            shared.facts.insert(id, Arc::new(facts));
-            shared.facts.retain(|_, facts| facts.finished.is_none_or(|at| now.duration_since(at) < LINGER));
+            shared.claims.insert(id, Arc::new(claim));
+            shared.claims.retain(|_, claim| claim.finished.is_none_or(|at| now.duration_since(at) < LINGER));
         });
     }
 }
 
-/// New facts with the OOM events of this run that were counted so far; none where the container began anew since.
-fn carrying_ooms(now: ContainerFacts, known: &ContainerFacts) -> ContainerFacts {
+/// A new claim with the OOM events of this run that were counted so far; none where the container began anew since.
+fn carrying_ooms(now: ContainerClaim, known: &ContainerClaim) -> ContainerClaim {
     let counted = if known.started == now.started { known.oom_events } else { 0 };
-    ContainerFacts { oom_events: now.oom_events.max(counted), ..now }
+    ContainerClaim { oom_events: now.oom_events.max(counted), ..now }
 }
 
-/// An inspection's answer as facts. `None` for a container that has never run.
-fn facts(runtime: &'static str, answer: ContainerInspectResponse) -> Option<ContainerFacts> {
+/// An inspection's answer as a claim. `None` for a container that has never run.
+fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<ContainerClaim> {
     let id = answer.id?;
     let state = answer.state?;
     let config = answer.config.unwrap_or_default();
@@ -367,29 +363,32 @@ fn facts(runtime: &'static str, answer: ContainerInspectResponse) -> Option<Cont
     });
     let labels = config.labels.unwrap_or_default().into_iter();
     let labels = labels.filter(|(key, value)| key.len() + value.len() <= MAX_LABEL).take(MAX_LABELS).collect();
-    let mut facts = ContainerFacts {
-        name: answer.name.map_or_else(String::new, |name| name.trim_start_matches('/').to_owned()),
+    let labels: BTreeMap<String, String> = labels;
+    let (pod, pod_container) = pod_by_labels(&labels);
+    // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.
+    let shares = positive(host.cpu_shares).filter(|shares| *shares > 2 && pod.is_some());
+    Some(ContainerClaim {
+        name: answer.name.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty()),
         id,
-        runtime,
+        source: if runtime == claim::PODMAN { claim::PODMAN } else { claim::DOCKER },
+        runtime: Some(runtime),
+        pod,
+        pod_container,
+        role: None,
         image,
         image_tag,
-        labels,
+        labels: Some(labels),
         started,
         finished: (!running).then(|| time(state.finished_at).or(started)).flatten(),
         cpu_limit: cpu_limit(&host),
-        cpu_request: None,
+        cpu_request: shares.map(|shares| shares as f64 / 1024.0),
         memory_limit: positive(host.memory),
         memory_request: positive(host.memory_reservation),
         restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()),
-        host_network: host.network_mode.as_deref() == Some("host"),
+        host_network: Some(host.network_mode.as_deref() == Some("host")),
         // While it runs the flag may still tell of the run before.
         oom_events: u64::from(!running && state.oom_killed.unwrap_or(false)),
-    };
-    // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.
-    if facts.kubernetes(crate::identity::KubernetesName::Pod).is_some() {
-        facts.cpu_request = positive(host.cpu_shares).filter(|s| *s > 2).map(|shares| shares as f64 / 1024.0);
-    }
-    Some(facts)
+    })
 }
 
 fn cpu_limit(host: &HostConfig) -> Option<f64> {
@@ -435,14 +434,14 @@ mod tests {
 
     #[test]
     fn an_answer_becomes_facts() {
-        let facts = facts("docker", answer()).expect("facts");
+        let claim = claim_of("docker", answer()).expect("claim");
         assert_eq!(
-            (facts.name.as_str(), facts.image.as_deref(), facts.image_tag.as_deref()),
-            ("web", Some("bb"), Some("1"))
+            (claim.name.as_deref(), claim.image.as_deref(), claim.image_tag.as_deref()),
+            (Some("web"), Some("bb"), Some("1"))
         );
-        assert_eq!((facts.cpu_limit, facts.cpu_request), (Some(0.5), None));
-        assert_eq!((facts.memory_limit, facts.memory_request), (Some(64 << 20), None), "zero means not set");
-        assert!(facts.host_network && facts.finished.is_none());
+        assert_eq!((claim.cpu_limit, claim.cpu_request), (Some(0.5), None));
+        assert_eq!((claim.memory_limit, claim.memory_request), (Some(64 << 20), None), "zero means not set");
+        assert!(claim.host_network == Some(true) && claim.finished.is_none());
     }
 
     #[test]
@@ -452,8 +451,8 @@ mod tests {
         (host.nano_cpus, host.cpu_quota, host.cpu_period) = (Some(0), Some(150_000), Some(50_000));
         let labels = HashMap::from([("io.kubernetes.pod.name".to_owned(), "p".to_owned())]);
         answer.config.as_mut().expect("a config").labels = Some(labels);
-        let facts = facts("docker", answer).expect("facts");
-        assert_eq!((facts.cpu_limit, facts.cpu_request), (Some(3.0), Some(0.5)));
+        let claim = claim_of("docker", answer).expect("claim");
+        assert_eq!((claim.cpu_limit, claim.cpu_request), (Some(3.0), Some(0.5)));
     }
 
     #[test]
@@ -462,6 +461,6 @@ mod tests {
         let state = answer.state.as_mut().expect("a state");
         state.started_at = Some("0001-01-01T00:00:00Z".to_owned());
         state.running = Some(false);
-        assert_eq!(facts("docker", answer), None);
+        assert_eq!(claim_of("docker", answer), None);
     }
 }

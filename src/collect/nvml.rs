@@ -16,10 +16,10 @@ use nvml_wrapper::struct_wrappers::device::ProcessInfo;
 use nvml_wrapper::{Device, Nvml};
 use serde::Deserialize;
 
-use super::{Brings, Collector, Context, Entry, Error, Report};
+use super::{Brings, Collector, Context, Entry, Error};
 use crate::clock::Clock;
 use crate::identity::from_proc_cgroup;
-use crate::reading::{Depth, GpuProcess, GpuReading};
+use crate::reading::{Depth, GpuProcess, GpuReading, Report};
 
 /// NVML's place in the list.
 pub const ENTRY: Entry = Entry {
@@ -27,7 +27,6 @@ pub const ENTRY: Entry = Entry {
     without: "NVIDIA GPUs are not seen",
     brings: Brings::Devices,
     // Its readings are joined with containers, so its metrics are the snapshot's.
-    metrics: &[],
     open: |config, context| Ok(Box::new(Gpus::open(&config.gpu, &config.cgroup.proc, context)?)),
 };
 

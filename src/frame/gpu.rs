@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsResult};
 
 use super::{Cells, MinuteColumn, Row, column, max, mean, p95};
+use crate::identity::{Device, Share};
 use crate::minute::gpu::{GpuState, GpuSummary};
 
 /// One GPU's row of one minute.
@@ -13,16 +14,20 @@ pub struct GpuRow {
     pub minute: Timestamp,
     /// The node's name.
     pub node: String,
-    /// The device's own id.
-    pub id: String,
+    /// The device.
+    pub device: Device,
+    /// The device it is a part of, by its id.
+    pub parent: Option<String>,
+    /// How much of the hardware it is.
+    pub share: Share,
     /// Its place among the node's devices.
     pub index: u32,
     /// What it is.
     pub model: Option<String>,
     /// Memory there is, in bytes.
     pub memory_total: Option<u64>,
-    /// Ids of the containers that held memory on it, as last seen, in order.
-    pub containers: Option<String>,
+    /// Ids of the containers that held memory on it, as last seen, in order; `None` where the driver does not tell.
+    pub containers: Option<Vec<String>>,
     /// What was sampled and counted.
     pub summary: GpuSummary,
 }
@@ -31,13 +36,20 @@ pub struct GpuRow {
 pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
     column("minute", "when the minute began (UTC)", Cells::Time(|r| Some(r.minute))),
     column("node", "name of the node", Cells::Text(|r| Some(&r.node))),
-    column("gpu", "id of the device (NVML's UUID)", Cells::Text(|r| Some(&r.id))),
+    column("gpu", "id of the device (NVML's UUID)", Cells::Text(|r| Some(&r.device.uuid))),
+    column("gpu_vendor", "who made it", Cells::Text(|r| Some(r.device.vendor))),
+    column("gpu_parent", "the device it is a slice or a time share of", Cells::Text(|r| r.parent.as_deref())),
+    column(
+        "gpu_share",
+        "how much of the hardware it is: whole, slice, time_share",
+        Cells::Text(|r| Some(r.share.name())),
+    ),
     column("gpu_index", "its place among the node's devices", Cells::Count(|r| Some(r.index.into()))),
     column("gpu_model", "what it is", Cells::Text(|r| r.model.as_deref())),
     column(
         "containers",
-        "ids of the containers on it, as last seen, with blanks between",
-        Cells::Text(|r| r.containers.as_deref()),
+        "ids of the containers on it, as last seen; null where the driver does not tell",
+        Cells::Texts(|r| r.containers.as_deref()),
     ),
     column("samples", "readings that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),
     column("utilization_mean", "share of time a kernel ran: mean", Cells::Real(|r| mean(r.summary.utilization))),
@@ -69,7 +81,7 @@ pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
 
 impl Row for GpuRow {
     const TABLE: &'static str = "gpu_minute";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn minute(&self) -> Timestamp {
         self.minute

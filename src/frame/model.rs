@@ -53,7 +53,7 @@ pub const MODEL_COLUMNS: &[MinuteColumn<ModelRow>] = &[
 
 impl Row for ModelRow {
     const TABLE: &'static str = "model_minute";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn minute(&self) -> Timestamp {
         self.minute

@@ -95,7 +95,7 @@ impl GpuUsages {
         let text = |name: &str| frame.column(name)?.str();
         let real = |name: &str| frame.column(name)?.f64();
         let count = |name: &str| frame.column(name)?.u64();
-        let (id, model, containers) = (text("gpu")?, text("gpu_model")?, text("containers")?);
+        let (id, model, containers) = (text("gpu")?, text("gpu_model")?, frame.column("containers")?.list()?);
         let (index, total) = (count("gpu_index")?, count("memory_total")?);
         let (utilization, peak, energy) = (real("utilization_mean")?, real("memory_used_max")?, real("energy")?);
         let states = [real("active")?, real("held_idle")?, real("free")?];
@@ -129,9 +129,9 @@ impl GpuUsages {
             if let Some(joules) = energy.get(at).filter(|joules| joules.is_finite()) {
                 gpu.energy = Some(gpu.energy.unwrap_or(0.0) + joules);
             }
-            let holders: Vec<&str> = containers.get(at).unwrap_or_default().split_whitespace().collect();
-            for container in &holders {
-                let hours = self.held.entry(((*container).to_owned(), gpu.model.clone())).or_default();
+            let Some(holders) = containers.get_as_series(at) else { continue };
+            for container in holders.str()?.iter().flatten() {
+                let hours = self.held.entry((container.to_owned(), gpu.model.clone())).or_default();
                 *hours += 1.0 / 60.0 / holders.len() as f64;
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::usage::Workload;
+use super::usage::Member;
 use super::{Change, Provisioning, Resource};
 
 /// What to apply.
@@ -24,7 +24,7 @@ const MIB: f64 = 1_048_576.0;
 
 /// What applies the changes of a workload; nothing where none is to be made.
 #[must_use]
-pub fn patches(workload: &Workload, cpu: &Resource, memory: &Resource) -> Vec<Patch> {
+pub fn patches(workload: &Member, cpu: &Resource, memory: &Resource) -> Vec<Patch> {
     let changes = |r: &Resource| r.request.is_some() || r.limit.is_some();
     let acts = |r: &Resource| r.provisioning != Provisioning::Unknown && changes(r);
     if !acts(cpu) && !acts(memory) {
@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn docker_is_told_by_one_command() {
-        let workload = Workload {
+        let workload = Member {
             runtime: Some("docker".to_owned()),
             container_name: Some("we b'".to_owned()),
-            ..Workload::default()
+            ..Member::default()
         };
         let (cpu, memory) = (resource(None, Some((2.0, 0.25))), resource(None, Some((1e9, 300.5 * MIB))));
         let text = |cpu: &Resource, memory: &Resource| patches(&workload, cpu, memory)[0].text.clone();
@@ -179,7 +179,7 @@ mod tests {
     fn kubernetes_has_a_command_and_a_manifest() {
         let some = |text: &str| Some(text.to_owned());
         let workload =
-            Workload { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Workload::default() };
+            Member { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Member::default() };
         let (cpu, memory) =
             (resource(Some((1.0, 0.25)), None), resource(Some((1e9, 300.0 * MIB)), Some((1e9, 300.0 * MIB))));
         let made = patches(&workload, &cpu, &memory);

@@ -1,7 +1,7 @@
 //! Minute rows -> what each workload used and asked for.
 //!
-//! A workload is a container by its name, or in Kubernetes by namespace, pod and container: a container that was made anew
-//! goes on with its name's history. What speaks of a limit (throttling, OOM kills) counts since the limit is what it is.
+//! The key is the node, the workload and the container's name in it: a container that was made anew goes on with its
+//! name's history. What speaks of a limit (throttling, OOM kills) counts since the limit is what it is.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::cpu::THROTTLED_PERIODS;
 use super::{Used, is_equal};
+use crate::identity::{Workload, WorkloadKind};
 use crate::stats::sketch::Sketch;
 
 /// The columns of the minute table that are read.
@@ -24,6 +25,9 @@ pub const COLUMNS: &[&str] = &[
     "image",
     "image_tag",
     "runtime",
+    "workload_namespace",
+    "workload_kind",
+    "workload",
     "namespace",
     "pod",
     "pod_uid",
@@ -46,13 +50,15 @@ pub const COLUMNS: &[&str] = &[
 /// Hours that are drawn at most: 30 days.
 const HOURS: i64 = 720;
 
-/// Who it is.
+/// A container of a workload on a node: what is judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Workload {
-    /// Its name: the container's, or the pod's and the container's in it.
+pub struct Member {
+    /// For people: the container's name, or the pod's and the container's in it.
     pub name: String,
     /// The node's name.
     pub node: String,
+    /// What it belongs to.
+    pub workload: Option<Workload>,
     /// The container that was seen last.
     pub container_id: String,
     /// The container's name.
@@ -88,7 +94,7 @@ pub struct Hour {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {
     /// Who it is, as last seen.
-    pub workload: Workload,
+    pub workload: Member,
     /// Every container it has been.
     pub containers: Vec<String>,
     /// Minutes that were seen.
@@ -130,7 +136,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    fn new(workload: Workload, minute: Timestamp) -> Self {
+    fn new(workload: Member, minute: Timestamp) -> Self {
         Self {
             workload,
             containers: Vec::new(),
@@ -257,12 +263,16 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     }
 }
 
+/// Node, workload, and the container's name in it; of one that nobody named, its id.
+type Key = (String, Option<Workload>, String);
+
 /// Every workload that was met, taken in order of time.
 #[derive(Debug, Default)]
 pub struct Usages {
     all: Vec<Usage>,
-    by_name: HashMap<String, usize>,
-    by_container: HashMap<String, usize>,
+    by_key: HashMap<Key, usize>,
+    /// By node and container id.
+    by_container: HashMap<String, HashMap<String, usize>>,
 }
 
 impl Usages {
@@ -275,7 +285,8 @@ impl Usages {
         for at in 0..frame.height() {
             let Some(minute) = row.minute(at).filter(|minute| (since..until).contains(minute)) else { continue };
             let Some(container) = row.text("container_id", at) else { continue };
-            let known = self.by_container.get(container).copied();
+            let node = row.text("node", at).unwrap_or_default();
+            let known = self.by_container.get(node).and_then(|of_node| of_node.get(container)).copied();
             // A name may come after the container was met, and a model's label with it.
             let same = |index: &usize| {
                 let workload = &self.all[*index].workload;
@@ -295,10 +306,19 @@ impl Usages {
     }
 
     fn meet(&mut self, row: &Row<'_>, at: usize, container: &str, minute: Timestamp) -> usize {
-        let workload = workload(row, at, container);
-        // Two runtimes may each have a container of one name.
-        let key = format!("{}\0{}", workload.runtime.as_deref().unwrap_or_default(), workload.name);
-        let index = *self.by_name.entry(key).or_insert_with(|| {
+        let workload = member(row, at, container);
+        let in_workload = workload.pod_container.as_ref().or(workload.container_name.as_ref());
+        let in_workload = in_workload.filter(|_| workload.workload.is_some()).unwrap_or(&workload.container_id);
+        let key = (workload.node.clone(), workload.workload.clone(), in_workload.clone());
+        // One that was met before anybody named it goes on under its name.
+        let nameless = (workload.node.clone(), None, container.to_owned());
+        if key != nameless
+            && !self.by_key.contains_key(&key)
+            && let Some(index) = self.by_key.remove(&nameless)
+        {
+            self.by_key.insert(key.clone(), index);
+        }
+        let index = *self.by_key.entry(key).or_insert_with(|| {
             self.all.push(Usage::new(workload.clone(), minute));
             self.all.len() - 1
         });
@@ -307,7 +327,8 @@ impl Usages {
         if !usage.containers.iter().any(|known| known == container) {
             usage.containers.push(container.to_owned());
         }
-        self.by_container.insert(container.to_owned(), index);
+        let node = self.all[index].workload.node.clone();
+        self.by_container.entry(node).or_default().insert(container.to_owned(), index);
         index
     }
 
@@ -318,7 +339,7 @@ impl Usages {
     }
 }
 
-fn workload(row: &Row<'_>, at: usize, container: &str) -> Workload {
+fn member(row: &Row<'_>, at: usize, container: &str) -> Member {
     let text = |name: &'static str| row.text(name, at).map(str::to_owned);
     let container_name = text("container_name");
     let (namespace, pod, pod_container) = (text("namespace"), text("pod"), text("pod_container"));
@@ -330,7 +351,10 @@ fn workload(row: &Row<'_>, at: usize, container: &str) -> Workload {
         Some(tag) => format!("{image}:{tag}"),
         None => image,
     });
-    Workload {
+    let kind = row.text("workload_kind", at).and_then(WorkloadKind::named);
+    let workload = kind.zip(text("workload"));
+    Member {
+        workload: workload.map(|(kind, name)| Workload { namespace: text("workload_namespace"), kind, name }),
         in_kubernetes: pod.is_some() || row.text("pod_uid", at).is_some(),
         name,
         node: text("node").unwrap_or_default(),

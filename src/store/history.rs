@@ -1,6 +1,6 @@
 //! The minute history: one row per container and minute, another per GPU and minute, one Parquet file per hour.
 //!
-//! `DATA/container_minute/version=1/date=YYYY-MM-DD/hour=HH/minutes.parquet`, hive-partitioned (UTC), so that
+//! `DATA/container_minute/version=2/node=node-1/date=YYYY-MM-DD/hour=HH/minutes.parquet`, hive-partitioned (UTC), so that
 //! DuckDB, ClickHouse, Spark, DataFusion or polars read the folder in place.
 //!
 //! The open hour's file is written anew, whole and atomically, as each minute closes. So a reader never meets half a
@@ -18,8 +18,8 @@ use polars::error::PolarsError;
 use polars::prelude::{Column, DataFrame, KeyValueMetadata, ParquetReader, ParquetWriter, PolarsResult, SerReader};
 use serde::Deserialize;
 
-use super::Error;
 use super::files::{self, Stored, files_below, write_atomically};
+use super::{Error, layout};
 use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
 use crate::frame::{MinuteRow, Row};
@@ -65,6 +65,7 @@ pub struct History {
 /// One table of minutes.
 #[derive(Debug)]
 struct Table<R> {
+    /// This node's part of it.
     folder: PathBuf,
     hour: Option<OpenHour>,
     /// Rows that the disk has not taken yet, oldest first.
@@ -98,16 +99,16 @@ pub fn table_folder<R: Row>(data: &Path) -> PathBuf {
 }
 
 impl History {
-    /// The history below `data`. Touches nothing yet.
+    /// The history of this node below `data`. Touches nothing yet.
     #[must_use]
-    pub fn new(data: &Path, config: Config) -> Self {
+    pub fn new(data: &Path, node: &str, config: Config) -> Self {
         Self {
             data: data.to_owned(),
             config,
             lock: None,
-            containers: Table::new(data),
-            gpus: Table::new(data),
-            models: Table::new(data),
+            containers: Table::new(data, node),
+            gpus: Table::new(data, node),
+            models: Table::new(data, node),
         }
     }
 
@@ -128,6 +129,7 @@ impl History {
             self.gpus.hour = None;
             self.models.hour = None;
         }
+        layout::check(&self.data)?;
         fs::create_dir_all(&self.containers.folder).map_err(Error::io(&self.containers.folder))?;
         let lock = File::create(&path).map_err(Error::io(&path))?;
         match lock.try_lock() {
@@ -135,8 +137,8 @@ impl History {
             Err(TryLockError::WouldBlock) => return Err(Error::Locked(self.data.clone())),
             Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
         }
-        for folder in self.folders() {
-            files::remove_unfinished(folder)?;
+        for table in self.tables() {
+            files::remove_unfinished(&table)?;
         }
         self.lock = Some(lock);
         Ok(())
@@ -154,8 +156,9 @@ impl History {
         self.lock.is_some()
     }
 
-    fn folders(&self) -> [&Path; 3] {
-        [&self.containers.folder, &self.gpus.folder, &self.models.folder]
+    /// The tables with the rows of every node that was ever written here.
+    fn tables(&self) -> [PathBuf; 3] {
+        [table_folder::<MinuteRow>, table_folder::<GpuRow>, table_folder::<ModelRow>].map(|folder| folder(&self.data))
     }
 
     /// The folder below which a reader finds the containers' rows.
@@ -191,10 +194,10 @@ impl History {
             return Ok(Vec::new()); // another agent's, or nobody's yet
         }
         let mut kept = Vec::new();
-        for table in self.folders() {
-            let files = files_below(table, &["parquet", DAMAGED])?;
-            // Below the table paths sort as their hours do.
-            let hour = |file: &Stored| file.path.strip_prefix(table).map(Path::to_owned).unwrap_or_default();
+        for table in self.tables() {
+            let files = files_below(&table, &["parquet", DAMAGED])?;
+            // Below a node paths sort as their hours do.
+            let hour = |file: &Stored| hour_of(&file.path).map(Path::to_owned).unwrap_or_default();
             kept.extend(files.into_iter().map(|file| (hour(&file), file)));
         }
         kept.sort_by(|a, b| (&a.0, &a.1.path).cmp(&(&b.0, &b.1.path)));
@@ -213,7 +216,7 @@ impl History {
         for (_, file) in kept.drain(..remove) {
             fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
             // Folders go with their last file; a folder that is not empty refuses, as it should.
-            for folder in file.path.ancestors().skip(1).take(2) {
+            for folder in file.path.ancestors().skip(1).take(3) {
                 if fs::remove_dir(folder).is_err() {
                     break;
                 }
@@ -223,14 +226,35 @@ impl History {
     }
 }
 
-/// The file of a minute's hour, below its table.
+/// A node's folder, below a table. What may not stand in a path is written as URLs do.
+pub(super) fn node_folder(node: &str) -> String {
+    use std::fmt::Write;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let mut folder = String::from("node=");
+    for byte in node.bytes() {
+        if plain(byte) {
+            folder.push(char::from(byte));
+        } else {
+            let _ = write!(folder, "%{byte:02X}");
+        }
+    }
+    folder
+}
+
+/// The part of a file's path that tells its hour: `date=.../hour=.../FILE`.
+pub(super) fn hour_of(path: &Path) -> Option<&Path> {
+    let above = path.ancestors().nth(3)?;
+    path.strip_prefix(above).ok()
+}
+
+/// The file of a minute's hour, below its table and node.
 pub(super) fn hour_file(minute: Timestamp) -> PathBuf {
     Path::new(&minute.strftime("date=%Y-%m-%d/hour=%H").to_string()).join(FILE)
 }
 
 impl<R: Row> Table<R> {
-    fn new(data: &Path) -> Self {
-        Self { folder: table_folder::<R>(data), hour: None, pending: Vec::new() }
+    fn new(data: &Path, node: &str) -> Self {
+        Self { folder: table_folder::<R>(data).join(node_folder(node)), hour: None, pending: Vec::new() }
     }
 
     fn append(&mut self, rows: Vec<R>, opened: Result<(), Error>) -> (Appended, Result<(), Error>) {
@@ -339,6 +363,8 @@ mod tests {
     use crate::frame::{RowIdentity, RowSettings};
     use crate::minute::{COUNTERS, Summary};
 
+    const NODE: &str = "node-1";
+
     fn row(minute: &str, container: &str) -> MinuteRow {
         MinuteRow {
             minute: minute.parse().expect("a time"),
@@ -359,7 +385,7 @@ mod tests {
     }
 
     fn open(data: &Path) -> History {
-        let mut history = History::new(data, Config::default());
+        let mut history = History::new(data, NODE, Config::default());
         history.open().expect("a history");
         history
     }
@@ -375,7 +401,7 @@ mod tests {
         drop(history);
         let mut history = open(dir.path());
         history.append(vec![row("2026-11-23T13:59:00Z", "a"), row("2026-11-23T14:00:00Z", "a")]).1.expect("written");
-        let date = dir.path().join("container_minute/version=1/date=2026-11-23");
+        let date = dir.path().join("container_minute/version=2/node=node-1/date=2026-11-23");
         assert_eq!(rows_of(&date.join("hour=13/minutes.parquet")), 3);
         assert_eq!(rows_of(&date.join("hour=14/minutes.parquet")), 1);
     }
@@ -384,7 +410,7 @@ mod tests {
     fn a_second_agent_is_turned_away() {
         let dir = tempfile::tempdir().expect("temporary folder");
         let _first = open(dir.path());
-        let mut second = History::new(dir.path(), Config::default());
+        let mut second = History::new(dir.path(), NODE, Config::default());
         assert!(matches!(second.open(), Err(Error::Locked(_))));
         let (appended, result) = second.append(vec![row("2026-11-23T13:58:00Z", "a")]);
         assert!(result.is_err());
@@ -406,7 +432,7 @@ mod tests {
     #[test]
     fn a_damaged_hour_is_set_aside_and_a_half_written_one_removed() {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let hour = dir.path().join("container_minute/version=1/date=2026-11-23/hour=13");
+        let hour = dir.path().join("container_minute/version=2/node=node-1/date=2026-11-23/hour=13");
         fs::create_dir_all(&hour).expect("folder");
         fs::write(hour.join("minutes.parquet"), "no parquet").expect("file");
         fs::write(hour.join("minutes.tmp"), "half").expect("file");
@@ -422,7 +448,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary folder");
         let mut history = open(dir.path());
         // A file where the hour's folder should be: refused even to root.
-        let date = dir.path().join("container_minute/version=1/date=2026-11-23");
+        let date = dir.path().join("container_minute/version=2/node=node-1/date=2026-11-23");
         fs::write(&date, "in the way").expect("file");
         let (appended, result) = history.append(vec![row("2026-11-23T13:58:00Z", "a")]);
         assert!(result.is_err());
@@ -444,7 +470,10 @@ mod tests {
         let week = Duration::from_secs(7 * 24 * 3600);
         history.configure(Config { retention: week, ..Config::default() });
         assert_eq!(history.retain(now).expect("retained").len(), 2);
-        assert!(!dir.path().join("container_minute/version=1/date=2026-11-01").exists(), "empty folders go too");
+        assert!(
+            !dir.path().join("container_minute/version=2/node=node-1/date=2026-11-01").exists(),
+            "empty folders go too"
+        );
         history.configure(Config { retention: week, max_bytes: ByteSize::b(1) });
         let kept = history.retain(now).expect("retained");
         assert_eq!(kept.len(), 1);

@@ -8,7 +8,7 @@ use polars::prelude::{DataFrame, ParquetReader, PolarsError, PolarsResult, SerRe
 
 use super::Error;
 use super::files::{Stored, files_below};
-use super::history::{hour_file, table_folder};
+use super::history::{hour_file, hour_of, table_folder};
 use crate::frame::Row;
 use crate::frame::guard::guarded;
 
@@ -24,7 +24,7 @@ pub struct Past {
     pub damaged: Vec<String>,
 }
 
-/// Gives each hour's rows of a table to `take`, oldest first, with these columns of it; columns that an older version did not
+/// Gives each hour's rows of a table to `take`, node by node, oldest first, with these columns of it; columns that an older version did not
 /// write are absent. A file that cannot be read is passed over and told.
 ///
 /// # Errors
@@ -37,10 +37,11 @@ pub fn read<R: Row>(
     mut take: impl FnMut(&DataFrame) -> PolarsResult<()>,
 ) -> Result<Past, Error> {
     let folder = table_folder::<R>(data);
-    let (first, last) = (folder.join(hour_file(since)), folder.join(hour_file(until)));
+    super::layout::check(data)?;
+    let (first, last) = (hour_file(since), hour_file(until));
     let mut past = Past::default();
     for Stored { path, .. } in files_below(&folder, &["parquet"])? {
-        if path < first || path > last {
+        if hour_of(&path).is_none_or(|hour| *hour < *first || *hour > *last) {
             continue;
         }
         let read = match File::open(&path) {

@@ -228,19 +228,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::analysis::{Input, State as Analysis};
+    use crate::analysis::State as Analysis;
     use crate::clock::Moment;
     use crate::drift::Kind;
     use crate::drift::verdict::{Judged, Named, Shape, Tested};
     use crate::frame::{MinuteRow, RowIdentity, RowSettings, minute_frame};
     use crate::health::State as Health;
-    use crate::identity::ContainerFacts;
+    use crate::identity::{ContainerClaim, claim};
     use crate::minute::{COUNTERS, Spread, Summary};
     use crate::model::Spec;
     use crate::model::view::{WindowResult, WindowSummary};
     use crate::model::watch::{Progress, Watch};
     use crate::performance::Performance;
-    use crate::reading::{ContainerReading, Detail};
+    use crate::reading::{ContainerReading, Detail, Report};
     use crate::rightsize::cost::Prices;
     use crate::rightsize::review::History;
 
@@ -255,18 +255,19 @@ mod tests {
     fn snapshot() -> Snapshot {
         let moment = |second: i64| Moment { wall: at(second), monotonic: Duration::from_secs(second as u64) };
         let mut state = Analysis::new("node-with-a-long-name-1".to_owned(), Duration::from_secs(10), CONTAINERS);
-        let facts = |n: usize| {
-            Arc::new(ContainerFacts {
+        let claim = |n: usize| {
+            Arc::new(ContainerClaim {
                 id: format!("{n:064x}"),
-                name: format!("team-a-recommendation-service-{n}"),
+                source: claim::DOCKER,
+                name: Some(format!("team-a-recommendation-service-{n}")),
                 image: Some("registry.example.com/team-a/recommendation-service".to_owned()),
                 image_tag: Some("v1.2.3".to_owned()),
-                runtime: "docker",
+                runtime: Some("docker"),
                 cpu_limit: Some(2.0),
-                ..ContainerFacts::default()
+                ..ContainerClaim::default()
             })
         };
-        let told = Input { facts: Some((0..CONTAINERS).map(facts).collect()), ..Input::default() };
+        let told = Report { claims: Some((0..CONTAINERS).map(claim).collect()), ..Report::default() };
         state.absorb("docker", told, moment(0));
         for second in [0, 10] {
             let reading = |n: usize| ContainerReading {
@@ -286,7 +287,7 @@ mod tests {
                     ..Detail::default()
                 })),
             };
-            let read = Input { containers: Some((0..CONTAINERS).map(reading).collect()), ..Input::default() };
+            let read = Report { containers: Some((0..CONTAINERS).map(reading).collect()), ..Report::default() };
             state.absorb("cgroup", read, moment(second));
         }
         state.snapshot(moment(10), true)

@@ -83,7 +83,7 @@ fn the_reading() -> Result<(), Failed> {
     check(containers.len() == 1, || reading.to_string())?;
     let c = &containers[0];
     check(c["id"] == ID && c["runtime"] == "containerd", || c.to_string())?;
-    check(c["kubernetes"]["pod_uid"] == UID && reading["node"] == "v2-node", || c.to_string())?;
+    check(c["pod"]["uid"] == UID && reading["node"] == "v2-node", || c.to_string())?;
     check(c["cpu"]["limit"] == 0.5 && c["memory"]["limit"] == 64 << 20, || c.to_string())?;
     check(c["pids"]["current"] == 2 && c["pids"]["limit"].is_null(), || c["pids"].to_string())?;
     for (pointer, key, unit) in [

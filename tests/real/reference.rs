@@ -5,12 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use libtest_mimic::Failed;
-use plumbline::collect::COLLECTORS;
 use plumbline::drift::{Kind as ColumnKind, Limit, TESTS as DRIFT_TESTS};
 use plumbline::export::prometheus;
 use plumbline::frame::gpu::GPU_COLUMNS;
 use plumbline::frame::model::MODEL_COLUMNS;
-use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn};
+use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn, Row};
 use plumbline::metric::{AGENT_METRICS, CONTAINER_METRICS, GPU_METRICS, Kind, MODEL_METRICS, Metric};
 use plumbline::minute::COUNTERS;
 
@@ -66,14 +65,10 @@ fn page() -> Result<String, Failed> {
     }
     page.push_str("\n## Metrics of the agent itself\n\n");
     table(&mut page, AGENT_METRICS)?;
-    for entry in COLLECTORS.iter().filter(|entry| !entry.metrics.is_empty()) {
-        writeln!(page, "\n## Metrics of the collector {}\n", entry.name)?;
-        table(&mut page, entry.metrics)?;
-    }
     writeln!(
         page,
         "\n## Minute history\n\n\
-         `DATA/container_minute/version={MINUTE_SCHEMA_VERSION}/date=YYYY-MM-DD/hour=HH/minutes.parquet` (UTC), \
+         `DATA/container_minute/version={MINUTE_SCHEMA_VERSION}/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet` (UTC), \
          zstd. The version is also in each file's metadata (`plumbline.schema.version`). A version gains columns and \
          loses none; a column that changes its meaning raises it. Percentiles are R-7 over the minute's inner ticks. \
          Null is unknown.\n\n| Column | Type | Meaning |\n|---|---|---|"
@@ -85,16 +80,18 @@ fn page() -> Result<String, Failed> {
         let kind = if column.per_second.is_some() { "f64" } else { "u64" };
         writeln!(page, "| `{}` | {kind} | increase: {} |", column.name, column.help)?;
     }
-    columns(&mut page, "GPU", "gpu_minute", GPU_COLUMNS)?;
-    columns(&mut page, "Model", "model_minute", MODEL_COLUMNS)?;
+    columns(&mut page, "GPU", GPU_COLUMNS)?;
+    columns(&mut page, "Model", MODEL_COLUMNS)?;
     Ok(page)
 }
 
-fn columns<R>(page: &mut String, name: &str, table: &str, columns: &[MinuteColumn<R>]) -> Result<(), Failed> {
+fn columns<R: Row>(page: &mut String, name: &str, columns: &[MinuteColumn<R>]) -> Result<(), Failed> {
     writeln!(
         page,
-        "\n## {name} minutes\n\n`DATA/{table}/version=1/date=YYYY-MM-DD/hour=HH/minutes.parquet`, likewise.\n\n\
-         | Column | Type | Meaning |\n|---|---|---|"
+        "\n## {name} minutes\n\n`DATA/{}/version={}/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet`, likewise.\n\n\
+         | Column | Type | Meaning |\n|---|---|---|",
+        R::TABLE,
+        R::VERSION
     )?;
     for column in columns {
         writeln!(page, "| `{}` | {} | {} |", column.name, column.kind(), column.help)?;

@@ -7,6 +7,7 @@ use libtest_mimic::Failed;
 use plumbline::frame::gpu::GpuRow;
 use plumbline::frame::model::ModelRow;
 use plumbline::frame::{MinuteRow, RowIdentity, RowSettings};
+use plumbline::identity::{Device, Model, Share, Workload, WorkloadKind};
 use plumbline::minute::gpu::GpuSummary;
 use plumbline::minute::{COUNTERS, Spread, Summary};
 use plumbline::store::History;
@@ -38,7 +39,8 @@ fn minute(end: Timestamp, at: i64) -> Timestamp {
 
 /// Three days of two containers, a GPU and a model, with values that look like chance and are none.
 fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
-    let mut history = History::new(data, Config { retention: Duration::from_secs(30 * 86_400), ..Config::default() });
+    let mut history =
+        History::new(data, "node-1", Config { retention: Duration::from_secs(30 * 86_400), ..Config::default() });
     history.open()?;
     let (mut rows, mut gpus, mut models) = (Vec::new(), Vec::new(), Vec::new());
     for at in 0..MINUTES {
@@ -60,7 +62,12 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
                     container_id: name.repeat(20),
                     container_name: Some(name.to_owned()),
                     runtime: Some("docker".to_owned()),
-                    model: model.map(str::to_owned),
+                    model: model.map(|name| Model { namespace: None, name: name.to_owned(), version: None }),
+                    workload: Some(Workload {
+                        namespace: Some("docker".to_owned()),
+                        kind: WorkloadKind::Container,
+                        name: name.to_owned(),
+                    }),
                     ..RowIdentity::default()
                 },
                 summary: Summary {
@@ -76,11 +83,13 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
         gpus.push(GpuRow {
             minute: minute(end, at),
             node: "node-1".to_owned(),
-            id: "GPU-1".to_owned(),
+            device: Device { vendor: "NVIDIA", uuid: "GPU-1".to_owned() },
+            parent: None,
+            share: Share::Whole,
             index: 0,
             model: Some("NVIDIA H100 80GB HBM3".to_owned()),
             memory_total: Some(80 << 30),
-            containers: Some("big".repeat(20)),
+            containers: Some(vec!["big".repeat(20)]),
             summary: GpuSummary {
                 samples: 60,
                 states: if at % 4 == 0 { [60, 0, 0] } else { [0, 60, 0] },
@@ -208,8 +217,9 @@ fn what_is_wrong_is_told() -> Result<(), Failed> {
     // One broken file is told and left out.
     let end = Timestamp::from_second(Timestamp::now().as_second().div_euclid(60) * 60)?;
     fill(empty.path(), end)?;
-    let hour =
-        minute(end, 100).strftime("container_minute/version=1/date=%Y-%m-%d/hour=%H/minutes.parquet").to_string();
+    let hour = minute(end, 100)
+        .strftime("container_minute/version=2/node=node-1/date=%Y-%m-%d/hour=%H/minutes.parquet")
+        .to_string();
     std::fs::write(empty.path().join(&hour), "no parquet")?;
     let (code, text, errors) = report(&["--data", &folder])?;
     check(code == Some(0) && errors.contains("left out") && errors.contains(&hour) && text.contains("big"), || errors)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::identity::{CgroupIdentity, container_component, from_cgroup_path};
+use crate::identity::cgroup::{CgroupIdentity, container_component, from_cgroup_path};
 
 /// Deeper nesting than any runtime makes; a guard against a tree that is not one.
 const MAX_DEPTH: usize = 24;

@@ -67,7 +67,7 @@ pub fn section(known: &Known) -> Markup {
 }
 
 fn row(known: &Known, c: &ContainerView, judged: Option<&Assessment>, most_cpu: f64, most_memory: f64) -> Markup {
-    let place = c.kubernetes.as_ref().and_then(|k| Some(format!("{}/{}", k.namespace.as_ref()?, k.pod.as_ref()?)));
+    let place = c.pod.as_ref().and_then(|p| Some(format!("{}/{}", p.namespace.as_ref()?, p.name.as_ref()?)));
     let stage = c.labels.get("plumbline.io/stage");
     let owner = c.labels.get("plumbline.io/owner");
     let throttled = c.cpu.throttled_periods.zip(c.cpu.periods).filter(|(_, periods)| *periods > 0);

@@ -173,7 +173,11 @@ fn coverage(model: &ModelView) -> Markup {
 
 /// The containers that are labelled with it.
 pub fn containers<'a>(known: &'a Known, model: &'a ModelView) -> impl Iterator<Item = &'a ContainerView> {
-    known.snapshot.containers.iter().filter(|container| container.model() == Some(&model.name))
+    known
+        .snapshot
+        .containers
+        .iter()
+        .filter(|container| container.model.as_ref().is_some_and(|link| link.to.name == model.name))
 }
 
 fn served_by(known: &Known, model: &ModelView) -> Markup {

@@ -1,0 +1,58 @@
+//! The layout of the data folder, and the refusal of one that another version of plumbline wrote.
+//!
+//! ```text
+//! DATA/{container,gpu,model}_minute/version=N/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet
+//! DATA/models/...   DATA/alerts.json
+//! ```
+
+use std::fs;
+use std::path::Path;
+
+use super::Error;
+use crate::frame::gpu::GpuRow;
+use crate::frame::model::ModelRow;
+use crate::frame::{MinuteRow, Row};
+
+/// Every table of minutes with the version that is read and written here.
+const TABLES: [(&str, u32); 3] = [version::<MinuteRow>(), version::<GpuRow>(), version::<ModelRow>()];
+
+const fn version<R: Row>() -> (&'static str, u32) {
+    (R::TABLE, R::VERSION)
+}
+
+/// Holds the folder against this version's layout.
+///
+/// # Errors
+/// A table is there in another version. It is left as it is.
+pub fn check(data: &Path) -> Result<(), Error> {
+    for (table, ours) in TABLES {
+        let Ok(entries) = fs::read_dir(data.join(table)) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(version) = name.to_str().and_then(|name| name.strip_prefix("version=")) else { continue };
+            if version != ours.to_string() {
+                return Err(Error::OtherVersion { path: entry.path(), ours });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_another_version_is_refused_and_left_alone() {
+        let data = tempfile::tempdir().expect("a folder");
+        check(data.path()).expect("a new folder");
+        fs::create_dir_all(data.path().join("container_minute/version=2")).expect("made");
+        check(data.path()).expect("ours");
+        for other in ["gpu_minute/version=1", "gpu_minute/version=3"] {
+            fs::create_dir_all(data.path().join(other)).expect("made");
+            let error = check(data.path()).expect_err("refused").to_string();
+            assert!(error.contains(other) && error.contains("--data"), "{error}");
+            fs::remove_dir(data.path().join(other)).expect("removed");
+        }
+    }
+}
