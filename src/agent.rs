@@ -140,9 +140,6 @@ pub async fn run(
         listener,
         web::Shared {
             snapshot: snapshot.clone(),
-            models: models_view.clone(),
-            alerts: alerts.clone(),
-            review: review.clone(),
             data: setting.data.display().to_string(),
             started: started_at,
             address: Some(local),

@@ -305,12 +305,11 @@ impl State {
         let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
         Snapshot {
             as_of: now.wall,
-            node: self.node.clone(),
             exited: exited.map(|e| ExitView { at: e.at.wall, last: e.view.clone() }).collect(),
             ready: !(expect_names && self.is_waiting(now)),
-            traffic: Arc::default(),
             gpus,
             containers,
+            ..Snapshot::empty(self.node.clone(), now.wall)
         }
     }
 }

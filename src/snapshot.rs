@@ -2,6 +2,7 @@
 //!
 //! Plain data and a pure derivation. What is unknown is `None` (JSON `null`), never zero.
 
+pub mod relations;
 mod sizing;
 
 use std::borrow::Cow;
@@ -11,9 +12,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::alert::view::AlertsView;
 use crate::identity::{FieldSource, Link, Model, Pod, Role, Share, Workload};
 use crate::metric::{self, Attribute, Metric, Number, Point, PointAttributes, Subject};
 use crate::minute::gpu::GpuState;
+use crate::model::points::points as model_points;
+use crate::model::view::ModelsView;
+use crate::rightsize::review::Review;
+use relations::Relations;
 
 /// The node at one instant. Shared by `Arc`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,6 +40,18 @@ pub struct Snapshot {
     /// Samples that arrived in each of the last minutes, by model.
     #[serde(skip)]
     pub traffic: Arc<BTreeMap<String, Vec<u64>>>,
+    /// The models.
+    #[serde(skip)]
+    pub models: Arc<ModelsView>,
+    /// What the history says of sizes and money; `None` before it was read.
+    #[serde(skip)]
+    pub review: Option<Arc<Review>>,
+    /// The alerts.
+    #[serde(skip)]
+    pub alerts: Arc<AlertsView>,
+    /// Who belongs to whom.
+    #[serde(skip)]
+    pub relations: Relations,
 }
 
 /// A container that ended.
@@ -319,10 +337,22 @@ impl Snapshot {
             exited: Vec::new(),
             ready: false,
             traffic: Arc::default(),
+            models: Arc::default(),
+            review: None,
+            alerts: Arc::default(),
+            relations: Relations::default(),
         }
     }
 
-    /// Every point of every container and GPU.
+    /// The same with all else that is known, joined: what was concluded of models, sizes and alerts. Whoever reads, reads this.
+    #[must_use]
+    pub fn joined(self, models: Arc<ModelsView>, review: Option<Arc<Review>>, alerts: Arc<AlertsView>) -> Self {
+        let mut joined = Self { models, review, alerts, ..self };
+        joined.relations = Relations::of(&joined);
+        joined
+    }
+
+    /// Every point of every container, GPU and model, and of what was recommended.
     #[must_use]
     pub fn points(&self) -> Vec<Point> {
         let mut points = Vec::with_capacity(self.containers.len() * 40);
@@ -347,6 +377,8 @@ impl Snapshot {
         for gpu in &self.gpus {
             gpu.add_points(&mut points);
         }
+        points.extend(model_points(&self.models, self.as_of));
+        self.add_sizing_points(&mut points);
         points
     }
 }

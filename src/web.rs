@@ -19,24 +19,15 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::alert::view::AlertsView;
 use crate::clock::Clock;
 use crate::health::Health;
-use crate::model::view::ModelsView;
-use crate::rightsize::review::Review;
 use crate::snapshot::Snapshot;
 
 /// What the routes read.
 #[derive(Clone)]
 pub struct Shared {
-    /// The newest snapshot.
+    /// The newest snapshot: all that is shown.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
-    /// The newest of the models.
-    pub models: watch::Receiver<Arc<ModelsView>>,
-    /// The newest alerts.
-    pub alerts: watch::Receiver<Arc<AlertsView>>,
-    /// What the history says of sizes; `None` before it was read.
-    pub review: watch::Receiver<Option<Arc<Review>>>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
     /// The data folder, as people type it.
@@ -148,27 +139,27 @@ async fn gpus(State(shared): State<Shared>) -> Response {
 }
 
 async fn alerts(State(shared): State<Shared>) -> Response {
-    let alerts = Arc::clone(&shared.alerts.borrow());
-    Json(alerts.as_ref()).into_response()
+    let snapshot = Arc::clone(&shared.snapshot.borrow());
+    Json(snapshot.alerts.as_ref()).into_response()
 }
 
 async fn recommendations(State(shared): State<Shared>) -> Response {
-    let review = shared.review.borrow().clone();
-    match review {
+    let snapshot = Arc::clone(&shared.snapshot.borrow());
+    match &snapshot.review {
         Some(review) => Json(review.as_ref()).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "the history has not been read yet\n").into_response(),
     }
 }
 
 async fn models(State(shared): State<Shared>) -> Response {
-    let models = Arc::clone(&shared.models.borrow());
-    Json(models.as_ref()).into_response()
+    let snapshot = Arc::clone(&shared.snapshot.borrow());
+    Json(snapshot.models.as_ref()).into_response()
 }
 
 async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    let models = Arc::clone(&shared.models.borrow());
-    match models.models.iter().find(|model| model.name == name) {
-        Some(model) => Json(model).into_response(),
+    let snapshot = Arc::clone(&shared.snapshot.borrow());
+    match snapshot.model(&name) {
+        Some((_, model)) => Json(model).into_response(),
         None => {
             (StatusCode::NOT_FOUND, format!("no model `{name}`; /api/v1/models has those there are\n")).into_response()
         }

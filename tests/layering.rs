@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &["drift", "frame", "metric", "performance", "units"]),
     ("ingest", &["clock", "frame", "model", "units"]),
     ("health", &["metric"]),
-    ("snapshot", &["identity", "metric", "minute", "rightsize"]),
+    ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "snapshot"]),
     ("collect", &["clock", "health", "identity", "metric", "reading", "units"]),
     ("export", &["alert", "clock", "health", "metric", "units"]),

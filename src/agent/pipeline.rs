@@ -24,7 +24,6 @@ use crate::frame::model::ModelRow;
 use crate::health::Health;
 use crate::metric::Point;
 use crate::model::minute::Traffic;
-use crate::model::points::points;
 use crate::model::view::ModelsView;
 use crate::reading::Depth;
 use crate::snapshot::Snapshot;
@@ -152,8 +151,10 @@ impl Pipeline {
             // No reading may come for long, or ever; models go on.
             Err(RecvTimeoutError::Timeout) => {
                 let now = self.clock.moment();
-                if now.monotonic.saturating_sub(self.pointed) > self.full_tick {
-                    self.publish(now, true);
+                let due = now.monotonic.saturating_sub(self.pointed) > self.full_tick;
+                let news = |changed: Result<bool, _>| changed.unwrap_or(false);
+                if due || news(self.sources.models.has_changed()) || news(self.sources.review.has_changed()) {
+                    self.publish(now, due);
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
@@ -215,7 +216,9 @@ impl Pipeline {
         let expect_names =
             self.collectors.iter().any(|entry| entry.brings == Brings::Names && (open(entry) || silent(entry)));
         let waited = std::mem::replace(&mut self.waiting, self.state.is_waiting(now));
-        let mut snapshot = self.state.snapshot(now, expect_names);
+        let models = Arc::clone(&self.sources.models.borrow_and_update());
+        let review = self.sources.review.borrow_and_update().clone();
+        let mut snapshot = self.state.snapshot(now, expect_names).joined(models, review, self.alerting.view());
         let tree_to_come =
             self.collectors.iter().any(|entry| entry.brings == Brings::Containers && (open(entry) || silent(entry)))
                 && !self.state.has_read();
@@ -225,18 +228,15 @@ impl Pipeline {
         snapshot.ready = self.ready;
         if self.ready && (with_points || waited || !was_ready) {
             let mut own = state.points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
-            let models = Arc::clone(&self.sources.models.borrow());
-            let mut measured = snapshot.points();
-            measured.extend(points(&models, now.wall));
-            if let Some(review) = self.sources.review.borrow().as_deref() {
-                measured.extend(snapshot.sizing_points(review));
-            }
-            let rows = self.traffic.step(&self.node, &models, now.wall);
+            let measured = snapshot.points();
+            let rows = self.traffic.step(&self.node, &snapshot.models, now.wall);
             self.keep_models(rows);
             let all: Vec<&Point> = measured.iter().chain(&own).collect();
             self.alerting.step(&all, now, self.history.is_ours());
             own.extend(self.alerting.view().points(now.wall));
             self.pointed = now.monotonic;
+            let (models, review) = (Arc::clone(&snapshot.models), snapshot.review.clone());
+            snapshot = snapshot.joined(models, review, self.alerting.view());
             self.points.send_replace(Arc::new(Points { measured, own }));
         }
         snapshot.traffic = self.traffic.recent();

@@ -1,22 +1,17 @@
 //! Metric points of what was recommended, for the containers that run.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Snapshot;
 use crate::metric::{self, Number, Point, Subject};
-use crate::rightsize::review::Review;
-use crate::rightsize::{Assessment, Provisioning};
+use crate::rightsize::Provisioning;
 
 impl Snapshot {
     /// The recommendations' points: each container's, and the price of each model's predictions.
-    #[must_use]
-    pub fn sizing_points(&self, review: &Review) -> Vec<Point> {
-        let judged: HashMap<&str, &Assessment> =
-            review.workloads.iter().map(|a| (a.workload.container_id.as_str(), a)).collect();
-        let mut points = Vec::new();
-        for container in &self.containers {
-            let Some(assessment) = judged.get(container.id.as_str()) else { continue };
+    pub(super) fn add_sizing_points(&self, points: &mut Vec<Point>) {
+        let Some(review) = &self.review else { return };
+        for (place, container) in self.containers.iter().enumerate() {
+            let Some(assessment) = self.assessment(place) else { continue };
             let subject = Arc::new(container.subject());
             let mut add = |metric, attributes, value: f64| {
                 points.push(Point::new(metric, &subject, attributes, Number::Float(value), None, review.until));
@@ -45,6 +40,5 @@ impl Snapshot {
             let attributes = vec![("model", model.name.clone().into())];
             points.push(Point::new(&metric::MODEL_COST, &node, attributes, Number::Float(cost), None, review.until));
         }
-        points
     }
 }

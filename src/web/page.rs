@@ -21,22 +21,14 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::Shared;
 use super::health::{self, Report};
-use crate::alert::view::AlertsView;
 use crate::chart;
-use crate::model::view::{ModelView, ModelsView};
-use crate::rightsize::Assessment;
-use crate::rightsize::review::Review;
+use crate::model::view::ModelView;
 use crate::snapshot::Snapshot;
 use crate::units::{money, span};
 
 /// All that a page is made of, as of one instant.
 struct Known {
     snapshot: Arc<Snapshot>,
-    models: Arc<ModelsView>,
-    alerts: Arc<AlertsView>,
-    review: Option<Arc<Review>>,
-    /// Workloads to which there is something to say, by their place in the review.
-    acting: Vec<usize>,
     health: Report,
     address: String,
     /// The data folder.
@@ -48,14 +40,8 @@ struct Known {
 
 impl Known {
     fn of(shared: &Shared) -> Self {
-        let snapshot = Arc::clone(&shared.snapshot.borrow());
-        let review = shared.review.borrow().clone();
         Self {
-            acting: review.as_ref().map_or_else(Vec::new, |review| sizes::acting(&snapshot, review)),
-            snapshot,
-            models: Arc::clone(&shared.models.borrow()),
-            alerts: Arc::clone(&shared.alerts.borrow()),
-            review,
+            snapshot: Arc::clone(&shared.snapshot.borrow()),
             health: health::report(&shared.health.state(), shared.clock.monotonic(), shared.stalled_after),
             address: shared.address.map_or_else(|| "127.0.0.1:9477".to_owned(), |a: SocketAddr| a.to_string()),
             data: shared.data.clone(),
@@ -64,13 +50,8 @@ impl Known {
         }
     }
 
-    fn acting(&self) -> impl Iterator<Item = &Assessment> {
-        let review = self.review.as_ref();
-        self.acting.iter().filter_map(move |place| review?.workloads.get(*place))
-    }
-
     fn currency(&self) -> &str {
-        self.review.as_ref().map_or("USD", |review| &review.prices.currency)
+        self.snapshot.review.as_ref().map_or("USD", |review| &review.prices.currency)
     }
 }
 
@@ -93,8 +74,8 @@ fn home(known: &Known) -> String {
 
 pub async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
     let known = Known::of(&shared);
-    if let Some(found) = known.models.models.iter().find(|model| model.name == name) {
-        let sections = model::sections(&known, found);
+    if let Some((place, found)) = known.snapshot.model(&name) {
+        let sections = model::sections(&known, place, found);
         return Html(shell(&known, &found.name, Some(&found.name), &sections).into_string()).into_response();
     }
     let sections = html! { section #missing { p.empty {
@@ -157,11 +138,11 @@ fn shell(known: &Known, title: &str, below: Option<&str>, sections: &Markup) -> 
 
 /// What fires, what is wasted, what drifts: one second to the verdict.
 fn tiles(known: &Known) -> Markup {
-    let firing = known.alerts.firing().count();
-    let totals = known.review.as_ref().map(|review| &review.totals);
+    let firing = known.snapshot.alerts.firing().count();
+    let totals = known.snapshot.review.as_ref().map(|review| &review.totals);
     let wasted = totals.map(crate::rightsize::review::Totals::wasted);
     let perhaps = totals.map_or(0.0, |totals| totals.saving - totals.confirmed_saving);
-    let (drifting, all) = (drifting(&known.models).count(), known.models.models.len());
+    let (drifting, all) = (drifting(known).count(), known.snapshot.models.models.len());
     html! {
         section #tiles aria-label="In short" {
             ul.tiles {
@@ -187,8 +168,9 @@ fn tile(target: &str, bad: bool, figure: &str, word: &str) -> Markup {
 }
 
 /// The models whose verdict is drift, against a reference that was given.
-fn drifting(models: &ModelsView) -> impl Iterator<Item = &ModelView> {
-    models.models.iter().filter(|model| model.verdict.drift == Some(true) && !model.verdict.provisional)
+fn drifting(known: &Known) -> impl Iterator<Item = (usize, &ModelView)> {
+    let drifts = |model: &ModelView| model.verdict.drift == Some(true) && !model.verdict.provisional;
+    known.snapshot.models.models.iter().enumerate().filter(move |(_, model)| drifts(model))
 }
 
 /// A section with its heading; its table scrolls by itself on a small screen, by keyboard too.
@@ -237,16 +219,20 @@ mod tests {
     use crate::identity::{ContainerClaim, claim};
     use crate::minute::{COUNTERS, Spread, Summary};
     use crate::model::Spec;
+    use crate::model::view::ModelsView;
     use crate::model::view::{WindowResult, WindowSummary};
     use crate::model::watch::{Progress, Watch};
     use crate::performance::Performance;
     use crate::reading::{ContainerReading, Detail, Report};
     use crate::rightsize::cost::Prices;
     use crate::rightsize::review::History;
+    use crate::rightsize::review::Review;
 
     const CONTAINERS: usize = 100;
     const MODELS: usize = 20;
     const BEGIN: i64 = 1_795_442_400;
+
+    const NODE: &str = "node-with-a-long-name-1";
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(BEGIN + second).expect("a time")
@@ -254,7 +240,7 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let moment = |second: i64| Moment { wall: at(second), monotonic: Duration::from_secs(second as u64) };
-        let mut state = Analysis::new("node-with-a-long-name-1".to_owned(), Duration::from_secs(10), CONTAINERS);
+        let mut state = Analysis::new(NODE.to_owned(), Duration::from_secs(10), CONTAINERS);
         let claim = |n: usize| {
             Arc::new(ContainerClaim {
                 id: format!("{n:064x}"),
@@ -301,6 +287,7 @@ mod tests {
                 MinuteRow {
                     minute: at(hour * 3600),
                     identity: RowIdentity {
+                        node: NODE.to_owned(),
                         container_id: format!("{n:064x}"),
                         container_name: Some(format!("team-a-recommendation-service-{n}")),
                         runtime: Some("docker".to_owned()),
@@ -389,13 +376,10 @@ mod tests {
         let mut snapshot = snapshot();
         let minutes = |n: usize| (format!("model-number-{n}"), (0..120).map(|m| m * 37 % 1000).collect());
         snapshot.traffic = Arc::new((0..MODELS).map(minutes).collect::<BTreeMap<_, _>>());
-        let review = review();
+        let models = ModelsView { models: (0..MODELS).map(model).collect(), ..ModelsView::default() };
+        let snapshot = snapshot.joined(Arc::new(models), Some(Arc::new(review())), Arc::default());
         Known {
-            acting: sizes::acting(&snapshot, &review),
             snapshot: Arc::new(snapshot),
-            models: Arc::new(ModelsView { models: (0..MODELS).map(model).collect(), ..ModelsView::default() }),
-            alerts: Arc::default(),
-            review: Some(Arc::new(review)),
             health: health::report(&Health::default(), Duration::ZERO, Duration::from_secs(60)),
             address: "127.0.0.1:9477".to_owned(),
             data: "/var/lib/plumbline".to_owned(),
@@ -414,7 +398,8 @@ mod tests {
         let sizes: Vec<(&str, usize)> =
             text.split("<section id=\"").map(|s| (&s[..12.min(s.len())], s.len())).collect();
         assert!(text.len() < 200_000, "{} bytes: {sizes:?}", text.len());
-        let of_model = shell(&known, "m", Some("m"), &model::sections(&known, &known.models.models[0])).into_string();
+        let of_model =
+            shell(&known, "m", Some("m"), &model::sections(&known, 0, &known.snapshot.models.models[0])).into_string();
         assert!(of_model.len() < 200_000, "{} bytes", of_model.len());
     }
 }

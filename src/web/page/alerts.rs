@@ -9,7 +9,7 @@ use crate::alert::view::{Alert, AlertState};
 const OVER: usize = 20;
 
 pub fn section(known: &Known) -> Markup {
-    let view = &known.alerts;
+    let view = &known.snapshot.alerts;
     let table = |alerts: &[&Alert], caption: &str| {
         wide(
             caption,

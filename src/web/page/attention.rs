@@ -5,9 +5,9 @@ use maud::{Markup, html};
 
 use super::{Known, anchor, drifting, since, sizes};
 use crate::alert::rule::Severity;
-use crate::alert::view::Alert;
 use crate::minute::gpu::GpuState;
 use crate::rightsize::Provisioning;
+use crate::snapshot::relations::Thing;
 use crate::units::money;
 
 /// More than these are left to their sections.
@@ -54,31 +54,32 @@ fn items(known: &Known) -> Vec<Item> {
         .into_iter()
         .map(|text| Item { severity: Severity::Warning, money: 0.0, text, target: "/healthz".to_owned(), at: None })
         .collect();
-    for alert in known.alerts.firing() {
+    let snapshot = &known.snapshot;
+    for (about, alert) in snapshot.firing() {
         items.push(Item {
             severity: alert.severity,
             money: 0.0,
             text: alert.message.clone(),
-            target: target(known, alert),
+            target: target(known, about),
             at: alert.fired,
         });
     }
-    let told = |name: &str, label: &str, value: &str| {
-        known.alerts.firing().any(|alert| alert.name == name && alert.labels.get(label).is_some_and(|v| v == value))
-    };
-    for model in drifting(&known.models).filter(|model| !told("ModelDrift", "model", &model.name)) {
+    for (place, model) in drifting(known) {
+        if snapshot.fires("ModelDrift", Thing::Model(place)) {
+            continue;
+        }
         items.push(Item {
             severity: Severity::Warning,
             money: 0.0,
             text: format!("Model {} drifts: {}.", model.name, model.verdict.columns.join(", ")),
-            target: format!("/models/{}", model.name),
+            target: target(known, Thing::Model(place)),
             at: model.latest.as_ref().map(|window| window.evaluated),
         });
     }
     let currency = known.currency();
-    for w in known.acting() {
+    for (place, w) in snapshot.acting() {
         let container = w.workload.container_name.as_deref().unwrap_or(&w.workload.name);
-        let kills = told("ContainerOomKilled", "container.name", container);
+        let kills = snapshot.fires("ContainerOomKilled", Thing::Container(place));
         for (name, resource) in w.resources() {
             let text = match resource.provisioning {
                 Provisioning::Under if !(kills && name == "memory") => {
@@ -94,18 +95,18 @@ fn items(known: &Known) -> Vec<Item> {
                 severity: if under && resource.confirmed { Severity::Warning } else { Severity::Info },
                 money: resource.saving.abs(),
                 text,
-                target: sizes::place(known, &w.workload.container_id).unwrap_or_else(|| "#recommendations".to_owned()),
+                target: sizes::link(known, place).unwrap_or_else(|| "#recommendations".to_owned()),
                 at: None,
             });
         }
     }
-    for gpu in known.snapshot.gpus.iter().filter(|gpu| gpu.state == Some(GpuState::HeldIdle)) {
-        if !told("GpuHeldIdle", "hw.id", &gpu.id) {
+    for (place, gpu) in snapshot.gpus.iter().enumerate().filter(|(_, gpu)| gpu.state == Some(GpuState::HeldIdle)) {
+        if !snapshot.fires("GpuHeldIdle", Thing::Gpu(place)) {
             items.push(Item {
                 severity: Severity::Info,
                 money: 0.0,
                 text: format!("GPU {} is held and computes nothing.", gpu.index),
-                target: format!("#{}", anchor("gpu", &gpu.id)),
+                target: target(known, Thing::Gpu(place)),
                 at: None,
             });
         }
@@ -113,22 +114,15 @@ fn items(known: &Known) -> Vec<Item> {
     items
 }
 
-/// Where the page speaks of what the alert is about.
-fn target(known: &Known, alert: &Alert) -> String {
-    let label = |key: &str| alert.labels.get(key);
-    if let Some(model) = label("model") {
-        return format!("/models/{model}");
-    }
-    if let Some(gpu) = label("hw.id") {
-        return format!("#{}", anchor("gpu", gpu));
-    }
-    if let Some(name) = label("container.name") {
-        let id = known.snapshot.containers.iter().find(|c| c.name == *name).map(|c| anchor("c", &c.id));
-        return id.map_or_else(|| "#containers".to_owned(), |id| format!("#{id}"));
-    }
-    if label("collector").is_some() || label("exporter").is_some() {
-        "/healthz".to_owned()
-    } else {
-        "#alerts".to_owned()
-    }
+/// Where the page speaks of the thing.
+fn target(known: &Known, about: Thing) -> String {
+    let snapshot = &known.snapshot;
+    let place = match about {
+        Thing::Model(place) => snapshot.models.models.get(place).map(|model| format!("/models/{}", model.name)),
+        Thing::Gpu(place) => snapshot.gpus.get(place).map(|gpu| format!("#{}", anchor("gpu", &gpu.id))),
+        Thing::Container(place) => snapshot.containers.get(place).map(|c| format!("#{}", anchor("c", &c.id))),
+        Thing::Agent => Some("/healthz".to_owned()),
+        Thing::Node => None,
+    };
+    place.unwrap_or_else(|| "#alerts".to_owned())
 }

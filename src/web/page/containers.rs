@@ -1,12 +1,10 @@
 //! Containers: used against asked for against the limit, throttling and kills, and what they should ask for.
 
-use std::collections::HashMap;
-
 use maud::{Markup, html};
 
 use super::{Known, anchor, section as whole, since, sizes, unknown, wide};
 use crate::chart;
-use crate::rightsize::{Assessment, Provisioning};
+use crate::rightsize::Provisioning;
 use crate::snapshot::ContainerView;
 use crate::units::{bytes, cores, percent};
 
@@ -15,12 +13,6 @@ const MOST: usize = 200;
 
 pub fn section(known: &Known) -> Markup {
     let snapshot = &known.snapshot;
-    let judged: HashMap<&str, &Assessment> = known
-        .review
-        .iter()
-        .flat_map(|review| &review.workloads)
-        .map(|a| (a.workload.container_id.as_str(), a))
-        .collect();
     // Bars without a limit of their own are drawn against the largest on the node.
     let most_cpu = snapshot.containers.iter().filter_map(|c| c.cpu.usage).fold(1.0, f64::max);
     let most_memory = snapshot.containers.iter().filter_map(|c| c.memory.working_set).fold(1, u64::max) as f64;
@@ -44,8 +36,8 @@ pub fn section(known: &Known) -> Markup {
                     th scope="col" { "Size" } th scope="col" { "Up" }
                 } }
                 tbody {
-                    @for c in snapshot.containers.iter().take(MOST) {
-                        (row(known, c, judged.get(c.id.as_str()).copied(), most_cpu, most_memory))
+                    @for (place, c) in snapshot.containers.iter().enumerate().take(MOST) {
+                        (row(known, place, c, most_cpu, most_memory))
                     }
                 }
             } }))
@@ -66,8 +58,8 @@ pub fn section(known: &Known) -> Markup {
     whole("containers", &format!("Containers ({})", snapshot.containers.len()), &body)
 }
 
-fn row(known: &Known, c: &ContainerView, judged: Option<&Assessment>, most_cpu: f64, most_memory: f64) -> Markup {
-    let place = c.pod.as_ref().and_then(|p| Some(format!("{}/{}", p.namespace.as_ref()?, p.name.as_ref()?)));
+fn row(known: &Known, place: usize, c: &ContainerView, most_cpu: f64, most_memory: f64) -> Markup {
+    let pod = c.pod.as_ref().and_then(|p| Some(format!("{}/{}", p.namespace.as_ref()?, p.name.as_ref()?)));
     let stage = c.labels.get("plumbline.io/stage");
     let owner = c.labels.get("plumbline.io/owner");
     let throttled = c.cpu.throttled_periods.zip(c.cpu.periods).filter(|(_, periods)| *periods > 0);
@@ -77,8 +69,8 @@ fn row(known: &Known, c: &ContainerView, judged: Option<&Assessment>, most_cpu: 
             th scope="row" title=(c.id.get(..12).unwrap_or(&c.id)) {
                 (c.name) br;
                 small {
-                    (place.as_deref().or(c.image.as_deref()).unwrap_or("image unknown"))
-                    @if place.is_none() { @if let Some(tag) = &c.image_tag { ":" (tag) } }
+                    (pod.as_deref().or(c.image.as_deref()).unwrap_or("image unknown"))
+                    @if pod.is_none() { @if let Some(tag) = &c.image_tag { ":" (tag) } }
                     @for word in stage.into_iter().chain(owner) { " · " (word) }
                 }
             }
@@ -96,15 +88,15 @@ fn row(known: &Known, c: &ContainerView, judged: Option<&Assessment>, most_cpu: 
                 Some(kills) => { strong { (kills) " ⚠" } }
                 None => { (unknown("unknown")) }
             } }
-            td { (size(known, judged)) }
+            td { (size(known, place)) }
             td.number { (since(known.snapshot.as_of, c.started)) }
         }
     }
 }
 
 /// The verdict in a word, with a way to the reason.
-fn size(known: &Known, judged: Option<&Assessment>) -> Markup {
-    let Some(judged) = judged else { return unknown("not judged yet") };
+fn size(known: &Known, place: usize) -> Markup {
+    let Some(judged) = known.snapshot.assessment(place) else { return unknown("not judged yet") };
     let word = |p| match p {
         Provisioning::Over => "too large",
         Provisioning::Under => "too small",
@@ -126,7 +118,7 @@ fn size(known: &Known, judged: Option<&Assessment>) -> Markup {
             }
         }
     };
-    match sizes::place(known, &judged.workload.container_id) {
+    match sizes::link(known, place) {
         Some(place) => html! { a href=(place) { (verdict) } },
         None => verdict,
     }

@@ -73,7 +73,7 @@ fn row(known: &Known, gpu: &GpuView) -> Markup {
 
 /// What it costs in a month while it computes nothing.
 fn price(known: &Known, gpu: &GpuView) -> Markup {
-    let Some(review) = &known.review else { return html! {} };
+    let Some(review) = &known.snapshot.review else { return html! {} };
     let month = review.prices.gpu(gpu.model.as_deref()) * crate::rightsize::cost::MONTH;
     html! { br; small { "at " (money(month, known.currency())) " a month" } }
 }

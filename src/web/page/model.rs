@@ -2,12 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::models::{by_distance, containers, cost, over_time, overlay_text, verdict};
+use super::models::{by_distance, cost, over_time, overlay_text, verdict};
 use super::{Known, ago, anchor, section, unknown, wide};
 use crate::chart;
 use crate::drift::Kind;
 use crate::drift::verdict::{Judged, Tested};
 use crate::model::view::ModelView;
+use crate::snapshot::relations::Thing;
 use crate::units::{grouped, percent};
 
 /// Windows drawn.
@@ -15,18 +16,19 @@ const WINDOWS: usize = 200;
 /// Features listed.
 const FEATURES: usize = 200;
 
-pub fn sections(known: &Known, model: &ModelView) -> Markup {
+pub fn sections(known: &Known, place: usize, model: &ModelView) -> Markup {
     html! {
-        (summary(known, model))
+        (summary(known, place, model))
         (section("features", "Features in the last window", &features(model)))
         (section("drift", "Drift over time", &drift(model)))
         (section("performance", "Performance over time", &performance(model)))
-        (section("served", "Served by", &served(known, model)))
+        (section("served", "Served by", &served(known, place, model)))
     }
 }
 
-fn summary(known: &Known, model: &ModelView) -> Markup {
-    let alerts: Vec<_> = known.alerts.firing().filter(|alert| alert.labels.get("model") == Some(&model.name)).collect();
+fn summary(known: &Known, place: usize, model: &ModelView) -> Markup {
+    let alerts: Vec<_> =
+        known.snapshot.firing().filter_map(|(about, alert)| (about == Thing::Model(place)).then_some(alert)).collect();
     let counts = &model.counts;
     html! {
         section #summary aria-label="In short" {
@@ -66,7 +68,7 @@ fn summary(known: &Known, model: &ModelView) -> Markup {
                         (grouped(window.rows)) " rows"
                     }
                 }
-                dt { "Cost of 1000" } dd { (cost(known, model)) }
+                dt { "Cost of 1000" } dd { (cost(known, place)) }
             }
             p { a href={ "/api/v1/models/" (model.name) } { "All of it as JSON" } }
         }
@@ -195,8 +197,8 @@ fn ends(first: Option<jiff::Timestamp>, last: Option<jiff::Timestamp>) -> Markup
     html! { p.ends { span { (shown(first)) } span { (shown(last)) } } }
 }
 
-fn served(known: &Known, model: &ModelView) -> Markup {
-    let mut all = containers(known, model).peekable();
+fn served(known: &Known, place: usize, model: &ModelView) -> Markup {
+    let mut all = known.snapshot.served_by(place).peekable();
     html! {
         @if all.peek().is_none() {
             p.empty {

@@ -6,7 +6,6 @@ use super::{Known, section as whole, unknown, wide};
 use crate::chart;
 use crate::drift::verdict::Judged;
 use crate::model::view::ModelView;
-use crate::snapshot::ContainerView;
 use crate::units::{grouped, money, percent};
 
 /// Features named in a row.
@@ -15,7 +14,7 @@ const NAMED: usize = 2;
 const WINDOWS: usize = 60;
 
 pub fn section(known: &Known) -> Markup {
-    let models = &known.models.models;
+    let models = &known.snapshot.models.models;
     let body = html! {
         @if models.is_empty() {
             p.empty {
@@ -32,14 +31,14 @@ pub fn section(known: &Known) -> Markup {
                     th scope="col" { "Performance" } th scope="col" { "Traffic" } th scope="col" { "Labels" }
                     th scope="col" { "Served by" } th scope="col" { "Per 1000" }
                 } }
-                tbody { @for model in models { (row(known, model)) } }
+                tbody { @for (place, model) in models.iter().enumerate() { (row(known, place, model)) } }
             } }))
         }
     };
     whole("models", &format!("Models ({})", models.len()), &body)
 }
 
-fn row(known: &Known, model: &ModelView) -> Markup {
+fn row(known: &Known, place: usize, model: &ModelView) -> Markup {
     html! {
         tr {
             th scope="row" {
@@ -53,8 +52,8 @@ fn row(known: &Known, model: &ModelView) -> Markup {
             td { (performance(model)) }
             td { (traffic(known, model)) }
             td.number { (coverage(model)) }
-            td { (served_by(known, model)) }
-            td.number { (cost(known, model)) }
+            td { (served_by(known, place)) }
+            td.number { (cost(known, place)) }
         }
     }
 }
@@ -171,17 +170,8 @@ fn coverage(model: &ModelView) -> Markup {
     }
 }
 
-/// The containers that are labelled with it.
-pub fn containers<'a>(known: &'a Known, model: &'a ModelView) -> impl Iterator<Item = &'a ContainerView> {
-    known
-        .snapshot
-        .containers
-        .iter()
-        .filter(|container| container.model.as_ref().is_some_and(|link| link.to.name == model.name))
-}
-
-fn served_by(known: &Known, model: &ModelView) -> Markup {
-    let mut all = containers(known, model).peekable();
+fn served_by(known: &Known, place: usize) -> Markup {
+    let mut all = known.snapshot.served_by(place).peekable();
     if all.peek().is_none() {
         return html! { span.unknown title="a container's label plumbline.io/model names the model it serves" { "not told" } };
     }
@@ -192,8 +182,8 @@ fn served_by(known: &Known, model: &ModelView) -> Markup {
     } }
 }
 
-pub fn cost(known: &Known, model: &ModelView) -> Markup {
-    let used = known.review.iter().flat_map(|review| &review.models).find(|used| used.name == model.name);
+pub fn cost(known: &Known, place: usize) -> Markup {
+    let used = known.snapshot.model_use(place);
     html! {
         @if let Some(cost) = used.and_then(|used| used.cost_per_thousand) { (money(cost, known.currency())) }
         @else { span.unknown title="needs a container labelled plumbline.io/model, and traffic" { "–" } }

@@ -1,7 +1,5 @@
 //! Recommendations: what to change, why, what it is worth, and the patch.
 
-use std::collections::HashSet;
-
 use maud::{Markup, html};
 
 use super::{Known, anchor, section as whole, since, wide};
@@ -9,17 +7,16 @@ use crate::chart;
 use crate::rightsize::review::Review;
 use crate::rightsize::usage::Hour;
 use crate::rightsize::{Assessment, Confidence, Provisioning, Resource};
-use crate::snapshot::Snapshot;
 use crate::units::{bytes, cores, money, span};
 
 /// More are left to the API and the report.
 const MOST: usize = 25;
 
 pub fn section(known: &Known) -> Markup {
-    let Some(review) = &known.review else {
+    let Some(review) = &known.snapshot.review else {
         return whole("recommendations", "Recommendations", &html! { p.empty { "The history is being read …" } });
     };
-    let all: Vec<&Assessment> = known.acting().collect();
+    let all: Vec<&Assessment> = known.snapshot.acting().map(|(_, assessment)| assessment).collect();
     let more = all.len().saturating_sub(MOST);
     let body = html! {
         (sums(known, review))
@@ -38,21 +35,11 @@ pub fn section(known: &Known) -> Markup {
     whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
 }
 
-/// The workloads that run and to which there is something to say, by their place in the review: largest change first.
-pub fn acting(snapshot: &Snapshot, review: &Review) -> Vec<usize> {
-    // What has gone since the history was read is not spoken of.
-    let running: HashSet<&str> = snapshot.containers.iter().map(|c| c.id.as_str()).collect();
-    let acts = |a: &Assessment| {
-        let changes = a.cpu.changes() || a.memory.changes();
-        changes && !a.ended && running.contains(a.workload.container_id.as_str())
-    };
-    review.workloads.iter().enumerate().filter(|(_, a)| acts(a)).map(|(place, _)| place).collect()
-}
-
-/// Where the page speaks of a workload's size, if it does.
-pub fn place(known: &Known, container: &str) -> Option<String> {
-    let mut shown = known.acting().take(MOST);
-    shown.any(|a| a.workload.container_id == container).then(|| format!("#{}", anchor("w", container)))
+/// Where the page speaks of the size of the container at this place, if it does.
+pub fn link(known: &Known, place: usize) -> Option<String> {
+    let mut shown = known.snapshot.acting().take(MOST);
+    let (_, assessment) = shown.find(|(container, _)| *container == place)?;
+    Some(format!("#{}", anchor("w", &assessment.workload.container_id)))
 }
 
 fn sums(known: &Known, review: &Review) -> Markup {

@@ -1,0 +1,211 @@
+//! Who belongs to whom at one instant: containers, models, devices, sizes and alerts, joined once by their keys. Readers
+//! follow these and compare no names.
+
+use std::collections::HashMap;
+
+use super::Snapshot;
+use crate::alert::view::{Alert, AlertState};
+use crate::model::view::ModelView;
+use crate::rightsize::Assessment;
+use crate::rightsize::traffic::ModelUse;
+use crate::snapshot::ContainerView;
+
+/// What something is about: a place in the snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// A model.
+    Model(usize),
+    /// A GPU.
+    Gpu(usize),
+    /// A container.
+    Container(usize),
+    /// The agent's own parts.
+    Agent,
+    /// The node, or something that is not there any longer.
+    Node,
+}
+
+/// The relations, by places in the snapshot's lists.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Relations {
+    /// Each container's assessment in the review.
+    assessments: Vec<Option<usize>>,
+    /// The container that each assessment in the review is about, if it still runs.
+    assessed: Vec<Option<usize>>,
+    /// The containers of each model.
+    served_by: Vec<Vec<usize>>,
+    /// Each model's use in the review.
+    uses: Vec<Option<usize>>,
+    /// What each alert is about.
+    about: Vec<Thing>,
+}
+
+impl Relations {
+    /// Joins the snapshot's lists.
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let by_id: HashMap<&str, usize> =
+            snapshot.containers.iter().enumerate().map(|(place, container)| (container.id.as_str(), place)).collect();
+        let workloads = snapshot.review.as_ref().map_or(&[][..], |review| &review.workloads);
+        let mut assessments = vec![None; snapshot.containers.len()];
+        let mut assessed = vec![None; workloads.len()];
+        for (place, assessment) in workloads.iter().enumerate() {
+            // History of other nodes may lie in the same folder.
+            let is_ours = assessment.workload.node == snapshot.node;
+            let container = by_id.get(assessment.workload.container_id.as_str()).filter(|_| is_ours);
+            if let Some(container) = container.copied() {
+                assessments[container] = Some(place);
+                assessed[place] = Some(container);
+            }
+        }
+        let models = &snapshot.models.models;
+        let by_model: HashMap<&str, usize> =
+            models.iter().enumerate().map(|(place, model)| (model.name.as_str(), place)).collect();
+        let mut served_by = vec![Vec::new(); models.len()];
+        for (place, container) in snapshot.containers.iter().enumerate() {
+            let model = container.model.as_ref().and_then(|link| by_model.get(link.to.name.as_str()));
+            if let Some(model) = model {
+                served_by[*model].push(place);
+            }
+        }
+        let mut uses = vec![None; models.len()];
+        for (place, used) in snapshot.review.iter().flat_map(|review| review.models.iter().enumerate()) {
+            if let Some(model) = by_model.get(used.name.as_str()) {
+                uses[*model] = Some(place);
+            }
+        }
+        let by_name = |name: &str| snapshot.containers.iter().position(|container| container.name == name);
+        let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.id == uuid);
+        let about = |alert: &Alert| {
+            let label = |key: &str| alert.labels.get(key).map(String::as_str);
+            let model = label("model").and_then(|name| by_model.get(name).copied()).map(Thing::Model);
+            let gpu = || label("hw.id").and_then(by_uuid).map(Thing::Gpu);
+            let container = || label("container.name").and_then(by_name).map(Thing::Container);
+            let agent = || label("collector").or(label("exporter")).map(|_| Thing::Agent);
+            model.or_else(gpu).or_else(container).or_else(agent).unwrap_or(Thing::Node)
+        };
+        let about = snapshot.alerts.alerts.iter().map(about).collect();
+        Self { assessments, assessed, served_by, uses, about }
+    }
+}
+
+impl Snapshot {
+    /// What the review says of the container at this place.
+    #[must_use]
+    pub fn assessment(&self, container: usize) -> Option<&Assessment> {
+        let place = (*self.relations.assessments.get(container)?)?;
+        self.review.as_ref()?.workloads.get(place)
+    }
+
+    /// The assessments that change something and whose container still runs, with its place: largest change first.
+    pub fn acting(&self) -> impl Iterator<Item = (usize, &Assessment)> {
+        let workloads = self.review.iter().flat_map(|review| &review.workloads);
+        let running = workloads
+            .zip(&self.relations.assessed)
+            .filter_map(|(assessment, container)| Some((container.as_ref().copied()?, assessment)));
+        running.filter(|(_, a)| !a.ended && (a.cpu.changes() || a.memory.changes()))
+    }
+
+    /// The containers that serve the model at this place.
+    pub fn served_by(&self, model: usize) -> impl Iterator<Item = &ContainerView> {
+        let places = self.relations.served_by.get(model).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| self.containers.get(*place))
+    }
+
+    /// What the review says of the model at this place.
+    #[must_use]
+    pub fn model_use(&self, model: usize) -> Option<&ModelUse> {
+        let place = (*self.relations.uses.get(model)?)?;
+        self.review.as_ref()?.models.get(place)
+    }
+
+    /// The model of this name, with its place.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<(usize, &ModelView)> {
+        self.models.models.iter().enumerate().find(|(_, model)| model.name == name)
+    }
+
+    /// The alerts that fire, with what each is about.
+    pub fn firing(&self) -> impl Iterator<Item = (Thing, &Alert)> {
+        let all = self.relations.about.iter().copied().zip(&self.alerts.alerts);
+        all.filter(|(_, alert)| alert.state == AlertState::Firing)
+    }
+
+    /// Whether the alert of this name fires for the thing.
+    #[must_use]
+    pub fn fires(&self, name: &str, thing: Thing) -> bool {
+        self.firing().any(|(about, alert)| about == thing && alert.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::alert::rule::Severity;
+    use crate::alert::view::AlertsView;
+    use crate::analysis::State;
+    use crate::clock::Moment;
+    use crate::identity::{ContainerClaim, claim::DOCKER};
+    use crate::reading::Report;
+
+    fn alert(name: &str, key: &str, value: &str) -> Alert {
+        Alert {
+            name: name.to_owned(),
+            severity: Severity::Warning,
+            state: AlertState::Firing,
+            labels: [(key.to_owned(), value.to_owned())].into(),
+            metric: String::new(),
+            value: 1.0,
+            threshold: 0.0,
+            since: Timestamp::UNIX_EPOCH,
+            fired: None,
+            resolved: None,
+            message: String::new(),
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        let now = Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
+        let mut state = State::new("node-1".to_owned(), Duration::from_secs(10), 10);
+        let claim = |name: &str| {
+            Arc::new(ContainerClaim {
+                id: name.repeat(8),
+                source: DOCKER,
+                name: Some(name.to_owned()),
+                labels: Some([("plumbline.io/model".to_owned(), "m".to_owned())].into()),
+                ..ContainerClaim::default()
+            })
+        };
+        let claims = ["db", "web"].map(claim).into_iter().collect();
+        state.absorb(DOCKER, Report { claims: Some(claims), ..Report::default() }, now);
+        state.snapshot(now, false)
+    }
+
+    #[test]
+    fn an_alert_is_about_the_thing_its_labels_name_or_the_node() {
+        let alerts = AlertsView {
+            alerts: vec![
+                alert("Oom", "container.name", "web"),
+                alert("Gone", "container.name", "away"),
+                alert("Down", "collector", "docker"),
+            ],
+            ..AlertsView::default()
+        };
+        let snapshot = snapshot().joined(Arc::default(), None, Arc::new(alerts));
+        let about: Vec<Thing> = snapshot.firing().map(|(about, _)| about).collect();
+        assert_eq!(about, [Thing::Container(1), Thing::Node, Thing::Agent]);
+        assert!(snapshot.fires("Oom", Thing::Container(1)) && !snapshot.fires("Oom", Thing::Container(0)));
+    }
+
+    #[test]
+    fn what_is_not_known_joins_nothing() {
+        let snapshot = snapshot().joined(Arc::default(), None, Arc::default());
+        assert_eq!(snapshot.assessment(0), None);
+        assert_eq!(snapshot.acting().count(), 0);
+        assert_eq!(snapshot.served_by(0).count(), 0, "no model has sent anything");
+    }
+}
