@@ -17,7 +17,9 @@ use super::Error;
 use crate::frame::stack::bytes_of;
 
 const HEAD: &[u8; 8] = b"PLUMLOG1";
-const EXTENSION: &str = "log";
+pub(super) const EXTENSION: &str = "log";
+/// What a segment is called that could not be read to its end.
+pub(super) const DAMAGED: &str = "damaged";
 /// Length, checksum.
 const FRAME: usize = 8;
 /// An entry may be so long; one that says it is longer is damaged.
@@ -83,13 +85,13 @@ pub struct Segment {
 }
 
 impl Log {
-    /// Begins a new segment behind those that are there. `next` is the number of its first entry.
+    /// Begins a new segment, number `segment` or behind those that are there. `next` is the number of its first entry.
     ///
     /// # Errors
     /// The folder cannot be made or written.
-    pub fn open(folder: &Path, next: u64) -> Result<Self, Error> {
+    pub fn open(folder: &Path, segment: u64, next: u64) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        let segment = segments(folder)?.last().map_or(1, |last| last.number + 1);
+        let segment = segments(folder)?.last().map_or(1, |last| last.number.saturating_add(1)).max(segment);
         let file = begin(folder, segment)?;
         Ok(Self { folder: folder.to_owned(), file, segment, bytes: HEAD.len() as u64, next, lasts: BTreeMap::new() })
     }
@@ -174,7 +176,9 @@ fn begin(folder: &Path, segment: u64) -> Result<File, Error> {
     let path = path(folder, segment);
     let file = OpenOptions::new().create_new(true).append(true).open(&path);
     let mut file = file.map_err(Error::io(&path))?;
-    if let Err(error) = file.write_all(HEAD) {
+    // A segment whose name a power failure forgets takes its rows along.
+    let begun = file.write_all(HEAD).and_then(|()| File::open(folder)?.sync_all());
+    if let Err(error) = begun {
         // It would stand in the way of the next try.
         let _ = fs::remove_file(&path);
         return Err(Error::io(path)(error));
@@ -303,7 +307,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again_and_numbers_go_on() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut log = Log::open(folder.path(), 7).expect("a log");
+        let mut log = Log::open(folder.path(), 1, 7).expect("a log");
         assert_eq!(log.append(Kind::Samples, "m", &record(&[1, 2])).expect("written"), 7);
         log.rotate().expect("rotated");
         assert_eq!(log.append(Kind::Labels, "n", &record(&[3])).expect("written"), 8);
@@ -319,7 +323,7 @@ mod tests {
     #[test]
     fn a_segment_cut_anywhere_gives_its_whole_entries() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut log = Log::open(folder.path(), 1).expect("a log");
+        let mut log = Log::open(folder.path(), 1, 1).expect("a log");
         log.append(Kind::Samples, "m", &record(&[1])).expect("written");
         let first = log.bytes;
         log.append(Kind::Samples, "m", &record(&[2])).expect("written");

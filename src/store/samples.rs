@@ -75,6 +75,25 @@ impl Samples {
         })
     }
 
+    /// A number beyond every segment that was ever made Parquet, logged or set aside: the log may have been removed, and its
+    /// numbers must not come again, or a new segment would take an old one's place.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn next_segment(&self) -> Result<u64, Error> {
+        let mut last = 0;
+        for (folder, extensions) in [
+            (self.log_folder(), &[log::EXTENSION, log::DAMAGED][..]),
+            (self.table(Kind::Samples), &[EXTENSION][..]),
+            (self.table(Kind::Labels), &[EXTENSION][..]),
+        ] {
+            let files = files_below(&folder, extensions)?;
+            let numbers = files.iter().filter_map(|file| file.path.file_stem()?.to_str()?.parse::<u64>().ok());
+            last = numbers.fold(last, u64::max);
+        }
+        Ok(last.saturating_add(1))
+    }
+
     /// Writes a closed segment's entries as Parquet, a file for each model and kind, and removes it. References have files
     /// of their own already. Returns the rows written.
     ///
@@ -98,7 +117,7 @@ impl Samples {
         }
         if wrong > 0 || end != End::Whole {
             // What cannot be read is set aside for whoever wants to look, and out of the way.
-            let aside = segment.path.with_extension("damaged");
+            let aside = segment.path.with_extension(log::DAMAGED);
             return fs::rename(&segment.path, &aside).map(|()| rows).map_err(Error::io(aside));
         }
         fs::remove_file(&segment.path).map_err(Error::io(&segment.path))?;
@@ -175,6 +194,8 @@ impl Samples {
         for kind in [Kind::Samples, Kind::Labels] {
             files.extend(files_below(&self.table(kind), &[EXTENSION])?);
         }
+        // Segments that were set aside are for whoever wants to look, as long as all else is.
+        files.extend(files_below(&self.log_folder(), &[log::DAMAGED])?);
         files.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
         let logged: u64 = files_below(&self.log_folder(), &["log"])?.iter().map(|file| file.bytes).sum();
         let mut left = logged + files.iter().map(|file| file.bytes).sum::<u64>();
@@ -269,7 +290,7 @@ mod tests {
         let data = tempfile::tempdir().expect("a folder");
         let samples = Samples::open(data.path()).expect("ours");
         assert!(matches!(Samples::open(data.path()), Err(Error::Locked(_))));
-        let mut log = Log::open(&samples.log_folder(), 1).expect("a log");
+        let mut log = Log::open(&samples.log_folder(), 1, 1).expect("a log");
         let ints = RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1, 2])) as _)]).expect("a record");
         let mixed = RecordBatch::try_from_iter([
             ("a", Arc::new(Float64Array::from(vec![0.5])) as _),
@@ -296,5 +317,51 @@ mod tests {
         let config = Config { max_bytes: ByteSize::b(1), ..Config::default() };
         samples.retain(&config, "2026-01-01T00:00:00Z".parse().expect("a time")).expect("retained");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
+    }
+
+    fn ints(values: &[i64]) -> RecordBatch {
+        RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values.to_vec())) as _)]).expect("a record")
+    }
+
+    /// Logs a batch in a segment of its own and makes Parquet of it.
+    fn store(samples: &Samples, values: &[i64]) {
+        let next = samples.next_segment().expect("a number");
+        let mut log = Log::open(&samples.log_folder(), next, 1).expect("a log");
+        log.append(Kind::Samples, "m", &ints(values)).expect("written");
+        log.rotate().expect("rotated");
+        samples.compact(log.closed().expect("segments").last().expect("one")).expect("compacted");
+    }
+
+    #[test]
+    fn a_log_that_was_removed_overwrites_nothing_that_is_stored() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path()).expect("ours");
+        store(&samples, &[1, 2]);
+        fs::remove_dir_all(samples.log_folder()).expect("removed");
+        samples.remove_half_compacted().expect("nothing is half compacted");
+        store(&samples, &[3]);
+        let files = samples.compacted(Kind::Samples).expect("files");
+        let rows: Vec<usize> = files.iter().map(|(_, _, path)| read_parquet(path).expect("a frame").height()).collect();
+        assert_eq!(rows, [2, 1]);
+        // Segments that were set aside count too.
+        fs::write(samples.log_folder().join("000000000099.damaged"), "x").expect("written");
+        assert_eq!(samples.next_segment().expect("a number"), 100);
+    }
+
+    #[test]
+    fn what_was_set_aside_goes_when_it_is_too_old_or_too_much() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path()).expect("ours");
+        fs::create_dir_all(samples.log_folder()).expect("a folder");
+        let aside = samples.log_folder().join("000000000001.damaged");
+        fs::write(&aside, vec![0; 1000]).expect("written");
+        let now =
+            Timestamp::try_from(fs::metadata(&aside).and_then(|m| m.modified()).expect("a time")).expect("a time");
+        let later = now.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time");
+        let config = Config::default();
+        assert_eq!(samples.retain(&config, later).expect("retained"), 1000, "its bytes are told");
+        let short = Config { retention: std::time::Duration::from_secs(3600), ..config };
+        assert_eq!(samples.retain(&short, later).expect("retained"), 0);
+        assert!(!aside.exists());
     }
 }

@@ -36,7 +36,7 @@ impl ModelWorker {
         let folder = store.log_folder();
         if !self.watches.is_empty() {
             // The folder was lost and is made anew: what is known is still here.
-            self.models.set_log(Ok(Log::open(&folder, self.through + 1)?));
+            self.models.set_log(Ok(Log::open(&folder, store.next_segment()?, self.through + 1)?));
             self.store = Some(store);
             self.keep_checkpoint();
             return Ok(folder);
@@ -58,6 +58,7 @@ impl ModelWorker {
         }
         self.take_up_references(&store, &counted)?;
         self.replay_compacted(&store, &counted)?;
+        let segment = store.next_segment()?;
         self.store = Some(store);
         let last = self.replay_log(&folder, &counted)?;
         self.through = self.through.max(last);
@@ -65,7 +66,7 @@ impl ModelWorker {
         for (name, watch) in &self.watches {
             self.models.remember(name, &watch.progress.schema);
         }
-        self.models.set_log(Ok(Log::open(&folder, self.through + 1)?));
+        self.models.set_log(Ok(Log::open(&folder, segment, self.through + 1)?));
         self.changed = true;
         Ok(folder)
     }
