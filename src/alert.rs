@@ -25,6 +25,7 @@ pub struct Config {
     /// Rules that do not, by name.
     pub disabled: Vec<String>,
     /// Alerts that are followed at once; beyond them the next are counted only.
+    #[serde(deserialize_with = "crate::units::count")]
     pub max_alerts: usize,
 }
 

@@ -259,12 +259,17 @@ async fn reload_on_hangup(mut hangup: Signal, arguments: &AgentArguments, reload
         if hangup.recv().await.is_none() {
             return std::future::pending().await;
         }
-        match load(arguments) {
-            Ok((config, warnings)) => {
+        // Reading a file must never end what runs, not even by a bug of ours.
+        let loaded = std::panic::catch_unwind(|| load(arguments));
+        match loaded {
+            Err(_) => tracing::error!(
+                "configuration not reloaded, the old one stays: a panic while it was read; this is a bug in plumbline"
+            ),
+            Ok(Ok((config, warnings))) => {
                 warn_all(&warnings);
                 let _ = reloads.send(config).await;
             }
-            Err(error) => tracing::error!("configuration not reloaded, the old one stays:\n{error}"),
+            Ok(Err(error)) => tracing::error!("configuration not reloaded, the old one stays:\n{error}"),
         }
     }
 }

@@ -89,6 +89,7 @@ pub struct Config {
     #[serde(deserialize_with = "collector_names")]
     pub disabled: Vec<String>,
     /// Containers beyond this many are left out, and counted.
+    #[serde(deserialize_with = "crate::units::count")]
     pub max_containers: usize,
     /// The cgroup tree.
     pub cgroup: cgroup::Config,

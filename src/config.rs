@@ -281,6 +281,73 @@ mod tests {
         assert_eq!(problems, []);
     }
 
+    /// Every setting there is, each switched on.
+    fn everything() -> Vec<String> {
+        let setting = |rest: &&str| rest.contains(" = ") || rest.starts_with("[[");
+        DEFAULTS.lines().map(|line| line.strip_prefix("# ").filter(setting).unwrap_or(line).to_owned()).collect()
+    }
+
+    /// What is computed of a configuration when it takes effect.
+    fn take_effect(config: &Config) {
+        for spec in &config.model {
+            assert!(spec.step() > 0 && spec.steps() > 0, "{spec:?}");
+            let now = jiff::Timestamp::UNIX_EPOCH;
+            let progress = model::watch::Progress::default();
+            let mut watch = model::watch::Watch::new(spec.clone(), config.models.metric_bins, progress, now);
+            watch.judge(now, Duration::ZERO).expect("nothing to judge");
+        }
+        assert!(config.alerting.rules(&config.alert).iter().all(|rule| rule.problems().is_empty()));
+    }
+
+    /// Whatever stands in the place of a value: it is refused, or it takes effect; it never ends the agent.
+    #[test]
+    fn no_value_of_any_setting_is_too_much() {
+        let hostile = [
+            "\"2305843009213693952s\"",
+            "\"584554530872y\"",
+            "\"1ns\"",
+            "\"0s\"",
+            "\"18446744073709551615 B\"",
+            "\"16 EiB\"",
+            "\"0 B\"",
+            "0",
+            "1",
+            "-1",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "1e308",
+            "-1e308",
+            "inf",
+            "-inf",
+            "nan",
+            "1e-320",
+            "\"\"",
+            "\"\\u0000\"",
+            "[]",
+            "{}",
+            "true",
+            "1979-05-27",
+        ];
+        let lines = everything();
+        let (mut tried, mut refused) = (0, 0);
+        for (at, line) in lines.iter().enumerate() {
+            let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else { continue };
+            for value in hostile {
+                let mut text = lines.clone();
+                text[at] = format!("{key} = {value}");
+                tried += 1;
+                match Config::parse(&text.join("\n")) {
+                    Ok(config) => take_effect(&config),
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(tried > 1000 && refused > tried / 2, "{refused} of {tried}");
+        let long = "[[model]]\nname = \"m\"\nwindow = \"2305843009213693952s\"\n";
+        let problems = Config::parse(long).expect_err("it is refused");
+        assert!(problems[0].line == 3 && problems[0].message.contains("3650d at most"), "{problems:?}");
+    }
+
     #[test]
     fn every_error_is_told_with_its_line_field_and_nearest_name() {
         let text = r#"
@@ -312,8 +379,8 @@ max_bytes = "many"
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(shown.join("\n"), @r#"
         3: agent.lisen: unknown field `lisen`; did you mean `listen`?
-        4: agent.tick: invalid value: string "soon", expected a duration such as "10s", "5m" or "30d"
-        5: agent.inner_tick: invalid type: integer `5`, expected a duration such as "10s", "5m" or "30d"
+        4: agent.tick: invalid value: string "soon", expected a duration such as "10s", "5m" or "30d", 3650d at most
+        5: agent.inner_tick: invalid type: integer `5`, expected a duration such as "10s", "5m" or "30d", 3650d at most
         6: agent.listen: `here` is no address with a port; write it as 127.0.0.1:9477 or [::1]:9477
         9: collect.disabled: unknown value `cgrop`; did you mean `cgroup`?
         9: collect.disabled: unknown value `dokcer`; did you mean `docker`?
@@ -322,7 +389,7 @@ max_bytes = "many"
         20: export.otlp.protocol: unknown value `grcp`; did you mean `grpc`?
         21: export.otlp.headers: expected a table of texts, as in { api-key = "..." }
         22: export.otlp.nonsense_of_its_own: unknown field `nonsense_of_its_own`; known are endpoint, protocol, headers, compression, timeout, interval, queue_bytes, certificate, client_certificate, client_key
-        24: history.max_bytes: invalid value: string "many", expected a size such as "512 MiB" or "1 GB"
+        24: history.max_bytes: invalid value: string "many", expected a size such as "512 MiB" or "1 GB", 1 PiB at most
         "#);
     }
 

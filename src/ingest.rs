@@ -30,6 +30,7 @@ pub struct Config {
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub max_body: ByteSize,
     /// A body may have so many rows.
+    #[serde(deserialize_with = "crate::units::count")]
     pub max_rows: usize,
     /// Bodies that are being read, and batches that wait to be taken in, may take so much together.
     #[serde(deserialize_with = "crate::units::size")]

@@ -30,12 +30,16 @@ use crate::performance::Task;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Models beyond this many are refused.
+    #[serde(deserialize_with = "crate::units::count")]
     pub max_models: usize,
     /// Features of a model beyond this many are left out.
+    #[serde(deserialize_with = "crate::units::count")]
     pub max_features: usize,
     /// Features of a model whose drift and bins are exported as metrics; the API has them all.
+    #[serde(deserialize_with = "crate::units::count")]
     pub metric_features: usize,
     /// Categories of a feature that have a bin of their own among the metrics; the rest are one.
+    #[serde(deserialize_with = "crate::units::count")]
     pub metric_bins: usize,
     /// What all windows may take together.
     #[serde(deserialize_with = "crate::units::size")]
@@ -95,7 +99,7 @@ pub struct Spec {
     #[cfg_attr(test, schemars(with = "Option<String>", extend("x-kind" = "duration")))]
     pub slide: Option<Duration>,
     /// Windows of so many rows by arrival, instead of windows of time.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::units::some_count")]
     pub window_rows: Option<u64>,
     /// How long a window waits for late rows.
     #[serde(default = "default_lateness", deserialize_with = "crate::units::duration")]
@@ -106,16 +110,16 @@ pub struct Spec {
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub label_horizon: Duration,
     /// Rows kept in memory at most.
-    #[serde(default = "default_max_rows")]
+    #[serde(default = "default_max_rows", deserialize_with = "crate::units::count")]
     pub max_rows: u64,
     /// Without a given reference the first so many rows become a provisional one.
-    #[serde(default = "default_reference_rows")]
+    #[serde(default = "default_reference_rows", deserialize_with = "crate::units::count")]
     pub reference_rows: u64,
     /// A window of fewer rows has no verdict.
-    #[serde(default = "default_min_rows")]
+    #[serde(default = "default_min_rows", deserialize_with = "crate::units::count")]
     pub min_rows: u64,
     /// So many windows in a row must drift before the model does.
-    #[serde(default = "default_windows_in_a_row")]
+    #[serde(default = "default_windows_in_a_row", deserialize_with = "crate::units::count")]
     pub windows_in_a_row: u32,
     /// When a change is drift.
     #[serde(default)]

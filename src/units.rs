@@ -5,16 +5,22 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use jiff::SignedDuration;
-use serde::{Deserializer, de};
+use serde::{Deserialize, Deserializer, de};
 
-/// A duration above zero.
+/// No setting means more than ten years, a pebibyte or a thousand million of something; within that no sum or product of
+/// two of them passes what numbers hold.
+const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+const LARGEST: u64 = 1 << 50;
+const MOST: u64 = 1_000_000_000;
+
+/// A duration above zero, ten years at most.
 ///
 /// # Errors
-/// The value is no duration, or zero.
+/// The value is no duration, zero, or too long.
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(Text {
-        expecting: "a duration such as \"10s\", \"5m\" or \"30d\"",
-        parse: |text| humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero()),
+        expecting: "a duration such as \"10s\", \"5m\" or \"30d\", 3650d at most",
+        parse: |text| parsed(text).filter(|duration| !duration.is_zero()),
     })
 }
 
@@ -32,9 +38,31 @@ pub fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 /// The value is no duration.
 pub fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(Text {
-        expecting: "a duration such as \"0s\", \"5m\" or \"1h\"",
-        parse: |text| humantime::parse_duration(text).ok(),
+        expecting: "a duration such as \"0s\", \"5m\" or \"1h\", 3650d at most",
+        parse: parsed,
     })
+}
+
+fn parsed(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|duration| *duration <= LONGEST)
+}
+
+/// A count that a bound or a loop may be made of: a thousand million at most.
+///
+/// # Errors
+/// The value is no whole number, or too large.
+pub fn count<'de, T: TryFrom<u64>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let count = u64::deserialize(deserializer)?;
+    let count = Some(count).filter(|count| *count <= MOST).and_then(|count| T::try_from(count).ok());
+    count.ok_or_else(|| de::Error::custom(format_args!("must be {MOST} at most")))
+}
+
+/// A count where one is given.
+///
+/// # Errors
+/// The value is no whole number, or too large.
+pub fn some_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    count(deserializer).map(Some)
 }
 
 /// A number of bytes above zero.
@@ -43,8 +71,8 @@ pub fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Du
 /// The value is no size, or zero.
 pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
     deserializer.deserialize_str(Text {
-        expecting: "a size such as \"512 MiB\" or \"1 GB\"",
-        parse: |text| text.parse().ok().filter(|size: &ByteSize| size.as_u64() > 0),
+        expecting: "a size such as \"512 MiB\" or \"1 GB\", 1 PiB at most",
+        parse: |text| text.parse().ok().filter(|size: &ByteSize| (1..=LARGEST).contains(&size.as_u64())),
     })
 }
 

@@ -132,7 +132,10 @@ impl ModelWorker {
             }
             if config.has_changed().unwrap_or(false) {
                 let config = config.borrow_and_update().clone();
-                self.configure(config);
+                if catch_unwind(AssertUnwindSafe(|| self.configure(config))).is_err() {
+                    tracing::error!("a panic while the models' configuration took effect; this is a bug in plumbline");
+                    self.health.update(|state| state.panics += 1);
+                }
             }
             match catch_unwind(AssertUnwindSafe(|| self.round(queue))) {
                 Ok(ControlFlow::Continue(())) => {}

@@ -20,6 +20,7 @@ pub struct Thresholds {
     /// A Jensen-Shannon distance above this is drift.
     pub jensen_shannon: f64,
     /// Up to this many reference rows the p-value decides, beyond it the distance.
+    #[serde(deserialize_with = "crate::units::count")]
     pub small_reference: u64,
 }
 

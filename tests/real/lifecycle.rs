@@ -85,6 +85,24 @@ fn sighup_swaps_whole_or_not_at_all() -> Result<(), Failed> {
     })?;
     check(collectors()?.contains(&"docker".to_owned()), || "half of an invalid config was taken".to_owned())?;
 
+    // What no number holds is refused, and ends nothing.
+    for hostile in [
+        "[[model]]\nname = \"m\"\nwindow = \"2305843009213693952s\"\n",
+        "[agent]\ntick = \"584554530872y\"\n",
+        "[history]\nmax_bytes = \"16 EiB\"\n",
+    ] {
+        let (mut check_command, before) = (command(), agent.log().matches("not reloaded").count());
+        fs::write(&agent.config, hostile)?;
+        let checked = check_command.arg("check").arg("--config").arg(&agent.config).output()?;
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned() + &String::from_utf8_lossy(&checked.stdout);
+        check(checked.status.code() == Some(2) && said.contains("at most") && !said.contains("panicked"), || said)?;
+        agent.signal("HUP")?;
+        eventually(Duration::from_secs(5), || {
+            check(agent.log().matches("not reloaded").count() > before, || format!("not refused; {}", agent.log()))
+        })?;
+        check(agent.get("/healthz")?.0 == 200, || agent.log())?;
+    }
+
     // The old generation's threads are gone: readings go on, once a tick and not twice.
     let health = agent.json("/healthz")?;
     check(health["collectors"]["cgroup"]["up"] == true, || health.to_string())
