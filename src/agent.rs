@@ -142,6 +142,7 @@ pub async fn run(
             snapshot: snapshot.clone(),
             data: setting.data.display().to_string(),
             started: started_at,
+            names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
             address: Some(local),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
@@ -276,6 +277,7 @@ fn metrics_text(points: watch::Receiver<Arc<Points>>, own: OwnPoints, setting: A
 fn note_what_needs_a_restart(before: &Config, now: &Config) {
     for (field, changed) in [
         ("agent.listen", before.agent.listen != now.agent.listen),
+        ("agent.allowed_hosts", before.agent.allowed_hosts != now.agent.allowed_hosts),
         ("agent.data", before.agent.data != now.agent.data),
         ("agent.node", before.agent.node != now.agent.node),
         ("ingest", before.ingest != now.ingest),

@@ -61,6 +61,8 @@ pub struct AgentConfig {
     pub listen: SocketAddr,
     /// Where the history is kept; by default the system's or the user's place for state.
     pub data: Option<PathBuf>,
+    /// Names it answers to beside addresses, the node's name and names that nobody can register.
+    pub allowed_hosts: Vec<String>,
     /// The full tick: every signal, exports.
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
@@ -81,6 +83,7 @@ impl Default for AgentConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 9477)),
+            allowed_hosts: Vec::new(),
             data: None,
             tick: Duration::from_secs(10),
             inner_tick: Duration::from_secs(1),

@@ -2,6 +2,7 @@
 
 mod health;
 mod listener;
+pub mod origin;
 mod page;
 
 use std::future::Future;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub data: String,
     /// Since when the agent runs.
     pub started: Timestamp,
+    /// The names it answers to.
+    pub names: origin::Names,
     /// Where this is served.
     pub address: Option<SocketAddr>,
     /// How the agent is doing.
@@ -44,8 +47,8 @@ pub struct Shared {
     pub stalled_after: Duration,
 }
 
-/// Connections at once; the next wait.
-const MAX_CONNECTIONS: usize = 400;
+/// Connections at once.
+const CONNECTIONS: listener::Bounds = listener::Bounds { all: 400, of_one: 300, bodies: 200 };
 
 /// Serves these routes and `more` until `shutdown` ends, then lets open requests finish.
 ///
@@ -57,11 +60,12 @@ pub async fn serve(
     more: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let listener = listener::Bounded::new(listener, MAX_CONNECTIONS);
+    let listener = listener::Bounded::new(listener, CONNECTIONS);
     axum::serve(listener, router(shared, more)).with_graceful_shutdown(shutdown).await
 }
 
 fn router(shared: Shared, more: Router) -> Router {
+    let names = shared.names.clone();
     Router::new()
         .route("/", get(page::page))
         .route("/models/{model}", get(page::model))
@@ -81,6 +85,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .with_state(shared)
         // They bound their own time: a body may take longer than an answer.
         .merge(more)
+        .layer(middleware::from_fn_with_state(names, origin::guard))
         .layer(middleware::map_response(with_headers))
 }
 

@@ -1,32 +1,51 @@
-//! A listener that holds a bounded number of connections: beyond it, the next waits in the system's queue.
+//! A listener that always takes the next connection: who has asked for nothing yet gives way to who comes.
+//!
+//! Connections are bounded, each address has a share of them, and some places are kept from bodies on their way, so that a probe
+//! of health gets in whatever others do. A connection is *half open* until its request is answered or a body comes in earnest;
+//! it has little time, and is the first to go. One that was *answered* and waits for its next request goes after those.
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
+/// A request's head is a packet or two.
+const HALF_OPEN: Duration = Duration::from_secs(5);
 /// A connection on which no answer moves for this long is closed, so that those that say nothing, or say it byte by
 /// byte, cannot hold every place. A body that comes in earnest keeps it open.
 const IDLE: Duration = Duration::from_secs(20);
 /// So many bytes are in earnest.
 const IN_EARNEST: usize = 16 * 1024;
 
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// In all.
+    pub all: usize,
+    /// From one address.
+    pub of_one: usize,
+    /// With a body on its way.
+    pub bodies: usize,
+}
+
 pub struct Bounded {
     inner: TcpListener,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 impl Bounded {
-    pub fn new(inner: TcpListener, places: usize) -> Self {
-        Self { inner, places: Arc::new(Semaphore::new(places)) }
+    pub fn new(inner: TcpListener, bounds: Bounds) -> Self {
+        Self { inner, places: Arc::new(Places { bounds, taken: Mutex::default() }) }
     }
 }
 
@@ -35,14 +54,112 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // The semaphore is never closed; were it, going on without a place is better than stopping.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.inner).await;
-        (Connection { stream, read: 0, idle: Box::pin(sleep(IDLE)), _place: place }, address)
+        loop {
+            let (stream, address) = Listener::accept(&mut self.inner).await;
+            // Where nobody gives way all are at work: the newcomer may come again.
+            if let Some(place) = Places::take(&self.places, address.ip()) {
+                return (Connection { stream, read: 0, deadline: Box::pin(sleep(HALF_OPEN)), place }, address);
+            }
+        }
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.inner.local_addr()
+    }
+}
+
+/// What a connection is at, in the order in which connections give way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    HalfOpen,
+    Answered,
+    Body,
+}
+
+struct Places {
+    bounds: Bounds,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    /// Grows with every connection: the smaller number came first.
+    next: u64,
+    connections: HashMap<u64, Entry>,
+}
+
+struct Entry {
+    peer: IpAddr,
+    stage: Stage,
+    end: Arc<End>,
+}
+
+/// Tells a connection to end.
+#[derive(Default)]
+struct End {
+    told: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Places {
+    fn locked(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a newcomer, if need be another's.
+    fn take(places: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        let mut taken = places.locked();
+        let of_peer = taken.connections.values().filter(|entry| entry.peer == peer).count();
+        if of_peer >= places.bounds.of_one {
+            taken.evict(Some(peer))?;
+        } else if taken.connections.len() >= places.bounds.all {
+            taken.evict(None)?;
+        }
+        let number = taken.next;
+        taken.next += 1;
+        let end = Arc::<End>::default();
+        taken.connections.insert(number, Entry { peer, stage: Stage::HalfOpen, end: Arc::clone(&end) });
+        Some(Place { places: Arc::clone(places), number, end })
+    }
+}
+
+impl Taken {
+    /// Ends the connection that gives way first, of this address or of any.
+    fn evict(&mut self, peer: Option<IpAddr>) -> Option<()> {
+        let candidates = self.connections.iter().filter(|(_, entry)| peer.is_none_or(|peer| entry.peer == peer));
+        let idle = candidates.filter(|(_, entry)| entry.stage != Stage::Body);
+        let number = *idle.min_by_key(|(number, entry)| (entry.stage, **number))?.0;
+        let entry = self.connections.remove(&number)?;
+        entry.end.told.store(true, Ordering::Release);
+        entry.end.waker.wake();
+        Some(())
+    }
+}
+
+/// A connection's place, given back when it is dropped.
+struct Place {
+    places: Arc<Places>,
+    number: u64,
+    end: Arc<End>,
+}
+
+impl Place {
+    /// Notes what the connection is at. False if there is no room for another body.
+    fn become_stage(&self, stage: Stage) -> bool {
+        let mut taken = self.places.locked();
+        let bodies = taken.connections.values().filter(|entry| entry.stage == Stage::Body).count();
+        let Some(entry) = taken.connections.get_mut(&self.number) else { return true };
+        if stage == Stage::Body && entry.stage != Stage::Body && bodies >= self.places.bounds.bodies {
+            return false;
+        }
+        entry.stage = stage;
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.locked().connections.remove(&self.number);
     }
 }
 
@@ -51,14 +168,23 @@ pub struct Connection {
     stream: TcpStream,
     /// Bytes since the deadline was last moved.
     read: usize,
-    idle: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+    deadline: Pin<Box<Sleep>>,
+    place: Place,
 }
 
 impl Connection {
     #[expect(clippy::disallowed_methods, reason = "a deadline of tokio's timer is kept on tokio's clock")]
-    fn not_idle(&mut self) {
-        self.idle.as_mut().reset(Instant::now() + IDLE);
+    fn moves(&mut self) {
+        self.deadline.as_mut().reset(Instant::now() + IDLE);
+    }
+
+    /// Whether the connection is to end: it was told to, or its time is over.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Error> {
+        self.place.end.waker.register(cx.waker());
+        if self.place.end.told.load(Ordering::Acquire) {
+            return Poll::Ready(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        self.deadline.as_mut().poll(cx).map(|()| std::io::ErrorKind::TimedOut.into())
     }
 }
 
@@ -66,12 +192,15 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
-            Poll::Pending => self.idle.as_mut().poll(cx).map(|()| Err(std::io::ErrorKind::TimedOut.into())),
+            Poll::Pending => self.poll_end(cx).map(Err),
             ready @ Poll::Ready(_) => {
                 self.read += buf.filled().len() - before;
                 if self.read >= IN_EARNEST {
                     self.read = 0;
-                    self.not_idle();
+                    self.moves();
+                    if !self.place.become_stage(Stage::Body) {
+                        return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
+                    }
                 }
                 ready
             }
@@ -83,9 +212,10 @@ impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(cx, buf) {
             // A reader that takes nothing holds its place no longer than one that says nothing.
-            Poll::Pending => self.idle.as_mut().poll(cx).map(|()| Err(std::io::ErrorKind::TimedOut.into())),
+            Poll::Pending => self.poll_end(cx).map(Err),
             ready @ Poll::Ready(_) => {
-                self.not_idle();
+                self.moves();
+                self.place.become_stage(Stage::Answered);
                 ready
             }
         }
@@ -97,5 +227,55 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+
+    fn places(all: usize, of_one: usize, bodies: usize) -> Arc<Places> {
+        Arc::new(Places { bounds: Bounds { all, of_one, bodies }, taken: Mutex::default() })
+    }
+
+    fn ended(place: &Place) -> bool {
+        place.end.told.load(Ordering::Acquire)
+    }
+
+    #[test]
+    fn who_asked_for_nothing_gives_way_first_and_bodies_never() {
+        let places = places(3, 3, 3);
+        let take = || Places::take(&places, HERE);
+        let (body, answered, half) = (take().expect("one"), take().expect("two"), take().expect("three"));
+        assert!(body.become_stage(Stage::Body) && answered.become_stage(Stage::Answered));
+        let next = take().expect("a place");
+        assert!(ended(&half) && !ended(&answered) && !ended(&body));
+        assert!(next.become_stage(Stage::Body));
+        let last = take().expect("a place");
+        assert!(ended(&answered) && !ended(&body));
+        assert!(last.become_stage(Stage::Body));
+        assert!(take().is_none(), "all are at work");
+        drop(body);
+        assert!(take().is_some());
+    }
+
+    #[test]
+    fn an_address_takes_from_itself_before_it_takes_from_others() {
+        let places = places(4, 2, 4);
+        let other = Places::take(&places, THERE).expect("a place");
+        let mine: Vec<Place> = (0..2).map(|_| Places::take(&places, HERE).expect("a place")).collect();
+        let _next = Places::take(&places, HERE).expect("a place");
+        assert!(ended(&mine[0]) && !ended(&mine[1]) && !ended(&other));
+    }
+
+    #[test]
+    fn bodies_leave_room_for_others() {
+        let places = places(4, 4, 1);
+        let (one, other) = (Places::take(&places, HERE).expect("one"), Places::take(&places, HERE).expect("two"));
+        assert!(one.become_stage(Stage::Body) && one.become_stage(Stage::Body), "it goes on");
+        assert!(!other.become_stage(Stage::Body));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +25,8 @@ pub const TESTS: &[Test] = &[
     (&[], "lifecycle::a_taken_port_is_told", a_taken_port_is_told),
     (&[], "lifecycle::first_metrics_within_a_second", first_metrics_within_a_second),
     (&[], "lifecycle::every_route_answers", every_route_answers),
+    (&[], "lifecycle::half_open_requests_do_not_shut_health_out", half_open_requests_do_not_shut_health_out),
+    (&[], "lifecycle::a_foreign_page_is_refused", a_foreign_page_is_refused),
     (&[], "lifecycle::idle_connections_do_not_shut_others_out", idle_connections_do_not_shut_others_out),
 ];
 
@@ -204,6 +206,64 @@ fn every_route_answers() -> Result<(), Failed> {
     }
     let (status, body) = agent.get("/nothing")?;
     check(status == 404 && body.contains("/api/v1/containers"), || body)
+}
+
+/// Half a request each, as many as there are places and more: a probe of health gets in at once all the same.
+fn half_open_requests_do_not_shut_health_out() -> Result<(), Failed> {
+    let agent = Agent::with_defaults()?;
+    let half = || -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(&agent.address)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX-")?;
+        Ok(stream)
+    };
+    let open: Vec<TcpStream> = (0..600).map(|_| half()).collect::<Result<_, _>>()?;
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let begun = Instant::now();
+        let (status, _) = agent.get(path)?;
+        // Without its own reserve this took 19 s.
+        check(status == 200 && begun.elapsed() < Duration::from_secs(2), || {
+            format!("{path}: {status}, {:?}", begun.elapsed())
+        })?;
+    }
+    check(open.len() == 600, || "they were held open".to_owned())?;
+    // They are ended soon, and what comes next finds an agent as before.
+    std::thread::sleep(Duration::from_secs(6));
+    let mut last = open.into_iter().next_back().ok_or("none")?;
+    last.set_read_timeout(Some(Duration::from_secs(3)))?;
+    let mut rest = Vec::new();
+    check(last.read_to_end(&mut rest).is_ok(), || "a half-open request is still held".to_owned())?;
+    check(agent.get("/healthz")?.0 == 200, || agent.log())
+}
+
+/// A web page in a browser on this machine, with a name of its own that points at loopback, or from another site.
+fn a_foreign_page_is_refused() -> Result<(), Failed> {
+    let agent = Agent::with_defaults()?;
+    let send = |head: &str| -> Result<String, Failed> {
+        let mut stream = TcpStream::connect(&agent.address)?;
+        let body = r#"{"id":"1","a":1}"#;
+        write!(
+            stream,
+            "POST /v1/models/m/samples HTTP/1.1\r\n{head}Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let own = agent.address.clone();
+    let accepted = || check(send(&format!("Host: {own}\r\n"))?.contains(" 202 "), || agent.log());
+    eventually(Duration::from_secs(5), accepted)?;
+    for (head, status) in [
+        ("Host: rebound.example.com:9477\r\n".to_owned(), " 421 "),
+        ("Host: rebound.example.com\r\nOrigin: http://rebound.example.com\r\n".to_owned(), " 421 "),
+        (format!("Host: {own}\r\nOrigin: https://evil.example.com\r\n"), " 403 "),
+        (format!("Host: {own}\r\nOrigin: null\r\n"), " 403 "),
+        (format!("Host: {own}\r\nOrigin: http://{own}\r\n"), " 202 "),
+    ] {
+        let answer = send(&head)?;
+        check(answer.starts_with("HTTP/1.1") && answer[..20].contains(status), || format!("{head}: {answer}"))?;
+    }
+    Ok(())
 }
 
 /// A page open in many browsers, or a port scanner, must not shut Prometheus out for good.
