@@ -16,6 +16,7 @@ mod once;
 mod pipeline;
 pub mod recommender;
 mod summary;
+mod supervise;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,7 +24,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -50,8 +50,6 @@ use pipeline::Pipeline;
 
 /// The agent's own proc file system, wherever the host's is mounted.
 const OWN_PROC: &str = "/proc";
-/// The pipeline goes round four times a second; a disk may hold it up for a while.
-const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// Reports that may wait for the pipeline while the disk is slow.
 const REPORTS: usize = 256;
 
@@ -126,13 +124,17 @@ pub async fn run(
     let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
     let recommender = {
         let (setting, configured, stop) = (Arc::clone(&setting), configured.clone(), stop_pipeline.clone());
-        let run = move || recommender::run(&setting.data, &setting.clock, configured, &review_out, &stop);
-        std::thread::Builder::new().name("recommender".to_owned()).spawn(run)?
+        let watched = Arc::clone(&health);
+        let run = move || {
+            recommender::run(&setting.data, &setting.clock, &watched, configured.clone(), &review_out, &stop);
+        };
+        supervise::spawn(supervise::RECOMMENDER, &health, &clock, &stop_pipeline, run)?
     };
     let stop = stop_pipeline.clone();
-    let pipeline = std::thread::Builder::new()
-        .name("pipeline".to_owned())
-        .spawn(move || pipeline.run(&incoming, configured, &stop))?;
+    let mut pipeline = pipeline;
+    let mut pipeline_configured = configured;
+    let run = move || pipeline.run(&incoming, &mut pipeline_configured, &stop);
+    let pipeline = supervise::spawn(supervise::PIPELINE, &health, &clock, &stop_pipeline, run)?;
 
     let own = own_points(Arc::clone(&health), alerts.clone(), Arc::clone(&clock), started_at);
     let (stop_web, stopped_web) = watch::channel(false);
@@ -147,7 +149,6 @@ pub async fn run(
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
-            stalled_after: STALLED_AFTER,
         },
         ingest::router(ingest),
         stopped(stopped_web),
@@ -221,11 +222,16 @@ fn start_models(
         config: config.ingest.clone().within(memory::allowance(config)),
         clock: Arc::clone(&clock),
     };
-    let model_worker =
-        ModelWorker::new(models, setting.data.clone(), config.clone(), clock, Arc::clone(health), view_out);
-    let stop = stop.clone();
-    let thread = std::thread::Builder::new().name("models".to_owned());
-    let thread = thread.spawn(move || model_worker.run(&queue, configured, &stop))?;
+    let (data, watched, worker_clock, worker_stop) =
+        (setting.data.clone(), Arc::clone(health), Arc::clone(&clock), stop.clone());
+    let mut configured = configured;
+    let run = move || {
+        let config = configured.borrow_and_update().clone();
+        let (models, clock, health) = (Arc::clone(&models), Arc::clone(&worker_clock), Arc::clone(&watched));
+        let worker = ModelWorker::new(models, data.clone(), config, clock, health, view_out.clone());
+        worker.run(&queue, &mut configured, &worker_stop);
+    };
+    let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
     Ok((ingest, view, thread))
 }
 

@@ -30,10 +30,10 @@ pub struct State {
     pub samples: SamplesState,
     /// Containers beyond the configured bound, at the last read.
     pub containers_left_out: u64,
-    /// How often the analysis panicked and began anew.
+    /// How often a thread panicked and went on or began anew.
     pub panics: u64,
-    /// When the pipeline last went round, with or without news.
-    pub pipeline_at: Option<Duration>,
+    /// Threads that must not end, by name.
+    pub threads: BTreeMap<&'static str, ThreadState>,
 }
 
 /// One collector.
@@ -53,6 +53,25 @@ pub struct CollectorState {
     pub failures: u64,
     /// Reports thrown away because nobody took them in time.
     pub dropped: u64,
+}
+
+/// One thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadState {
+    /// When it last went round, with or without news.
+    pub beat: Duration,
+    /// It hangs when it has been silent for longer.
+    pub silent: Duration,
+    /// How often it panicked and was begun anew.
+    pub restarts: u64,
+}
+
+impl ThreadState {
+    /// It has been silent for too long.
+    #[must_use]
+    pub fn hangs(&self, now: Duration) -> bool {
+        now.saturating_sub(self.beat) > self.silent
+    }
 }
 
 /// One exporter.
@@ -128,6 +147,20 @@ impl Health {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Watches a thread from `now` on.
+    pub fn watch(&self, name: &'static str, silent: Duration, now: Duration) {
+        self.update(|state| state.threads.insert(name, ThreadState { beat: now, silent, restarts: 0 }));
+    }
+
+    /// The thread goes round.
+    pub fn beat(&self, name: &'static str, now: Duration) {
+        self.update(|state| {
+            if let Some(thread) = state.threads.get_mut(name) {
+                thread.beat = now;
+            }
+        });
+    }
+
     /// Changes one collector's state.
     pub fn collector<T>(&self, name: &'static str, change: impl FnOnce(&mut CollectorState) -> T) -> T {
         self.update(|state| change(state.collectors.entry(name).or_default()))
@@ -198,7 +231,12 @@ impl State {
             add(&metric::EXPORTER_FAILURES, label, Number::Int(exporter.failures));
             add(&metric::EXPORTER_QUEUED, label, Number::Int(exporter.queued));
         }
-        add(&metric::ANALYSIS_PANICS, None, Number::Int(self.panics));
+        add(&metric::PANICS, None, Number::Int(self.panics));
+        for (name, thread) in &self.threads {
+            let label = Some(("thread", *name));
+            add(&metric::THREAD_STALENESS, label, Number::Float(now.saturating_sub(thread.beat).as_secs_f64()));
+            add(&metric::THREAD_RESTARTS, label, Number::Int(thread.restarts));
+        }
         add(&metric::SAMPLES_UP, None, Number::Int(self.samples.up.into()));
         add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
         add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));

@@ -208,12 +208,23 @@ pub static CONTAINERS_LEFT_OUT: Metric = metric(
     "Containers passed over because there are more than collect.max_containers.",
 );
 /// Panics.
-pub static ANALYSIS_PANICS: Metric = metric(
-    "plumbline.analysis.panics",
+pub static PANICS: Metric = metric(
+    "plumbline.panics",
     Kind::Counter,
     "{panic}",
     &[],
-    "How often the analysis panicked and began anew: a bug each time.",
+    "How often a thread panicked, and went on or began anew: a bug each time.",
+);
+/// Heartbeat.
+pub static THREAD_STALENESS: Metric =
+    metric("plumbline.thread.staleness", Kind::Gauge, "s", &["thread"], "Time since the thread last went round.");
+/// Restarts of threads.
+pub static THREAD_RESTARTS: Metric = metric(
+    "plumbline.thread.restarts",
+    Kind::Counter,
+    "{restart}",
+    &["thread"],
+    "How often a thread panicked and was begun anew with what is stored: a bug each time.",
 );
 /// Exported points.
 pub static EXPORTER_SENT: Metric =
@@ -658,7 +669,9 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &COLLECTOR_FAILURES,
     &COLLECTOR_DROPPED,
     &CONTAINERS_LEFT_OUT,
-    &ANALYSIS_PANICS,
+    &PANICS,
+    &THREAD_STALENESS,
+    &THREAD_RESTARTS,
     &EXPORTER_SENT,
     &EXPORTER_REJECTED,
     &EXPORTER_DROPPED,

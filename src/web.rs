@@ -43,8 +43,6 @@ pub struct Shared {
     pub health: Arc<Health>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Without a snapshot for this long the agent is not alive.
-    pub stalled_after: Duration,
 }
 
 /// Connections at once.
@@ -120,7 +118,7 @@ async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
 }
 
 async fn healthz(State(shared): State<Shared>) -> Response {
-    let report = health::report(&shared.health.state(), shared.clock.monotonic(), shared.stalled_after);
+    let report = health::report(&shared.health.state(), shared.clock.monotonic());
     let status = if report.alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report)).into_response()
 }

@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("minute", &["reading", "stats", "clock"]),
     ("frame", &["identity", "minute"]),
     ("performance", &[]),
-    ("drift", &["performance", "stats"]),
+    ("drift", &["performance", "stats", "units"]),
     ("rightsize", &["identity", "stats", "units"]),
     ("model", &["drift", "frame", "metric", "performance", "units"]),
     ("ingest", &["clock", "frame", "model", "units"]),

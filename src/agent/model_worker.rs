@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::models::{Accepted, Models};
-use super::{OWN_PROC, memory};
+use super::{OWN_PROC, memory, supervise};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
@@ -124,8 +124,9 @@ impl ModelWorker {
     }
 
     /// Runs until told to stop, then takes in what is queued and writes a checkpoint.
-    pub fn run(mut self, queue: &Receiver<Accepted>, mut config: watch::Receiver<Config>, stop: &Stop) {
+    pub fn run(mut self, queue: &Receiver<Accepted>, config: &mut watch::Receiver<Config>, stop: &Stop) {
         while !stop.is_stopped() {
+            self.beat();
             if self.store.is_none() && self.opened.is_none_or(|at| self.since(at) >= OPEN_EVERY) {
                 self.opened = Some(self.clock.monotonic());
                 self.open();
@@ -213,6 +214,10 @@ impl ModelWorker {
         ControlFlow::Continue(())
     }
 
+    fn beat(&self) {
+        self.health.beat(supervise::MODELS.name, self.clock.monotonic());
+    }
+
     fn since(&self, at: Duration) -> Duration {
         self.clock.monotonic().saturating_sub(at)
     }
@@ -221,6 +226,10 @@ impl ModelWorker {
     fn take(&mut self, Accepted { entry, reservation }: Accepted) {
         self.taken_in += reservation.bytes();
         let (sequence, model) = (entry.sequence, entry.model.clone());
+        // A thread that was begun anew has had from the log what still waits in the queue.
+        if sequence <= self.through {
+            return;
+        }
         match catch_unwind(AssertUnwindSafe(|| self.apply(&entry, Mode::Live))) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.failed(&model, &error.to_string()),
@@ -235,7 +244,7 @@ impl ModelWorker {
             self.stay_within_memory();
             // What the log has not written out yet is charged to the cgroup too, and cannot be reclaimed.
             if self.limit.is_some()
-                && let Some(Err(error)) = self.models.with_log(|log| log.flush())
+                && let Err(error) = self.models.flush()
             {
                 tracing::error!(%error, "the samples' log cannot be flushed");
             }

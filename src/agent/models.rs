@@ -10,8 +10,8 @@ use crate::health::Health;
 use crate::ingest::{Known, Refused, Reservation, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
-use crate::store::Log;
 use crate::store::log::{Entry, Kind};
+use crate::store::{Error, Log};
 
 /// A batch that is stored and waits to be taken in.
 pub struct Accepted {
@@ -23,9 +23,12 @@ pub struct Accepted {
 
 /// What the ingest knows of models, and where it puts what passed.
 pub struct Models {
+    /// Locked for moments only: requests are asked for on the runtime's threads.
     known: Mutex<Registry>,
-    /// The open log; why there is none if there is none.
-    log: Mutex<Result<Log, String>>,
+    /// Why there is no log, if there is none; locked for moments only.
+    closed: Mutex<Option<String>>,
+    /// The open log. Locked while rows are written, so never on the runtime's threads; always before `known`.
+    log: Mutex<Option<Log>>,
     out: Sender<Accepted>,
     /// Memory is short: nothing more is taken in.
     pressed: AtomicBool,
@@ -68,7 +71,8 @@ impl Models {
         registry.configure(config);
         Self {
             known: Mutex::new(registry),
-            log: Mutex::new(Err(STARTING.to_owned())),
+            closed: Mutex::new(Some(STARTING.to_owned())),
+            log: Mutex::new(None),
             out,
             pressed: AtomicBool::new(false),
             in_flight: Arc::default(),
@@ -93,12 +97,27 @@ impl Models {
 
     /// Opens the log for the ingest, or says why there is none.
     pub fn set_log(&self, log: Result<Log, String>) {
-        *locked(&self.log) = log;
+        let (log, closed) = match log {
+            Ok(log) => (Some(log), None),
+            Err(why) => (None, Some(why)),
+        };
+        let mut open = locked(&self.log);
+        *locked(&self.closed) = closed;
+        *open = log;
+    }
+
+    /// Writes what the system still holds of the log to the disk, while others go on writing.
+    pub fn flush(&self) -> Result<(), Error> {
+        let file = match locked(&self.log).as_ref() {
+            Some(log) => log.handle()?,
+            None => return Ok(()),
+        };
+        file.sync()
     }
 
     /// Works on the open log, while the ingest waits.
     pub fn with_log<T>(&self, work: impl FnOnce(&mut Log) -> T) -> Option<T> {
-        locked(&self.log).as_mut().ok().map(work)
+        locked(&self.log).as_mut().map(work)
     }
 
     /// Memory is short, or no longer.
@@ -113,11 +132,11 @@ const STARTING: &str = "what was stored before is still being read";
 
 impl Sink for Models {
     fn known(&self, model: &str) -> Result<Known, Refused> {
-        if let Err(message) = &*locked(&self.log) {
+        if let Some(message) = locked(&self.closed).clone() {
             return Err(if message == STARTING {
-                Refused::Busy { message: message.clone(), retry: Duration::from_secs(1) }
+                Refused::Busy { message, retry: Duration::from_secs(1) }
             } else {
-                Refused::NotStored(message.clone())
+                Refused::NotStored(message)
             });
         }
         if self.pressed.load(Ordering::Relaxed) {
@@ -137,12 +156,16 @@ impl Sink for Models {
     }
 
     fn accept(&self, model: &str, purpose: Purpose, batch: Batch, reservation: Reservation) -> Result<(), Refused> {
-        // Locked until the rows are written: a schema is what was stored, and no two bodies make it at once.
-        let mut registry = locked(&self.known);
-        if !registry.has_room(model) {
-            return Err(Refused::Changed);
-        }
-        let known = registry.schemas.get(model).map_or_else(Arc::default, Arc::clone);
+        // Locked until the rows are written and queued: a schema is what was stored, no two bodies make it at once, and the queue
+        // has the log's order.
+        let mut log = locked(&self.log);
+        let known = {
+            let registry = locked(&self.known);
+            if !registry.has_room(model) {
+                return Err(Refused::Changed);
+            }
+            registry.schemas.get(model).map_or_else(Arc::default, Arc::clone)
+        };
         let changed = |name: &String, kind| known.features.get(name).is_some_and(|known| known != kind);
         if purpose != Purpose::Reference && batch.schema.features.iter().any(|(name, kind)| changed(name, kind)) {
             return Err(Refused::Changed);
@@ -152,17 +175,18 @@ impl Sink for Models {
             Purpose::Labels => Kind::Labels,
             Purpose::Reference => Kind::Reference,
         };
-        // Written and queued under one lock, so that the queue has the log's order.
-        let mut log = locked(&self.log);
-        let open = log.as_mut().map_err(|message| Refused::NotStored(message.clone()))?;
+        let why = || locked(&self.closed).clone().unwrap_or_else(|| STARTING.to_owned());
+        let open = log.as_mut().ok_or_else(|| Refused::NotStored(why()))?;
         let sequence =
             open.append(kind, model, &batch.record).map_err(|error| Refused::NotStored(error.to_string()))?;
+        let mut registry = locked(&self.known);
         let schema = Arc::make_mut(registry.schemas.entry(model.to_owned()).or_default());
         if purpose == Purpose::Reference {
             schema.replace(&batch.schema);
         } else {
             schema.merge(&batch.schema);
         }
+        drop(registry);
         let entry = Entry { sequence, kind, model: model.to_owned(), record: batch.record };
         // The model_worker outlives the ingest; were it gone, the log has the rows for the next start.
         let _ = self.out.send(Accepted { entry, reservation });
@@ -174,5 +198,36 @@ impl Sink for Models {
             *state.samples.answers.entry(status).or_default() += 1;
             state.samples.rejected += rejected;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A request is asked for on a thread of the runtime, which must not wait for a disk.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "how long it really takes is what is tried")]
+    fn what_is_known_is_told_while_the_log_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (out, _queue) = channel();
+        let models = Arc::new(Models::new(&Config::default(), Arc::default(), out));
+        models.set_log(Ok(Log::open(folder.path(), 1, 1).expect("a log")));
+        let (writing, begun) = channel();
+        let writer = Arc::clone(&models);
+        let slow = std::thread::spawn(move || {
+            writer.with_log(|_| {
+                writing.send(()).expect("somebody waits");
+                std::thread::sleep(Duration::from_secs(2));
+            })
+        });
+        begun.recv().expect("it began");
+        let at = Instant::now();
+        assert!(models.known("m").is_ok());
+        assert!(at.elapsed() < Duration::from_secs(1), "it waited for the disk");
+        slow.join().expect("it ended");
     }
 }

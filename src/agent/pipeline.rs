@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::alerting::Alerting;
 use super::recommender::Found;
-use super::{OWN_PROC, Setting};
+use super::{OWN_PROC, Setting, supervise};
 use crate::alert::view::AlertsView;
 use crate::analysis::State;
 use crate::clock::{Clock, Moment};
@@ -111,10 +111,10 @@ impl Pipeline {
     }
 
     /// Runs until told to stop, or until nobody can report any longer; then writes the open minute.
-    pub fn run(mut self, reports: &Receiver<Message>, mut config: watch::Receiver<Config>, stop: &Stop) {
+    pub fn run(&mut self, reports: &Receiver<Message>, config: &mut watch::Receiver<Config>, stop: &Stop) {
         while !stop.is_stopped() {
             // A panic here is a bug, and must not end the agent: what was known is forgotten and gathered anew.
-            match catch_unwind(AssertUnwindSafe(|| self.round(reports, &mut config))) {
+            match catch_unwind(AssertUnwindSafe(|| self.round(reports, config))) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => break,
                 Err(_) => {
@@ -138,7 +138,7 @@ impl Pipeline {
     /// Takes one report, or waits for one for a while.
     fn round(&mut self, reports: &Receiver<Message>, config: &mut watch::Receiver<Config>) -> ControlFlow<()> {
         let now = self.clock.monotonic();
-        self.health.update(|state| state.pipeline_at = Some(now));
+        self.health.beat(supervise::PIPELINE.name, now);
         if config.has_changed().unwrap_or(false) {
             let config = config.borrow_and_update().clone();
             self.configure(&config);

@@ -8,12 +8,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::supervise;
 use crate::clock::Clock;
 use crate::collect::{Stop, Waited};
 use crate::config::Config;
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
+use crate::health::Health;
 use crate::rightsize::review::{History, Review};
 use crate::rightsize::{gpu, traffic, usage};
 use crate::store::Error;
@@ -56,6 +58,7 @@ pub fn review(
 pub fn run(
     data: &Path,
     clock: &Arc<dyn Clock>,
+    health: &Health,
     mut config: watch::Receiver<Config>,
     out: &watch::Sender<Found>,
     stop: &Stop,
@@ -65,6 +68,7 @@ pub fn run(
     let mut told = String::new();
     loop {
         let begun = clock.monotonic();
+        health.beat(supervise::RECOMMENDER.name, begun);
         if begun >= due || config.has_changed().unwrap_or(false) {
             let config = config.borrow_and_update().clone();
             let until = clock.now();

@@ -75,6 +75,23 @@ pub struct Log {
     lasts: BTreeMap<u64, u64>,
 }
 
+/// A second hold on a segment's file.
+#[derive(Debug)]
+pub struct Handle {
+    file: File,
+    path: PathBuf,
+}
+
+impl Handle {
+    /// Writes what the system still holds to the disk.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(Error::io(&self.path))
+    }
+}
+
 /// A segment that is written no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
@@ -141,12 +158,14 @@ impl Log {
         self.bytes <= HEAD.len() as u64
     }
 
-    /// Writes what the system still holds to the disk.
+    /// The open segment's file, to be flushed while the log goes on.
     ///
     /// # Errors
-    /// The disk failed.
-    pub fn flush(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io(path(&self.folder, self.segment)))
+    /// There is no second handle to be had.
+    pub fn handle(&self) -> Result<Handle, Error> {
+        let path = path(&self.folder, self.segment);
+        let file = self.file.try_clone().map_err(Error::io(&path))?;
+        Ok(Handle { file, path })
     }
 
     /// Closes the open segment, and begins the next.

@@ -12,7 +12,7 @@ use crate::health::State;
 pub struct Report {
     /// `ok`; `degraded` when something needs attention; `stalled` when nothing moves.
     status: &'static str,
-    /// The pipeline goes round.
+    /// Every thread goes round.
     #[serde(skip)]
     pub alive: bool,
     collectors: BTreeMap<&'static str, Collector>,
@@ -20,7 +20,17 @@ pub struct Report {
     history: History,
     samples: Samples,
     containers_left_out: u64,
-    analysis_panics: u64,
+    threads: BTreeMap<&'static str, Thread>,
+    panics: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Thread {
+    /// It has been silent for too long.
+    hangs: bool,
+    /// Seconds since it last went round.
+    staleness: f64,
+    restarts: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,8 +98,8 @@ impl Report {
     /// What needs attention, a sentence each.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        if !self.alive {
-            faults.push("The agent stands still: the figures below are old.".to_owned());
+        for (name, thread) in self.threads.iter().filter(|(_, thread)| thread.hangs) {
+            faults.push(format!("Thread {name} hangs for {:.0} s: what it makes is old.", thread.staleness));
         }
         for (name, c) in self.collectors.iter().filter(|(_, c)| c.fault) {
             if c.up {
@@ -118,8 +128,11 @@ impl Report {
         if self.containers_left_out > 0 {
             faults.push(format!("{} containers are left out by collect.max_containers.", self.containers_left_out));
         }
-        if self.analysis_panics > 0 {
-            faults.push("The analysis panicked and began anew: please report it, with the log.".to_owned());
+        if self.panics > 0 {
+            faults.push(format!(
+                "A thread panicked {} times and began anew: please report it, with the log.",
+                self.panics
+            ));
         }
         let lost = self.history.dropped + self.exporters.values().map(|e| e.dropped + e.rejected).sum::<u64>();
         if lost > 0 || self.collectors.values().any(|c| c.dropped > 0) {
@@ -130,9 +143,9 @@ impl Report {
 }
 
 /// What the state amounts to at `now`.
-pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
+pub fn report(state: &State, now: Duration) -> Report {
     let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at).as_secs_f64());
-    let alive = now.saturating_sub(state.pipeline_at.unwrap_or_default()) < stalled_after;
+    let alive = !state.threads.values().any(|thread| thread.hangs(now));
     let mut report = Report {
         status: "ok",
         alive,
@@ -190,7 +203,15 @@ pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
             message: state.samples.message.clone(),
         },
         containers_left_out: state.containers_left_out,
-        analysis_panics: state.panics,
+        threads: state
+            .threads
+            .iter()
+            .map(|(name, thread)| {
+                let staleness = now.saturating_sub(thread.beat).as_secs_f64();
+                (*name, Thread { hangs: thread.hangs(now), staleness, restarts: thread.restarts })
+            })
+            .collect(),
+        panics: state.panics,
     };
     if !alive {
         report.status = "stalled";
@@ -203,22 +224,30 @@ pub fn report(state: &State, now: Duration, stalled_after: Duration) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::CollectorState;
+    use crate::health::{CollectorState, ThreadState};
 
     #[test]
     fn an_absent_engine_is_no_fault_and_a_lost_one_is() {
         let second = Duration::from_secs(1);
-        let mut state = State { pipeline_at: Some(second), ..State::default() };
+        let mut state = State::default();
+        for name in ["pipeline", "models"] {
+            state.threads.insert(name, ThreadState { beat: second, silent: second, restarts: 0 });
+        }
         state.history.up = true;
         state
             .collectors
             .insert("docker", CollectorState { absent: true, message: "none".to_owned(), ..CollectorState::default() });
-        assert_eq!(report(&state, second, second).status, "ok");
+        assert_eq!(report(&state, second).status, "ok");
         state.collectors.insert(
             "docker",
             CollectorState { read_at: Some(second), message: "gone".to_owned(), ..CollectorState::default() },
         );
-        assert_eq!(report(&state, second, second).status, "degraded");
-        assert_eq!(report(&state, second * 3, second).status, "stalled");
+        assert_eq!(report(&state, second).status, "degraded");
+        assert_eq!(report(&state, second * 2).status, "degraded");
+        // One thread that hangs is enough.
+        state.threads.insert("pipeline", ThreadState { beat: second * 3, silent: second, restarts: 0 });
+        let stalled = report(&state, second * 3);
+        assert_eq!((stalled.status, stalled.alive), ("stalled", false));
+        assert!(stalled.faults()[0].starts_with("Thread models hangs for 2 s"), "{:?}", stalled.faults());
     }
 }

@@ -42,7 +42,7 @@ impl Known {
     fn of(shared: &Shared) -> Self {
         Self {
             snapshot: Arc::clone(&shared.snapshot.borrow()),
-            health: health::report(&shared.health.state(), shared.clock.monotonic(), shared.stalled_after),
+            health: health::report(&shared.health.state(), shared.clock.monotonic()),
             address: shared.address.map_or_else(|| "127.0.0.1:9477".to_owned(), |a: SocketAddr| a.to_string()),
             data: shared.data.clone(),
             started: shared.started,
@@ -380,7 +380,7 @@ mod tests {
         let snapshot = snapshot.joined(Arc::new(models), Some(Arc::new(review())), Arc::default());
         Known {
             snapshot: Arc::new(snapshot),
-            health: health::report(&Health::default(), Duration::ZERO, Duration::from_secs(60)),
+            health: health::report(&Health::default(), Duration::ZERO),
             address: "127.0.0.1:9477".to_owned(),
             data: "/var/lib/plumbline".to_owned(),
             started: at(-86_400),

@@ -134,6 +134,7 @@ impl ModelWorker {
                 Err(_) => self.failed(&model, "a panic; this is a bug in plumbline"),
             }
             self.stay_within_memory();
+            self.beat();
         }
         Ok(())
     }
@@ -157,6 +158,7 @@ impl ModelWorker {
                     Err(_) => self.failed(&entry.model, "a panic; this is a bug in plumbline"),
                 }
                 self.stay_within_memory();
+                self.beat();
             })?;
             if let End::Broken(bytes) = end {
                 tracing::warn!(segment = %segment.path.display(), bytes, "the log was cut short; what came before is kept");
