@@ -3,7 +3,7 @@
 //! Pure: state and inputs in, results out, the time as an argument. Reading and sending are left to the edges.
 
 mod container;
-mod gpu;
+pub mod gpu;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::identity::ContainerClaim;
 use crate::reading::{ContainerReading, Report};
 use crate::snapshot::{ContainerView, ExitView, Snapshot};
 use container::{Container, row_identity, row_settings};
-use gpu::Gpus;
+use gpu::{Gpus, PastStates};
 
 /// A GPU that was not read for this long, or three full ticks, is unknown.
 const STALE: Duration = Duration::from_secs(30);
@@ -48,6 +48,8 @@ pub struct State {
     exited: Vec<Exited>,
     /// By the collector that reads them.
     gpus: BTreeMap<&'static str, Gpus>,
+    /// GPUs' minutes before this state began.
+    past: PastStates,
     /// The collector that reads the tree.
     reader: Option<&'static str>,
     /// The containers of the last whole reading of the tree.
@@ -81,6 +83,7 @@ impl State {
             containers: BTreeMap::new(),
             exited: Vec::new(),
             gpus: BTreeMap::new(),
+            past: PastStates::default(),
             reader: None,
             seen: HashSet::new(),
             minute: None,
@@ -88,6 +91,12 @@ impl State {
             read_at: Duration::ZERO,
             last_tick: None,
         }
+    }
+
+    /// Takes in what the history has of before.
+    #[must_use]
+    pub fn recalling(self, past: PastStates) -> Self {
+        Self { past, ..self }
     }
 
     /// Takes the span of the full tick and the bound of containers anew.
@@ -113,7 +122,7 @@ impl State {
         let mut outcome = Outcome::default();
         if let Some(gpus) = report.gpus {
             outcome.changed |= !self.gpus.contains_key(collector);
-            outcome.gpu_rows = self.gpus.entry(collector).or_default().take(&self.node, gpus, now.wall);
+            outcome.gpu_rows = self.gpus.entry(collector).or_default().take(&self.node, &self.past, gpus, now.wall);
         }
         if let Some(list) = report.claims {
             outcome.changed |= self.take_claims(collector, list, now);

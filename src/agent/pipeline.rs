@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use polars::prelude::DataFrame;
 use tokio::sync::watch;
 
 use super::alerting::Alerting;
@@ -14,6 +16,7 @@ use super::recommender::Found;
 use super::{OWN_PROC, Setting, supervise};
 use crate::alert::view::AlertsView;
 use crate::analysis::State;
+use crate::analysis::gpu::{PAST_COLUMNS, PastStates};
 use crate::clock::{Clock, Moment};
 use crate::collect::{Brings, Entry, Message, Stop};
 use crate::config::Config;
@@ -28,11 +31,14 @@ use crate::model::view::ModelsView;
 use crate::reading::Depth;
 use crate::snapshot::Snapshot;
 use crate::store::history::Appended;
+use crate::store::past;
 use crate::store::{self, History};
 use crate::telemetry::weigh;
 
 /// How long it sleeps without a report: soon enough for a newcomer whose name does not come.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// What the page shows of GPUs.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How often the disk is looked over.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 
@@ -56,6 +62,7 @@ pub struct Sources {
 
 pub struct Pipeline {
     node: String,
+    data: PathBuf,
     full_tick: Duration,
     max_containers: usize,
     state: State,
@@ -90,6 +97,7 @@ impl Pipeline {
         let now = setting.clock.moment();
         Self {
             node: setting.node.clone(),
+            data: setting.data.clone(),
             full_tick: config.agent.tick,
             max_containers: config.collect.max_containers,
             state: State::new(setting.node.clone(), config.agent.tick, config.collect.max_containers),
@@ -110,8 +118,20 @@ impl Pipeline {
         }
     }
 
+    /// Nothing known yet but what the history has.
+    fn begin(&self) -> State {
+        let (until, mut states) = (self.clock.now(), PastStates::default());
+        let since = until.checked_sub(DAY).unwrap_or(until);
+        let take = |frame: &DataFrame| states.take(frame, &self.node);
+        if let Err(error) = past::read::<GpuRow>(&self.data, PAST_COLUMNS, since, until, take) {
+            tracing::warn!(%error, "the last day of GPUs cannot be read");
+        }
+        State::new(self.node.clone(), self.full_tick, self.max_containers).recalling(states)
+    }
+
     /// Runs until told to stop, or until nobody can report any longer; then writes the open minute.
     pub fn run(&mut self, reports: &Receiver<Message>, config: &mut watch::Receiver<Config>, stop: &Stop) {
+        self.state = self.begin();
         while !stop.is_stopped() {
             // A panic here is a bug, and must not end the agent: what was known is forgotten and gathered anew.
             match catch_unwind(AssertUnwindSafe(|| self.round(reports, config))) {
@@ -120,7 +140,7 @@ impl Pipeline {
                 Err(_) => {
                     tracing::error!("the analysis panicked and begins anew; this is a bug in plumbline");
                     self.health.update(|state| state.panics += 1);
-                    self.state = State::new(self.node.clone(), self.full_tick, self.max_containers);
+                    self.state = self.begin();
                 }
             }
         }

@@ -1,9 +1,10 @@
 //! The node's GPUs between reports: what is known of each, its open minute, and who holds it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use polars::prelude::{DataFrame, DataType, PolarsResult, TimeUnit, TimeZone};
 
 use crate::clock::Moment;
 use crate::frame::gpu::GpuRow;
@@ -14,6 +15,45 @@ use crate::snapshot::{ContainerGpuView, ContainerView, GpuProcessView, GpuView};
 
 /// Minutes of a day, whose states are held for the page.
 const MINUTES: usize = 24 * 60;
+
+/// The states of GPUs' minutes before this agent began, by device and minute since the epoch.
+#[derive(Debug, Default)]
+pub struct PastStates(HashMap<String, BTreeMap<i64, GpuState>>);
+
+/// The columns of the GPU table that it is read from.
+pub const PAST_COLUMNS: &[&str] = &["minute", "node", "gpu", "active", "held_idle", "free"];
+
+impl PastStates {
+    /// Takes this node's stored minutes in.
+    ///
+    /// # Errors
+    /// A column is of another type than this version writes.
+    pub fn take(&mut self, frame: &DataFrame, node: &str) -> PolarsResult<()> {
+        let unit = DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
+        let minute = frame.column("minute")?.cast(&unit)?;
+        let (minute, on, gpu) =
+            (minute.datetime()?.physical(), frame.column("node")?.str()?, frame.column("gpu")?.str()?);
+        let shares = [frame.column("active")?.f64()?, frame.column("held_idle")?.f64()?, frame.column("free")?.f64()?];
+        for at in (0..frame.height()).filter(|at| on.get(*at) == Some(node)) {
+            let (Some(ms), Some(gpu)) = (minute.get(at), gpu.get(at)) else { continue };
+            let known =
+                GpuState::ALL.into_iter().zip(shares).filter_map(|(state, share)| Some((state, share.get(at)?)));
+            let mostly = known.filter(|(_, share)| *share > 0.0).max_by(|a, b| a.1.total_cmp(&b.1));
+            if let Some((state, _)) = mostly {
+                self.0.entry(gpu.to_owned()).or_default().insert(ms.div_euclid(60_000), state);
+            }
+        }
+        Ok(())
+    }
+
+    /// The device's minutes before this one, oldest first, a day at most.
+    fn before(&self, gpu: &str, minute: i64) -> VecDeque<Option<GpuState>> {
+        let Some(states) = self.0.get(gpu) else { return VecDeque::new() };
+        let from = minute - MINUTES as i64;
+        let first = states.range(from..minute).next().map_or(minute, |(first, _)| *first);
+        (first..minute).map(|minute| states.get(&minute).copied()).collect()
+    }
+}
 
 /// Every GPU that is there, by index.
 #[derive(Debug, Default)]
@@ -45,7 +85,7 @@ impl Gpu {
 
 impl Gpus {
     /// Brings them in line with a whole reading. Returns the rows of a minute that closed with it.
-    pub fn take(&mut self, node: &str, readings: Vec<GpuReading>, now: Timestamp) -> Vec<GpuRow> {
+    pub fn take(&mut self, node: &str, past: &PastStates, readings: Vec<GpuReading>, now: Timestamp) -> Vec<GpuRow> {
         let minute = now.as_second().div_euclid(60);
         let open = self.minute.filter(|open| *open != minute);
         let rows = if open.is_some() { self.close(node) } else { Vec::new() };
@@ -64,8 +104,11 @@ impl Gpus {
                 reading.energy = reading.energy.or(last.energy);
                 reading.temperature = reading.temperature.or(last.temperature);
             }
-            let (minute, states) = known.map(|known| (known.minute, known.states)).unwrap_or_default();
-            let mut gpu = Gpu { reading, minute, states };
+            let (accumulated, states) = known.map_or_else(
+                || (GpuAccumulator::default(), past.before(&reading.id, minute)),
+                |known| (known.minute, known.states),
+            );
+            let mut gpu = Gpu { reading, minute: accumulated, states };
             let state = state_of(&gpu.reading);
             gpu.minute.take(&gpu.reading, state);
             self.gpus.insert(gpu.reading.index, gpu);
@@ -161,5 +204,58 @@ impl Gpus {
             });
         }
         views
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::NamedFrom;
+    use polars::prelude::{Int64Chunked, IntoColumn, Series};
+
+    use super::*;
+    use crate::identity::Device;
+
+    fn frame(rows: &[(i64, &str, Option<f64>, Option<f64>)]) -> DataFrame {
+        let minutes: Vec<i64> = rows.iter().map(|row| row.0 * 60_000).collect();
+        let minutes = Int64Chunked::new("minute".into(), minutes);
+        let column = |name: &str, values: Vec<Option<f64>>| Series::new(name.into(), values).into_column();
+        DataFrame::new(
+            rows.len(),
+            vec![
+                minutes.into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)).into_column(),
+                Series::new("node".into(), rows.iter().map(|row| row.1).collect::<Vec<_>>()).into_column(),
+                Series::new("gpu".into(), vec!["G"; rows.len()]).into_column(),
+                column("active", rows.iter().map(|row| row.2).collect()),
+                column("held_idle", rows.iter().map(|row| row.3).collect()),
+                column("free", rows.iter().map(|row| Some(1.0 - row.2? - row.3?)).collect()),
+            ],
+        )
+        .expect("a frame")
+    }
+
+    #[test]
+    fn the_day_before_the_agent_began_is_in_the_history() {
+        let mut past = PastStates::default();
+        let rows = [
+            (1000, "here", Some(0.9), Some(0.1)),
+            (1001, "here", None, None),
+            (1002, "here", Some(0.0), Some(1.0)),
+            (1003, "there", Some(1.0), Some(0.0)),
+            (-900, "here", Some(1.0), Some(0.0)),
+        ];
+        past.take(&frame(&rows), "here").expect("taken");
+        let states = past.before("G", 1004);
+        assert_eq!(states, [Some(GpuState::Active), None, Some(GpuState::HeldIdle), None]);
+        assert_eq!(past.before("H", 1004), [], "another device");
+        let mut gpus = Gpus::default();
+        let at = crate::clock::Moment {
+            wall: Timestamp::from_second(1004 * 60).expect("a time"),
+            monotonic: Duration::ZERO,
+        };
+        let device = Device { vendor: "NVIDIA", uuid: "G".to_owned() };
+        let reading = GpuReading { identified: true, ..GpuReading::unread(device.uuid, 0, device.vendor, at) };
+        gpus.take("here", &past, vec![reading], at.wall);
+        let views = gpus.views(&mut [], at, Duration::from_secs(1));
+        assert_eq!(VecDeque::from(views[0].minutes.clone()), states);
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, ParquetReader, PolarsError, PolarsResult, SerReader, SortMultipleOptions};
+use polars::prelude::{DataFrame, ParquetReader, PolarsResult, SerReader, SortMultipleOptions};
 
 use super::Error;
 use super::files::{Stored, files_below};
@@ -12,8 +12,8 @@ use super::history::{hour_file, hour_of, table_folder};
 use crate::frame::Row;
 use crate::frame::guard::guarded;
 
-/// Rows of an hour: a thousand containers have 60,000. A small file may unfold to far more.
-const MOST: usize = 1_000_000;
+/// Rows read at once: a thousand containers make 60,000 in an hour, and a small file may unfold to far more.
+const AT_ONCE: usize = 500_000;
 
 /// What was read, and what could not be.
 #[derive(Debug, Default, PartialEq)]
@@ -44,36 +44,80 @@ pub fn read<R: Row>(
         if hour_of(&path).is_none_or(|hour| *hour < *first || *hour > *last) {
             continue;
         }
-        let read = match File::open(&path) {
-            Ok(file) => guarded(|| projected(file, columns).and_then(|frame| take(&frame))),
+        match rows(&path, columns, &mut take) {
+            Ok(()) => past.files += 1,
             // Retention may have taken it meanwhile.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                past.damaged.push(format!("{}: {error}", path.display()));
-                continue;
-            }
-        };
-        match read {
-            Some(Ok(())) => past.files += 1,
-            Some(Err(error)) => past.damaged.push(format!("{}: {error}", path.display())),
-            None => past.damaged.push(format!("{}: the file is broken", path.display())),
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error @ Error::Io { .. }) => past.damaged.push(error.to_string()),
+            Err(error) => past.damaged.push(format!("{}: {error}", path.display())),
         }
     }
     Ok(past)
 }
 
-fn projected(file: File, columns: &[&str]) -> PolarsResult<DataFrame> {
-    let mut reader = ParquetReader::new(file);
-    let rows = reader.num_rows()?;
-    if rows > MOST {
-        let message = format!("holds {rows} rows, more than an hour has");
-        return Err(PolarsError::ComputeError(message.into()));
+/// Gives a file's rows to `take`, a bounded number at a time.
+fn rows(path: &Path, columns: &[&str], take: &mut impl FnMut(&DataFrame) -> PolarsResult<()>) -> Result<(), Error> {
+    let parquet = |source| Error::Parquet { path: path.to_owned(), source };
+    // What others may have written is decoded under guard; what is made of it is ours, and is not.
+    let broken = || Error::Record("the file is broken".to_owned());
+    let mut from = 0;
+    loop {
+        let file = File::open(path).map_err(Error::io(path))?;
+        let frame = guarded(|| projected(file, columns, from)).ok_or_else(broken)?.map_err(parquet)?;
+        let rows = frame.height();
+        if rows > 0 {
+            take(&frame).map_err(parquet)?;
+        }
+        if rows < AT_ONCE {
+            return Ok(());
+        }
+        from += rows;
     }
+}
+
+fn projected(file: File, columns: &[&str], from: usize) -> PolarsResult<DataFrame> {
+    let mut reader = ParquetReader::new(file);
     let there = reader.schema()?;
     let wanted = columns.iter().filter(|column| there.contains(column)).map(|column| (*column).to_owned()).collect();
     // In order of time, whoever wrote it.
     reader
         .with_columns(Some(wanted))
+        .with_slice(Some((from, AT_ONCE)))
         .finish()?
         .sort(["minute"], SortMultipleOptions::default().with_maintain_order(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{Column, IntoColumn, NamedFrom, ParquetWriter, Series, TimeUnit, TimeZone};
+
+    use super::*;
+    use crate::frame::MinuteRow;
+
+    #[test]
+    fn an_hour_of_more_than_a_million_rows_is_read_to_its_end() {
+        let data = tempfile::tempdir().expect("a folder");
+        let folder = table_folder::<MinuteRow>(data.path()).join("node=n/date=2026-11-23/hour=13");
+        std::fs::create_dir_all(&folder).expect("made");
+        let rows: usize = 1_200_001;
+        let begin = "2026-11-23T13:00:00Z".parse::<Timestamp>().expect("a time").as_millisecond();
+        let minutes: Vec<i64> = (0..rows).map(|row| begin + (row as i64 / 20_001) * 60_000).collect();
+        let minutes = polars::prelude::Int64Chunked::new("minute".into(), minutes);
+        let minute: Column = minutes.into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)).into_column();
+        let used = Series::new("cpu_usage_mean".into(), vec![0.5; rows]).into_column();
+        let mut frame = DataFrame::new(rows, vec![minute, used]).expect("a frame");
+        let file = File::create(folder.join("minutes.parquet")).expect("a file");
+        ParquetWriter::new(file).finish(&mut frame).expect("written");
+        let (mut found, mut largest) = (0, 0);
+        let until = "2026-11-24T00:00:00Z".parse().expect("a time");
+        let since = "2026-11-23T00:00:00Z".parse().expect("a time");
+        let past = read::<MinuteRow>(data.path(), &["minute", "cpu_usage_mean"], since, until, |frame| {
+            found += frame.height();
+            largest = largest.max(frame.height());
+            Ok(())
+        });
+        assert_eq!(past.expect("read"), Past { files: 1, damaged: Vec::new() });
+        assert_eq!(found, rows);
+        assert!(largest <= AT_ONCE);
+    }
 }
