@@ -265,7 +265,7 @@ fn not_enough(usage: &Usage, config: &Config) -> String {
 }
 
 /// Kubernetes keeps requests in its API, and a cgroup tells them at best in part.
-const NO_REQUEST: &str = "its request is not known here (it is in the Kubernetes API, which is not read)";
+const NO_REQUEST: &str = "request unknown: it is in the Kubernetes API, which is not read";
 
 /// Two settings are the same.
 fn is_equal(a: f64, b: f64) -> bool {
@@ -347,8 +347,8 @@ mod tests {
         assert_eq!((a.used.cpu_p95, a.used.memory_peak), (Some(0.4), Some(300.0 * MIB)));
         assert_eq!((a.cpu.asked, a.cpu.recommended), (Some(2.0), Some(0.46)));
         assert_eq!(a.memory.recommended, Some(345.0 * MIB));
-        assert_eq!(a.cpu.reason, "uses p95 400m, largest 600m of a limit of 2.00");
-        assert_eq!(a.memory.reason, "its peak is 300.0 MiB of a limit of 1.0 GiB");
+        assert_eq!(a.cpu.reason, "CPU p95 0.4 cores, peak 0.6 cores, of a limit of 2 cores; lower to 0.46 cores");
+        assert_eq!(a.memory.reason, "memory peak 300.0 MiB, of a limit of 1.0 GiB; lower to 345.0 MiB");
         let hour = (2.0 - 0.46) * 0.031_611 + (1024.0 - 345.0) / 1024.0 * 0.004_237;
         assert!((a.saving - hour * 730.0).abs() < 1e-9, "{}", a.saving);
         assert_eq!(a.patches[0].text, "docker update --cpus 0.46 --memory 345m web");

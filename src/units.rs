@@ -1,4 +1,4 @@
-//! Amounts as people write them: read from the config (`10s`, `30d`), and shown (`250m`, `1.5 GiB`, `3 h`).
+//! Amounts as people write them: read from the config (`10s`, `30d`), and shown (`0.25 cores`, `1.5 GiB`, `3 h`).
 
 use std::fmt;
 use std::time::Duration;
@@ -94,10 +94,12 @@ impl<T> de::Visitor<'_> for Text<T> {
     }
 }
 
-/// Cores as Kubernetes writes them: millicores below one.
+/// Cores, to three digits behind the point below one and two above: `0.3 cores`. Millicores are for manifests alone: an `m` is
+/// a minute elsewhere.
 #[must_use]
 pub fn cores(cores: f64) -> String {
-    if cores < 0.9995 { format!("{:.0}m", cores * 1000.0) } else { format!("{cores:.2}") }
+    let rounded = if cores < 1.0 { (cores * 1e3).round() / 1e3 } else { (cores * 1e2).round() / 1e2 };
+    if (rounded - 1.0).abs() < 1e-9 { "1 core".to_owned() } else { format!("{rounded} cores") }
 }
 
 /// Bytes in binary units.
@@ -163,7 +165,10 @@ mod tests {
 
     #[test]
     fn amounts_read_as_people_write_them() {
-        assert_eq!([cores(0.25), cores(0.9996), cores(1.5)], ["250m", "1.00", "1.50"]);
+        assert_eq!(
+            [0.25, 0.9996, 1.5, 0.0, 0.1 + 0.2].map(cores),
+            ["0.25 cores", "1 core", "1.5 cores", "0 cores", "0.3 cores"]
+        );
         assert_eq!([bytes(512.0), bytes(1536.0), bytes(1_048_575.0)], ["512 B", "1.5 KiB", "1.0 MiB"]);
         assert_eq!(
             [money(3.2, "USD"), money(-1234.5, "EUR"), money(0.5, "CHF")],

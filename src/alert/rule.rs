@@ -307,7 +307,7 @@ mod tests {
             Rule { message: "{container.name}: {value} ({ threshold }, {other})".to_owned(), ..rule }
                 .message(value, &labels)
         };
-        assert_eq!(message("container.cpu.usage", 0.75), "web: 750m (500m, unknown)");
+        assert_eq!(message("container.cpu.usage", 0.75), "web: 0.75 cores (0.5 cores, unknown)");
         assert_eq!(message("container.memory.usage", 1024.0), "web: 1.0 KiB (0 B, unknown)");
         assert_eq!(message("plumbline.model.performance.drop", 0.183), "web: 18.3 % (50.0 %, unknown)");
     }

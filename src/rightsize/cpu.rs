@@ -32,8 +32,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         // Equal ones are meant to be (Guaranteed in Kubernetes); and want is no reason to ask for less.
         let of_request = |request: f64| if is_equal(request, limit) { to } else { needed.max(request) };
         let reason = format!(
-            "throttled in {share:.0} % of its periods at a limit of {}; what it would use without the limit cannot be seen, so \
-             look again after the step to {}",
+            "CPU throttled in {share:.1} % of periods at {}; raise to {} (a step: demand beyond a limit is hidden, look again after it)",
             cores(limit),
             cores(to)
         );
@@ -49,28 +48,25 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
             ..Resource::unknown(asked, reason)
         };
     }
-    let used = format!("p95 {}, largest {}", cores(p95), cores(max));
+    let used = format!("CPU p95 {}, peak {}", cores(p95), cores(max));
     if usage.workload.in_kubernetes && usage.cpu_request.is_none() {
-        return Resource {
-            recommended: Some(needed),
-            ..Resource::unknown(asked, format!("{NO_REQUEST}; uses {used}"))
-        };
+        return Resource { recommended: Some(needed), ..Resource::unknown(asked, format!("{used}; {NO_REQUEST}")) };
     }
     let Some(ask) = asked else {
         return Resource {
             recommended: Some(needed),
             provisioning: Provisioning::Unset,
             request: Some(Change { from: None, to: needed }),
-            ..Resource::unknown(asked, format!("asks for no CPU, so nothing is kept for it; uses {used}"))
+            ..Resource::unknown(asked, format!("{used}, with no request and no limit; request {}", cores(needed)))
         };
     };
     let word = if usage.cpu_request.is_some() { "request" } else { "limit" };
     let (provisioning, reason) = if is_less(needed, ask, config) {
-        (Provisioning::Over, format!("uses {used} of a {word} of {}", cores(ask)))
+        (Provisioning::Over, format!("{used}, of a {word} of {}; lower to {}", cores(ask), cores(needed)))
     } else if is_more(needed, ask, config) {
-        (Provisioning::Under, format!("uses {used}, more than its {word} of {} leaves room for", cores(ask)))
+        (Provisioning::Under, format!("{used}, too near its {word} of {}; raise to {}", cores(ask), cores(needed)))
     } else {
-        (Provisioning::Fits, format!("uses {used} of a {word} of {}", cores(ask)))
+        (Provisioning::Fits, format!("{used}, of a {word} of {}", cores(ask)))
     };
     let changes = provisioning != Provisioning::Fits;
     let change = |from: f64| Change { from: Some(from), to: needed };

@@ -26,9 +26,9 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
     let recent = usage.last_oom.is_some_and(|at| end.duration_since(at) < REMEMBERED);
     if let (Some(limit), Some(kills)) = (limit, usage.oom_kills.filter(|kills| *kills > 0 && recent)) {
         let to = up((limit * (1.0 + AFTER_OOM)).max(needed.unwrap_or(0.0)));
-        let times = if kills == 1 { "once".to_owned() } else { format!("{kills} times") };
+        let times = if kills == 1 { "1 OOM kill".to_owned() } else { format!("{kills} OOM kills") };
         let raised = |request: f64| Change { from: Some(request), to };
-        let reason = format!("the kernel killed in it {times} for want of memory at a limit of {}", bytes(limit));
+        let reason = format!("{times} at a memory limit of {}; raise to {}", bytes(limit), bytes(to));
         return Resource {
             recommended: Some(to),
             provisioning: Provisioning::Under,
@@ -46,7 +46,7 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
     if usage.workload.in_kubernetes && request.is_none() && near.is_none() {
         return Resource {
             recommended: Some(needed),
-            ..Resource::unknown(asked, format!("{NO_REQUEST}; its peak is {}", bytes(peak)))
+            ..Resource::unknown(asked, format!("memory peak {}; {NO_REQUEST}", bytes(peak)))
         };
     }
     let floor = config.min_memory.as_u64() as f64;
@@ -58,7 +58,7 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
             request: Some(Change { from: None, to }),
             ..Resource::unknown(
                 asked,
-                format!("asks for no memory, so nothing is kept for it; its peak is {}", bytes(peak)),
+                format!("memory peak {}, with no request and no limit; request {}", bytes(peak), bytes(to)),
             )
         };
     };
@@ -67,16 +67,27 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
     let word = if request.is_some() { "request" } else { "limit" };
     let (provisioning, reason) = if let Some(limit) = near {
         let share = peak / limit * 100.0;
-        (Provisioning::Under, format!("its peak of {} is {share:.0} % of its limit of {}", bytes(peak), bytes(limit)))
+        (
+            Provisioning::Under,
+            format!(
+                "memory peak {}, {share:.1} % of its limit of {}; raise to {}",
+                bytes(peak),
+                bytes(limit),
+                bytes(needed)
+            ),
+        )
     } else if is_less(needed, ask, config) {
-        (Provisioning::Over, format!("its peak is {} of a {word} of {}", bytes(peak), bytes(ask)))
+        (
+            Provisioning::Over,
+            format!("memory peak {}, of a {word} of {}; lower to {}", bytes(peak), bytes(ask), bytes(needed)),
+        )
     } else if is_more(needed, ask, config) {
         (
             Provisioning::Under,
-            format!("its peak of {} is more than its {word} of {} allows for", bytes(peak), bytes(ask)),
+            format!("memory peak {}, too near its {word} of {}; raise to {}", bytes(peak), bytes(ask), bytes(needed)),
         )
     } else {
-        (Provisioning::Fits, format!("its peak is {} of a {word} of {}", bytes(peak), bytes(ask)))
+        (Provisioning::Fits, format!("memory peak {}, of a {word} of {}", bytes(peak), bytes(ask)))
     };
     let changes = provisioning != Provisioning::Fits;
     let change = |from: f64| Change { from: Some(from), to: needed };

@@ -56,7 +56,7 @@ fn an_alert_waits_fires_holds_on_and_resolves() {
     let over = &view.resolved[0];
     assert_eq!((over.state, over.fired, over.resolved), (AlertState::Resolved, Some(at(60)), Some(at(120))));
     assert_eq!(over.labels, [("container.name".to_owned(), "web".to_owned())].into());
-    assert_eq!(over.message, "web at 950m");
+    assert_eq!(over.message, "web at 0.95 cores");
 }
 
 #[test]

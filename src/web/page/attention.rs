@@ -71,7 +71,12 @@ fn items(known: &Known) -> Vec<Item> {
         items.push(Item {
             severity: Severity::Warning,
             money: 0.0,
-            text: format!("Model {} drifts: {}.", model.name, model.verdict.columns.join(", ")),
+            text: format!(
+                "{}: {} columns drift: {}.",
+                model.name,
+                model.verdict.columns.len(),
+                model.verdict.columns.join(", ")
+            ),
             target: target(known, Thing::Model(place)),
             at: model.latest.as_ref().map(|window| window.evaluated),
         });
@@ -83,10 +88,14 @@ fn items(known: &Known) -> Vec<Item> {
         for (name, resource) in w.resources() {
             let text = match resource.provisioning {
                 Provisioning::Under if !(kills && name == "memory") => {
-                    format!("{container} needs more {}: {}.", if name == "cpu" { "CPU" } else { name }, resource.reason)
+                    format!("{container}: {}.", resource.reason)
                 }
                 Provisioning::Over if resource.saving >= WORTH => {
-                    format!("{container} could save {} a month: {}.", money(resource.saving, currency), resource.reason)
+                    format!(
+                        "{container}: {} a month to save. {}.",
+                        money(resource.saving, currency),
+                        sentence(&resource.reason)
+                    )
                 }
                 _ => continue,
             };
@@ -105,13 +114,19 @@ fn items(known: &Known) -> Vec<Item> {
             items.push(Item {
                 severity: Severity::Info,
                 money: 0.0,
-                text: format!("GPU {} is held and computes nothing.", gpu.index),
+                text: format!("GPU {}: memory held, no kernel runs.", gpu.index),
                 target: target(known, Thing::Gpu(place)),
                 at: None,
             });
         }
     }
     items
+}
+
+/// With a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Where the page speaks of the thing.
