@@ -125,7 +125,7 @@ impl State {
             outcome.gpu_rows = self.gpus.entry(collector).or_default().take(&self.node, &self.past, gpus, now.wall);
         }
         if let Some(list) = report.claims {
-            outcome.changed |= self.take_claims(collector, list, now);
+            outcome.changed |= self.take_claims(collector, &list, now);
         }
         // A reading that was made before the last one taken comes from a collector that has been replaced.
         let newest = |readings: &[ContainerReading]| readings.iter().map(|r| r.at.monotonic).max();
@@ -162,8 +162,8 @@ impl State {
     }
 
     /// Takes all that a collector claims now. Returns whether that differs from before.
-    fn take_claims(&mut self, collector: &'static str, list: Arc<[Arc<ContainerClaim>]>, now: Moment) -> bool {
-        let same = self.lists.get(collector).is_some_and(|before| Arc::ptr_eq(before, &list));
+    fn take_claims(&mut self, collector: &'static str, list: &Arc<[Arc<ContainerClaim>]>, now: Moment) -> bool {
+        let same = self.lists.get(collector).is_some_and(|before| Arc::ptr_eq(before, list));
         let mut changed = false;
         if !same {
             let claims = list.iter().map(|claim| (claim.id.clone(), Arc::clone(claim))).collect();
@@ -175,7 +175,7 @@ impl State {
                     container.claims.let_age(claim.source);
                 }
             }
-            self.lists.insert(collector, Arc::clone(&list));
+            self.lists.insert(collector, Arc::clone(list));
         }
         for claim in list.iter() {
             if let Some(container) = self.containers.get_mut(&claim.id) {

@@ -7,7 +7,7 @@
 //! main         parse, run, exit code
 //! cli          agent | drift | report | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
-//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender, alerting, demo, ...)
+//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender, alerting, supervise, ...)
 //! telemetry    logging, and what the agent itself weighs
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
@@ -19,18 +19,18 @@
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, the border, the reference, rows in event time, windows and verdicts (watch)
-//! reading      what a collector reports of a container or a GPU: counters with their start, gauges
-//! identity     cgroup path -> container id; what a runtime says of a container
+//! identity/    things of a node and their keys (things); what sources say of a container, merged (claim); cgroup paths, images
+//! reading      what a collector reports, as levels: readings of containers and GPUs, claims
 //! minute       readings -> the minute's signals: mean, max, p95, increases
 //! frame        the minute's row and its frame; JSON rows (json), the normalised types (normal), the bridge to polars
 //! metric       the one catalogue of metrics; Point; which series vanished
 //! health       how the agent itself is doing, and its own points
-//! snapshot     all that is known at one instant; points()
+//! snapshot     all that is known at one instant, joined (relations); points()
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container)
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
-//! ingest/      the ingest: samples, labels, references over HTTP; bodies to rows (decode)
+//! ingest/      samples, labels, references over HTTP; bodies to rows (decode)
 //! report/      a comparison of two data sets, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
@@ -40,7 +40,10 @@
 //! # Where things go
 //!
 //! - **A collector**: a file below `collect/` with an `Entry`, and a line in `COLLECTORS`. Its retries, health, line in
-//!   the summary and name in the config follow. What it reports is a `Report`: container readings, names, or points.
+//!   the summary and name in the config follow. What it reports is a `reading::Report`: all it knows now.
+//! - **A fact of a container**: a field of `identity::ContainerClaim`; its source is a line in `identity::claim::SOURCES`.
+//! - **A thing, or a part of its key** (a device's slice, a model's version): `identity::things`.
+//! - **A relation** (who serves a model, what an alert is about): `snapshot::relations`.
 //! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
 //! - **A metric of a container**: a static and a line in `metric::CONTAINER_METRICS`, and where `snapshot` adds its point.
 //!   A signal that is not read yet begins in `reading` and `collect/cgroup/files`, and passes `analysis` into the view.
@@ -61,6 +64,8 @@
 //! - **An alert is told of once, or until it is taken.** Its state is kept at each change; a restart fires and resolves nothing.
 //! - **Undefined is `None`**, JSON `null`, an absent series: never NaN, never 0.
 //! - **Counters carry the kernel's values** and the start time of their own container; nothing is summed up by us.
+//! - **Reports are levels.** One that was dropped, or a panic behind it, is made good by the next.
+//! - **A key has one form**: node, workload, container, device and model are types of `identity`; nobody joins by names.
 //! - **A collector that fails is retried, never fatal**, and a panic in one is a failure of that one.
 //! - **Every queue is bounded, and what falls off is counted** in `health`, which `/healthz` and `/metrics` show.
 //! - **Files of the store are whole or absent.** A `kill -9` loses the open minute at most, and no sample that was accepted.
