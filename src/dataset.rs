@@ -213,5 +213,5 @@ fn described(name: &str, given: &DataType) -> Field {
 
 /// Runs a decoder; a panic in it becomes an error.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    guard::guarded(decode).unwrap_or_else(|| Err("the file is broken: its decoder gave up".to_owned()))
+    guard::guarded(decode).unwrap_or_else(|| Err(format!("the file is broken: its decoder gave up{}", guard::place())))
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use plumbline::cli::{Cli, Usage, run};
+use plumbline::frame::guard;
 
 /// polars takes every core for its thread pool unless told otherwise, with stacks and caches for each.
 const POLARS_THREADS: (&str, &str) = ("POLARS_MAX_THREADS", "2");
@@ -26,13 +27,17 @@ fn bound_allocator() {
 #[cfg(not(target_env = "gnu"))]
 fn bound_allocator() {}
 
-/// What a decoder's panic says is told by whoever called the decoder.
+/// What a decoder's panic says is told by whoever called the decoder; one of our own code beneath it is a panic like any other.
 fn quiet_guarded_panics() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !plumbline::frame::guard::is_guarded() {
-            told(panic);
+        if guard::is_guarded() {
+            guard::note(panic.location());
+            if !guard::is_ours() {
+                return;
+            }
         }
+        told(panic);
     }));
 }
 

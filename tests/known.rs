@@ -1,6 +1,11 @@
 //! Known answers: every statistic against scipy and scikit-learn on real data (`tests/known/make.py` makes the values).
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot read its values has failed")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot read its values has failed"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

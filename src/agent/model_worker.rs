@@ -24,7 +24,6 @@ use super::{OWN_PROC, memory, supervise};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
-use crate::frame::guard::guarded;
 use crate::frame::stack::frame_of;
 use crate::health::Health;
 use crate::model::Schema;
@@ -452,10 +451,10 @@ impl ModelWorker {
         });
         let closed = closed.and_then(Result::ok).unwrap_or_default();
         for segment in closed.iter().take(COMPACTED_AT_ONCE) {
-            match guarded(|| store.compact(segment)) {
-                Some(Ok(rows)) => tracing::debug!(segment = segment.number, rows, "compacted"),
-                Some(Err(error)) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),
-                None => tracing::error!(
+            match catch_unwind(AssertUnwindSafe(|| store.compact(segment))) {
+                Ok(Ok(rows)) => tracing::debug!(segment = segment.number, rows, "compacted"),
+                Ok(Err(error)) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),
+                Err(_) => tracing::error!(
                     segment = segment.number,
                     "a panic while it was made Parquet; this is a bug in plumbline"
                 ),

@@ -1,6 +1,6 @@
 //! Bytes to rows, by what they say they are. Pure, bounded by its arguments, and the target of the fuzzer.
 
-use crate::frame::guard::guarded;
+use crate::frame::guard::{guarded, place};
 use crate::frame::json::{self, Layout, Limits, Rows};
 use crate::frame::normal::ColumnKind;
 
@@ -76,5 +76,6 @@ pub fn decode(
         Format::Json => Ok(json::decode(body, Layout::Array, limits, expected)?),
         Format::ArrowStream => super::arrow::decode(body, limits),
     };
-    guarded(decoding).unwrap_or_else(|| Err(Error::Broken("the body is broken: its decoder gave up".to_owned())))
+    guarded(decoding)
+        .unwrap_or_else(|| Err(Error::Broken(format!("the body is broken: its decoder gave up{}", place()))))
 }

@@ -10,7 +10,7 @@ use super::Error;
 use super::files::{Stored, files_below};
 use super::history::{hour_file, hour_of, table_folder};
 use crate::frame::Row;
-use crate::frame::guard::guarded;
+use crate::frame::guard::{guarded, place};
 
 /// Rows read at once: a thousand containers make 60,000 in an hour, and a small file may unfold to far more.
 const AT_ONCE: usize = 500_000;
@@ -59,7 +59,7 @@ pub fn read<R: Row>(
 fn rows(path: &Path, columns: &[&str], take: &mut impl FnMut(&DataFrame) -> PolarsResult<()>) -> Result<(), Error> {
     let parquet = |source| Error::Parquet { path: path.to_owned(), source };
     // What others may have written is decoded under guard; what is made of it is ours, and is not.
-    let broken = || Error::Record("the file is broken".to_owned());
+    let broken = || Error::Record(format!("the file is broken{}", place()));
     let mut from = 0;
     loop {
         let file = File::open(path).map_err(Error::io(path))?;

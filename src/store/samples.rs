@@ -18,7 +18,7 @@ pub use super::history::Config;
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::log::{self, End, Kind, Segment};
-use crate::frame::guard::guarded;
+use crate::frame::guard::{guarded, place};
 use crate::frame::stack::{frame_of, stack};
 
 const EXTENSION: &str = "parquet";
@@ -271,7 +271,7 @@ pub fn read_parquet(path: &Path) -> Result<DataFrame, Error> {
     let file = File::open(path).map_err(Error::io(path))?;
     match guarded(|| ParquetReader::new(file).finish()) {
         Some(frame) => frame.map_err(|source| Error::Parquet { path: path.to_owned(), source }),
-        None => Err(Error::Record(format!("{}: the file is broken", path.display()))),
+        None => Err(Error::Record(format!("{}: the file is broken{}", path.display(), place()))),
     }
 }
 
