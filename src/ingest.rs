@@ -71,6 +71,12 @@ pub trait Sink: Send + Sync {
     /// They cannot be stored now.
     fn accept(&self, model: &str, purpose: Purpose, batch: Batch, reservation: Reservation) -> Result<(), Refused>;
 
+    /// Removes a model with all that is stored of it. False if it is not known.
+    ///
+    /// # Errors
+    /// It cannot be removed now.
+    fn remove(&self, model: &str) -> Result<bool, Refused>;
+
     /// Counts an answer, and the rows that were told to be wrong in it.
     fn answered(&self, status: u16, rejected: u64);
 }

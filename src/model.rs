@@ -41,6 +41,10 @@ pub struct Config {
     /// Categories of a feature that have a bin of their own among the metrics; the rest are one.
     #[serde(deserialize_with = "crate::units::count")]
     pub metric_bins: usize,
+    /// A model that has had no samples, labels or reference for so long is removed with all that is stored of it.
+    #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
+    pub expire_after: Duration,
     /// What all windows may take together.
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
@@ -62,6 +66,7 @@ impl Default for Config {
             max_features: 500,
             metric_features: 50,
             metric_bins: 30,
+            expire_after: Duration::from_secs(90 * 86_400),
             memory: ByteSize::mib(256),
             memory_limit: None,
         }
@@ -105,6 +110,10 @@ pub struct Spec {
     #[serde(default = "default_lateness", deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub lateness: Duration,
+    /// When nothing comes any longer, the wall clock closes windows so long after their lateness.
+    #[serde(default = "default_grace", deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
+    pub grace: Duration,
     /// How long labels are waited for; older rows are forgotten.
     #[serde(default = "default_label_horizon", deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
@@ -135,6 +144,10 @@ const fn default_window() -> Duration {
 }
 
 const fn default_lateness() -> Duration {
+    Duration::from_secs(60)
+}
+
+const fn default_grace() -> Duration {
     Duration::from_secs(60)
 }
 
@@ -174,6 +187,7 @@ impl Spec {
             slide: None,
             window_rows: None,
             lateness: default_lateness(),
+            grace: default_grace(),
             label_horizon: default_label_horizon(),
             max_rows: default_max_rows(),
             reference_rows: default_reference_rows(),

@@ -26,6 +26,7 @@ use crate::collect::Stop;
 use crate::config::Config;
 use crate::frame::stack::frame_of;
 use crate::health::Health;
+use crate::ingest::Sink as _;
 use crate::model::Schema;
 use crate::model::view::ModelsView;
 use crate::model::watch::{Mode, Progress, Watch};
@@ -42,6 +43,10 @@ const MEMORY_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 const OPEN_EVERY: Duration = Duration::from_secs(5);
+/// Removals remembered.
+const REMOVED: usize = 10_000;
+/// Where there is no room for another model, one that was silent for so long gives way.
+const MAKES_ROOM: Duration = Duration::from_secs(86_400);
 /// A log segment is closed when it is full, or this old.
 const COMPACTED_AT_ONCE: usize = 8;
 const SEGMENT_AGE: Duration = Duration::from_secs(300);
@@ -52,6 +57,9 @@ struct Checkpoint {
     /// Entries up to this one are counted in it.
     through: u64,
     models: BTreeMap<String, Progress>,
+    /// The entries by which models were removed, as long as the log may have older ones of theirs.
+    #[serde(default)]
+    removed: BTreeMap<String, u64>,
 }
 
 /// The thread that owns the models.
@@ -66,6 +74,8 @@ pub struct ModelWorker {
     /// Whether each model drifted when people were last told.
     told: BTreeMap<String, bool>,
     store: Option<Samples>,
+    /// As in the checkpoint.
+    removed: BTreeMap<String, u64>,
     /// The last entry that was taken in.
     through: u64,
     /// The last entry that the checkpoint on disk counts.
@@ -106,6 +116,7 @@ impl ModelWorker {
             watches: BTreeMap::new(),
             told: BTreeMap::new(),
             store: None,
+            removed: BTreeMap::new(),
             through: 0,
             kept: 0,
             changed: true,
@@ -209,6 +220,7 @@ impl ModelWorker {
                 self.keep_checkpoint();
             }
             self.tidy(now);
+            self.expire();
         }
         ControlFlow::Continue(())
     }
@@ -275,6 +287,13 @@ impl ModelWorker {
     }
 
     fn apply(&mut self, entry: &Entry, mode: Mode) -> PolarsResult<()> {
+        if entry.kind == Kind::Removal {
+            self.remove(&entry.model, entry.sequence);
+            return Ok(());
+        }
+        if self.removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal) {
+            return Ok(());
+        }
         let frame = frame_of(&entry.record)?;
         self.apply_frame(&entry.model, entry.kind, frame, mode)
     }
@@ -285,6 +304,9 @@ impl ModelWorker {
             tracing::info!(model, "a model is met for the first time");
             Watch::new(self.models.spec(model), self.config.models.metric_bins, Progress::default(), now)
         });
+        if mode == Mode::Live {
+            watch.progress.heard = Some(now);
+        }
         match kind {
             Kind::Samples => {
                 watch.progress.schema.merge(&Schema::of(&frame));
@@ -300,10 +322,56 @@ impl ModelWorker {
                 tracing::info!(model, rows = frame.height(), "a reference took effect");
                 self.keep_reference(model, false, &frame);
             }
-            // Its file has it.
-            Kind::Reference => {}
+            // Its file has it; and who is removed is not here.
+            Kind::Reference | Kind::Removal => {}
         }
         Ok(())
+    }
+
+    /// Forgets a model and removes what is stored of it.
+    fn remove(&mut self, model: &str, sequence: u64) {
+        // One that began anew after this removal, replayed: its checkpoint is of the new one.
+        if self.removed.get(model).is_some_and(|known| *known >= sequence) {
+            return;
+        }
+        self.removed.insert(model.to_owned(), sequence);
+        // Of so many the oldest are long past what the log still has.
+        if self.removed.len() > REMOVED
+            && let Some(oldest) = self.removed.iter().min_by_key(|(_, at)| **at).map(|(name, _)| name.clone())
+        {
+            self.removed.remove(&oldest);
+        }
+        self.watches.remove(model);
+        self.told.remove(model);
+        self.models.forget(model);
+        if let Some(store) = &self.store
+            && let Err(error) = store.remove(model)
+        {
+            tracing::error!(model, %error, "not all that is stored of a removed model could be removed");
+        }
+        self.changed = true;
+        tracing::info!(model, "removed");
+    }
+
+    /// Removes models of which nothing has come for long; where there is no room for another, the one that has been silent for
+    /// longest, unless somebody described it.
+    fn expire(&mut self) {
+        let now = self.clock.now();
+        let after = self.config.models.expire_after;
+        let silent = |watch: &Watch| watch.silent(now);
+        let mut gone: Vec<String> =
+            self.watches.iter().filter(|(_, watch)| silent(watch) >= after).map(|(name, _)| name.clone()).collect();
+        if gone.is_empty() && self.models.is_full() {
+            let undescribed = self.watches.iter().filter(|(name, _)| !self.models.is_described(name));
+            let quiet = undescribed.filter(|(_, watch)| silent(watch) >= MAKES_ROOM);
+            gone.extend(quiet.max_by_key(|(_, watch)| silent(watch)).map(|(name, _)| name.clone()));
+        }
+        for model in gone {
+            tracing::info!(model, "nothing has come for it for long: it expires");
+            if let Err(error) = self.models.remove(&model) {
+                tracing::warn!(model, %error, "it could not be removed");
+            }
+        }
     }
 
     fn keep_reference(&self, model: &str, provisional: bool, frame: &DataFrame) {
@@ -409,7 +477,7 @@ impl ModelWorker {
         let Some(store) = &self.store else { return };
         let begun = self.clock.monotonic();
         let models = self.watches.iter().map(|(name, watch)| (name.clone(), watch.progress.clone())).collect();
-        match store.write_checkpoint(&Checkpoint { through: self.through, models }) {
+        match store.write_checkpoint(&Checkpoint { through: self.through, models, removed: self.removed.clone() }) {
             Ok(()) => self.kept = self.through,
             Err(error) => tracing::error!(%error, "the checkpoint cannot be written; a restart will replay more"),
         }
@@ -451,7 +519,7 @@ impl ModelWorker {
         });
         let closed = closed.and_then(Result::ok).unwrap_or_default();
         for segment in closed.iter().take(COMPACTED_AT_ONCE) {
-            match catch_unwind(AssertUnwindSafe(|| store.compact(segment))) {
+            match catch_unwind(AssertUnwindSafe(|| store.compact(segment, &self.removed))) {
                 Ok(Ok(rows)) => tracing::debug!(segment = segment.number, rows, "compacted"),
                 Ok(Err(error)) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),
                 Err(_) => tracing::error!(
@@ -461,5 +529,73 @@ impl ModelWorker {
             }
         }
         !closed.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use jiff::Timestamp;
+    use polars::prelude::{IntoColumn, NamedFrom, Series};
+
+    use super::*;
+    use crate::clock::FixedClock;
+
+    const DAY: u64 = 86_400;
+
+    fn known(worker: &ModelWorker) -> Vec<&str> {
+        worker.watches.keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn models_that_are_silent_expire_and_make_room() {
+        let data = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        let (out, queue) = channel();
+        let mut config = Config::parse("[[model]]\nname = \"described\"\n").expect("a config");
+        config.models.max_models = 3;
+        let models = Arc::new(Models::new(&config, Arc::default(), out));
+        let view = watch::Sender::new(Arc::default());
+        let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let mut worker =
+            ModelWorker::new(Arc::clone(&models), data.path().to_owned(), config, shared, Arc::default(), view);
+        worker.open();
+        let hear = |worker: &mut ModelWorker, model: &str| {
+            let rows = crate::frame::stack::frame_of(
+                &arrow::array::RecordBatch::try_from_iter([(
+                    "id",
+                    Arc::new(arrow::array::StringViewArray::from(vec!["1"])) as _,
+                )])
+                .expect("a batch"),
+            );
+            let mut rows = rows.expect("a frame");
+            let at = Series::new("label".into(), vec![1_i64]).into_column();
+            rows.with_column(at).expect("a column");
+            models.remember(model, &Schema::of(&rows));
+            let mut progress = Progress::default();
+            progress.heard = Some(clock.now());
+            worker.watches.insert(model.to_owned(), Watch::new(models.spec(model), 10, progress, clock.now()));
+        };
+        let expire = |worker: &mut ModelWorker| {
+            worker.expire();
+            while let Ok(accepted) = queue.try_recv() {
+                worker.take(accepted);
+            }
+        };
+        hear(&mut worker, "dated-1");
+        clock.advance(Duration::from_secs(3600));
+        hear(&mut worker, "dated-2");
+        hear(&mut worker, "described");
+        clock.advance(Duration::from_secs(DAY - 1800));
+        expire(&mut worker);
+        assert_eq!(known(&worker), ["dated-2", "described"], "the one that was silent for a day makes room");
+        assert!(!models.is_full());
+        clock.advance(Duration::from_secs(3 * DAY));
+        expire(&mut worker);
+        assert_eq!(known(&worker), ["dated-2", "described"], "there is room: nobody has to go");
+        clock.advance(Duration::from_secs(90 * DAY));
+        expire(&mut worker);
+        assert!(known(&worker).is_empty(), "{:?}", known(&worker));
     }
 }

@@ -5,6 +5,8 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arrow::array::{RecordBatch, StringArray};
+
 use crate::config::Config;
 use crate::health::Health;
 use crate::ingest::{Known, Refused, Reservation, Sink};
@@ -95,6 +97,22 @@ impl Models {
         Arc::make_mut(locked(&self.known).schemas.entry(model.to_owned()).or_default()).merge(schema);
     }
 
+    /// Forgets what a model's columns hold: there is room for another.
+    pub fn forget(&self, model: &str) {
+        locked(&self.known).schemas.remove(model);
+    }
+
+    /// The model is described in the configuration.
+    pub fn is_described(&self, model: &str) -> bool {
+        locked(&self.known).specs.contains_key(model)
+    }
+
+    /// There is no room for another model that nobody described.
+    pub fn is_full(&self) -> bool {
+        let registry = locked(&self.known);
+        registry.schemas.len() >= registry.max_models
+    }
+
     /// Opens the log for the ingest, or says why there is none.
     pub fn set_log(&self, log: Result<Log, String>) {
         let (log, closed) = match log {
@@ -145,7 +163,11 @@ impl Sink for Models {
         }
         let registry = locked(&self.known);
         if !registry.has_room(model) {
-            let message = format!("there are {} models already (models.max_models)", registry.schemas.len());
+            let message = format!(
+                "there are {} models already (models.max_models); DELETE /v1/models/{{model}} removes one, and one that is silent for a day \
+                 gives way by itself",
+                registry.schemas.len()
+            );
             return Err(Refused::Busy { message, retry: Duration::from_secs(3600) });
         }
         Ok(Known {
@@ -191,6 +213,23 @@ impl Sink for Models {
         // The model_worker outlives the ingest; were it gone, the log has the rows for the next start.
         let _ = self.out.send(Accepted { entry, reservation });
         Ok(())
+    }
+
+    fn remove(&self, model: &str) -> Result<bool, Refused> {
+        let mut log = locked(&self.log);
+        if !locked(&self.known).schemas.contains_key(model) {
+            return Ok(false);
+        }
+        let why = || locked(&self.closed).clone().unwrap_or_else(|| STARTING.to_owned());
+        let open = log.as_mut().ok_or_else(|| Refused::NotStored(why()))?;
+        let nothing = RecordBatch::try_from_iter([("id", Arc::new(StringArray::new_null(0)) as _)]);
+        let record = nothing.map_err(|error| Refused::NotStored(error.to_string()))?;
+        let sequence =
+            open.append(Kind::Removal, model, &record).map_err(|error| Refused::NotStored(error.to_string()))?;
+        locked(&self.known).schemas.remove(model);
+        let entry = Entry { sequence, kind: Kind::Removal, model: model.to_owned(), record };
+        let _ = self.out.send(Accepted { entry, reservation: Reservation::none(&self.in_flight) });
+        Ok(true)
     }
 
     fn answered(&self, status: u16, rejected: u64) {

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{post, put};
+use axum::routing::{delete, post, put};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
@@ -41,6 +41,7 @@ pub fn router(ingest: Ingest) -> Router {
               body: Body| answer(shared, model, query, headers, body, purpose)
     };
     Router::new()
+        .route("/v1/models/{model}", delete(remove))
         .route("/v1/models/{model}/samples", post(take(Purpose::Samples)))
         .route("/v1/models/{model}/labels", post(take(Purpose::Labels)))
         .route("/v1/models/{model}/reference", put(take(Purpose::Reference)))
@@ -122,6 +123,24 @@ impl IntoResponse for Refusal {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry.as_secs().max(1)));
         }
         response
+    }
+}
+
+/// Forgets a model: 204, or 404 where there is none.
+async fn remove(State(shared): State<Shared>, Path(model): Path<String>) -> Response {
+    let sink = Arc::clone(&shared.ingest.sink);
+    let work = move || {
+        check_name(&model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
+        let unknown = || format!("no model `{model}`; /api/v1/models has those there are");
+        match sink.remove(&model).map_err(Refusal::from)? {
+            true => Ok(StatusCode::NO_CONTENT),
+            false => Err(Refusal::new(StatusCode::NOT_FOUND, unknown())),
+        }
+    };
+    let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "it was not removed; this is a bug in plumbline");
+    match tokio::task::spawn_blocking(work).await.map_err(gone) {
+        Ok(Ok(status)) => status.into_response(),
+        Ok(Err(refusal)) | Err(refusal) => refusal.into_response(),
     }
 }
 

@@ -10,7 +10,7 @@ mod shown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use polars::prelude::{DataFrame, PolarsResult};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,8 @@ pub enum Mode {
 pub struct Progress {
     /// Since when the model is known.
     pub registered: Option<Timestamp>,
+    /// When something last came for it.
+    pub heard: Option<Timestamp>,
     /// What its columns hold.
     pub schema: Schema,
     /// The reference in effect.
@@ -85,6 +87,13 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// For how long nothing has come for it.
+    #[must_use]
+    pub fn silent(&self, now: Timestamp) -> Duration {
+        let last = self.progress.heard.or(self.progress.registered).unwrap_or(now);
+        now.duration_since(last).max(SignedDuration::ZERO).unsigned_abs()
+    }
+
     /// A model that is met for the first time, or as the checkpoint left it.
     #[must_use]
     pub fn new(spec: Spec, metric_bins: usize, mut progress: Progress, now: Timestamp) -> Self {
@@ -391,6 +400,19 @@ impl Watch {
         } else {
             self.progress.newest.map(|newest| newest.saturating_sub(self.spec.lateness.as_millis() as i64))
         }
+    }
+
+    /// Windows that end at or before this position are closed as of `now`: by the watermark, or, where nothing has come for as long
+    /// as the lateness and the grace, by the wall clock. What comes later all the same has its windows judged again, so that when a
+    /// window was closed makes no difference to what is found in it.
+    fn closed_until(&self, now: Timestamp) -> Option<i64> {
+        let watermark = self.watermark()?;
+        let patience = self.spec.lateness.saturating_add(self.spec.grace);
+        if self.spec.window_rows.is_some() || self.silent(now) < patience {
+            return Some(watermark);
+        }
+        let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+        Some(watermark.max(now.as_millisecond().saturating_sub(patience)))
     }
 
     /// Rows before this position belong to no window that can still change.

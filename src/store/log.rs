@@ -36,10 +36,12 @@ pub enum Kind {
     Labels,
     /// A reference.
     Reference,
+    /// The model is removed with all that came before; the batch is empty.
+    Removal,
 }
 
 impl Kind {
-    const ALL: [(Self, u8); 3] = [(Self::Samples, 1), (Self::Labels, 2), (Self::Reference, 3)];
+    const ALL: [(Self, u8); 4] = [(Self::Samples, 1), (Self::Labels, 2), (Self::Reference, 3), (Self::Removal, 4)];
 
     fn code(self) -> u8 {
         Self::ALL.into_iter().find(|(kind, _)| *kind == self).map_or(0, |(_, code)| code)

@@ -71,8 +71,23 @@ impl Samples {
         self.folder.join(match kind {
             Kind::Samples => "samples",
             Kind::Labels => "labels",
-            Kind::Reference => "references",
+            Kind::Reference | Kind::Removal => "references",
         })
+    }
+
+    /// Removes all that is stored of a model but what the log still has, which is passed over when it becomes Parquet.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn remove(&self, model: &str) -> Result<(), Error> {
+        for kind in [Kind::Samples, Kind::Labels, Kind::Reference] {
+            let folder = self.table(kind).join(format!("model={model}"));
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(folder)(error)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// A number beyond every segment that was ever made Parquet, logged or set aside: the log may have been removed, and its
@@ -95,15 +110,16 @@ impl Samples {
     }
 
     /// Writes a closed segment's entries as Parquet, a file for each model and kind, and removes it. References have files
-    /// of their own already. Returns the rows written.
+    /// of their own already. What came before its model was `removed` is left out. Returns the rows written.
     ///
     /// # Errors
     /// The disk failed; the segment stays.
-    pub fn compact(&self, segment: &Segment) -> Result<u64, Error> {
+    pub fn compact(&self, segment: &Segment, removed: &BTreeMap<String, u64>) -> Result<u64, Error> {
         let mut frames: BTreeMap<(Kind, String), DataFrame> = BTreeMap::new();
         let mut wrong = 0_u64;
         let end = log::read(&segment.path, |entry| {
-            if entry.kind == Kind::Reference {
+            let gone = removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal);
+            if gone || matches!(entry.kind, Kind::Reference | Kind::Removal) {
                 return;
             }
             let frame = frames.entry((entry.kind, entry.model)).or_default();
@@ -304,7 +320,7 @@ mod tests {
         log.rotate().expect("rotated");
         let closed = log.closed().expect("segments");
         let copy = fs::read(&closed[0].path).expect("bytes");
-        assert_eq!(samples.compact(&closed[0]).expect("compacted"), 7);
+        assert_eq!(samples.compact(&closed[0], &BTreeMap::new()).expect("compacted"), 7);
         let files = samples.compacted(Kind::Samples).expect("files");
         assert_eq!(files.iter().map(|(n, m, _)| (*n, m.as_str())).collect::<Vec<_>>(), [(1, "m"), (1, "n")]);
         assert_eq!(read_parquet(&files[0].2).expect("a frame").shape(), (3, 2));
@@ -312,7 +328,7 @@ mod tests {
         fs::write(&closed[0].path, copy).expect("written");
         samples.remove_half_compacted().expect("removed");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
-        samples.compact(&closed[0]).expect("compacted");
+        samples.compact(&closed[0], &BTreeMap::new()).expect("compacted");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), files);
         let config = Config { max_bytes: ByteSize::b(1), ..Config::default() };
         samples.retain(&config, "2026-01-01T00:00:00Z".parse().expect("a time")).expect("retained");
@@ -329,7 +345,7 @@ mod tests {
         let mut log = Log::open(&samples.log_folder(), next, 1).expect("a log");
         log.append(Kind::Samples, "m", &ints(values)).expect("written");
         log.rotate().expect("rotated");
-        samples.compact(log.closed().expect("segments").last().expect("one")).expect("compacted");
+        samples.compact(log.closed().expect("segments").last().expect("one"), &BTreeMap::new()).expect("compacted");
     }
 
     #[test]
@@ -346,6 +362,28 @@ mod tests {
         // Segments that were set aside count too.
         fs::write(samples.log_folder().join("000000000099.damaged"), "x").expect("written");
         assert_eq!(samples.next_segment().expect("a number"), 100);
+    }
+
+    #[test]
+    fn what_came_before_a_removal_is_not_stored() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path()).expect("ours");
+        let mut log = Log::open(&samples.log_folder(), 1, 1).expect("a log");
+        for (kind, model, values) in [
+            (Kind::Samples, "m", &[1, 2][..]),
+            (Kind::Samples, "n", &[3]),
+            (Kind::Removal, "m", &[]),
+            (Kind::Samples, "m", &[4]),
+        ] {
+            log.append(kind, model, &ints(values)).expect("written");
+        }
+        log.rotate().expect("rotated");
+        let removed = BTreeMap::from([("m".to_owned(), 3)]);
+        assert_eq!(samples.compact(&log.closed().expect("segments")[0], &removed).expect("compacted"), 2);
+        samples.remove("m").expect("removed");
+        samples.remove("never met").expect("nothing to remove");
+        let left = samples.compacted(Kind::Samples).expect("files");
+        assert_eq!(left.iter().map(|(_, model, _)| model.as_str()).collect::<Vec<_>>(), ["n"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     (&[], "models::models_have_metrics_where_no_container_is_read", models_have_metrics_alone),
     (&[], "models::an_unknown_model_gets_a_provisional_reference", an_unknown_model_gets_a_provisional_reference),
     (&[], "models::what_was_accepted_survives_kill_9_once_each", accepted_rows_survive_kill_9),
+    (&[], "models::a_model_that_is_removed_is_gone_and_makes_room", a_removed_model_is_gone),
     (&[Part::DuckDb], "models::what_was_accepted_is_parquet_for_others", accepted_rows_become_parquet),
     (&[Part::PyArrow], "models::arrow_streams_are_taken_and_compressed_ones_are_not", arrow_streams_are_taken),
     (&[Part::PyArrow], "models::every_readable_format_gives_the_same_drift", every_format_gives_the_same),
@@ -38,6 +39,53 @@ fn ready(options: Options<'_>) -> Result<Agent, Failed> {
         check(status == 422, || format!("{status} {answer}"))
     })?;
     Ok(agent)
+}
+
+/// With all that was stored of it, over a kill too; and what comes later under its name is new.
+fn a_removed_model_is_gone() -> Result<(), Failed> {
+    let data = tempfile::tempdir()?;
+    let options =
+        || Options { config: "[models]\nmax_models = 1\n", data: Some(data.path().to_owned()), ..Options::default() };
+    let started = || -> Result<Agent, Failed> {
+        let agent = Agent::start(options())?;
+        let samples = "POST /v1/models/dated-1/samples";
+        let asked = || agent.send(samples, NDJSON, b"").map(|answer| answer.0);
+        eventually(Duration::from_secs(10), || check(asked()? == 422, || agent.log()))?;
+        Ok(agent)
+    };
+    let mut agent = started()?;
+    let post = |agent: &Agent, model: &str, rows: i64| -> Result<u16, Failed> {
+        let body = hour(0, rows, 0);
+        Ok(agent.send(&format!("POST /v1/models/{model}/samples"), NDJSON, body.as_bytes())?.0)
+    };
+    let samples = |agent: &Agent| -> Result<Option<u64>, Failed> {
+        let models = agent.json("/api/v1/models")?;
+        let found = models["models"].as_array().into_iter().flatten().find(|model| model["name"] == "dated-1").cloned();
+        Ok(found.and_then(|model| model["counts"]["samples"].as_u64()))
+    };
+    check(post(&agent, "dated-1", 60)? == 202, || agent.log())?;
+    eventually(Duration::from_secs(5), || check(samples(&agent)? == Some(60), || agent.log()))?;
+    check(post(&agent, "dated-2", 60)? == 429, || "there is no room for a second".to_owned())?;
+    let remove = |agent: &Agent, model: &str| -> Result<u16, Failed> {
+        Ok(agent.send(&format!("DELETE /v1/models/{model}"), NDJSON, b"")?.0)
+    };
+    check(remove(&agent, "dated-2")? == 404, || "nobody knows it".to_owned())?;
+    check(remove(&agent, ".hidden")? == 400, || "it is no name".to_owned())?;
+    check(remove(&agent, "dated-1")? == 204, || agent.log())?;
+    eventually(Duration::from_secs(5), || check(samples(&agent)?.is_none(), || agent.log()))?;
+    check(remove(&agent, "dated-1")? == 404, || "it is gone".to_owned())?;
+    agent.signal("KILL")?;
+    agent.wait(Duration::from_secs(5))?;
+
+    let mut agent = started()?;
+    check(samples(&agent)?.is_none(), || "a restart brought it back".to_owned())?;
+    check(post(&agent, "dated-1", 30)? == 202, || agent.log())?;
+    eventually(Duration::from_secs(5), || check(samples(&agent)? == Some(30), || format!("{:?}", samples(&agent))))?;
+    // With a checkpoint behind it, too.
+    agent.signal("TERM")?;
+    agent.wait(Duration::from_secs(10))?;
+    let agent = started()?;
+    eventually(Duration::from_secs(5), || check(samples(&agent)? == Some(30), || format!("{:?}", samples(&agent))))
 }
 
 /// An hour's samples of which the feature lies about `level`.

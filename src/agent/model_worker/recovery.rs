@@ -49,6 +49,7 @@ impl ModelWorker {
         }
         let checkpoint = checkpoint.unwrap_or_default();
         (self.through, self.kept) = (checkpoint.through, checkpoint.through);
+        self.removed = checkpoint.removed;
         let counted: BTreeSet<String> = checkpoint.models.keys().cloned().collect();
         let now = self.clock.now();
         for (name, progress) in checkpoint.models {

@@ -18,7 +18,7 @@ impl Watch {
     /// # Errors
     /// Rows that are held cannot be read; the window is passed over.
     pub fn judge(&mut self, now: Timestamp, monotonic: Duration) -> PolarsResult<bool> {
-        let Some(watermark) = self.watermark() else { return Ok(false) };
+        let Some(watermark) = self.closed_until(now) else { return Ok(false) };
         let (step, steps) = (self.spec.step(), self.spec.steps());
         let last = watermark.div_euclid(step);
         // A window that began before the first row is not whole, unless it is one of those that touch.

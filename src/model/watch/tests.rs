@@ -46,6 +46,35 @@ fn judge_all(watch: &mut Watch, second: u64) {
     while watch.judge(now(), Duration::from_secs(second)).expect("judged") {}
 }
 
+/// A model whose traffic stops: the last window does not wait for the next event, which may never come.
+#[test]
+fn the_wall_clock_closes_the_last_window() {
+    let mut watch = Watch::new(spec(), 10, Progress::default(), now());
+    refer(&mut watch, &hour(0, 100, 0));
+    take(&mut watch, &hour(1, 100, 0));
+    let begin = Timestamp::from_millisecond(watch.progress.newest.expect("an event")).expect("a time");
+    let end = begin.as_second().div_euclid(3600) * 3600 + 3600;
+    let at = |second: i64| Timestamp::from_second(end + second).expect("a time");
+    watch.progress.heard = Some(begin);
+    let judged = |watch: &mut Watch, second: i64| {
+        while watch.judge(at(second), Duration::from_secs(1000)).expect("judged") {}
+        windows(watch).len()
+    };
+    assert_eq!(judged(&mut watch, 119), 0, "lateness and grace, a minute each");
+    assert_eq!(judged(&mut watch, 120), 1);
+    // Old rows that are still coming are not cut short: only silence closes.
+    let mut late = Watch::new(spec(), 10, Progress::default(), now());
+    take(&mut late, &hour(1, 100, 0));
+    late.progress.heard = Some(at(100_000));
+    assert_eq!(judged(&mut late, 100_030), 0);
+    assert_eq!(judged(&mut late, 100_120), 1);
+    // What comes all the same is judged again.
+    let more: Vec<String> = hour(1, 50, 0).into_iter().map(|row| row.replace("h1-", "more-")).collect();
+    take(&mut watch, &more);
+    while watch.judge(at(10_000), Duration::from_secs(2000)).expect("judged") {}
+    assert_eq!(windows(&watch).iter().map(|window| window.1).collect::<Vec<_>>(), [150]);
+}
+
 /// An hour's samples: `n` rows whose feature lies about `level`.
 fn hour(hour: i64, n: i64, level: i64) -> Vec<String> {
     (0..n)
