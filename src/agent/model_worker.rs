@@ -5,6 +5,7 @@
 //! ```
 
 mod recovery;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -74,6 +75,11 @@ pub struct ModelWorker {
     /// Whether each model drifted when people were last told.
     told: BTreeMap<String, bool>,
     store: Option<Samples>,
+    /// When labels were last looked up, and how long that took.
+    looked_up: Duration,
+    looking: Duration,
+    /// Event times of stored files.
+    times: BTreeMap<String, stored::Times>,
     /// As in the checkpoint.
     removed: BTreeMap<String, u64>,
     /// The last entry that was taken in.
@@ -116,6 +122,9 @@ impl ModelWorker {
             watches: BTreeMap::new(),
             told: BTreeMap::new(),
             store: None,
+            looked_up: Duration::ZERO,
+            looking: Duration::ZERO,
+            times: BTreeMap::new(),
             removed: BTreeMap::new(),
             through: 0,
             kept: 0,
@@ -220,6 +229,12 @@ impl ModelWorker {
                 self.keep_checkpoint();
             }
             self.tidy(now);
+            // Labels of rows that never came are looked for in vain: the longer a look takes, the less often it is taken.
+            if now.saturating_sub(self.looked_up) >= self.looking * 20 {
+                self.look_up();
+                self.looked_up = self.clock.monotonic();
+                self.looking = self.looked_up.saturating_sub(now);
+            }
             self.expire();
         }
         ControlFlow::Continue(())
@@ -250,6 +265,7 @@ impl ModelWorker {
             }
         }
         drop(reservation);
+        self.look_up_if_many(&model);
         // Between two looks at the clock a fast sender fills any memory.
         if self.taken_in > self.budget() / 8 {
             self.stay_within_memory();
@@ -541,11 +557,98 @@ mod tests {
 
     use super::*;
     use crate::clock::FixedClock;
+    use crate::frame::json::{Layout, Limits, decode};
+    use crate::ingest::Reservation;
+    use crate::model::border::{Purpose, expected, pass};
 
     const DAY: u64 = 86_400;
 
     fn known(worker: &ModelWorker) -> Vec<&str> {
         worker.watches.keys().map(String::as_str).collect()
+    }
+
+    /// Hands rows to the ingest's side, and takes them in.
+    fn send(worker: &mut ModelWorker, queue: &Receiver<Accepted>, purpose: Purpose, rows: &[String]) {
+        let models = Arc::clone(&worker.models);
+        let known = models.known("m").expect("known");
+        let limits = Limits { rows: 1_000_000, columns: 100, cells: 100_000_000 };
+        let kinds = |name: &str| expected(name, &known.spec, &known.schema);
+        let decoded = decode(rows.join("\n").as_bytes(), Layout::Lines, limits, &kinds).expect("rows");
+        let passed = pass(decoded, purpose, &known.spec, &known.schema, 100, worker.clock.now());
+        let batch = passed.batch.expect("a batch");
+        models.accept("m", purpose, batch, Reservation::none(&models.in_flight)).expect("accepted");
+        while let Ok(accepted) = queue.try_recv() {
+            worker.take(accepted);
+        }
+        worker.judge();
+    }
+
+    /// Weeks of rows that memory holds a fraction of; then labels for the first of them.
+    #[test]
+    fn labels_that_come_late_find_their_rows_in_the_store() {
+        const HOURS: i64 = 30 * 24;
+        const ROWS: i64 = 250;
+        let data = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        let (out, queue) = channel();
+        let config = "[[model]]\nname = \"m\"\nmax_rows = 5000\nlabel_horizon = \"40d\"\n";
+        let config = Config::parse(config).expect("a config");
+        let models = Arc::new(Models::new(&config, Arc::default(), out));
+        let view = watch::Sender::new(Arc::default());
+        let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let mut worker =
+            ModelWorker::new(Arc::clone(&models), data.path().to_owned(), config, shared, Arc::default(), view);
+        worker.open();
+        let mut most = 0;
+        for hour in 0..HOURS {
+            let row = |i: i64| {
+                let at = hour * 3_600_000 + i * (3_600_000 / ROWS);
+                format!(r#"{{"id": "{hour}-{i}", "timestamp": {at}, "x": {i}, "prediction": {}}}"#, i % 2)
+            };
+            clock.advance(Duration::from_secs(3600));
+            send(&mut worker, &queue, Purpose::Samples, &(0..ROWS).map(row).collect::<Vec<_>>());
+            most = most.max(worker.watches["m"].bytes());
+            if hour % 48 == 47 {
+                models.with_log(|log| log.rotate().expect("rotated"));
+                worker.keep_checkpoint();
+                worker.compact();
+            }
+        }
+        assert!(most < 8 << 20, "{most} bytes for {} rows", HOURS * ROWS);
+        // Every third is wrong, and one has a row that never came.
+        let label = |hour: i64| {
+            move |i: i64| format!(r#"{{"id": "{hour}-{i}", "label": {}}}"#, if i % 3 == 0 { 1 - i % 2 } else { i % 2 })
+        };
+        for hour in [0, 300] {
+            send(&mut worker, &queue, Purpose::Labels, &(0..ROWS).map(label(hour)).collect::<Vec<_>>());
+        }
+        send(&mut worker, &queue, Purpose::Labels, &[r#"{"id": "never", "label": 1}"#.to_owned()]);
+        let measured = |worker: &ModelWorker, hour: i64| {
+            let start = Timestamp::from_second(hour * 3600).expect("a time");
+            let view = worker.watches["m"].view();
+            let window = view.windows.iter().find(|window| window.start == start).cloned();
+            window.and_then(|window| window.performance).map(|found| {
+                let accuracy = found.measures().find(|(name, _)| *name == "accuracy").map(|(_, value)| value);
+                (found.rows, accuracy.map(|accuracy| (accuracy * 1000.0).round()))
+            })
+        };
+        worker.look_up();
+        let right = (0..ROWS).filter(|i| i % 3 != 0).count() as f64 / ROWS as f64;
+        for hour in [0, 300] {
+            assert_eq!(measured(&worker, hour), Some((ROWS as u64, Some((right * 1000.0).round()))), "hour {hour}");
+        }
+        assert_eq!(worker.watches["m"].view().counts.unmatched, 1);
+        // A restart in between forgets nothing that waits.
+        send(&mut worker, &queue, Purpose::Labels, &(0..ROWS).map(label(100)).collect::<Vec<_>>());
+        worker.keep_checkpoint();
+        let (config, view) = (worker.config.clone(), watch::Sender::new(Arc::default()));
+        let again = Arc::clone(&worker.clock);
+        drop(worker);
+        models.set_log(Err("away".to_owned()));
+        let mut worker = ModelWorker::new(models, data.path().to_owned(), config, again, Arc::default(), view);
+        worker.open();
+        worker.look_up();
+        assert_eq!(measured(&worker, 100).map(|found| found.0), Some(ROWS as u64));
     }
 
     #[test]

@@ -132,10 +132,8 @@ async fn remove(State(shared): State<Shared>, Path(model): Path<String>) -> Resp
     let work = move || {
         check_name(&model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
         let unknown = || format!("no model `{model}`; /api/v1/models has those there are");
-        match sink.remove(&model).map_err(Refusal::from)? {
-            true => Ok(StatusCode::NO_CONTENT),
-            false => Err(Refusal::new(StatusCode::NOT_FOUND, unknown())),
-        }
+        let removed = sink.remove(&model).map_err(Refusal::from)?;
+        removed.then_some(StatusCode::NO_CONTENT).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, unknown()))
     };
     let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "it was not removed; this is a bug in plumbline");
     match tokio::task::spawn_blocking(work).await.map_err(gone) {

@@ -122,6 +122,12 @@ impl Rows {
         Some(gone)
     }
 
+    /// The first position.
+    #[must_use]
+    pub fn first(&self) -> Option<i64> {
+        self.frames.iter().map(|part| part.first).min()
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -6,6 +6,7 @@
 
 mod judge;
 mod shown;
+pub mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -65,6 +66,10 @@ pub struct Progress {
     pending: BTreeSet<i64>,
     results: BTreeMap<i64, WindowResult>,
     known: Labels,
+    /// Labels whose rows are not in memory: they are looked up among what is stored.
+    missing: BTreeSet<String>,
+    /// Windows that labels came for and whose rows are not all in memory: they are measured from what is stored.
+    stored: BTreeSet<i64>,
     /// Counts in the exported bins, by column.
     bins: BTreeMap<String, Vec<u64>>,
 }
@@ -83,6 +88,8 @@ pub struct Watch {
     /// Labels with the latest of each id alone, until others come.
     latest_labels: Option<DataFrame>,
     ids: Ids,
+    /// Rows before this position have left memory.
+    left: i64,
     judged_again: Option<Duration>,
 }
 
@@ -108,6 +115,7 @@ impl Watch {
             labels: Rows::default(),
             latest_labels: None,
             ids: Ids::default(),
+            left: i64::MIN,
             judged_again: None,
         }
     }
@@ -329,9 +337,12 @@ impl Watch {
                 match self.ids.position(id) {
                     Some(position) => {
                         let bucket = position.div_euclid(step);
-                        self.progress.pending.extend(bucket + 1..=bucket + steps);
+                        let (gone, whole): (Vec<i64>, Vec<i64>) =
+                            (bucket + 1..=bucket + steps).partition(|end| self.has_left(*end));
+                        self.progress.pending.extend(whole);
+                        self.progress.stored.extend(gone);
                     }
-                    None => self.progress.counts.unmatched += 1,
+                    None => self.miss(id),
                 }
             }
         }
@@ -362,6 +373,8 @@ impl Watch {
             self.place_again()?;
             self.forget();
         }
+        // What is stored from before the first row that fits is not here.
+        self.left = self.rows.first().unwrap_or(i64::MIN);
         let hash = self.progress.reference.as_ref().map(|about| &about.hash);
         if self.progress.results.values().next_back().is_some_and(|latest| latest.reference.as_ref() != hash) {
             self.judge_all_again();
@@ -427,6 +440,7 @@ impl Watch {
 
     fn forget(&mut self) {
         for gone in self.rows.forget_before(self.horizon()) {
+            self.leave(&gone);
             self.ids.forget(&gone);
         }
         let excess = self.rows.rows().saturating_sub(self.spec.max_rows);
@@ -463,6 +477,7 @@ impl Watch {
 
     fn give_up_samples(&mut self, most: u64) -> u64 {
         let Some(gone) = self.rows.forget_oldest(most) else { return 0 };
+        self.leave(&gone);
         self.ids.forget(&gone);
         self.progress.counts.forgotten += gone.height() as u64;
         gone.height() as u64
@@ -481,7 +496,8 @@ impl Watch {
         let reference = self.reference.as_ref().map_or(0, Reference::bytes);
         let latest = self.latest_labels.as_ref().map_or(0, DataFrame::estimated_size);
         let frames = (self.gathered.estimated_size() + latest) as u64;
-        self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + reference + frames
+        let missing: u64 = self.progress.missing.iter().map(|id| id.len() as u64 + 48).sum();
+        missing + self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + reference + frames
     }
 
     fn count_bins(&mut self, frame: &DataFrame) {

@@ -279,6 +279,24 @@ pub fn rows_of_parquet(path: &Path) -> Result<u64, Error> {
     rows.map(|rows| rows as u64).map_err(|source| Error::Parquet { path: path.to_owned(), source })
 }
 
+/// Reads these columns of a stored frame; those that it lacks are absent.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_columns(path: &Path, columns: &[&str]) -> Result<DataFrame, Error> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let read = || {
+        let mut reader = ParquetReader::new(file);
+        let there = reader.schema()?;
+        let wanted = columns.iter().filter(|name| there.contains(name)).map(|name| (*name).to_owned()).collect();
+        reader.with_columns(Some(wanted)).finish()
+    };
+    match guarded(read) {
+        Some(frame) => frame.map_err(|source| Error::Parquet { path: path.to_owned(), source }),
+        None => Err(Error::Record(format!("{}: the file is broken{}", path.display(), place()))),
+    }
+}
+
 /// Reads a stored frame.
 ///
 /// # Errors

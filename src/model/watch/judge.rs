@@ -51,6 +51,11 @@ impl Watch {
         }
         for end in &due {
             self.progress.pending.remove(end);
+            // What was found when its rows were all here stands; only labels can add to it.
+            if self.has_left(*end) && self.progress.results.contains_key(end) {
+                self.progress.stored.insert(*end);
+                continue;
+            }
             if let Some(result) = self.judge_window(*end, now)? {
                 self.progress.results.insert(*end, result);
             }
@@ -118,7 +123,7 @@ impl Watch {
     }
 
     /// How well the rows' predictions fit the labels that have come for them.
-    fn performance(&self, frame: &DataFrame) -> PolarsResult<Option<Performance>> {
+    pub(super) fn performance(&self, frame: &DataFrame) -> PolarsResult<Option<Performance>> {
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
         let score = series("score");
         let Some(prediction) = series("prediction").or_else(|| score.clone()) else { return Ok(None) };
@@ -149,7 +154,7 @@ impl Watch {
     }
 
     /// Brings together the labels that came since windows were judged last: of each id the one with the latest time.
-    fn settle_labels(&mut self) -> PolarsResult<()> {
+    pub(super) fn settle_labels(&mut self) -> PolarsResult<()> {
         if self.latest_labels.is_none() && self.labels.rows() > 0 {
             // Stable, so that of labels of one time the one that came last stands last.
             let in_order = SortMultipleOptions::default().with_maintain_order(true);
