@@ -137,8 +137,26 @@ fn root() -> PathBuf {
 /// The code without comments and without its tests, which may use what they like.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("a readable file");
-    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    without_tests(&text).lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// All of the file but the items marked `#[cfg(test)]`, wherever they stand. rustfmt closes an item at the indent it began with.
+fn without_tests(text: &str) -> String {
+    let mut kept = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            kept.push(line);
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let item = lines.by_ref().find(|line| !line.trim_start().starts_with("#["));
+        if item.is_some_and(|item| item.trim_end().ends_with('{')) {
+            let end = format!("{indent}}}");
+            lines.by_ref().find(|line| *line == end);
+        }
+    }
+    kept.join("\n")
 }
 
 /// Every room that follows `crate::` in the code, in groups (`crate::{a, b}`) too.
@@ -230,6 +248,15 @@ fn the_table_has_no_cycle_and_no_edge_imports_another() {
             assert!(!below[edge].contains(other), "{edge} imports {other}");
         }
     }
+}
+
+#[test]
+fn what_follows_a_test_is_looked_at_too() {
+    let text = "use crate::a;\n#[cfg(test)]\nmod reference;\nuse crate::b;\n#[cfg(test)]\n#[path = \"x\"]\nmod tests {\n    use crate::c;\n    fn f() {\n    }\n}\nuse crate::d;";
+    assert_eq!(imports(&without_tests(text)).into_iter().collect::<Vec<_>>(), ["a", "b", "d"]);
+    // The whole configuration stands behind a module of tests.
+    let config = code(&root().join("src/config.rs"));
+    assert!(config.contains("pub struct Config") && !config.contains("fn everything"));
 }
 
 #[test]

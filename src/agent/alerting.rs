@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::alert::engine::{Engine, Kept};
@@ -17,6 +17,9 @@ use crate::store::state;
 /// The state is kept at each change, and so often without one.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 
+/// From so much on the wall clock was set; less is slewing.
+const STEP: SignedDuration = SignedDuration::from_secs(1);
+
 pub struct Alerting {
     engine: Engine,
     path: PathBuf,
@@ -24,6 +27,8 @@ pub struct Alerting {
     /// When it began, on both clocks.
     began: Moment,
     kept: Duration,
+    /// How far the wall clock was set since.
+    correction: SignedDuration,
     /// The state could be written the last time.
     written: bool,
 }
@@ -40,7 +45,7 @@ impl Alerting {
         let most = config.alerting.max_alerts;
         let engine = Engine::new(node.to_owned(), rules, most, kept.unwrap_or_default(), now.wall);
         out.send_replace(Arc::new(engine.view()));
-        Self { engine, path, out, began: now, kept: now.monotonic, written: true }
+        Self { engine, path, out, began: now, kept: now.monotonic, correction: SignedDuration::ZERO, written: true }
     }
 
     pub fn configure(&mut self, config: &Config) {
@@ -49,6 +54,7 @@ impl Alerting {
 
     /// Holds the points against the rules. `ours`: the data folder is held by this agent, so its state may be written.
     pub fn step(&mut self, points: &[&Point], now: Moment, ours: bool) {
+        self.correct(now);
         let changed = self.engine.step(points, self.steady(now));
         self.out.send_replace(Arc::new(self.engine.view()));
         if ours && (changed || now.monotonic.saturating_sub(self.kept) >= KEEP_EVERY) {
@@ -62,6 +68,15 @@ impl Alerting {
         self.began.wall.checked_add(elapsed).unwrap_or(now.wall)
     }
 
+    /// Follows a wall clock that was set. Shown times keep still while it is merely slewed.
+    fn correct(&mut self, now: Moment) {
+        let ahead = now.wall.duration_since(self.steady(now));
+        if (ahead - self.correction).abs() >= STEP {
+            self.correction = ahead;
+            self.engine.correct(ahead);
+        }
+    }
+
     /// What was made known last.
     pub fn view(&self) -> Arc<AlertsView> {
         Arc::clone(&self.out.borrow())
@@ -70,6 +85,7 @@ impl Alerting {
     /// Writes the state.
     pub fn keep(&mut self, now: Moment) {
         self.kept = now.monotonic;
+        self.correct(now);
         let result = state::write(&self.path, &self.engine.kept(self.steady(now)));
         if let Err(error) = &result
             && self.written
@@ -77,5 +93,94 @@ impl Alerting {
             tracing::warn!(%error, "the state of alerts cannot be kept: a restart would forget it");
         }
         self.written = result.is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::view::Alert;
+    use crate::metric::{self, Number, Subject};
+
+    const RULE: &str = "[alerting]\ndefaults = false\n[[alert]]\nname = \"R\"\nmetric = \"process.memory.usage\"\nabove = 1\n\
+        for = \"20s\"\nmessage = \"m\"\n";
+
+    fn point(value: u64) -> Point {
+        let node = Arc::new(Subject::node());
+        let found = metric::catalogue().find(|metric| metric.name == "process.memory.usage");
+        Point::new(found.expect("a metric"), &node, vec![], Number::Int(value), None, Timestamp::UNIX_EPOCH)
+    }
+
+    /// So many seconds after the start, by a wall clock that is set so far ahead of where it began.
+    fn moment(second: i64, set: i64) -> Moment {
+        let wall = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second + set);
+        Moment { wall, monotonic: Duration::from_secs(second.unsigned_abs() + 1000) }
+    }
+
+    fn alerting(data: &Path, now: Moment) -> Alerting {
+        let config = Config::parse(RULE).expect("a config");
+        Alerting::new(&config, "node-1", data, now, watch::Sender::new(Arc::default()))
+    }
+
+    fn only(alerting: &Alerting) -> Alert {
+        alerting.view().alerts.first().expect("an alert").clone()
+    }
+
+    /// An hour that is set forward or back makes nothing fire, and what is shown then is right by the corrected clock.
+    #[test]
+    fn a_corrected_clock_corrects_what_is_shown() {
+        for set in [3600, -3600, 1_700_000_000] {
+            let data = tempfile::tempdir().expect("a folder");
+            let mut alerting = alerting(data.path(), moment(0, 0));
+            alerting.step(&[&point(2)], moment(0, 0), true);
+            alerting.step(&[&point(2)], moment(10, set), true);
+            let pending = only(&alerting);
+            assert_eq!((pending.state.name(), pending.since), ("pending", moment(0, set).wall), "{set}");
+            alerting.step(&[&point(2)], moment(20, set), true);
+            let firing = only(&alerting);
+            assert_eq!((firing.since, firing.fired), (moment(0, set).wall, Some(moment(20, set).wall)), "{set}");
+            // Set again, while it fires; and over.
+            alerting.step(&[&point(2)], moment(30, 2 * set), true);
+            assert_eq!(only(&alerting).fired, Some(moment(20, 2 * set).wall));
+            alerting.step(&[&point(0)], moment(40, 3 * set), true);
+            let view = alerting.view();
+            let over = &view.resolved[0];
+            assert_eq!((over.fired, over.resolved), (Some(moment(20, 3 * set).wall), Some(moment(40, 3 * set).wall)));
+            assert_eq!(
+                view.events[0].at,
+                moment(20, 3 * set).wall,
+                "an event that waits is told by the corrected clock"
+            );
+        }
+    }
+
+    /// A second's slew is no correction: what is shown does not tremble.
+    #[test]
+    fn small_differences_move_nothing() {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut alerting = alerting(data.path(), moment(0, 0));
+        alerting.step(&[&point(2)], moment(0, 0), true);
+        let mut slewed = moment(10, 0);
+        slewed.wall += SignedDuration::from_millis(400);
+        alerting.step(&[&point(2)], slewed, true);
+        assert_eq!(only(&alerting).since, moment(0, 0).wall);
+    }
+
+    /// What is kept is by the wall clock, as a restart knows no other.
+    #[test]
+    fn a_restart_goes_on_by_the_corrected_clock() {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut first = alerting(data.path(), moment(0, 0));
+        for second in [0, 10, 20] {
+            first.step(&[&point(2)], moment(second, if second > 0 { 86_400 } else { 0 }), true);
+        }
+        first.keep(moment(30, 86_400));
+        let mut second = alerting(data.path(), moment(60, 86_400));
+        second.step(&[&point(2)], moment(61, 86_400), true);
+        assert_eq!(only(&second).fired, Some(moment(20, 86_400).wall));
+        second.keep(moment(70, 86_400));
+        // The clock was an hour fast all the while: what it wrote is as long ago as it was.
+        let third = alerting(data.path(), moment(70, 82_800));
+        assert_eq!(only(&third).fired, Some(moment(20, 82_800).wall));
     }
 }

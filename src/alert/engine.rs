@@ -3,16 +3,20 @@
 //! A value beyond the threshold makes an alert pending, and after `for` it fires; it goes on until the value is back at the clear
 //! level and `keep_firing_for` is over. A series that is no longer told of counts as clear after two minutes, so that neither a
 //! restart of the agent nor a missed reading resolves anything.
+//!
+//! Times within are by a steady clock, so that a clock that is set makes nothing fire. What is shown and what is kept is by the
+//! wall clock: the difference of the two, as it stands then, is added ([`Engine::correct`]).
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::rule::Rule;
+use super::rule::{Rule, Severity};
 use super::trail::Trail;
-use super::view::{Alert, AlertState, AlertsView, Event, RuleView};
+use super::view::{Alert, AlertState, AlertsView, Event, RuleView, moved};
 use crate::metric::{Kind, Metric, Number, Point};
 
 /// A series that nobody tells of counts as clear after this long.
@@ -60,6 +64,27 @@ struct Active {
     cleared: Option<Timestamp>,
 }
 
+impl Kept {
+    /// The same by a clock that is so much ahead.
+    fn moved(mut self, by: SignedDuration) -> Self {
+        if by.is_zero() {
+            return self;
+        }
+        self.at = self.at.map(|at| moved(at, by));
+        for held in &mut self.alerts {
+            held.alert = held.alert.clone().moved(by);
+            held.seen = moved(held.seen, by);
+            held.cleared = held.cleared.map(|at| moved(at, by));
+        }
+        self.resolved = self.resolved.into_iter().map(|alert| alert.moved(by)).collect();
+        for kept in &mut self.trails {
+            kept.trail.shift(by);
+            kept.seen = moved(kept.seen, by);
+        }
+        self
+    }
+}
+
 /// All rules and what meets them.
 #[derive(Debug)]
 pub struct Engine {
@@ -74,7 +99,11 @@ pub struct Engine {
     trails: HashMap<(String, String), (Trail, Timestamp)>,
     events: VecDeque<Event>,
     sequence: u64,
+    /// How many were over so far.
+    over: u64,
     left_out: u64,
+    /// How far the wall clock is ahead of the steady one.
+    correction: SignedDuration,
     /// An alert came, went or changed its state in the last step.
     changed: bool,
 }
@@ -83,9 +112,12 @@ impl Engine {
     /// With what was kept of the one before. The time in between counts for nobody: what was pending is as far as it was.
     #[must_use]
     pub fn new(node: String, rules: Vec<Rule>, max_alerts: usize, kept: Kept, now: Timestamp) -> Self {
+        // What is from the future was written by a clock that was ahead by at least so much.
+        let ahead = kept.at.map_or(SignedDuration::ZERO, |at| at.duration_since(now)).max(SignedDuration::ZERO);
+        let kept = kept.moved(-ahead);
         let away = kept.at.map_or(SignedDuration::ZERO, |at| now.duration_since(at)).max(SignedDuration::ZERO);
         let later = |time: Timestamp| time.checked_add(away).unwrap_or(time).min(now);
-        // What is from the future was written by another clock.
+        // What is from the future still makes no sense.
         let past = |alert: &mut Alert| {
             alert.since = alert.since.min(now);
             alert.fired = alert.fired.map(|at| at.min(now));
@@ -116,7 +148,9 @@ impl Engine {
                 .collect(),
             events: VecDeque::new(),
             sequence: 0,
+            over: 0,
             left_out: 0,
+            correction: SignedDuration::ZERO,
             changed: false,
             rules,
         }
@@ -127,10 +161,15 @@ impl Engine {
         (self.rules, self.max_alerts) = (rules, max_alerts);
     }
 
-    /// What is to be kept.
+    /// Says how far the wall clock is ahead of the steady one, by which `now` is told.
+    pub fn correct(&mut self, ahead: SignedDuration) {
+        self.correction = ahead;
+    }
+
+    /// What is to be kept, by the wall clock.
     #[must_use]
     pub fn kept(&self, now: Timestamp) -> Kept {
-        Kept {
+        let kept = Kept {
             at: Some(now),
             alerts: self.held.values().cloned().collect(),
             resolved: self.resolved.iter().cloned().collect(),
@@ -144,7 +183,8 @@ impl Engine {
                     seen: *seen,
                 })
                 .collect(),
-        }
+        };
+        kept.moved(self.correction)
     }
 
     /// Holds the points against the rules. Returns whether any alert came, went or changed its state.
@@ -206,7 +246,9 @@ impl Engine {
             let (trail, seen) =
                 self.trails.entry((rule.name.clone(), series)).or_insert_with(|| (Trail::default(), now));
             *seen = now;
-            let from_zero = point.start.is_some_and(|start| start >= self.started);
+            // A start is by the wall clock, our own by the one of that time.
+            let steady = |start: Timestamp| start.saturating_sub(self.correction).unwrap_or(start);
+            let from_zero = point.start.is_some_and(|start| start == self.started || steady(start) >= self.started);
             trail.push(now, value, point.start, from_zero, over);
             if let Some(increase) = trail.increase() {
                 *sums.entry(labels).or_default() += increase;
@@ -246,7 +288,8 @@ impl Engine {
     fn begin(&mut self, rule: &Rule, key: Key, value: f64, now: Timestamp) {
         if self.held.len() >= self.max_alerts {
             self.left_out += 1;
-            return;
+            let Some(displaced) = self.least_below(rule.severity) else { return };
+            self.held.remove(&displaced);
         }
         let alert = Alert {
             name: rule.name.clone(),
@@ -263,6 +306,17 @@ impl Engine {
         };
         self.changed = true;
         self.held.insert(key, Active { alert, seen: now, cleared: None });
+    }
+
+    /// The alert that gives way to one of this severity: of the least severe, those that are pending first, and the newest first.
+    fn least_below(&self, severity: Severity) -> Option<Key> {
+        let below = self.held.iter().filter(|(_, held)| held.alert.severity < severity);
+        // The key only so that it is always the same one.
+        let order = |key: &Key, held: &Active| {
+            let alert = &held.alert;
+            (alert.severity, alert.state, Reverse(alert.since), key.clone())
+        };
+        below.min_by_key(|(key, held)| order(key, held)).map(|(key, _)| key.clone())
     }
 
     /// Moves one alert on: to firing when it was pending for long enough, out when it is over.
@@ -302,6 +356,7 @@ impl Engine {
         }
         alert.state = AlertState::Resolved;
         alert.resolved = Some(now);
+        self.over += 1;
         self.resolved.push_front(alert.clone());
         self.resolved.truncate(RESOLVED);
         self.tell(alert, now);
@@ -324,13 +379,16 @@ impl Engine {
                 .cmp(&(a.state, a.severity))
                 .then_with(|| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)))
         });
+        let by_wall = |alert: Alert| alert.moved(self.correction);
         AlertsView {
             node: self.node.clone(),
-            alerts,
-            resolved: self.resolved.iter().cloned().collect(),
+            alerts: alerts.into_iter().map(by_wall).collect(),
+            resolved: self.resolved.iter().cloned().map(by_wall).collect(),
             rules: self.rules.iter().map(rule_view).collect(),
             left_out: self.left_out,
-            events: self.events.iter().cloned().collect(),
+            over: self.over,
+            correction: self.correction,
+            events: self.events.iter().cloned().map(|event| event.moved(self.correction)).collect(),
         }
     }
 }

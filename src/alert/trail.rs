@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::view::moved;
 
 /// The values of one series.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,13 @@ impl Trail {
     pub fn kept(&self) -> Self {
         let ends = [self.values.front(), self.values.back()];
         Self { values: ends.into_iter().flatten().copied().collect(), ..self.clone() }
+    }
+
+    /// Moves it to a clock that is so much ahead. Starts are by the clock of their own time, and stay.
+    pub fn shift(&mut self, by: SignedDuration) {
+        for (at, _) in &mut self.values {
+            *at = moved(*at, by);
+        }
     }
 
     /// By how much it grew within the time.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::rule::Severity;
@@ -60,8 +60,24 @@ pub struct Alert {
     pub message: String,
 }
 
+/// A time by a clock that is so much ahead; as far as times go.
+pub(super) fn moved(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(at)
+}
+
+impl Alert {
+    /// The same by a clock that is so much ahead.
+    #[must_use]
+    pub fn moved(mut self, by: SignedDuration) -> Self {
+        self.since = moved(self.since, by);
+        self.fired = self.fired.map(|at| moved(at, by));
+        self.resolved = self.resolved.map(|at| moved(at, by));
+        self
+    }
+}
+
 /// Something that people are told: an alert fires or is over.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Its number; they are told in order.
     pub sequence: u64,
@@ -69,6 +85,14 @@ pub struct Event {
     pub at: Timestamp,
     /// The alert, as it became.
     pub alert: Alert,
+}
+
+impl Event {
+    /// The same by a clock that is so much ahead.
+    #[must_use]
+    pub fn moved(self, by: SignedDuration) -> Self {
+        Self { at: moved(self.at, by), alert: self.alert.moved(by), ..self }
+    }
 }
 
 /// A rule that holds.
@@ -97,6 +121,13 @@ pub struct AlertsView {
     pub rules: Vec<RuleView>,
     /// Series that meet a rule but are not followed, because there are too many.
     pub left_out: u64,
+    /// How many were over since the agent began: who tells people finds by it what is new among `resolved`, whatever the clock says.
+    #[serde(skip)]
+    pub over: u64,
+    /// How far the wall clock has been corrected since the agent began. Times in this view have it; who holds on to an alert of an
+    /// older one adds the difference.
+    #[serde(skip)]
+    pub correction: SignedDuration,
     /// The last events, oldest first, for those who tell people.
     #[serde(skip)]
     pub events: Vec<Event>,
@@ -106,6 +137,11 @@ impl AlertsView {
     /// Those that fire.
     pub fn firing(&self) -> impl Iterator<Item = &Alert> {
         self.alerts.iter().filter(|alert| alert.state == AlertState::Firing)
+    }
+
+    /// Those that were over since `seen` had been, newest first.
+    pub fn newly_over(&self, seen: u64) -> impl Iterator<Item = &Alert> {
+        self.resolved.iter().take(usize::try_from(self.over.saturating_sub(seen)).unwrap_or(usize::MAX))
     }
 
     /// The metric points about alerts themselves.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -166,6 +166,15 @@ struct Owed {
     alert: Alert,
     /// It knows that the alert fired.
     known: bool,
+    /// How far the clock had been corrected when it was noted.
+    correction: SignedDuration,
+}
+
+impl Owed {
+    /// The alert by the clock as it is corrected now.
+    fn by(&self, correction: SignedDuration) -> Alert {
+        self.alert.clone().moved(correction - self.correction)
+    }
 }
 
 impl Receiver {
@@ -173,21 +182,24 @@ impl Receiver {
         // Identities that it knows to fire.
         let mut known: Vec<Identity> = Vec::new();
         // What was over when this began may not have been told by the agent before this one; to tell it twice does no harm.
-        let mut seen: Option<Timestamp> = None;
-        for alert in &alerts.borrow().resolved {
-            self.owe(alert, true);
-            seen = seen.max(alert.resolved);
-        }
+        let mut seen = {
+            let view = alerts.borrow();
+            for alert in &view.resolved {
+                self.owe(alert, true, view.correction);
+            }
+            view.over
+        };
         let mut reminded: Option<Duration> = None;
         let mut pause = RETRY.0;
         let mut failed = false;
         loop {
             let view = alerts.borrow_and_update().clone();
             // What is over since the last look is owed, whether it was ever told or not.
-            for alert in view.resolved.iter().filter(|alert| alert.resolved > seen) {
-                self.owe(alert, known.contains(&identity_of(alert)));
+            // Counted, as times move with a clock that is set.
+            for alert in view.newly_over(seen) {
+                self.owe(alert, known.contains(&identity_of(alert)), view.correction);
             }
-            seen = view.resolved.iter().filter_map(|alert| alert.resolved).max().max(seen);
+            seen = view.over;
             let firing: Vec<Identity> = view.firing().map(identity_of).collect();
             // What fires again is not over.
             self.owed.retain(|identity, _| !firing.contains(identity));
@@ -221,24 +233,15 @@ impl Receiver {
     }
 
     /// Notes what is over and has to be told. Of one that was over several times the newest counts.
-    fn owe(&mut self, alert: &Alert, known: bool) {
-        let newer = |old: &Owed| old.alert.resolved < alert.resolved;
+    fn owe(&mut self, alert: &Alert, known: bool, correction: SignedDuration) {
+        let newer = |old: &Owed| old.by(correction).resolved < alert.resolved;
         if self.owed.get(&identity_of(alert)).is_none_or(newer) {
-            self.owed.insert(identity_of(alert), Owed { alert: alert.clone(), known });
+            self.owed.insert(identity_of(alert), Owed { alert: alert.clone(), known, correction });
         }
     }
 
     async fn send(&self, view: &AlertsView) -> Result<(), String> {
-        let now = self.clock.now();
-        let ends = now.checked_add(self.resend.saturating_mul(REMINDERS)).unwrap_or(now);
-        // One that came and went while nobody listened fires for a moment: told as over it would be told to nobody.
-        let moment = now.checked_add(MOMENT).unwrap_or(now);
-        let owed = self.owed.values().map(|Owed { alert, known }| {
-            let over = alert.resolved.filter(|_| *known).unwrap_or(moment);
-            message(alert, &view.node, over, &self.link)
-        });
-        let firing = view.firing().map(|alert| message(alert, &view.node, ends, &self.link));
-        let all: Vec<Value> = firing.chain(owed).collect();
+        let all = self.messages(view, self.clock.now());
         for some in all.chunks(AT_ONCE) {
             let request = self.client.post(&self.url).headers(self.headers.clone());
             let body = serde_json::to_vec(some).map_err(|error| error.to_string())?;
@@ -265,6 +268,20 @@ impl Receiver {
             tracing::info!(exporter = NAME, to = self.shown, "alerts are taken again");
         }
         Ok(())
+    }
+
+    /// What is told now: what fires, and what is owed.
+    fn messages(&self, view: &AlertsView, now: Timestamp) -> Vec<Value> {
+        let ends = now.checked_add(self.resend.saturating_mul(REMINDERS)).unwrap_or(now);
+        // One that came and went while nobody listened fires for a moment: told as over it would be told to nobody.
+        let moment = now.checked_add(MOMENT).unwrap_or(now);
+        let owed = self.owed.values().map(|owed| {
+            let alert = owed.by(view.correction);
+            let over = alert.resolved.filter(|_| owed.known).unwrap_or(moment);
+            message(&alert, &view.node, over, &self.link)
+        });
+        let firing = view.firing().map(|alert| message(alert, &view.node, ends, &self.link));
+        firing.chain(owed).collect()
     }
 
     fn failed(&self, error: &str, first: bool) {

@@ -151,6 +151,31 @@ fn only_and_below_choose_their_series() {
     assert_eq!(engine.view().alerts.len(), 1);
 }
 
+#[test]
+fn a_critical_alert_displaces_an_info_one() {
+    let at = |name: &str, severity: &str, above: f64| {
+        let text = format!(
+            "name = \"{name}\"\nmetric = \"container.cpu.usage\"\nabove = {above}\nseverity = \"{severity}\"\nmessage = \"m\""
+        );
+        toml::from_str::<Rule>(&text).expect("a rule")
+    };
+    let rules = vec![at("Info", "info", 0.1), at("Critical", "critical", 0.8)];
+    let mut engine = Engine::new("node-1".to_owned(), rules, 10, Kept::default(), self::at(0));
+    let points = |loud: usize| -> Vec<Point> {
+        (0..10).map(|n| usage(&format!("c{n}"), if n < loud { 0.9 } else { 0.5 }, 0)).collect()
+    };
+    let mut step = |loud: usize, second: i64| {
+        engine.step(&points(loud).iter().collect::<Vec<_>>(), self::at(second));
+        let view = engine.view();
+        let count = |name: &str| view.alerts.iter().filter(|alert| alert.name == name).count();
+        (count("Critical"), count("Info"), view.left_out)
+    };
+    assert_eq!(step(0, 0), (0, 10, 0));
+    assert_eq!(step(3, 10), (3, 7, 3), "three give way, and are counted");
+    assert_eq!(step(3, 20), (3, 7, 3), "and it stays so");
+    assert_eq!(step(10, 30), (10, 0, 10));
+}
+
 proptest! {
     /// Whatever the values: an alert fires only after its condition held for as long as the rule says, and each that fires
     /// is told of once, each that is over once.

@@ -44,8 +44,13 @@ pub async fn run(connection: Connection, mut context: Context) {
     let mut waiting: VecDeque<Event> = VecDeque::new();
     let mut taken = context.told.otlp.load(Ordering::Relaxed);
     let mut pause = RETRY.0;
+    let mut correction = context.alerts.borrow().correction;
     loop {
         let view = context.alerts.borrow_and_update().clone();
+        let set = view.correction - std::mem::replace(&mut correction, view.correction);
+        if !set.is_zero() {
+            waiting = waiting.into_iter().map(|event| event.moved(set)).collect();
+        }
         waiting.extend(view.events.iter().filter(|event| event.sequence > taken).cloned());
         taken = view.events.last().map_or(taken, |event| event.sequence.max(taken));
         let lost = waiting.len().saturating_sub(WAITING);
