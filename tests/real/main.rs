@@ -29,6 +29,7 @@ mod podman;
 mod prometheus;
 mod reference;
 mod report;
+mod rules;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use parts::Part;
@@ -55,6 +56,7 @@ fn main() {
         page::TESTS,
         report::TESTS,
         dashboards::TESTS,
+        rules::TESTS,
         deploy::TESTS,
     ]
     .concat();
