@@ -118,9 +118,10 @@ pub async fn run(
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
+    let told = Arc::<export::Told>::default();
     let (review_out, review) = watch::channel(None);
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
-    let outlets = pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out };
+    let outlets = pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out, told: Arc::clone(&told) };
     let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
     let recommender = {
         let (setting, configured, stop) = (Arc::clone(&setting), configured.clone(), stop_pipeline.clone());
@@ -155,7 +156,7 @@ pub async fn run(
     ));
 
     let mut config = config;
-    let streams = Streams { points: points.clone(), alerts, told: Arc::default() };
+    let streams = Streams { points: points.clone(), alerts, told };
     let mut generation = Generation::start(&config, &setting, &health, &reports, &streams)?;
     summary::wait_until_known(&config, &health, snapshot).await;
     started(&Summary::new(&config, &setting, local, &health.state()));

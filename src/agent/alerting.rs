@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,7 @@ use crate::alert::engine::{Engine, Kept};
 use crate::alert::view::AlertsView;
 use crate::clock::Moment;
 use crate::config::Config;
+use crate::export::Told;
 use crate::metric::Point;
 use crate::store::state;
 
@@ -24,6 +26,7 @@ pub struct Alerting {
     engine: Engine,
     path: PathBuf,
     out: watch::Sender<Arc<AlertsView>>,
+    told: Arc<Told>,
     /// When it began, on both clocks.
     began: Moment,
     kept: Duration,
@@ -34,8 +37,15 @@ pub struct Alerting {
 }
 
 impl Alerting {
-    /// With the state that the agent before this one kept.
-    pub fn new(config: &Config, node: &str, data: &Path, now: Moment, out: watch::Sender<Arc<AlertsView>>) -> Self {
+    /// With the state that the agent before this one kept; events that it did not get told come once more.
+    pub fn new(
+        config: &Config,
+        node: &str,
+        data: &Path,
+        now: Moment,
+        told: Arc<Told>,
+        out: watch::Sender<Arc<AlertsView>>,
+    ) -> Self {
         let path = data.join("alerts.json");
         let kept = state::read::<Kept>(&path).unwrap_or_else(|error| {
             tracing::warn!(%error, "the state of alerts cannot be read: it begins anew");
@@ -43,9 +53,23 @@ impl Alerting {
         });
         let rules = config.alerting.rules(&config.alert);
         let most = config.alerting.max_alerts;
-        let engine = Engine::new(node.to_owned(), rules, most, kept.unwrap_or_default(), now.wall);
+        let kept = kept.unwrap_or_default();
+        // What waits is for the collector; standard output has had it.
+        told.stdout.store(kept.sequence, Ordering::Relaxed);
+        let before_first = kept.events.first().map_or(kept.sequence, |event| event.sequence.saturating_sub(1));
+        told.otlp.store(before_first, Ordering::Relaxed);
+        let engine = Engine::new(node.to_owned(), rules, most, kept, now.wall);
         out.send_replace(Arc::new(engine.view()));
-        Self { engine, path, out, began: now, kept: now.monotonic, correction: SignedDuration::ZERO, written: true }
+        Self {
+            engine,
+            path,
+            out,
+            told,
+            began: now,
+            kept: now.monotonic,
+            correction: SignedDuration::ZERO,
+            written: true,
+        }
     }
 
     pub fn configure(&mut self, config: &Config) {
@@ -86,7 +110,8 @@ impl Alerting {
     pub fn keep(&mut self, now: Moment) {
         self.kept = now.monotonic;
         self.correct(now);
-        let result = state::write(&self.path, &self.engine.kept(self.steady(now)));
+        let result =
+            state::write(&self.path, &self.engine.kept(self.steady(now), self.told.otlp.load(Ordering::Relaxed)));
         if let Err(error) = &result
             && self.written
         {
@@ -119,7 +144,7 @@ mod tests {
 
     fn alerting(data: &Path, now: Moment) -> Alerting {
         let config = Config::parse(RULE).expect("a config");
-        Alerting::new(&config, "node-1", data, now, watch::Sender::new(Arc::default()))
+        Alerting::new(&config, "node-1", data, now, Arc::default(), watch::Sender::new(Arc::default()))
     }
 
     fn only(alerting: &Alerting) -> Alert {

@@ -20,7 +20,7 @@ use crate::analysis::gpu::{PAST_COLUMNS, PastStates};
 use crate::clock::{Clock, Moment};
 use crate::collect::{Brings, Entry, Message, Stop};
 use crate::config::Config;
-use crate::export::Points;
+use crate::export::{Points, Told};
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
@@ -50,6 +50,8 @@ pub struct Outlets {
     pub points: watch::Sender<Arc<Points>>,
     /// For the page, the API and the exporters.
     pub alerts: watch::Sender<Arc<AlertsView>>,
+    /// What exporters have told of them.
+    pub told: Arc<Told>,
 }
 
 /// What others know.
@@ -107,7 +109,7 @@ impl Pipeline {
             health,
             sources,
             traffic: Traffic::new(now.wall),
-            alerting: Alerting::new(config, &setting.node, &setting.data, now, outlets.alerts),
+            alerting: Alerting::new(config, &setting.node, &setting.data, now, outlets.told, outlets.alerts),
             snapshots: outlets.snapshots,
             points: outlets.points,
             started: now.wall,

@@ -42,6 +42,10 @@ pub struct Kept {
     pub at: Option<Timestamp>,
     alerts: Vec<Active>,
     resolved: Vec<Alert>,
+    /// The number of the last event.
+    pub sequence: u64,
+    /// Events that a receiver has not taken yet.
+    pub events: Vec<Event>,
     /// Of counters: what they had counted, so that what happened while the agent was away counts too.
     trails: Vec<KeptTrail>,
 }
@@ -77,6 +81,7 @@ impl Kept {
             held.cleared = held.cleared.map(|at| moved(at, by));
         }
         self.resolved = self.resolved.into_iter().map(|alert| alert.moved(by)).collect();
+        self.events = self.events.into_iter().map(|event| event.moved(by)).collect();
         for kept in &mut self.trails {
             kept.trail.shift(by);
             kept.seen = moved(kept.seen, by);
@@ -146,8 +151,8 @@ impl Engine {
                 .into_iter()
                 .map(|KeptTrail { rule, series, trail, seen }| ((rule, series), (trail, seen)))
                 .collect(),
-            events: VecDeque::new(),
-            sequence: 0,
+            events: kept.events.into(),
+            sequence: kept.sequence,
             over: 0,
             left_out: 0,
             correction: SignedDuration::ZERO,
@@ -166,10 +171,13 @@ impl Engine {
         self.correction = ahead;
     }
 
-    /// What is to be kept, by the wall clock.
+    /// What is to be kept, by the wall clock; of events those beyond `told`, of the last day.
     #[must_use]
-    pub fn kept(&self, now: Timestamp) -> Kept {
+    pub fn kept(&self, now: Timestamp, told: u64) -> Kept {
+        let fresh = |event: &&Event| event.sequence > told && now.duration_since(event.at) < RESOLVED_FOR;
         let kept = Kept {
+            sequence: self.sequence,
+            events: self.events.iter().filter(fresh).cloned().collect(),
             at: Some(now),
             alerts: self.held.values().cloned().collect(),
             resolved: self.resolved.iter().cloned().collect(),

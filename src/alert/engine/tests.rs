@@ -68,7 +68,7 @@ fn a_restart_resolves_nothing_and_counts_for_nobody() {
             at(second),
         );
     }
-    let kept = first.kept(at(40));
+    let kept = first.kept(at(40), u64::MAX);
     let text = serde_json::to_string(&kept).expect("json");
     let kept: Kept = serde_json::from_str(&text).expect("back");
     let mut second = Engine::new("node-1".to_owned(), vec![rule(USAGE)], 10, kept, at(1000));
@@ -116,13 +116,13 @@ fn a_counter_goes_on_over_a_restart() {
     first.step(&[&kills(4)], at(10));
     assert_eq!(state(&first), Some(AlertState::Firing));
     let again = |kept, now| Engine::new("node-1".to_owned(), vec![kills_rule()], 10, kept, at(now));
-    let mut second = again(first.kept(at(10)), 40);
+    let mut second = again(first.kept(at(10), u64::MAX), 40);
     second.step(&[&kills(4)], at(41));
     assert_eq!((state(&second), second.view().events.len()), (Some(AlertState::Firing), 0), "still within its window");
     second.step(&[&kills(4)], at(800));
     assert_eq!(state(&second), None);
     // A kill while nobody looked.
-    let mut third = again(second.kept(at(800)), 900);
+    let mut third = again(second.kept(at(800), u64::MAX), 900);
     third.step(&[&kills(5)], at(901));
     assert_eq!(state(&third), Some(AlertState::Firing));
 }
@@ -149,6 +149,23 @@ fn only_and_below_choose_their_series() {
     assert_eq!(state(&engine), None);
     engine.step(&[&drift("a", 0), &drift("b", 0)], at(1));
     assert_eq!(engine.view().alerts.len(), 1);
+}
+
+#[test]
+fn events_that_nobody_took_are_told_after_a_restart() {
+    let mut first = engine(rule("metric = \"container.cpu.usage\"\nabove = 0.5"));
+    first.step(&[&usage("web", 1.0, 0), &usage("db", 1.0, 0)], at(0));
+    assert_eq!(first.view().events.len(), 2);
+    let text = serde_json::to_string(&first.kept(at(10), 1)).expect("json");
+    let kept: Kept = serde_json::from_str(&text).expect("back");
+    let mut second = Engine::new("node-1".to_owned(), first.rules.clone(), 10, kept, at(1000));
+    second.step(&[&usage("web", 1.0, 1000), &usage("db", 1.0, 1000), &usage("new", 1.0, 1000)], at(1000));
+    let told: Vec<(u64, String)> =
+        second.view().events.iter().map(|event| (event.sequence, event.alert.message.clone())).collect();
+    // The first was taken before; numbers go on.
+    assert_eq!(told.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [2, 3]);
+    assert!(told[1].1.starts_with("new"), "{told:?}");
+    assert!(second.kept(at(1000 + 86_400), 0).events.is_empty(), "after a day nobody wants to hear of it");
 }
 
 #[test]
