@@ -34,7 +34,7 @@ pub use summary::Summary;
 use crate::alert::view::AlertsView;
 use crate::clock::Clock;
 use crate::collect::{Driver, Message, Schedule, Stop};
-use crate::config::Config;
+use crate::config::{AT_START, Config};
 use crate::export::{self, EXPORTERS, Points, Started, prometheus};
 use crate::health::Health;
 use crate::ingest::{self, Ingest};
@@ -282,14 +282,8 @@ fn metrics_text(points: watch::Receiver<Arc<Points>>, own: OwnPoints, setting: A
 }
 
 fn note_what_needs_a_restart(before: &Config, now: &Config) {
-    for (field, changed) in [
-        ("agent.listen", before.agent.listen != now.agent.listen),
-        ("agent.allowed_hosts", before.agent.allowed_hosts != now.agent.allowed_hosts),
-        ("agent.data", before.agent.data != now.agent.data),
-        ("agent.node", before.agent.node != now.agent.node),
-        ("ingest", before.ingest != now.ingest),
-    ] {
-        if changed {
+    for (field, differs) in AT_START {
+        if differs(before, now) {
             tracing::warn!(field, "takes effect with the next start");
         }
     }

@@ -96,6 +96,19 @@ impl Default for AgentConfig {
 /// The documented defaults, as the README and `config/` show them.
 pub const DEFAULTS: &str = include_str!("../config/plumbline.toml");
 
+/// Whether a setting differs between two configurations.
+pub type Differs = fn(&Config, &Config) -> bool;
+
+/// What a reload does not change: it takes effect with the next start. All else is taken at once.
+pub const AT_START: &[(&str, Differs)] = &[
+    ("agent.listen", |a, b| a.agent.listen != b.agent.listen),
+    ("agent.allowed_hosts", |a, b| a.agent.allowed_hosts != b.agent.allowed_hosts),
+    ("agent.data", |a, b| a.agent.data != b.agent.data),
+    ("agent.node", |a, b| a.agent.node != b.agent.node),
+    ("ingest", |a, b| a.ingest != b.ingest),
+    ("models.memory_limit", |a, b| a.models.memory_limit != b.models.memory_limit),
+];
+
 /// A variable of the environment by its name.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -282,6 +295,20 @@ mod tests {
         let mut problems = Config::parse(&all).err().unwrap_or_default();
         problems.retain(|problem| !problem.message.contains("No such file")); // the key files of the example
         assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn what_a_reload_does_not_change_is_documented() {
+        let head: String = DEFAULTS.lines().take_while(|line| line.starts_with('#')).collect();
+        for (field, differs) in AT_START {
+            assert!(
+                head.contains(&format!("`{field}`")),
+                "config/plumbline.toml does not say that {field} needs a start"
+            );
+            assert!(!differs(&Config::default(), &Config::default()));
+        }
+        let listed = head.matches('`').count() / 2;
+        assert_eq!(listed, AT_START.len(), "it names others");
     }
 
     /// Every setting there is, each switched on.

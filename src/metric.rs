@@ -563,7 +563,7 @@ pub static MODEL_COST: Metric = metric(
     Kind::Gauge,
     "{currency}",
     &["model"],
-    "Cost of a thousand predictions over the last day at most: the containers labelled plumbline.io/model, over the samples that arrived.",
+    "Cost of a thousand predictions over the time that recommendations look back on (rightsizing.history): the containers labelled plumbline.io/model, over the samples that arrived.",
 );
 /// Alerts.
 pub static ALERTS: Metric = metric(
