@@ -32,7 +32,8 @@ use crate::model::Schema;
 use crate::model::view::ModelsView;
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::Samples;
-use crate::store::log::{Entry, Kind};
+use crate::store::log::{Entry, Kind, Segment};
+use crate::store::samples::Leave;
 use crate::telemetry::weigh;
 
 /// How long the model worker sleeps without work.
@@ -80,6 +81,8 @@ pub struct ModelWorker {
     looking: Duration,
     /// Event times of stored files.
     times: BTreeMap<String, stored::Times>,
+    /// Of entries that the log still has, which rows were new: those that were not are not stored.
+    repeated: BTreeMap<u64, Vec<bool>>,
     /// As in the checkpoint.
     removed: BTreeMap<String, u64>,
     /// The last entry that was taken in.
@@ -125,6 +128,7 @@ impl ModelWorker {
             looked_up: Duration::ZERO,
             looking: Duration::ZERO,
             times: BTreeMap::new(),
+            repeated: BTreeMap::new(),
             removed: BTreeMap::new(),
             through: 0,
             kept: 0,
@@ -311,7 +315,12 @@ impl ModelWorker {
             return Ok(());
         }
         let frame = frame_of(&entry.record)?;
-        self.apply_frame(&entry.model, entry.kind, frame, mode)
+        self.apply_frame(&entry.model, entry.kind, frame, mode)?;
+        let repeated = self.watches.get_mut(&entry.model).and_then(Watch::take_repeated);
+        if let Some(fresh) = repeated.filter(|_| entry.kind == Kind::Samples) {
+            self.repeated.insert(entry.sequence, fresh);
+        }
+        Ok(())
     }
 
     fn apply_frame(&mut self, model: &str, kind: Kind, frame: DataFrame, mode: Mode) -> PolarsResult<()> {
@@ -529,13 +538,17 @@ impl ModelWorker {
     /// Makes Parquet of closed segments that the checkpoint counts, a few at a time. Returns whether there was any.
     fn compact(&mut self) -> bool {
         let Some(store) = &self.store else { return false };
+        let (recovered, kept) = (self.recovered, self.kept);
         let closed = self.models.with_log(|log| {
-            let last = |number| log.last_of(number).unwrap_or(self.recovered);
-            log.closed().map(|all| all.into_iter().filter(|s| last(s.number) <= self.kept).collect::<Vec<_>>())
+            let last = |segment: Segment| (log.last_of(segment.number).unwrap_or(recovered), segment);
+            let counted = |(last, _): &(u64, Segment)| *last <= kept;
+            log.closed().map(|all| all.into_iter().map(last).filter(counted).collect::<Vec<_>>())
         });
         let closed = closed.and_then(Result::ok).unwrap_or_default();
-        for segment in closed.iter().take(COMPACTED_AT_ONCE) {
-            match catch_unwind(AssertUnwindSafe(|| store.compact(segment, &self.removed))) {
+        for (_, segment) in closed.iter().take(COMPACTED_AT_ONCE) {
+            match catch_unwind(AssertUnwindSafe(|| {
+                store.compact(segment, Leave { removed: &self.removed, repeated: &self.repeated })
+            })) {
                 Ok(Ok(rows)) => tracing::debug!(segment = segment.number, rows, "compacted"),
                 Ok(Err(error)) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),
                 Err(_) => tracing::error!(
@@ -543,6 +556,11 @@ impl ModelWorker {
                     "a panic while it was made Parquet; this is a bug in plumbline"
                 ),
             }
+        }
+        if closed.len() <= COMPACTED_AT_ONCE
+            && let Some(through) = closed.iter().map(|(last, _)| *last).max()
+        {
+            self.repeated.retain(|sequence, _| *sequence > through);
         }
         !closed.is_empty()
     }
@@ -649,6 +667,49 @@ mod tests {
         worker.open();
         worker.look_up();
         assert_eq!(measured(&worker, 100).map(|found| found.0), Some(ROWS as u64));
+    }
+
+    /// A request that is sent again after a broken connection: its rows are counted, and stored once.
+    #[test]
+    fn a_repeated_id_is_stored_once() {
+        let data = tempfile::tempdir().expect("a folder");
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        let (out, queue) = channel();
+        let config = Config::default();
+        let models = Arc::new(Models::new(&config, Arc::default(), out));
+        let begin = |config: Config| {
+            let view = watch::Sender::new(Arc::default());
+            let folder = data.path().to_owned();
+            let mut worker =
+                ModelWorker::new(Arc::clone(&models), folder, config, Arc::clone(&clock), Arc::default(), view);
+            worker.open();
+            worker
+        };
+        let mut worker = begin(config.clone());
+        let rows = |ids: std::ops::Range<i64>| {
+            ids.map(|i| format!(r#"{{"id": "{i}", "timestamp": {}, "x": {i}}}"#, i * 1000)).collect::<Vec<_>>()
+        };
+        send(&mut worker, &queue, Purpose::Samples, &rows(0..10));
+        send(&mut worker, &queue, Purpose::Samples, &rows(0..10));
+        models.with_log(|log| log.rotate().expect("rotated"));
+        send(&mut worker, &queue, Purpose::Samples, &rows(5..15));
+        // Over a restart, which replays the log.
+        drop(worker);
+        models.set_log(Err("away".to_owned()));
+        let mut worker = begin(config);
+        send(&mut worker, &queue, Purpose::Samples, &rows(14..16));
+        models.with_log(|log| log.rotate().expect("rotated"));
+        worker.keep_checkpoint();
+        assert!(worker.compact());
+        let store = worker.store.as_ref().expect("a store");
+        let mut ids: Vec<String> = Vec::new();
+        for (_, _, path) in store.compacted(Kind::Samples).expect("files") {
+            let frame = crate::store::samples::read_parquet(&path).expect("a frame");
+            ids.extend(frame.column("id").expect("ids").str().expect("texts").iter().flatten().map(str::to_owned));
+        }
+        ids.sort_by_key(|id| id.parse::<i64>().expect("a number"));
+        assert_eq!(ids, (0..16).map(|i| i.to_string()).collect::<Vec<_>>());
+        assert!(worker.repeated.is_empty(), "nothing is remembered of what is stored");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Frames below one another, though their columns differ: what one lacks is missing there, and numbers widen.
 
 use arrow::array::{Array, RecordBatch};
-use polars::prelude::{Column, DataFrame, DataType, IntoColumn, PolarsResult, Series};
+use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, IntoColumn, NewChunkedArray, PolarsResult, Series};
 
 use super::bridge::to_polars;
 
@@ -21,6 +21,14 @@ pub fn frame_of(record: &RecordBatch) -> PolarsResult<DataFrame> {
 pub fn bytes_of(record: &RecordBatch) -> usize {
     let of = |column: &arrow::array::ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(column.len() * 16);
     record.columns().iter().map(of).sum()
+}
+
+/// The rows for which `keep` is true.
+///
+/// # Errors
+/// There are more or fewer of them than rows.
+pub fn keep(frame: &DataFrame, keep: &[bool]) -> PolarsResult<DataFrame> {
+    frame.filter(&BooleanChunked::from_slice("keep".into(), keep))
 }
 
 /// Puts `below` under `top`.

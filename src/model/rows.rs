@@ -4,11 +4,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
-use polars::prelude::NewChunkedArray;
 use polars::prelude::{
     BooleanChunked, ChunkAgg, ChunkCompareIneq, DataFrame, IntoColumn, NamedFrom, PolarsResult, Series,
 };
 
+pub use crate::frame::stack::keep;
 use crate::frame::stack::stack;
 
 /// The column of positions.
@@ -156,14 +156,6 @@ impl Rows {
 pub fn with_positions(mut frame: DataFrame, positions: Vec<i64>) -> PolarsResult<DataFrame> {
     frame.with_column(Series::new(POSITION.into(), positions).into_column())?;
     Ok(frame)
-}
-
-/// The rows for which `keep` is true.
-///
-/// # Errors
-/// There are more or fewer of them than rows.
-pub fn keep(frame: &DataFrame, keep: &[bool]) -> PolarsResult<DataFrame> {
-    frame.filter(&BooleanChunked::from_slice("keep".into(), keep))
 }
 
 /// The ids that are known, each with its row's position. Ids are kept as 128-bit hashes with keys of this process, so that

@@ -88,6 +88,8 @@ pub struct Watch {
     /// Labels with the latest of each id alone, until others come.
     latest_labels: Option<DataFrame>,
     ids: Ids,
+    /// Of the frame that was absorbed last: which rows were new, if any was not.
+    repeated: Option<Vec<bool>>,
     /// Rows before this position have left memory.
     left: i64,
     judged_again: Option<Duration>,
@@ -115,6 +117,7 @@ impl Watch {
             labels: Rows::default(),
             latest_labels: None,
             ids: Ids::default(),
+            repeated: None,
             left: i64::MIN,
             judged_again: None,
         }
@@ -167,8 +170,14 @@ impl Watch {
         Ok(provisional)
     }
 
+    /// Of the samples absorbed last, which rows were new; `None` where all were.
+    pub fn take_repeated(&mut self) -> Option<Vec<bool>> {
+        self.repeated.take()
+    }
+
     /// Leaves out rows whose id is known. Gives what the others' ids are known by, in the order of the rows.
     fn without_repetition(&mut self, frame: DataFrame, mode: Mode) -> PolarsResult<(DataFrame, Vec<Option<u128>>)> {
+        self.repeated = None;
         let Ok(ids) = frame.column("id").and_then(|column| column.str()) else { return Ok((frame, Vec::new())) };
         let mut keys = Vec::with_capacity(frame.height());
         let mut fresh = Vec::with_capacity(frame.height());
@@ -186,7 +195,9 @@ impl Watch {
         if mode == Mode::Live {
             self.progress.counts.repeated += repeated as u64;
         }
-        Ok((keep(&frame, &fresh)?, keys))
+        let kept = keep(&frame, &fresh)?;
+        self.repeated = Some(fresh);
+        Ok((kept, keys))
     }
 
     /// Gives the rows their positions, and makes the windows they fall in pending.

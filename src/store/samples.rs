@@ -19,7 +19,7 @@ pub use super::history::Config;
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::log::{self, End, Kind, Segment};
 use crate::frame::guard::{guarded, place};
-use crate::frame::stack::{frame_of, stack};
+use crate::frame::stack::{frame_of, keep, stack};
 
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
@@ -29,6 +29,15 @@ const CHECKPOINT: &str = "checkpoint.json";
 pub struct Samples {
     folder: PathBuf,
     _lock: File,
+}
+
+/// What of a segment is not stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Leave<'a> {
+    /// Entries of these models before these.
+    pub removed: &'a BTreeMap<String, u64>,
+    /// Rows that came before, by entry: false for each.
+    pub repeated: &'a BTreeMap<u64, Vec<bool>>,
 }
 
 /// A reference that is kept.
@@ -110,20 +119,24 @@ impl Samples {
     }
 
     /// Writes a closed segment's entries as Parquet, a file for each model and kind, and removes it. References have files
-    /// of their own already. What came before its model was `removed` is left out. Returns the rows written.
+    /// of their own already. `leave` says what is left out. Returns the rows written.
     ///
     /// # Errors
     /// The disk failed; the segment stays.
-    pub fn compact(&self, segment: &Segment, removed: &BTreeMap<String, u64>) -> Result<u64, Error> {
+    pub fn compact(&self, segment: &Segment, leave: Leave<'_>) -> Result<u64, Error> {
         let mut frames: BTreeMap<(Kind, String), DataFrame> = BTreeMap::new();
         let mut wrong = 0_u64;
         let end = log::read(&segment.path, |entry| {
-            let gone = removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal);
+            let gone = leave.removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal);
             if gone || matches!(entry.kind, Kind::Reference | Kind::Removal) {
                 return;
             }
             let frame = frames.entry((entry.kind, entry.model)).or_default();
-            wrong += u64::from(frame_of(&entry.record).and_then(|rows| stack(frame, rows)).is_err());
+            let rows = frame_of(&entry.record).and_then(|rows| match leave.repeated.get(&entry.sequence) {
+                Some(fresh) if fresh.len() == rows.height() => keep(&rows, fresh),
+                _ => Ok(rows),
+            });
+            wrong += u64::from(rows.and_then(|rows| stack(frame, rows)).is_err());
         })?;
         let mut rows = 0;
         for ((kind, model), mut frame) in frames {
@@ -338,7 +351,7 @@ mod tests {
         log.rotate().expect("rotated");
         let closed = log.closed().expect("segments");
         let copy = fs::read(&closed[0].path).expect("bytes");
-        assert_eq!(samples.compact(&closed[0], &BTreeMap::new()).expect("compacted"), 7);
+        assert_eq!(samples.compact(&closed[0], NOTHING).expect("compacted"), 7);
         let files = samples.compacted(Kind::Samples).expect("files");
         assert_eq!(files.iter().map(|(n, m, _)| (*n, m.as_str())).collect::<Vec<_>>(), [(1, "m"), (1, "n")]);
         assert_eq!(read_parquet(&files[0].2).expect("a frame").shape(), (3, 2));
@@ -346,12 +359,14 @@ mod tests {
         fs::write(&closed[0].path, copy).expect("written");
         samples.remove_half_compacted().expect("removed");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
-        samples.compact(&closed[0], &BTreeMap::new()).expect("compacted");
+        samples.compact(&closed[0], NOTHING).expect("compacted");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), files);
         let config = Config { max_bytes: ByteSize::b(1), ..Config::default() };
         samples.retain(&config, "2026-01-01T00:00:00Z".parse().expect("a time")).expect("retained");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
     }
+
+    const NOTHING: Leave<'static> = Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new() };
 
     fn ints(values: &[i64]) -> RecordBatch {
         RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values.to_vec())) as _)]).expect("a record")
@@ -363,7 +378,7 @@ mod tests {
         let mut log = Log::open(&samples.log_folder(), next, 1).expect("a log");
         log.append(Kind::Samples, "m", &ints(values)).expect("written");
         log.rotate().expect("rotated");
-        samples.compact(log.closed().expect("segments").last().expect("one"), &BTreeMap::new()).expect("compacted");
+        samples.compact(log.closed().expect("segments").last().expect("one"), NOTHING).expect("compacted");
     }
 
     #[test]
@@ -397,7 +412,12 @@ mod tests {
         }
         log.rotate().expect("rotated");
         let removed = BTreeMap::from([("m".to_owned(), 3)]);
-        assert_eq!(samples.compact(&log.closed().expect("segments")[0], &removed).expect("compacted"), 2);
+        assert_eq!(
+            samples
+                .compact(&log.closed().expect("segments")[0], Leave { removed: &removed, repeated: &BTreeMap::new() })
+                .expect("compacted"),
+            2
+        );
         samples.remove("m").expect("removed");
         samples.remove("never met").expect("nothing to remove");
         let left = samples.compacted(Kind::Samples).expect("files");
