@@ -142,6 +142,30 @@ fn keys(root: &Value, object: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
+/// The lines of a section, switched on or not, and of those it may be written within (`columns = { id = ... }`).
+fn section_of(file: &str, section: &str) -> String {
+    let mut inside = false;
+    let mut text = String::new();
+    for line in file.lines() {
+        let header = line.trim_start_matches("# ");
+        if let Some(name) = header.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name) {
+            let name = name.trim_start_matches('[');
+            inside = section == name || section.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        } else if inside {
+            text += line;
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+fn a_word_of_another_section_explains_nothing() {
+    let file = "[a]\n# tick is what b has\nx = 1\n[[b]]\n# tick = 2\n[a.c]\ny = 1\n";
+    assert!(section_of(file, "b").contains("tick = 2") && !section_of(file, "b").contains("tick is"));
+    assert!(section_of(file, "a.c").contains("x = 1") && section_of(file, "a.c").contains("y = 1"));
+}
+
 #[test]
 fn every_key_is_explained_in_the_file() {
     let schema = Value::from(schema_for!(Config));
@@ -149,15 +173,18 @@ fn every_key_is_explained_in_the_file() {
     keys(&schema, &schema, "", &mut all);
     assert!(all.len() > 70, "{} keys", all.len());
     let explained = |key: &String| {
-        let name = key.rsplit('.').next().unwrap_or_default();
-        let file = if key.starts_with("alert.") { crate::alert::DEFAULTS } else { DEFAULTS };
-        // Behind a comment that says what it does, or named in one.
+        let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+        let text = match section {
+            "alert" => crate::alert::DEFAULTS.to_owned(),
+            section => section_of(DEFAULTS, section),
+        };
+        // As a setting, or named in a comment of its own section: elsewhere the word may mean another.
         let is_word = |at: usize| {
-            let rest = &file[at + name.len()..];
-            !file[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+            let rest = &text[at + name.len()..];
+            !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
                 && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
         };
-        file.match_indices(name).any(|(at, _)| is_word(at))
+        text.match_indices(name).any(|(at, _)| is_word(at))
     };
     all.retain(|key| !explained(key));
     assert_eq!(all, Vec::<String>::new(), "not explained in config/");
