@@ -100,7 +100,7 @@ fn word(provisioning: Provisioning) -> &'static str {
         Provisioning::Over => "over-provisioned",
         Provisioning::Under => "under-provisioned",
         Provisioning::Fits => "fits",
-        Provisioning::Unset => "asks for nothing",
+        Provisioning::Unset => "no request",
         Provisioning::Unknown => "no verdict",
     }
 }
@@ -135,8 +135,8 @@ impl<'a> Parts<'a> {
     /// Each list with its heading; an empty one says so where it matters.
     fn sections(&self) -> [(&'static str, &[&'a Assessment], Option<&'static str>); 4] {
         [
-            ("Under-provisioned", &self.under, Some("No workload asks for less than it needs.")),
-            ("Over-provisioned", &self.over, Some("No workload asks for more than it needs.")),
+            ("Under-provisioned", &self.under, Some("No workload requests less than it needs.")),
+            ("Over-provisioned", &self.over, Some("No workload requests more than it needs.")),
             ("Asks for nothing", &self.unset, None),
             ("Fits, or no verdict", &self.rest, None),
         ]
@@ -183,7 +183,7 @@ fn sums(review: &Review) -> Vec<String> {
     }
     if !review.gpus.is_empty() {
         lines.push(format!(
-            "{} GPUs cost {} a month: {} of it while held idle, {} while nobody held them.",
+            "{} GPUs cost {} a month: {} of it while held idle, {} while free.",
             review.gpus.len(),
             money(t.gpu_cost),
             money(t.gpu_held_idle_cost),

@@ -109,7 +109,7 @@ impl Report {
             }
         }
         for (name, e) in self.exporters.iter().filter(|(_, e)| e.enabled && e.up == Some(false)) {
-            let error = e.error.as_deref().unwrap_or("no error told");
+            let error = e.error.as_deref().unwrap_or("unknown error");
             faults.push(format!("Exporter {name} cannot send: {error}."));
         }
         if !self.history.up {

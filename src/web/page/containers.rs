@@ -31,8 +31,8 @@ pub fn section(known: &Known) -> Markup {
         } @else {
             (wide("Containers", &html! { table {
                 thead { tr {
-                    th scope="col" { "Container" } th scope="col" { "CPU: used, asked, limit" }
-                    th scope="col" { "Memory: used, asked, limit" } th scope="col" { "Throttled" } th scope="col" { "OOM kills" }
+                    th scope="col" { "Container" } th scope="col" { "CPU: used, requested, limit" }
+                    th scope="col" { "Memory: used, requested, limit" } th scope="col" { "Throttled" } th scope="col" { "OOM kills" }
                     th scope="col" { "Size" } th scope="col" { "Up" }
                 } }
                 tbody {
@@ -101,7 +101,7 @@ fn size(known: &Known, place: usize) -> Markup {
         Provisioning::Over => "too large",
         Provisioning::Under => "too small",
         Provisioning::Fits => "fits",
-        Provisioning::Unset => "asks for nothing",
+        Provisioning::Unset => "no request",
         Provisioning::Unknown => "no verdict",
     };
     let [(_, cpu), (_, memory)] = judged.resources();
@@ -131,7 +131,7 @@ fn bar(used: Option<f64>, asked: Option<f64>, limit: Option<f64>, most: f64, uni
     let text = match (limit, asked) {
         (Some(limit), Some(asked)) => format!("{}, {}, {}", unit(used), unit(asked), unit(limit)),
         (Some(limit), None) => format!("{} of {}", unit(used), unit(limit)),
-        (None, Some(asked)) => format!("{} of {} asked, no limit", unit(used), unit(asked)),
+        (None, Some(asked)) => format!("{} of {} requested, no limit", unit(used), unit(asked)),
         (None, None) => format!("{}, no limit", unit(used)),
     };
     let near = limit.is_some_and(|limit| used >= 0.9 * limit);

@@ -77,7 +77,7 @@ fn summary(known: &Known, place: usize, model: &ModelView) -> Markup {
 
 fn features(model: &ModelView) -> Markup {
     let Some(window) = &model.latest else {
-        return html! { p.empty { "No window has closed yet: one closes when a later sample comes." } };
+        return html! { p.empty { "No window has closed yet: one closes when its end and the lateness have passed." } };
     };
     let all = by_distance(&window.features);
     html! {

@@ -173,7 +173,7 @@ fn coverage(model: &ModelView) -> Markup {
 fn served_by(known: &Known, place: usize) -> Markup {
     let mut all = known.snapshot.served_by(place).peekable();
     if all.peek().is_none() {
-        return html! { span.unknown title="a container's label plumbline.io/model names the model it serves" { "not told" } };
+        return html! { span.unknown title="a container's label plumbline.io/model names the model it serves" { "unknown" } };
     }
     html! { @for c in all {
         a href={ "/#" (super::anchor("c", &c.id)) } { (c.name) }

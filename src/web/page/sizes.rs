@@ -69,7 +69,7 @@ fn nothing(review: &Review) -> Markup {
             @else if waiting > 0 {
                 (waiting) " of " (review.totals.workloads) " containers have no verdict: it takes "
                 code { "rightsizing.min_history" } " (an hour by default), and a request that is known here. An OOM kill speaks at once."
-            } @else { "Every container asks for about what it needs." }
+            } @else { "Every container requests about what it needs." }
         }
     }
 }
@@ -110,7 +110,7 @@ fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
         Provisioning::Over => "too much",
         Provisioning::Under => "too little",
         Provisioning::Fits => "fits",
-        Provisioning::Unset => "nothing asked",
+        Provisioning::Unset => "no request",
         Provisioning::Unknown => "unknown",
     };
     html! {
