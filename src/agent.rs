@@ -223,13 +223,13 @@ fn start_models(
         config: config.ingest.clone().within(memory::allowance(config)),
         clock: Arc::clone(&clock),
     };
-    let (data, watched, worker_clock, worker_stop) =
-        (setting.data.clone(), Arc::clone(health), Arc::clone(&clock), stop.clone());
+    let (place, watched, worker_clock, worker_stop) =
+        ((setting.data.clone(), setting.node.clone()), Arc::clone(health), Arc::clone(&clock), stop.clone());
     let mut configured = configured;
     let run = move || {
         let config = configured.borrow_and_update().clone();
         let (models, clock, health) = (Arc::clone(&models), Arc::clone(&worker_clock), Arc::clone(&watched));
-        let worker = ModelWorker::new(models, data.clone(), config, clock, health, view_out.clone());
+        let worker = ModelWorker::new(models, place.clone(), config, clock, health, view_out.clone());
         worker.run(&queue, &mut configured, &worker_stop);
     };
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;

@@ -68,6 +68,7 @@ struct Checkpoint {
 pub struct ModelWorker {
     models: Arc<Models>,
     data: PathBuf,
+    node: String,
     config: Config,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
@@ -108,7 +109,7 @@ pub struct ModelWorker {
 impl ModelWorker {
     pub fn new(
         models: Arc<Models>,
-        data: PathBuf,
+        (data, node): (PathBuf, String),
         config: Config,
         clock: Arc<dyn Clock>,
         health: Arc<Health>,
@@ -119,6 +120,7 @@ impl ModelWorker {
             limit: memory::allowance(&config),
             models,
             data,
+            node,
             clock,
             health,
             view,
@@ -614,8 +616,14 @@ mod tests {
         let models = Arc::new(Models::new(&config, Arc::default(), out));
         let view = watch::Sender::new(Arc::default());
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
-        let mut worker =
-            ModelWorker::new(Arc::clone(&models), data.path().to_owned(), config, shared, Arc::default(), view);
+        let mut worker = ModelWorker::new(
+            Arc::clone(&models),
+            (data.path().to_owned(), "n".to_owned()),
+            config,
+            shared,
+            Arc::default(),
+            view,
+        );
         worker.open();
         let mut most = 0;
         for hour in 0..HOURS {
@@ -663,7 +671,8 @@ mod tests {
         let again = Arc::clone(&worker.clock);
         drop(worker);
         models.set_log(Err("away".to_owned()));
-        let mut worker = ModelWorker::new(models, data.path().to_owned(), config, again, Arc::default(), view);
+        let mut worker =
+            ModelWorker::new(models, (data.path().to_owned(), "n".to_owned()), config, again, Arc::default(), view);
         worker.open();
         worker.look_up();
         assert_eq!(measured(&worker, 100).map(|found| found.0), Some(ROWS as u64));
@@ -679,7 +688,7 @@ mod tests {
         let models = Arc::new(Models::new(&config, Arc::default(), out));
         let begin = |config: Config| {
             let view = watch::Sender::new(Arc::default());
-            let folder = data.path().to_owned();
+            let folder = (data.path().to_owned(), "n".to_owned());
             let mut worker =
                 ModelWorker::new(Arc::clone(&models), folder, config, Arc::clone(&clock), Arc::default(), view);
             worker.open();
@@ -722,8 +731,14 @@ mod tests {
         let models = Arc::new(Models::new(&config, Arc::default(), out));
         let view = watch::Sender::new(Arc::default());
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
-        let mut worker =
-            ModelWorker::new(Arc::clone(&models), data.path().to_owned(), config, shared, Arc::default(), view);
+        let mut worker = ModelWorker::new(
+            Arc::clone(&models),
+            (data.path().to_owned(), "n".to_owned()),
+            config,
+            shared,
+            Arc::default(),
+            view,
+        );
         worker.open();
         let hear = |worker: &mut ModelWorker, model: &str| {
             let rows = crate::frame::stack::frame_of(

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DATA/{container,gpu,model}_minute/version=N/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet
-//! DATA/models/...   DATA/alerts.json
+//! DATA/models/{samples,labels,references}/node=NAME/model=NAME/...   DATA/models/log/...   DATA/alerts.json
 //! ```
 
 use std::fs;
@@ -35,6 +35,14 @@ pub fn check(data: &Path) -> Result<(), Error> {
             }
         }
     }
+    for table in ["samples", "labels", "references"] {
+        let table = data.join("models").join(table);
+        let Ok(entries) = fs::read_dir(&table) else { continue };
+        // A model's folder where a node's should be.
+        if entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with("model="))) {
+            return Err(Error::OtherVersion { path: table, ours: MinuteRow::VERSION });
+        }
+    }
     Ok(())
 }
 
@@ -48,10 +56,11 @@ mod tests {
         check(data.path()).expect("a new folder");
         fs::create_dir_all(data.path().join("container_minute/version=2")).expect("made");
         check(data.path()).expect("ours");
-        for other in ["gpu_minute/version=1", "gpu_minute/version=3"] {
+        for other in ["gpu_minute/version=1", "gpu_minute/version=3", "models/samples/model=m"] {
             fs::create_dir_all(data.path().join(other)).expect("made");
             let error = check(data.path()).expect_err("refused").to_string();
-            assert!(error.contains(other) && error.contains("--data"), "{error}");
+            let place = other.strip_suffix("/model=m").unwrap_or(other);
+            assert!(error.contains(place) && error.contains("--data"), "{error}");
             fs::remove_dir(data.path().join(other)).expect("removed");
         }
     }

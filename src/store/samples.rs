@@ -1,6 +1,6 @@
 //! What is stored of models: the log's closed segments as Parquet, references, and the checkpoint.
 //!
-//! `DATA/models/samples/model=NAME/SEGMENT.parquet`, `labels/...` likewise, `references/model=NAME/...`, `checkpoint.json`.
+//! `DATA/models/samples/node=NAME/model=NAME/SEGMENT.parquet`, `labels/...` and `references/...` likewise, `checkpoint.json`.
 //! A segment's files are named by its number, so that compacting it again after a crash writes the same files.
 
 use std::collections::BTreeMap;
@@ -13,8 +13,9 @@ use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Error;
 pub use super::history::Config;
+use super::history::node_folder;
+use super::{Error, layout};
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::log::{self, End, Kind, Segment};
@@ -28,6 +29,8 @@ const CHECKPOINT: &str = "checkpoint.json";
 #[derive(Debug)]
 pub struct Samples {
     folder: PathBuf,
+    /// This node's folder below each table.
+    node: String,
     _lock: File,
 }
 
@@ -56,7 +59,8 @@ impl Samples {
     ///
     /// # Errors
     /// It cannot be made, or another agent holds it.
-    pub fn open(data: &Path) -> Result<Self, Error> {
+    pub fn open(data: &Path, node: &str) -> Result<Self, Error> {
+        layout::check(data)?;
         let folder = data.join("models");
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let path = folder.join("lock");
@@ -67,7 +71,7 @@ impl Samples {
             Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
         }
         remove_unfinished(&folder)?;
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, node: node_folder(node), _lock: lock })
     }
 
     /// Where the log lies.
@@ -77,11 +81,18 @@ impl Samples {
     }
 
     fn table(&self, kind: Kind) -> PathBuf {
-        self.folder.join(match kind {
+        let table = self.folder.join(match kind {
             Kind::Samples => "samples",
             Kind::Labels => "labels",
             Kind::Reference | Kind::Removal => "references",
-        })
+        });
+        table.join(&self.node)
+    }
+
+    /// The same of every node that ever wrote here.
+    fn tables(&self, kind: Kind) -> PathBuf {
+        let table = self.table(kind);
+        table.parent().map_or(table.clone(), Path::to_owned)
     }
 
     /// Removes all that is stored of a model but what the log still has, which is passed over when it becomes Parquet.
@@ -108,8 +119,8 @@ impl Samples {
         let mut last = 0;
         for (folder, extensions) in [
             (self.log_folder(), &[log::EXTENSION, log::DAMAGED][..]),
-            (self.table(Kind::Samples), &[EXTENSION][..]),
-            (self.table(Kind::Labels), &[EXTENSION][..]),
+            (self.tables(Kind::Samples), &[EXTENSION][..]),
+            (self.tables(Kind::Labels), &[EXTENSION][..]),
         ] {
             let files = files_below(&folder, extensions)?;
             let numbers = files.iter().filter_map(|file| file.path.file_stem()?.to_str()?.parse::<u64>().ok());
@@ -221,7 +232,7 @@ impl Samples {
     pub fn retain(&self, config: &Config, now: Timestamp) -> Result<u64, Error> {
         let mut files = Vec::new();
         for kind in [Kind::Samples, Kind::Labels] {
-            files.extend(files_below(&self.table(kind), &[EXTENSION])?);
+            files.extend(files_below(&self.tables(kind), &[EXTENSION])?);
         }
         // Segments that were set aside are for whoever wants to look, as long as all else is.
         files.extend(files_below(&self.log_folder(), &[log::DAMAGED])?);
@@ -335,8 +346,8 @@ mod tests {
     #[test]
     fn a_segment_becomes_a_file_for_each_model_and_kind_once() {
         let data = tempfile::tempdir().expect("a folder");
-        let samples = Samples::open(data.path()).expect("ours");
-        assert!(matches!(Samples::open(data.path()), Err(Error::Locked(_))));
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        assert!(matches!(Samples::open(data.path(), "node-1"), Err(Error::Locked(_))));
         let mut log = Log::open(&samples.log_folder(), 1, 1).expect("a log");
         let ints = RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1, 2])) as _)]).expect("a record");
         let mixed = RecordBatch::try_from_iter([
@@ -384,7 +395,7 @@ mod tests {
     #[test]
     fn a_log_that_was_removed_overwrites_nothing_that_is_stored() {
         let data = tempfile::tempdir().expect("a folder");
-        let samples = Samples::open(data.path()).expect("ours");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
         store(&samples, &[1, 2]);
         fs::remove_dir_all(samples.log_folder()).expect("removed");
         samples.remove_half_compacted().expect("nothing is half compacted");
@@ -400,7 +411,7 @@ mod tests {
     #[test]
     fn what_came_before_a_removal_is_not_stored() {
         let data = tempfile::tempdir().expect("a folder");
-        let samples = Samples::open(data.path()).expect("ours");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
         let mut log = Log::open(&samples.log_folder(), 1, 1).expect("a log");
         for (kind, model, values) in [
             (Kind::Samples, "m", &[1, 2][..]),
@@ -427,7 +438,7 @@ mod tests {
     #[test]
     fn what_was_set_aside_goes_when_it_is_too_old_or_too_much() {
         let data = tempfile::tempdir().expect("a folder");
-        let samples = Samples::open(data.path()).expect("ours");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
         fs::create_dir_all(samples.log_folder()).expect("a folder");
         let aside = samples.log_folder().join("000000000001.damaged");
         fs::write(&aside, vec![0; 1000]).expect("written");

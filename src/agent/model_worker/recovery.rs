@@ -32,7 +32,7 @@ impl ModelWorker {
     }
 
     fn recover(&mut self) -> Result<PathBuf, Error> {
-        let store = Samples::open(&self.data)?;
+        let store = Samples::open(&self.data, &self.node)?;
         let folder = store.log_folder();
         if !self.watches.is_empty() {
             // The folder was lost and is made anew: what is known is still here.
