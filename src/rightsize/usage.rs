@@ -271,8 +271,8 @@ type Key = (String, Option<Workload>, String);
 pub struct Usages {
     all: Vec<Usage>,
     by_key: HashMap<Key, usize>,
-    /// By node and container id.
-    by_container: HashMap<String, HashMap<String, usize>>,
+    /// By container id, with the node: ids of two nodes hardly ever meet, and a row is looked up once.
+    by_container: HashMap<String, Vec<(String, usize)>>,
 }
 
 impl Usages {
@@ -286,7 +286,8 @@ impl Usages {
             let Some(minute) = row.minute(at).filter(|minute| (since..until).contains(minute)) else { continue };
             let Some(container) = row.text("container_id", at) else { continue };
             let node = row.text("node", at).unwrap_or_default();
-            let known = self.by_container.get(node).and_then(|of_node| of_node.get(container)).copied();
+            let of_id = self.by_container.get(container);
+            let known = of_id.and_then(|all| all.iter().find(|(on, _)| on == node)).map(|(_, index)| *index);
             // A name may come after the container was met, and a model's label with it.
             let same = |index: &usize| {
                 let workload = &self.all[*index].workload;
@@ -328,7 +329,9 @@ impl Usages {
             usage.containers.push(container.to_owned());
         }
         let node = self.all[index].workload.node.clone();
-        self.by_container.entry(node).or_default().insert(container.to_owned(), index);
+        let of_id = self.by_container.entry(container.to_owned()).or_default();
+        of_id.retain(|(on, _)| *on != node);
+        of_id.push((node, index));
         index
     }
 
