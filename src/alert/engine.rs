@@ -297,7 +297,11 @@ impl Engine {
         if self.held.len() >= self.max_alerts {
             self.left_out += 1;
             let Some(displaced) = self.least_below(rule.severity) else { return };
-            self.held.remove(&displaced);
+            // Whoever was told that it fires is told that nobody follows it any longer.
+            if let Some(held) = self.held.get_mut(&displaced) {
+                held.alert.message += " (no longer followed: alerting.max_alerts is reached)";
+            }
+            self.resolve(&displaced, now);
         }
         let alert = Alert {
             name: rule.name.clone(),

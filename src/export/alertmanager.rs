@@ -350,21 +350,71 @@ mod tests {
     use crate::alert::rule::Severity;
     use crate::alert::view::AlertState;
 
-    #[test]
-    fn labels_are_the_identity_and_values_are_not_in_it() {
-        let alert = Alert {
+    fn alert(state: AlertState) -> Alert {
+        let at = |second| Some(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second));
+        Alert {
             name: "R".to_owned(),
             severity: Severity::Critical,
-            state: AlertState::Firing,
+            state,
             labels: [("k8s.pod.name".to_owned(), "web-1".to_owned())].into(),
             metric: "m".to_owned(),
             value: 0.97,
             threshold: 0.9,
             since: Timestamp::UNIX_EPOCH,
-            fired: Some(Timestamp::UNIX_EPOCH),
-            resolved: None,
+            fired: at(0),
+            resolved: at(60).filter(|_| state == AlertState::Resolved),
             message: "97 %".to_owned(),
-        };
+        }
+    }
+
+    fn receiver(now: Timestamp) -> Receiver {
+        Receiver {
+            url: String::new(),
+            shown: String::new(),
+            client: client(Duration::from_secs(1), false).build().expect("a client"),
+            headers: http::HeaderMap::new(),
+            resend: Duration::from_secs(60),
+            link: String::new(),
+            clock: Arc::new(crate::clock::FixedClock::new(now)),
+            health: Arc::default(),
+            owed: BTreeMap::new(),
+            down: Down::default(),
+        }
+    }
+
+    /// What is owed was noted before the clock was set: it is told by the clock as it is now.
+    #[test]
+    fn what_is_owed_is_told_by_the_corrected_clock() {
+        for set in [3600, -3600].map(SignedDuration::from_secs) {
+            let mut receiver = receiver(Timestamp::UNIX_EPOCH);
+            let over = alert(AlertState::Resolved);
+            receiver.owe(&over, true, SignedDuration::ZERO);
+            let firing = Alert { name: "F".to_owned(), ..alert(AlertState::Firing) }.moved(set);
+            let view = AlertsView { alerts: vec![firing], correction: set, ..AlertsView::default() };
+            let now = Timestamp::UNIX_EPOCH + set + SignedDuration::from_secs(90);
+            let told = receiver.messages(&view, now);
+            let shown = |second| json!(Timestamp::UNIX_EPOCH + set + SignedDuration::from_secs(second));
+            assert_eq!((&told[0]["startsAt"], &told[0]["endsAt"]), (&shown(0), &shown(90 + 240)), "{set:?}");
+            assert_eq!((&told[1]["startsAt"], &told[1]["endsAt"]), (&shown(0), &shown(60)), "{set:?}");
+            // Over once more, at a time that reads the same: the later one counts.
+            let again = Alert { value: 2.0, ..over.clone().moved(set + SignedDuration::from_secs(1)) };
+            receiver.owe(&again, true, set);
+            assert_eq!(receiver.messages(&view, now)[1]["annotations"]["value"], "2");
+        }
+    }
+
+    #[test]
+    fn what_is_newly_over_is_counted_and_not_told_by_the_clock() {
+        let resolved =
+            vec![alert(AlertState::Resolved).moved(SignedDuration::from_hours(-5)), alert(AlertState::Resolved)];
+        let view = AlertsView { resolved, over: 7, ..AlertsView::default() };
+        assert_eq!([7, 6, 5, 0].map(|seen| view.newly_over(seen).count()), [0, 1, 2, 2]);
+        assert_eq!(view.newly_over(6).next(), view.resolved.first());
+    }
+
+    #[test]
+    fn labels_are_the_identity_and_values_are_not_in_it() {
+        let alert = alert(AlertState::Firing);
         let told = message(&alert, "node-1", Timestamp::UNIX_EPOCH, "");
         let labels = json!({
             "alertname": "R", "severity": "critical", "node": "node-1", "k8s_pod_name": "web-1", "pod": "web-1"

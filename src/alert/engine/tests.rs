@@ -191,6 +191,13 @@ fn a_critical_alert_displaces_an_info_one() {
     assert_eq!(step(3, 10), (3, 7, 3), "three give way, and are counted");
     assert_eq!(step(3, 20), (3, 7, 3), "and it stays so");
     assert_eq!(step(10, 30), (10, 0, 10));
+    // Who was told that one fires is told of its end, and why.
+    let ended: Vec<String> = engine.view().resolved.iter().map(|alert| alert.message.clone()).collect();
+    assert_eq!(ended.len(), 10);
+    assert!(
+        ended.iter().all(|message| message.ends_with("(no longer followed: alerting.max_alerts is reached)")),
+        "{ended:?}"
+    );
 }
 
 proptest! {
