@@ -16,8 +16,8 @@ use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
 use crate::identity::ContainerClaim;
 use crate::reading::{ContainerReading, Report};
-use crate::snapshot::{ContainerView, ExitView, Snapshot};
-use container::{Container, row_identity, row_settings};
+use crate::snapshot::{ContainerView, ExitView, GpuView, Snapshot};
+use container::{Container, row_identity};
 use gpu::{Gpus, PastStates};
 
 /// A GPU that was not read for this long, or three full ticks, is unknown.
@@ -68,6 +68,14 @@ struct Exited {
     at: Moment,
     id: String,
     view: ContainerView,
+}
+
+impl Exited {
+    fn view(&self) -> ExitView {
+        let mut last = self.view.clone();
+        last.run.ended = Some(self.at.wall);
+        ExitView { at: self.at.wall, last }
+    }
 }
 
 impl State {
@@ -189,7 +197,7 @@ impl State {
         // What a runtime tells of a container's end may come after the end.
         for exited in &mut self.exited {
             if let Some(container) = self.containers.get(&exited.id).filter(|container| !container.running) {
-                exited.view = container.view(&exited.id);
+                exited.view = container.view(&exited.id, now.wall);
             }
         }
         self.part_with_the_gone(now) || changed
@@ -212,9 +220,9 @@ impl State {
                 container
             });
             changed |= container.reading.is_none();
-            let usage_was_known = container.trail.cores().is_some();
+            let usage_was_known = container.trail.rate().is_some();
             container.take(reading, self.full_tick);
-            changed |= !usage_was_known && container.trail.cores().is_some();
+            changed |= !usage_was_known && container.trail.rate().is_some();
         }
         changed |= self.part_with_the_gone(now);
         if closing && let Some(open) = self.minute {
@@ -222,7 +230,7 @@ impl State {
         }
         for reading in readings {
             if let Some(container) = self.containers.get_mut(&reading.id) {
-                container.minute.sample(reading);
+                container.minute.sample(&reading.signals.values);
             }
         }
         self.minute = Some(minute);
@@ -244,7 +252,7 @@ impl State {
                 changed = true;
                 // The runtime may tell of an OOM after the last reading.
                 container.count_again();
-                let view = container.view(id);
+                let view = container.view(id, now.wall);
                 self.exited.retain(|exited| exited.id != *id);
                 self.exited.push(Exited { at: now, id: id.clone(), view });
             }
@@ -263,14 +271,9 @@ impl State {
             if !container.running {
                 container.count_again();
             }
-            if let Some(summary) = container.minute.close() {
-                let view = container.view(id);
-                rows.push(MinuteRow {
-                    minute,
-                    identity: row_identity(&self.node, &view),
-                    summary,
-                    settings: row_settings(&view),
-                });
+            let view = container.view(id, minute);
+            if let Some(summary) = container.minute.close(&view.signals.values) {
+                rows.push(MinuteRow { minute, identity: row_identity(&self.node, &view), summary });
             }
         }
         self.containers.retain(|_, container| container.running);
@@ -304,17 +307,20 @@ impl State {
             .containers
             .iter()
             .filter(|(_, container)| container.running && !(expect_names && container.awaits_name(now)))
-            .map(|(id, container)| container.view(id))
+            .map(|(id, container)| container.view(id, now.wall))
             .collect();
         containers.sort_by_key(|container| container.read_at.is_none());
         containers.truncate(self.max_containers);
         containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let stale = (self.full_tick * 3).max(STALE);
-        let gpus = self.gpus.values().flat_map(|gpus| gpus.views(&mut containers, now, stale)).collect();
+        let mut gpus: Vec<GpuView> =
+            self.gpus.iter().flat_map(|(source, gpus)| gpus.views(source, now, stale)).collect();
+        let claimed = |id: &str| self.containers.get(id)?.claims.field(|claim| claim.devices.clone());
+        gpu::join(&mut containers, &mut gpus, claimed);
         let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
         Snapshot {
             as_of: now.wall,
-            exited: exited.map(|e| ExitView { at: e.at.wall, last: e.view.clone() }).collect(),
+            exited: exited.map(Exited::view).collect(),
             ready: !(expect_names && self.is_waiting(now)),
             gpus,
             containers,
@@ -336,9 +342,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::identity::Run;
     use crate::identity::claim::DOCKER;
-    use crate::minute::COUNTERS;
-    use crate::reading::Detail;
+    use crate::metric::Number;
+    use crate::minute::Summary;
+    use crate::reading::Depth;
+    use crate::signal::Part::{self, Increase, Last, Mean};
+    use crate::signal::Signals;
+    use crate::signal::container::id as signal;
 
     const NODE: &str = "node-1";
     /// A minute's beginning.
@@ -351,17 +362,18 @@ mod tests {
     }
 
     fn reading(id: &str, at: Moment, cpu_usage_ns: u64) -> ContainerReading {
-        ContainerReading {
-            id: id.to_owned(),
-            runtime: None,
-            pod_uid: None,
-            at,
-            started: None,
-            cpu_usage_ns: Some(cpu_usage_ns),
-            memory_usage: Some(1000),
-            memory_working_set: Some(900),
-            detail: Some(Box::new(Detail { oom_kills: Some(0), memory_limit: Some(2000), ..Detail::default() })),
-        }
+        let mut signals = Signals::default();
+        signals.values.count(signal("cpu.time"), cpu_usage_ns);
+        signals.values.count(signal("memory.usage"), 1000);
+        signals.values.count(signal("memory.working_set"), 900);
+        signals.values.count(signal("memory.oom_kills"), 0);
+        signals.values.count(signal("memory.limit"), 2000);
+        let (runtime, pod_uid, started, depth) = (None, None, None, Depth::Full);
+        ContainerReading { id: id.to_owned(), runtime, pod_uid, at, started, depth, signals }
+    }
+
+    fn cell(summary: &Summary, key: &str, part: Part) -> Option<f64> {
+        summary.cell(signal(key).column(part)).map(Number::as_f64)
     }
 
     fn claim(id: &str, name: &str) -> ContainerClaim {
@@ -421,12 +433,9 @@ mod tests {
         assert_eq!(state.snapshot(moment(30.0), true).points(), [], "two ticks later it is gone");
         // The minute's row has it too.
         let rows = state.absorb("cgroup", tree(vec![]), moment(60.0)).rows;
-        let column = COUNTERS.iter().position(|c| c.name == "oom_kills").expect("the column");
         assert_eq!(rows.len(), 1);
-        assert_eq!(
-            (rows[0].identity.container_name.as_deref(), rows[0].summary.increases[column]),
-            (Some("web"), Some(1))
-        );
+        let kills = cell(&rows[0].summary, "memory.oom_kills", Increase);
+        assert_eq!((rows[0].identity.container_name.as_deref(), kills), (Some("web"), Some(1.0)));
         assert_eq!(state.absorb("cgroup", tree(vec![]), moment(120.0)).rows, [], "and then nothing of it is left");
     }
 
@@ -444,9 +453,10 @@ mod tests {
         assert_eq!(rows[1].minute.as_second(), EPOCH + 60);
         for row in &rows {
             assert_eq!(row.summary.samples, 60);
-            assert_eq!(row.summary.increases[0], Some(30_000_000_000), "half a core for a minute");
-            assert!((row.summary.cpu_usage.expect("usage").mean - 0.5).abs() < 1e-9);
-            assert_eq!((row.identity.node.as_str(), row.settings.memory_limit), (NODE, Some(2000)));
+            assert_eq!(cell(&row.summary, "cpu.time", Increase), Some(30.0), "half a core for a minute");
+            assert!((cell(&row.summary, "cpu.usage", Mean).expect("usage") - 0.5).abs() < 1e-9);
+            let limit = cell(&row.summary, "memory.limit", Last);
+            assert_eq!((row.identity.node.as_str(), limit), (NODE, Some(2000.0)));
         }
         assert_eq!(state.finish().len(), 1, "the open minute is written at the end");
     }
@@ -456,7 +466,7 @@ mod tests {
         let mut state = state();
         state.absorb("docker", told(vec![claim("a", "web")]), moment(0.0));
         let snapshot = state.snapshot(moment(1.0), true);
-        assert_eq!((names(&snapshot), snapshot.containers[0].cpu.usage), (vec!["web"], None));
+        assert_eq!((names(&snapshot), snapshot.containers[0].signals.value(signal("cpu.usage"))), (vec!["web"], None));
         state.absorb("docker", told(vec![]), moment(2.0));
         assert_eq!(names(&state.snapshot(moment(2.0), true)), [""; 0]);
     }
@@ -469,14 +479,18 @@ mod tests {
         assert_eq!(state.lose("cgroup", moment(5.0)).rows.len(), 1, "what was sampled is kept");
         let snapshot = state.snapshot(moment(5.0), true);
         assert_eq!(names(&snapshot), ["db", "web"], "the runtime still tells of them");
-        assert_eq!((snapshot.containers[1].memory.usage, snapshot.containers[1].memory.limit), (None, None));
+        let known = |key| snapshot.containers[1].signals.get(signal(key));
+        assert_eq!((known("memory.usage"), known("memory.limit")), (None, None));
         assert!(state.lose("docker", moment(6.0)).changed);
         assert_eq!(names(&state.snapshot(moment(6.0), true)), [""; 0]);
     }
 
     #[test]
     fn only_what_begins_under_our_eyes_counts_from_zero() {
-        let used = |rows: &[MinuteRow]| rows.iter().map(|row| row.summary.increases[0]).collect::<Vec<_>>();
+        let used = |rows: &[MinuteRow]| {
+            let nanoseconds = |row: &MinuteRow| cell(&row.summary, "cpu.time", Increase).map(|s| (s * 1e9).round());
+            rows.iter().map(nanoseconds).collect::<Vec<_>>()
+        };
         let started =
             |reading: ContainerReading, second| ContainerReading { started: Some(moment(second).wall), ..reading };
         let mut state = state();
@@ -485,11 +499,51 @@ mod tests {
         let (new, old) =
             (started(reading("b", moment(11.0), 70), 10.5), started(reading("c", moment(11.0), 5000), 2.0));
         state.absorb("cgroup", tree(vec![reading("a", moment(11.0), 1007), new, old]), moment(11.0));
-        assert_eq!(used(&state.finish()), [Some(7), Some(70), Some(0)]);
+        assert_eq!(used(&state.finish()), [Some(7.0), Some(70.0), Some(0.0)]);
         // A gap: what is met after it was there before.
         state.lose("cgroup", moment(12.0));
         state.absorb("cgroup", tree(vec![reading("a", moment(20.0), 2000)]), moment(20.0));
-        assert_eq!(used(&state.finish()), [Some(0)]);
+        assert_eq!(used(&state.finish()), [Some(0.0)]);
+    }
+
+    #[test]
+    fn kills_of_before_we_listened_are_counted_once() {
+        let mut state = state();
+        // The kernel has counted 55 before the engine was listened to, which has told of as many as came since.
+        for second in 0..60_u32 {
+            let (at, events) = (moment(f64::from(second)), u64::from(second / 20));
+            let mut reading = reading("a", at, 1);
+            if second % 10 == 0 {
+                reading.signals.values.count(signal("memory.oom_kills"), 55 + events);
+            } else {
+                reading.depth = Depth::Inner;
+                reading.signals = Signals::default();
+                reading.signals.values.count(signal("cpu.time"), 1);
+            }
+            state.absorb("docker", told(vec![ContainerClaim { oom_events: events, ..claim("a", "web") }]), at);
+            state.absorb("cgroup", tree(vec![reading]), at);
+        }
+        assert_eq!(cell(&state.finish()[0].summary, "memory.oom_kills", Increase), Some(2.0));
+    }
+
+    #[test]
+    fn the_runtime_remembers_an_oom_the_cgroup_forgot() {
+        let kills = |counted: Option<u64>, events, depth| {
+            let mut state = state();
+            let mut reading = reading("a", moment(0.0), 1);
+            (reading.depth, reading.signals) = (depth, Signals::default());
+            reading.signals.values.count(signal("cpu.time"), 1);
+            reading.signals.values.count(signal("memory.oom_kills"), counted);
+            let claim = ContainerClaim { oom_events: events, ..claim("a", "web") };
+            state.absorb("docker", told(vec![claim]), moment(0.0));
+            state.absorb("cgroup", tree(vec![reading]), moment(0.0));
+            state.snapshot(moment(0.0), true).containers[0].signals.get(signal("memory.oom_kills"))
+        };
+        assert_eq!(kills(Some(0), 1, Depth::Full), Some(1));
+        assert_eq!(kills(None, 1, Depth::Full), Some(1));
+        assert_eq!(kills(None, 1, Depth::Inner), None, "the count is not read then");
+        assert_eq!(kills(Some(3), 1, Depth::Full), Some(3));
+        assert_eq!(kills(None, 0, Depth::Full), None);
     }
 
     #[test]
@@ -519,12 +573,15 @@ mod tests {
         let at = moment(0.0);
         state.absorb("cgroup", tree(vec![reading("a", at, 5_000_000_000)]), at);
         let mut again = reading("a", moment(1.0), 1_000_000);
-        again.detail = None;
+        again.depth = Depth::Inner;
+        again.signals = Signals::default();
+        again.signals.values.count(signal("cpu.time"), 1_000_000);
         again.started = Some(moment(0.5).wall);
         state.absorb("cgroup", tree(vec![again]), moment(1.0));
         let view = &state.snapshot(moment(1.0), false).containers[0];
-        assert_eq!((view.memory.limit, view.cpu.usage), (None, None), "the old run's detail is not the new one's");
-        assert_eq!(view.started, moment(0.5).wall);
+        let known = (view.signals.get(signal("memory.limit")), view.signals.value(signal("cpu.usage")));
+        assert_eq!(known, (None, None), "what was read of the old run is not the new one's");
+        assert_eq!(view.run, Run { began: moment(0.5).wall, ended: None });
     }
 
     proptest! {
@@ -536,7 +593,7 @@ mod tests {
             for there in &ticks {
                 second += 7.0;
                 let at = moment(second);
-                let readings = there.iter().map(|id| reading(&id.to_string(), at, second as u64)).collect();
+                let readings = there.iter().map(|id| reading(&id.to_string(), at, at.monotonic.as_secs())).collect();
                 state.absorb("cgroup", tree(readings), at);
                 let shown: Vec<String> = state.snapshot(at, false).containers.into_iter().map(|c| c.id).collect();
                 let expected: Vec<String> = there.iter().map(u8::to_string).collect();

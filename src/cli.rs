@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 use crate::agent::{self, Setting};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Env};
+use crate::signal::container::id;
+use crate::signal::gpu;
 use crate::snapshot::Snapshot;
 use crate::telemetry;
 use crate::units::{bytes, cores};
@@ -333,12 +335,12 @@ fn table(snapshot: &Snapshot) -> String {
         rows.push([
             c.name.clone(),
             c.image.clone().unwrap_or_else(unknown),
-            c.cpu.usage.map_or_else(unknown, cores),
-            c.cpu.limit.map_or_else(unknown, cores),
-            c.memory.working_set.map_or_else(unknown, |v| bytes(v as f64)),
-            c.memory.limit.map_or_else(unknown, |v| bytes(v as f64)),
-            c.memory.oom_kills.map_or_else(unknown, |v| v.to_string()),
-            c.pids.current.map_or_else(unknown, |v| v.to_string()),
+            c.signals.value(const { id("cpu.usage") }).map_or_else(unknown, cores),
+            c.signals.value(const { id("cpu.limit") }).map_or_else(unknown, cores),
+            c.signals.value(const { id("memory.working_set") }).map_or_else(unknown, bytes),
+            c.signals.value(const { id("memory.limit") }).map_or_else(unknown, bytes),
+            c.signals.get(const { id("memory.oom_kills") }).map_or_else(unknown, |v| v.to_string()),
+            c.signals.get(const { id("pids.current") }).map_or_else(unknown, |v| v.to_string()),
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -356,10 +358,11 @@ fn table(snapshot: &Snapshot) -> String {
     for gpu in &snapshot.gpus {
         let model = gpu.model.as_deref().unwrap_or("of unknown model");
         let state = gpu.state.map_or("state unknown", |state| state.name());
-        let used = gpu.utilization.map_or_else(unknown, |share| format!("{:.0} %", share * 100.0));
-        let memory = gpu.memory_used.zip(gpu.memory_total);
-        let memory =
-            memory.map_or_else(unknown, |(used, total)| format!("{} of {}", bytes(used as f64), bytes(total as f64)));
+        let value = |id| gpu.signals.value(id);
+        let used = value(const { gpu::id("utilization") });
+        let used = used.map_or_else(unknown, |share| format!("{:.0} %", share * 100.0));
+        let memory = value(const { gpu::id("memory_used") }).zip(value(const { gpu::id("memory_total") }));
+        let memory = memory.map_or_else(unknown, |(used, total)| format!("{} of {}", bytes(used), bytes(total)));
         let _ = write!(text, "\nGPU {} {model}: {state}, {used} used, memory {memory}", gpu.index);
     }
     text

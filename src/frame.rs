@@ -1,7 +1,7 @@
 //! Schemas of the frames, and their making.
 //!
-//! The minute frame's columns are listed once, in [`MINUTE_COLUMNS`]: the frame, the reference page and the tests
-//! follow from the list. Storing frames is left to `store`.
+//! A minute's columns are listed once: whose row it is in [`MINUTE_COLUMNS`], its signals in their table. The frame, the reference page
+//! and the tests follow from the lists. Storing frames is left to `store`.
 
 pub mod bridge;
 pub mod gpu;
@@ -9,6 +9,7 @@ pub mod guard;
 pub mod json;
 pub mod model;
 pub mod normal;
+pub mod past;
 pub mod stack;
 
 use jiff::Timestamp;
@@ -18,7 +19,10 @@ use polars::prelude::{
 };
 
 use crate::identity::{Model, Role, Workload};
-use crate::minute::{COUNTERS, CounterColumn, Spread, Summary};
+use crate::metric::Number;
+use crate::minute::Summary;
+use crate::signal::container::Container;
+use crate::signal::{self, Table};
 
 /// Version of the minute frame's schema. A column more keeps it; a column less, or of another meaning, raises it.
 pub const MINUTE_SCHEMA_VERSION: u32 = 2;
@@ -30,10 +34,8 @@ pub struct MinuteRow {
     pub minute: Timestamp,
     /// The container.
     pub identity: RowIdentity,
-    /// What was sampled and counted.
+    /// Its signals.
     pub summary: Summary,
-    /// Limits and other settings, as last seen in the minute.
-    pub settings: RowSettings,
 }
 
 /// Whose row it is.
@@ -67,25 +69,6 @@ pub struct RowIdentity {
     pub model: Option<Model>,
     /// When this run of it began.
     pub started: Option<Timestamp>,
-}
-
-/// Settings and states that are neither sampled each second nor counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct RowSettings {
-    /// In cores.
-    pub cpu_limit: Option<f64>,
-    /// In cores.
-    pub cpu_request: Option<f64>,
-    /// In bytes.
-    pub memory_limit: Option<u64>,
-    /// In bytes.
-    pub memory_request: Option<u64>,
-    /// In bytes.
-    pub memory_rss: Option<u64>,
-    /// Tasks.
-    pub pids: Option<u64>,
-    /// By the runtime, of its own accord.
-    pub restarts: Option<u64>,
 }
 
 /// Rows of a table of minutes: what its columns are made of.
@@ -174,7 +157,7 @@ const fn column<R>(name: &'static str, help: &'static str, cells: Cells<R>) -> M
     MinuteColumn { name, help, cells }
 }
 
-/// The minute frame's own columns; one column for each of [`COUNTERS`] follows them.
+/// The minute frame's own columns; those of its signals follow them.
 pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column("minute", "when the minute began (UTC)", Cells::Time(|r| Some(r.minute))),
     column("node", "name of the node", Cells::Text(|r| Some(&r.identity.node))),
@@ -220,71 +203,29 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     ),
     column("started", "when this run of the container began (UTC)", Cells::Time(|r| r.identity.started)),
     column("samples", "inner ticks that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),
-    column("cpu_usage_mean", "CPU used in cores: CPU time over wall time", Cells::Real(|r| mean(r.summary.cpu_usage))),
-    column("cpu_usage_max", "CPU used in cores: largest inner tick", Cells::Real(|r| max(r.summary.cpu_usage))),
-    column("cpu_usage_p95", "CPU used in cores: 95th percentile (R-7)", Cells::Real(|r| p95(r.summary.cpu_usage))),
-    column("memory_usage_mean", "memory charged in bytes: mean", Cells::Real(|r| mean(r.summary.memory_usage))),
-    column("memory_usage_max", "memory charged in bytes: maximum", Cells::Real(|r| max(r.summary.memory_usage))),
-    column(
-        "memory_usage_p95",
-        "memory charged in bytes: 95th percentile (R-7)",
-        Cells::Real(|r| p95(r.summary.memory_usage)),
-    ),
-    column(
-        "memory_working_set_mean",
-        "usage less inactive file pages, in bytes: mean",
-        Cells::Real(|r| mean(r.summary.memory_working_set)),
-    ),
-    column(
-        "memory_working_set_max",
-        "usage less inactive file pages, in bytes: maximum",
-        Cells::Real(|r| max(r.summary.memory_working_set)),
-    ),
-    column(
-        "memory_working_set_p95",
-        "usage less inactive file pages, in bytes: 95th percentile (R-7)",
-        Cells::Real(|r| p95(r.summary.memory_working_set)),
-    ),
-    column("memory_rss", "anonymous memory in bytes, as last seen", Cells::Count(|r| r.settings.memory_rss)),
-    column("pids", "tasks, as last seen", Cells::Count(|r| r.settings.pids)),
-    column("cpu_limit", "CPU limit in cores; null without one", Cells::Real(|r| r.settings.cpu_limit)),
-    column("cpu_request", "CPU request in cores; null if none or unknown", Cells::Real(|r| r.settings.cpu_request)),
-    column("memory_limit", "memory limit in bytes; null without one", Cells::Count(|r| r.settings.memory_limit)),
-    column(
-        "memory_request",
-        "memory request in bytes; null if none or unknown",
-        Cells::Count(|r| r.settings.memory_request),
-    ),
-    column("restarts", "restarts by the runtime in all, as last seen", Cells::Count(|r| r.settings.restarts)),
 ];
-
-fn mean(spread: Option<Spread>) -> Option<f64> {
-    spread.map(|s| s.mean)
-}
-
-fn max(spread: Option<Spread>) -> Option<f64> {
-    spread.map(|s| s.max)
-}
-
-fn p95(spread: Option<Spread>) -> Option<f64> {
-    spread.map(|s| s.p95)
-}
 
 /// The rows as a frame.
 ///
 /// # Errors
 /// Only where polars refuses columns it should not.
 pub fn minute_frame(rows: &[MinuteRow]) -> PolarsResult<DataFrame> {
-    let mut columns = Vec::with_capacity(MINUTE_COLUMNS.len() + COUNTERS.len());
-    columns.extend(MINUTE_COLUMNS.iter().map(|column| column.cells(rows)));
-    for (index, CounterColumn { name, per_second, .. }) in COUNTERS.iter().enumerate() {
-        let counts = rows.iter().map(|row| row.summary.increases[index]);
-        columns.push(match per_second {
-            Some(unit) => Column::new((*name).into(), counts.map(|c| c.map(|c| c as f64 / unit)).collect::<Vec<_>>()),
-            None => Column::new((*name).into(), counts.collect::<Vec<_>>()),
-        });
-    }
-    DataFrame::new(rows.len(), columns)
+    let own = MINUTE_COLUMNS.iter().map(|column| column.cells(rows));
+    DataFrame::new(rows.len(), own.chain(signals::<_, Container>(rows, |row| &row.summary)).collect())
+}
+
+/// The columns of the rows' signals, by their table.
+fn signals<R, T: Table>(rows: &[R], summary: fn(&R) -> &Summary) -> impl Iterator<Item = Column> {
+    signal::Column::<T>::all().enumerate().map(move |(place, column)| {
+        let cells = rows.iter().map(|row| summary(row).cells.get(place).copied().flatten());
+        let name = (*column.name()).into();
+        if column.is_count() {
+            let count = |number| if let Number::Int(count) = number { Some(count) } else { None };
+            Column::new(name, cells.map(|cell| cell.and_then(count)).collect::<Vec<_>>())
+        } else {
+            Column::new(name, cells.map(|cell| cell.map(Number::as_f64)).collect::<Vec<_>>())
+        }
+    })
 }
 
 const UNIT: TimeUnit = TimeUnit::Milliseconds;
@@ -294,11 +235,13 @@ mod tests {
     use polars::prelude::DataType;
 
     use super::*;
+    use crate::signal::Part;
+    use crate::signal::container::id;
 
     #[test]
     fn an_empty_frame_has_every_column_with_its_type() {
         let frame = minute_frame(&[]).expect("a frame");
-        assert_eq!(frame.width(), MINUTE_COLUMNS.len() + COUNTERS.len());
+        assert_eq!(frame.width(), MINUTE_COLUMNS.len() + signal::Column::<Container>::all().count());
         let time = DataType::Datetime(UNIT, Some(TimeZone::UTC));
         assert_eq!(frame.column("minute").expect("minute").dtype(), &time);
         assert_eq!(frame.column("container_id").expect("id").dtype(), &DataType::String);
@@ -307,26 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn unknown_is_null_and_units_are_seconds() {
-        let mut increases = vec![None; COUNTERS.len()];
-        increases[0] = Some(1_500_000_000);
-        let row = MinuteRow {
-            minute: Timestamp::UNIX_EPOCH,
-            identity: RowIdentity { container_id: "c".to_owned(), ..RowIdentity::default() },
-            summary: Summary {
-                samples: 60,
-                cpu_usage: Some(Spread { mean: 0.5, max: 1.0, p95: 0.9 }),
-                memory_usage: None,
-                memory_working_set: None,
-                increases,
-            },
-            settings: RowSettings::default(),
-        };
-        let frame = minute_frame(&[row]).expect("a frame");
+    fn unknown_is_null() {
+        let summary = Summary::of(60, [(id("cpu.usage").column(Part::Max), Number::Float(1.0))]);
+        let identity = RowIdentity { container_id: "c".to_owned(), ..RowIdentity::default() };
+        let frame = minute_frame(&[MinuteRow { minute: Timestamp::UNIX_EPOCH, identity, summary }]).expect("a frame");
         let real = |name| frame.column(name).expect("column").f64().expect("floats").get(0);
-        assert_eq!(real("cpu_time"), Some(1.5));
-        assert_eq!(real("cpu_usage_max"), Some(1.0));
-        assert_eq!(real("memory_usage_mean"), None);
+        assert_eq!((real("cpu_usage_max"), real("memory_usage_mean")), (Some(1.0), None));
         assert_eq!(frame.column("oom_kills").expect("column").null_count(), 1);
     }
 }

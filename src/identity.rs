@@ -1,9 +1,9 @@
 //! Who is who: the things a node has, their keys, and what several sources say of one of them.
 //!
 //! ```text
-//! Node ─┬─ Pod ── Container ── served or trained: Model
+//! Node ─┬─ Pod ── Container (a Run each time it is started) ── serves or trains: Model
 //!       │   └──── Workload owns pods, or is a container of a plain engine
-//!       └─ Device (whole, a slice of a parent, a time share) ── used by Containers
+//!       └─ Device (whole, a slice of a parent, a time share) ── allocated to and used by Containers
 //! ```
 //!
 //! Pure. A *fact* from a new source (Kubernetes, CRI) is a line in [`claim::SOURCES`] and a collector that reports
@@ -15,6 +15,6 @@ pub mod image;
 pub mod things;
 
 pub use cgroup::from_proc_cgroup;
-pub use claim::{Claims, ContainerClaim, FieldSource, Source, Sourced};
+pub use claim::{Claims, ContainerClaim, Devices, FieldSource, Source, Sourced};
 pub use image::split_image;
-pub use things::{Device, Link, Model, Pod, Role, Share, Workload, WorkloadKind};
+pub use things::{Device, Link, Model, Pod, Relation, Role, Run, Share, Workload, WorkloadKind};

@@ -76,6 +76,7 @@
 pub mod agent;
 pub mod alert;
 pub mod analysis;
+pub mod catalogue;
 pub mod chart;
 pub mod cli;
 pub mod clock;
@@ -95,6 +96,7 @@ pub mod performance;
 pub mod reading;
 pub mod report;
 pub mod rightsize;
+pub mod signal;
 pub mod snapshot;
 pub mod stats;
 pub mod store;

@@ -1,4 +1,5 @@
-//! The one catalogue of metrics, and the [`Point`] every exporter encodes.
+//! What a metric is, the [`Point`] every exporter encodes, and the metrics that are no signal of a thing: what is concluded of containers,
+//! GPUs and models, and how the agent is doing. The whole list is `catalogue`'s; signals have tables of their own (`signal`).
 //!
 //! Names and units follow OpenTelemetry's semantic conventions 1.44.0; what they lack stands under `plumbline.`.
 //! Encoding is left to `export`.
@@ -8,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 /// The schema the names follow.
 pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
@@ -24,7 +26,7 @@ pub enum Kind {
 }
 
 /// One metric.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
     /// Dotted, as OpenTelemetry spells it.
     pub name: &'static str,
@@ -50,130 +52,6 @@ pub const fn metric(
     Metric { name, kind, unit, attributes, help }
 }
 
-/// Age.
-pub static UPTIME: Metric = metric("container.uptime", Kind::Gauge, "s", &[], "Time since the container started.");
-/// CPU time by mode.
-pub static CPU_TIME: Metric =
-    metric("container.cpu.time", Kind::Counter, "s", &["cpu.mode"], "CPU time used, by mode (user, system).");
-/// CPU usage in cores.
-pub static CPU_USAGE: Metric =
-    metric("container.cpu.usage", Kind::Gauge, "{cpu}", &[], "CPU used over the last full tick, in cores.");
-/// CPU limit in cores.
-pub static CPU_LIMIT: Metric =
-    metric("plumbline.container.cpu.limit", Kind::UpDown, "{cpu}", &[], "CPU limit in cores; absent without one.");
-/// CPU request in cores.
-pub static CPU_REQUEST: Metric = metric(
-    "plumbline.container.cpu.request",
-    Kind::UpDown,
-    "{cpu}",
-    &[],
-    "CPU request in cores; absent where there is none or nothing tells it.",
-);
-/// Enforcement periods.
-pub static CPU_PERIODS: Metric =
-    metric("plumbline.container.cpu.periods", Kind::Counter, "{period}", &[], "CFS enforcement periods that elapsed.");
-/// Throttled periods.
-pub static CPU_THROTTLED_PERIODS: Metric = metric(
-    "plumbline.container.cpu.throttled.periods",
-    Kind::Counter,
-    "{period}",
-    &[],
-    "CFS enforcement periods in which the container was throttled.",
-);
-/// Throttled time.
-pub static CPU_THROTTLED_TIME: Metric = metric(
-    "plumbline.container.cpu.throttled.time",
-    Kind::Counter,
-    "s",
-    &[],
-    "Time the container's tasks stood throttled.",
-);
-/// Memory usage.
-pub static MEMORY_USAGE: Metric =
-    metric("container.memory.usage", Kind::UpDown, "By", &[], "Memory charged, page cache included.");
-/// Working set.
-pub static MEMORY_WORKING_SET: Metric =
-    metric("container.memory.working_set", Kind::UpDown, "By", &[], "Memory usage less inactive file pages.");
-/// Resident set.
-pub static MEMORY_RSS: Metric = metric("container.memory.rss", Kind::UpDown, "By", &[], "Anonymous memory.");
-/// Memory left.
-pub static MEMORY_AVAILABLE: Metric = metric(
-    "container.memory.available",
-    Kind::UpDown,
-    "By",
-    &[],
-    "Memory limit less working set; absent without a limit.",
-);
-/// Memory limit.
-pub static MEMORY_LIMIT: Metric =
-    metric("plumbline.container.memory.limit", Kind::UpDown, "By", &[], "Memory limit; absent without one.");
-/// Memory request.
-pub static MEMORY_REQUEST: Metric = metric(
-    "plumbline.container.memory.request",
-    Kind::UpDown,
-    "By",
-    &[],
-    "Memory request (soft limit); absent where there is none or nothing tells it.",
-);
-/// OOM kills.
-pub static OOM_KILLS: Metric = metric(
-    "plumbline.container.memory.oom_kills",
-    Kind::Counter,
-    "{kill}",
-    &[],
-    "Processes of the container that the kernel killed for want of memory.",
-);
-/// Page faults.
-pub static PAGING_FAULTS: Metric = metric(
-    "container.paging.faults",
-    Kind::Counter,
-    "{fault}",
-    &["system.paging.fault.type"],
-    "Page faults, by type (major, minor).",
-);
-/// Block I/O.
-pub static DISK_IO: Metric = metric(
-    "container.disk.io",
-    Kind::Counter,
-    "By",
-    &["disk.io.direction", "system.device"],
-    "Bytes moved on block devices, by direction (read, write).",
-);
-/// Network I/O.
-pub static NETWORK_IO: Metric = metric(
-    "container.network.io",
-    Kind::Counter,
-    "By",
-    &["network.io.direction", "network.interface.name"],
-    "Bytes over the container's network namespace, by direction (receive, transmit); a shared namespace is reported once, the host's not at all.",
-);
-/// Tasks.
-pub static PIDS: Metric =
-    metric("plumbline.container.pids", Kind::UpDown, "{task}", &[], "Tasks (processes and threads).");
-/// Task limit.
-pub static PIDS_LIMIT: Metric = metric(
-    "plumbline.container.pids.limit",
-    Kind::UpDown,
-    "{task}",
-    &[],
-    "The most tasks the container may have; absent without a limit.",
-);
-/// Restarts.
-pub static RESTARTS: Metric = metric(
-    "plumbline.container.restarts",
-    Kind::UpDown,
-    "{restart}",
-    &[],
-    "How often the runtime has restarted the container of its own accord.",
-);
-/// Pressure.
-pub static PRESSURE_TIME: Metric = metric(
-    "plumbline.container.pressure.time",
-    Kind::Counter,
-    "s",
-    &["plumbline.pressure.resource", "plumbline.pressure.kind"],
-    "Time stalled for a resource (cpu, memory, io): some or all (full) tasks. CPU throttling counts as pressure too.",
-);
 /// Collector state.
 pub static COLLECTOR_UP: Metric = metric(
     "plumbline.collector.up",
@@ -462,29 +340,6 @@ pub static CONTAINER_GPU_MEMORY: Metric = metric(
     &["hw.id"],
     "GPU memory held by the container's processes, by GPU; absent where the driver does not tell it.",
 );
-/// GPU utilization.
-pub static GPU_UTILIZATION: Metric = metric(
-    "hw.gpu.utilization",
-    Kind::Gauge,
-    "1",
-    &["hw.gpu.task"],
-    "Share of the driver's last sample period in which a kernel ran on the GPU.",
-);
-/// GPU memory in use.
-pub static GPU_MEMORY_USAGE: Metric =
-    metric("hw.gpu.memory.usage", Kind::UpDown, "By", &[], "GPU memory in use, what the driver reserves left out.");
-/// GPU memory there is.
-pub static GPU_MEMORY_LIMIT: Metric = metric("hw.gpu.memory.limit", Kind::UpDown, "By", &[], "GPU memory there is.");
-/// Share of it.
-pub static GPU_MEMORY_UTILIZATION: Metric =
-    metric("hw.gpu.memory.utilization", Kind::Gauge, "1", &[], "Share of the GPU's memory in use.");
-/// GPU power.
-pub static GPU_POWER: Metric = metric("hw.power", Kind::Gauge, "W", &[], "Power the device draws.");
-/// GPU energy.
-pub static GPU_ENERGY: Metric =
-    metric("hw.energy", Kind::Counter, "J", &[], "Energy the device has used since its driver was loaded.");
-/// GPU temperature.
-pub static GPU_TEMPERATURE: Metric = metric("hw.temperature", Kind::Gauge, "Cel", &[], "Temperature of the device.");
 /// GPU health.
 pub static GPU_STATUS: Metric = metric(
     "hw.status",
@@ -590,30 +445,8 @@ pub static COLLECTOR_FAULT: Metric = metric(
     "1 when the collector is down though what it reads is or was there, else 0; what is not installed is no fault.",
 );
 
-/// Every metric of a container.
+/// What is concluded of a container, beside its signals.
 pub static CONTAINER_METRICS: &[&Metric] = &[
-    &UPTIME,
-    &CPU_TIME,
-    &CPU_USAGE,
-    &CPU_LIMIT,
-    &CPU_REQUEST,
-    &CPU_PERIODS,
-    &CPU_THROTTLED_PERIODS,
-    &CPU_THROTTLED_TIME,
-    &MEMORY_USAGE,
-    &MEMORY_WORKING_SET,
-    &MEMORY_RSS,
-    &MEMORY_AVAILABLE,
-    &MEMORY_LIMIT,
-    &MEMORY_REQUEST,
-    &OOM_KILLS,
-    &PAGING_FAULTS,
-    &DISK_IO,
-    &NETWORK_IO,
-    &PIDS,
-    &PIDS_LIMIT,
-    &RESTARTS,
-    &PRESSURE_TIME,
     &CONTAINER_GPU_MEMORY,
     &CONTAINER_COST,
     &RECOMMENDED_CPU,
@@ -623,18 +456,8 @@ pub static CONTAINER_METRICS: &[&Metric] = &[
     &UNDER_PROVISIONED,
 ];
 
-/// Every metric of a GPU.
-pub static GPU_METRICS: &[&Metric] = &[
-    &GPU_UTILIZATION,
-    &GPU_MEMORY_USAGE,
-    &GPU_MEMORY_LIMIT,
-    &GPU_MEMORY_UTILIZATION,
-    &GPU_POWER,
-    &GPU_ENERGY,
-    &GPU_TEMPERATURE,
-    &GPU_STATUS,
-    &GPU_STATE,
-];
+/// What is concluded of a GPU, beside its signals.
+pub static GPU_METRICS: &[&Metric] = &[&GPU_STATUS, &GPU_STATE];
 
 /// Every metric of a model.
 pub static MODEL_METRICS: &[&Metric] = &[
@@ -694,11 +517,6 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &ALERTS_LEFT_OUT,
 ];
 
-/// Every metric there is.
-pub fn catalogue() -> impl Iterator<Item = &'static Metric> {
-    [CONTAINER_METRICS, GPU_METRICS, MODEL_METRICS, AGENT_METRICS].into_iter().flatten().copied()
-}
-
 /// Whom a point speaks of: a container, a device, or the node. Becomes an OTLP resource and Prometheus labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Subject {
@@ -738,6 +556,26 @@ pub enum Number {
     Int(u64),
     /// Seconds, cores and shares. Always finite.
     Float(f64),
+}
+
+impl Number {
+    /// As a real.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Int(count) => count as f64,
+            Self::Float(real) => real,
+        }
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Int(count) => serializer.serialize_u64(*count),
+            Self::Float(real) => serializer.serialize_f64(*real),
+        }
+    }
 }
 
 /// The attributes of one point.
@@ -806,19 +644,9 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("pub static ") && line.contains(": Metric ="))
             .count();
-        let names: HashSet<&str> = catalogue().map(|metric| metric.name).collect();
-        assert_eq!(names.len(), catalogue().count(), "a name stands twice");
+        let lists = [CONTAINER_METRICS, GPU_METRICS, MODEL_METRICS, AGENT_METRICS];
+        let names: HashSet<&str> = lists.into_iter().flatten().map(|metric| metric.name).collect();
         assert_eq!(names.len(), declared, "a static is not listed");
-    }
-
-    #[test]
-    fn names_units_and_help_are_in_style() {
-        for metric in catalogue() {
-            let Metric { name, unit, help, .. } = metric;
-            assert!(name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'.' | b'_')), "{name}");
-            assert!(!unit.is_empty(), "{name} has no unit");
-            assert!(help.ends_with('.') && help.starts_with(|c: char| c.is_uppercase() || c == '1'), "{name}: {help}");
-        }
     }
 
     #[test]
@@ -840,7 +668,8 @@ mod tests {
     #[test]
     fn what_is_not_finite_has_no_value() {
         let subject = Arc::new(Subject::node());
-        let point = Point::new(&CPU_USAGE, &subject, vec![], Number::Float(f64::NAN), None, Timestamp::UNIX_EPOCH);
+        let point =
+            Point::new(&PROCESS_CPU_TIME, &subject, vec![], Number::Float(f64::NAN), None, Timestamp::UNIX_EPOCH);
         assert_eq!(point.value, None);
     }
 }

@@ -1,4 +1,5 @@
-//! Readings -> the minute's row: mean, max and p95 of what was sampled, increases of what counts.
+//! Readings -> the minute's row: what the table of signals makes of each (mean, max and p95 of samples, increases of counters, the last
+//! value).
 //!
 //! Pure. Storing the rows is left to `store`.
 
@@ -9,297 +10,263 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::reading::{ContainerReading, Detail, Stall};
+use crate::metric::Number;
+use crate::signal::{Column, Form, Id, Item, Part, Signals, Table, Values};
 use crate::stats::quantile::quantile;
 
-/// Mean, maximum and 95th percentile of one signal's samples within the minute.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
-    /// CPU: CPU time over wall time, so it holds whatever the spacing of the ticks. Memory: mean of the samples.
-    pub mean: f64,
-    /// Largest sample.
-    pub max: f64,
-    /// 95th percentile of the samples.
-    pub p95: f64,
+/// The signals of one closed minute of one thing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Readings that fell into the minute.
+    pub samples: u32,
+    /// A cell for each of the table's columns ([`Column::all`]), in the column's unit; `None` where the signal is unknown.
+    pub cells: Vec<Option<Number>>,
 }
 
-/// A counter the minute keeps the increase of.
-pub struct CounterColumn {
-    /// The column's name in the history.
-    pub name: &'static str,
-    /// How many of the kernel's units make a second; `None` where it counts no time.
-    pub per_second: Option<f64>,
-    /// What it tells.
-    pub help: &'static str,
-    source: Source,
-}
+impl Summary {
+    /// A minute of so many readings of which these cells are known.
+    #[must_use]
+    pub fn of<T: Table>(samples: u32, cells: impl IntoIterator<Item = (Column<T>, Number)>) -> Self {
+        let mut summary = Self { samples, cells: vec![None; Column::<T>::all().count()] };
+        for (column, value) in cells {
+            summary.set(column, value);
+        }
+        summary
+    }
 
-/// Where a counter comes from.
-enum Source {
-    /// One count.
-    One(fn(&ContainerReading, &Outside) -> Option<u64>),
-    /// One count for each device or interface, by name. They come and go, so each has its own increase.
-    Each(fn(&Detail) -> Vec<(&str, u64)>),
-}
+    /// A column's cell.
+    #[must_use]
+    pub fn cell<T: Table>(&self, column: Column<T>) -> Option<Number> {
+        self.cells.get(place(column)?).copied().flatten()
+    }
 
-/// What a row takes from elsewhere than the cgroup.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outside {
-    /// OOM events told by the runtime in this run of the container.
-    pub oom_events: u64,
-}
-
-const NANOSECONDS: Option<f64> = Some(1e9);
-const MICROSECONDS: Option<f64> = Some(1e6);
-
-const fn counter(
-    name: &'static str,
-    per_second: Option<f64>,
-    help: &'static str,
-    read: fn(&ContainerReading, &Outside) -> Option<u64>,
-) -> CounterColumn {
-    CounterColumn { name, per_second, help, source: Source::One(read) }
-}
-
-const fn sum(name: &'static str, help: &'static str, each: fn(&Detail) -> Vec<(&str, u64)>) -> CounterColumn {
-    CounterColumn { name, per_second: None, help, source: Source::Each(each) }
-}
-
-/// Every counter of the minute's row, in the order of their columns.
-pub const COUNTERS: &[CounterColumn] = &[
-    counter("cpu_time", NANOSECONDS, "CPU time used, in seconds", |r, _| r.cpu_usage_ns),
-    counter("cpu_time_user", NANOSECONDS, "CPU time in user mode, in seconds", |r, _| r.detail.as_ref()?.cpu_user_ns),
-    counter("cpu_time_system", NANOSECONDS, "CPU time in kernel mode, in seconds", |r, _| {
-        r.detail.as_ref()?.cpu_system_ns
-    }),
-    counter("cpu_periods", None, "CFS periods elapsed", |r, _| r.detail.as_ref()?.cpu_periods),
-    counter("cpu_throttled_periods", None, "CFS periods throttled", |r, _| r.detail.as_ref()?.cpu_throttled_periods),
-    counter("cpu_throttled_time", NANOSECONDS, "time tasks stood throttled, in seconds", |r, _| {
-        r.detail.as_ref()?.cpu_throttled_ns
-    }),
-    counter("oom_kills", None, "processes killed for want of memory", oom_kills),
-    counter("minor_faults", None, "page faults without disk", |r, _| r.detail.as_ref()?.minor_faults),
-    counter("major_faults", None, "page faults from disk", |r, _| r.detail.as_ref()?.major_faults),
-    sum("disk_read", "bytes read from block devices", |d| {
-        d.block_io.iter().map(|io| (io.device.as_str(), io.read)).collect()
-    }),
-    sum("disk_write", "bytes written to block devices", |d| {
-        d.block_io.iter().map(|io| (io.device.as_str(), io.write)).collect()
-    }),
-    sum("network_receive", "bytes received; only on the row of the namespace's owner", |d| {
-        d.network.iter().map(|io| (io.interface.as_str(), io.receive)).collect()
-    }),
-    sum("network_transmit", "bytes transmitted; only on the row of the namespace's owner", |d| {
-        d.network.iter().map(|io| (io.interface.as_str(), io.transmit)).collect()
-    }),
-    counter("cpu_pressure_some", MICROSECONDS, "time some task waited for CPU, in seconds", |r, _| {
-        r.detail.as_ref()?.pressure.cpu.map(some)
-    }),
-    counter("cpu_pressure_full", MICROSECONDS, "time every task waited for CPU, in seconds", |r, _| {
-        r.detail.as_ref()?.pressure.cpu?.full
-    }),
-    counter("memory_pressure_some", MICROSECONDS, "time some task waited for memory, in seconds", |r, _| {
-        r.detail.as_ref()?.pressure.memory.map(some)
-    }),
-    counter("memory_pressure_full", MICROSECONDS, "time every task waited for memory, in seconds", |r, _| {
-        r.detail.as_ref()?.pressure.memory?.full
-    }),
-    counter("io_pressure_some", MICROSECONDS, "time some task waited for block I/O, in seconds", |r, _| {
-        r.detail.as_ref()?.pressure.io.map(some)
-    }),
-    counter("io_pressure_full", MICROSECONDS, "time every task waited for block I/O, in seconds", |r, _| {
-        r.detail.as_ref()?.pressure.io?.full
-    }),
-];
-
-fn some(stall: Stall) -> u64 {
-    stall.some
-}
-
-/// A container that dies of memory takes its cgroup's count with it, while the runtime's event stays;
-/// where a process inside dies alone, only the cgroup may tell. The larger of the two has seen more.
-///
-/// Inner ticks do not read the count, and say nothing: the engine has told of events since it was listened to, which may be fewer.
-pub fn oom_kills(reading: &ContainerReading, outside: &Outside) -> Option<u64> {
-    match (reading.detail.as_ref()?.oom_kills, outside.oom_events) {
-        (None, 0) => None,
-        (kills, events) => Some(kills.unwrap_or(0).max(events)),
+    /// Puts a value into a column's cell.
+    pub fn set<T: Table>(&mut self, column: Column<T>, value: impl Into<Option<Number>>) {
+        if let Some(cell) = place(column).and_then(|place| self.cells.get_mut(place)) {
+            *cell = value.into();
+        }
     }
 }
 
-/// The signals of one closed minute of one container.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    /// Inner ticks that fell into the minute.
-    pub samples: u32,
-    /// CPU used, in cores.
-    pub cpu_usage: Option<Spread>,
-    /// Memory charged, in bytes.
-    pub memory_usage: Option<Spread>,
-    /// Working set, in bytes.
-    pub memory_working_set: Option<Spread>,
-    /// Increases of [`COUNTERS`], in their order, in the kernel's units; `None` where the signal is unknown.
-    pub increases: Vec<Option<u64>>,
+fn place<T: Table>(column: Column<T>) -> Option<usize> {
+    Column::all().position(|other| other == column)
+}
+
+/// What was read of a thing at once, as a minute takes it in.
+#[derive(Debug)]
+pub struct Reading<'a, T: Table> {
+    /// When.
+    pub at: Duration,
+    /// Since when its counters count.
+    pub started: Option<Timestamp>,
+    /// All of its signals were read, not only those of every tick.
+    pub full: bool,
+    /// What was read.
+    pub signals: &'a Signals<T>,
 }
 
 /// Over less than this a rate is mostly chance: a CFS period is 100 ms.
 const SHORTEST_RATE: Duration = Duration::from_millis(100);
 
-/// Gathers one container's readings of the open minute.
+/// Gathers one thing's readings of the open minute.
 #[derive(Debug)]
-pub struct Accumulator {
-    /// The counters as last read, by item where a column has several; empty before the first reading of each.
-    last: Vec<Vec<(String, u64)>>,
-    last_cpu: Option<(Duration, u64)>,
-    /// The container began after we did, so that its counters count from zero.
+pub struct Accumulator<T: Table> {
+    /// The counters as last read.
+    last: Values<T>,
+    /// Those that it has several of.
+    last_items: Vec<Item<T>>,
+    /// It began after we did, so that its counters count from zero.
     from_zero: bool,
     started: Option<Timestamp>,
-    increases: Vec<Option<u64>>,
-    cpu_time_ns: u64,
-    cpu_observed: Duration,
-    cpu: Vec<f64>,
-    memory_usage: Vec<f64>,
-    memory_working_set: Vec<f64>,
+    increases: Values<T>,
+    sampled: Vec<Sampled<T>>,
     samples: u32,
 }
 
-impl Accumulator {
-    /// `from_zero`: the container was not there on the tick before, so all its counters count is new.
+/// A signal's samples within the minute.
+#[derive(Debug)]
+struct Sampled<T: Table> {
+    id: Id<T>,
+    samples: Vec<f64>,
+    /// Of a rate: its counter.
+    rate: Option<Rate<T>>,
+}
+
+#[derive(Debug)]
+struct Rate<T: Table> {
+    counter: Id<T>,
+    last: Option<(Duration, f64)>,
+    /// What the counter grew within the minute, and the time over which that was seen.
+    grown: f64,
+    over: Duration,
+}
+
+impl<T: Table> Accumulator<T> {
+    /// `from_zero`: the thing was not there on the tick before, so all its counters count is new.
     #[must_use]
     pub fn new(from_zero: bool) -> Self {
+        let sampled = Id::all().filter(|id: &Id<T>| id.signal().parts.iter().any(|part| part.is_sampled()));
+        let rate = |id: Id<T>| {
+            let counter = Id::of(id.signal().rate_of?);
+            Some(Rate { counter, last: None, grown: 0.0, over: Duration::ZERO })
+        };
         Self {
-            last: vec![Vec::new(); COUNTERS.len()],
-            last_cpu: None,
+            last: Values::default(),
+            last_items: Vec::new(),
             from_zero,
             started: None,
-            increases: vec![None; COUNTERS.len()],
-            cpu_time_ns: 0,
-            cpu_observed: Duration::ZERO,
-            cpu: Vec::new(),
-            memory_usage: Vec::new(),
-            memory_working_set: Vec::new(),
+            increases: Values::default(),
+            sampled: sampled.map(|id| Sampled { id, samples: Vec::new(), rate: rate(id) }).collect(),
             samples: 0,
         }
     }
 
     /// Adds what has been counted up to this reading. The reading that opens a minute is counted into the one before,
     /// whose last seconds it tells of.
-    pub fn count(&mut self, reading: &ContainerReading, outside: &Outside) {
+    pub fn count(&mut self, reading: &Reading<'_, T>) {
         let restarted = self.started.is_some() && reading.started > self.started;
-        // What is met for the first time is new where the container is, and else was there before us.
+        // What is met for the first time is new where the thing is, and else was there before us.
         let new_counts = self.from_zero || restarted;
-        for ((column, last), increase) in COUNTERS.iter().zip(&mut self.last).zip(&mut self.increases) {
-            let mut add = |item: &str, now: u64| {
-                let new = if let Some((_, last)) = last.iter_mut().find(|(name, _)| name == item) {
-                    let before = std::mem::replace(last, now);
-                    if now >= before && !restarted { now - before } else { now }
-                } else {
-                    last.push((item.to_owned(), now));
-                    if new_counts { now } else { 0 }
-                };
-                *increase = Some(increase.unwrap_or(0).saturating_add(new));
-            };
-            match column.source {
-                Source::One(read) => {
-                    if let Some(now) = read(reading, outside) {
-                        add("", now);
-                    }
-                }
-                Source::Each(each) => {
-                    for (item, now) in reading.detail.iter().flat_map(|detail| each(detail)) {
-                        add(item, now);
-                    }
-                }
+        for id in counters() {
+            if let Some(now) = reading.signals.values.raw(id) {
+                let before = self.last.raw(id).filter(|_| !restarted);
+                let known = self.last.raw(id).is_some();
+                self.last.write(id, Some(now));
+                self.add(id, now, before, known || new_counts);
             }
         }
+        for item in &reading.signals.items {
+            let known = self.last_items.iter_mut().find(|known| known.id == item.id && known.name == item.name);
+            let before = known.map(|known| std::mem::replace(&mut known.count, item.count));
+            if before.is_none() {
+                self.last_items.push(item.clone());
+            }
+            self.add(item.id, item.count, before.filter(|_| !restarted), before.is_some() || new_counts);
+        }
         // An interface or device that comes later may have counted for others before.
-        self.from_zero &= reading.detail.is_none();
-        if let Some(now) = reading.cpu_usage_ns {
-            self.rate_cpu(reading.at.monotonic, now);
+        self.from_zero &= !reading.full;
+        for sampled in &mut self.sampled {
+            if let Some(rate) = &mut sampled.rate
+                && let Some(now) = reading.signals.value(rate.counter)
+            {
+                sampled.samples.extend(rate.take(reading.at, now));
+            }
         }
         self.started = reading.started.or(self.started);
     }
 
-    fn rate_cpu(&mut self, at: Duration, now: u64) {
-        if let Some((before, last)) = self.last_cpu
+    /// Adds what a counter grew. What it held when it was met is new only if it `counts`; one that fell began anew.
+    fn add(&mut self, id: Id<T>, now: u64, before: Option<u64>, counts: bool) {
+        let so_far = self.increases.raw(id);
+        let sum = if id.signal().form == Form::Real {
+            let (now, before) = (f64::from_bits(now), before.map(f64::from_bits));
+            let new = before.filter(|before| now >= *before).map_or(now, |before| now - before);
+            (so_far.map_or(0.0, f64::from_bits) + if counts { new } else { 0.0 }).to_bits()
+        } else {
+            let new = before.and_then(|before| now.checked_sub(before)).unwrap_or(now);
+            so_far.unwrap_or(0).saturating_add(if counts { new } else { 0 })
+        };
+        self.increases.write(id, Some(sum));
+    }
+
+    /// Adds a reading's samples.
+    pub fn sample(&mut self, values: &Values<T>) {
+        self.samples = self.samples.saturating_add(1);
+        for sampled in self.sampled.iter_mut().filter(|sampled| sampled.rate.is_none()) {
+            sampled.samples.extend(values.value(sampled.id));
+        }
+    }
+
+    /// Ends the minute, in which `last` was seen last, and begins the next. `None` if nothing was seen in it.
+    pub fn close(&mut self, last: &Values<T>) -> Option<Summary> {
+        // A signal known before but not read in this minute is unknown in it, not zero.
+        let increases = std::mem::take(&mut self.increases);
+        let counted = Id::<T>::all().any(|id| increases.raw(id).is_some());
+        let mut cells = Vec::new();
+        for column in Column::all() {
+            let sampled = self.sampled.iter_mut().find(|sampled| sampled.id == column.id);
+            cells.push(match column.part {
+                Part::Increase => increases.number(column.id),
+                Part::Last => last.number(column.id),
+                part => sampled.and_then(|sampled| sampled.part(part)).map(Number::Float),
+            });
+        }
+        for sampled in &mut self.sampled {
+            sampled.samples.clear();
+            if let Some(rate) = &mut sampled.rate {
+                (rate.grown, rate.over) = (0.0, Duration::ZERO);
+            }
+        }
+        let samples = std::mem::take(&mut self.samples);
+        (samples > 0 || counted).then_some(Summary { samples, cells })
+    }
+}
+
+/// The signals that are counted, one count for each.
+fn counters<T: Table>() -> impl Iterator<Item = Id<T>> {
+    Id::all().filter(|id: &Id<T>| id.signal().each.is_none() && id.signal().parts.contains(&Part::Increase))
+}
+
+impl<T: Table> Rate<T> {
+    /// The rate per second since the last reading; none across a restart, or over too short a time, which goes into the next.
+    fn take(&mut self, at: Duration, now: f64) -> Option<f64> {
+        let mut rate = None;
+        if let Some((before, last)) = self.last
             && now >= last
         {
             let elapsed = at.saturating_sub(before);
             if elapsed < SHORTEST_RATE {
-                return; // goes into the next interval
+                return None;
             }
-            let used = now - last;
-            self.cpu.push(used as f64 / elapsed.as_nanos() as f64);
-            self.cpu_time_ns = self.cpu_time_ns.saturating_add(used);
-            self.cpu_observed += elapsed;
+            rate = Some((now - last) / elapsed.as_secs_f64());
+            self.grown += now - last;
+            self.over += elapsed;
         }
-        self.last_cpu = Some((at, now));
-    }
-
-    /// Adds the gauges of a reading.
-    pub fn sample(&mut self, reading: &ContainerReading) {
-        self.samples += 1;
-        self.memory_usage.extend(reading.memory_usage.map(|v| v as f64));
-        self.memory_working_set.extend(reading.memory_working_set.map(|v| v as f64));
-    }
-
-    /// Ends the minute and begins the next. `None` if nothing was seen in it.
-    pub fn close(&mut self) -> Option<Summary> {
-        // A signal known before but not read in this minute is unknown in it, not zero.
-        let increases = std::mem::replace(&mut self.increases, vec![None; COUNTERS.len()]);
-        let cpu_mean =
-            (!self.cpu_observed.is_zero()).then(|| self.cpu_time_ns as f64 / self.cpu_observed.as_nanos() as f64);
-        let summary = Summary {
-            samples: self.samples,
-            cpu_usage: spread(&mut self.cpu, cpu_mean),
-            memory_usage: spread_of_samples(&mut self.memory_usage),
-            memory_working_set: spread_of_samples(&mut self.memory_working_set),
-            increases,
-        };
-        self.cpu_time_ns = 0;
-        self.cpu_observed = Duration::ZERO;
-        self.samples = 0;
-        (summary.samples > 0 || summary.increases.iter().any(Option::is_some)).then_some(summary)
+        self.last = Some((at, now));
+        rate
     }
 }
 
-pub(crate) fn spread_of_samples(samples: &mut Vec<f64>) -> Option<Spread> {
-    let mean = samples.iter().sum::<f64>() / samples.len() as f64;
-    spread(samples, Some(mean))
+impl<T: Table> Sampled<T> {
+    fn part(&mut self, part: Part) -> Option<f64> {
+        match (part, &self.rate) {
+            (Part::Mean, Some(rate)) => (!rate.over.is_zero()).then(|| rate.grown / rate.over.as_secs_f64()),
+            (Part::Mean, None) => {
+                let sum = self.samples.iter().sum::<f64>();
+                (!self.samples.is_empty()).then(|| sum / self.samples.len() as f64)
+            }
+            (Part::Max, _) => quantile(&mut self.samples, 1.0),
+            (Part::P95, _) => quantile(&mut self.samples, 0.95),
+            (Part::Increase | Part::Last, _) => None,
+        }
+    }
 }
 
-/// Takes the samples; `None` if there are none.
-fn spread(samples: &mut Vec<f64>, mean: Option<f64>) -> Option<Spread> {
-    let spread = Spread { mean: mean?, max: quantile(samples, 1.0)?, p95: quantile(samples, 0.95)? };
-    samples.clear();
-    Some(spread)
-}
-
-/// CPU usage over a trailing span, from the counter.
+/// A rate over a trailing span, from its counter.
 #[derive(Debug, Default)]
-pub struct UsageTrail {
-    readings: VecDeque<(Duration, u64)>,
+pub struct Trail {
+    readings: VecDeque<(Duration, f64)>,
 }
 
-impl UsageTrail {
-    /// Takes the counter's value (ns) at a time, and forgets what lies further back than `span`.
+impl Trail {
+    /// Takes the counter's value (in seconds) at a time, and forgets what lies further back than `span`.
     /// A value below the last one starts anew.
-    pub fn push(&mut self, at: Duration, cpu_usage_ns: u64, span: Duration) {
-        if self.readings.back().is_some_and(|(_, last)| cpu_usage_ns < *last) {
+    pub fn push(&mut self, at: Duration, count: f64, span: Duration) {
+        if self.readings.back().is_some_and(|(_, last)| count < *last) {
             self.readings.clear();
         }
-        self.readings.push_back((at, cpu_usage_ns));
+        self.readings.push_back((at, count));
         while self.readings.len() > 2 && self.readings[1].0 + span <= at {
             self.readings.pop_front();
         }
     }
 
-    /// Cores used on average between the oldest and the newest reading held; `None` with fewer than two.
+    /// The rate per second between the oldest and the newest reading held (of CPU time: cores); `None` with fewer than two.
     #[must_use]
-    pub fn cores(&self) -> Option<f64> {
+    pub fn rate(&self) -> Option<f64> {
         let (first, last) = (self.readings.front()?, self.readings.back()?);
         let elapsed = last.0.saturating_sub(first.0);
-        (elapsed >= SHORTEST_RATE).then(|| (last.1 - first.1) as f64 / elapsed.as_nanos() as f64)
+        (elapsed >= SHORTEST_RATE).then(|| (last.1 - first.1) / elapsed.as_secs_f64())
     }
 }
 
@@ -308,158 +275,142 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::Moment;
-    use crate::reading::InterfaceIo;
+    use crate::signal::container::{Container, id};
 
-    fn reading(second: u64, cpu_usage_ns: u64, memory: u64, oom_kills: Option<u64>) -> ContainerReading {
-        ContainerReading {
-            id: "c".to_owned(),
-            runtime: None,
-            pod_uid: None,
-            at: Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(second) },
-            started: Some(Timestamp::UNIX_EPOCH),
-            cpu_usage_ns: Some(cpu_usage_ns),
-            memory_usage: Some(memory),
-            memory_working_set: None,
-            detail: oom_kills.map(|kills| Box::new(Detail { oom_kills: Some(kills), ..Detail::default() })),
+    /// What was read in a second; full if it has a count of kills.
+    struct Read {
+        second: u64,
+        signals: Signals<Container>,
+        full: bool,
+    }
+
+    fn read(second: u64, cpu_time_ns: u64, memory: u64, kills: Option<u64>) -> Read {
+        let mut signals = Signals::default();
+        signals.values.count(id("cpu.time"), cpu_time_ns);
+        signals.values.count(id("memory.usage"), memory);
+        signals.values.count(id("memory.oom_kills"), kills);
+        Read { second, signals, full: kills.is_some() }
+    }
+
+    impl Read {
+        fn reading(&self) -> Reading<'_, Container> {
+            let (at, started) = (Duration::from_secs(self.second), Some(Timestamp::UNIX_EPOCH));
+            Reading { at, started, full: self.full, signals: &self.signals }
         }
     }
 
-    fn column(name: &str) -> usize {
-        COUNTERS.iter().position(|c| c.name == name).expect("a counter of that name")
+    fn closed(minute: &mut Accumulator<Container>) -> Option<Summary> {
+        minute.close(&Values::default())
     }
 
-    #[test]
-    fn kills_of_before_we_listened_are_counted_once() {
-        let mut minute = Accumulator::new(false);
-        let reading = |second: u64, kills: Option<u64>| ContainerReading {
-            id: String::new(),
-            runtime: None,
-            pod_uid: None,
-            at: crate::clock::Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(second) },
-            started: None,
-            cpu_usage_ns: None,
-            memory_usage: None,
-            memory_working_set: None,
-            detail: kills.map(|kills| Box::new(Detail { oom_kills: Some(kills), ..Detail::default() })),
-        };
-        // The kernel has counted 55 before the engine was listened to, which has told of as many as came since.
-        for second in 0..60 {
-            let events = second / 20;
-            let kills = (second % 10 == 0).then_some(55 + events);
-            minute.count(&reading(second, kills), &Outside { oom_events: events });
-        }
-        let summary = minute.close().expect("a minute");
-        let at = COUNTERS.iter().position(|column| column.name == "oom_kills").expect("the counter");
-        assert_eq!(summary.increases[at], Some(2));
+    fn increase(summary: &Summary, key: &str) -> Option<f64> {
+        summary.cell(id(key).column(Part::Increase)).map(Number::as_f64)
+    }
+
+    fn cell(summary: &Summary, key: &str, part: Part) -> Option<f64> {
+        summary.cell(id(key).column(part)).map(Number::as_f64)
     }
 
     #[test]
     fn a_minute_has_its_spread_and_its_increase() {
         let mut minute = Accumulator::new(false);
-        let outside = Outside::default();
         for (second, cpu, memory) in [(0, 5_000_000_000, 100), (1, 5_500_000_000, 300), (3, 8_500_000_000, 200)] {
-            let reading = reading(second, cpu, memory, Some(second));
-            minute.count(&reading, &outside);
-            minute.sample(&reading);
+            let read = read(second, cpu, memory, Some(second));
+            minute.count(&read.reading());
+            minute.sample(&read.signals.values);
         }
-        let summary = minute.close().expect("a summary");
-        let cpu = summary.cpu_usage.expect("cpu");
+        let mut last = Values::default();
+        last.count(id("memory.limit"), 1000);
+        let summary = minute.close(&last).expect("a summary");
         assert_eq!(summary.samples, 3);
-        assert!((cpu.mean - 3.5 / 3.0).abs() < 1e-12, "weighted by time: {}", cpu.mean);
-        assert!((cpu.max - 1.5).abs() < 1e-12 && (cpu.p95 - 1.45).abs() < 1e-12);
-        assert_eq!(summary.memory_usage, Some(Spread { mean: 200.0, max: 300.0, p95: 290.0 }));
-        assert_eq!(summary.memory_working_set, None, "unknown is not zero");
-        assert_eq!(summary.increases[column("cpu_time")], Some(3_500_000_000), "what came before us is not ours");
-        assert_eq!(summary.increases[column("oom_kills")], Some(3));
-        assert_eq!(summary.increases[column("network_receive")], None);
-        assert_eq!(minute.close(), None, "nothing was seen in the next minute");
+        let cpu = |part| cell(&summary, "cpu.usage", part).expect("cpu");
+        assert!((cpu(Part::Mean) - 3.5 / 3.0).abs() < 1e-12, "weighted by time: {}", cpu(Part::Mean));
+        assert!((cpu(Part::Max) - 1.5).abs() < 1e-12 && (cpu(Part::P95) - 1.45).abs() < 1e-12);
+        let memory = [Part::Mean, Part::Max, Part::P95].map(|part| cell(&summary, "memory.usage", part));
+        assert_eq!(memory, [Some(200.0), Some(300.0), Some(290.0)]);
+        assert_eq!(cell(&summary, "memory.working_set", Part::Mean), None, "unknown is not zero");
+        assert_eq!(increase(&summary, "cpu.time"), Some(3.5), "what came before us is not ours");
+        assert_eq!(increase(&summary, "memory.oom_kills"), Some(3.0));
+        assert_eq!(increase(&summary, "network.receive"), None);
+        assert_eq!(summary.cell(id("memory.limit").column(Part::Last)), Some(Number::Int(1000)));
+        assert_eq!(closed(&mut minute), None, "nothing was seen in the next minute");
     }
 
     #[test]
     fn a_container_that_begins_under_our_eyes_counts_whole() {
         let mut minute = Accumulator::new(true);
-        minute.count(&reading(0, 700, 1, None), &Outside::default());
-        assert_eq!(minute.close().expect("a summary").increases[column("cpu_time")], Some(700));
+        minute.count(&read(0, 700_000_000, 1, None).reading());
+        assert_eq!(increase(&closed(&mut minute).expect("a summary"), "cpu.time"), Some(0.7));
     }
 
     #[test]
     fn a_restart_counts_from_zero_again() {
         let mut minute = Accumulator::new(false);
-        minute.count(&reading(0, 1000, 1, None), &Outside::default());
-        minute.count(&reading(1, 400, 1, None), &Outside::default());
-        let summary = minute.close().expect("a summary");
-        assert_eq!(summary.increases[column("cpu_time")], Some(400));
-        assert_eq!(summary.cpu_usage, None, "no rate across a restart");
+        minute.count(&read(0, 1_000_000_000, 1, None).reading());
+        minute.count(&read(1, 400_000_000, 1, None).reading());
+        let summary = closed(&mut minute).expect("a summary");
+        assert_eq!(increase(&summary, "cpu.time"), Some(0.4));
+        assert_eq!(cell(&summary, "cpu.usage", Part::Mean), None, "no rate across a restart");
+        // A restart that is told, though the new run has counted more already.
+        let again = read(2, 900_000_000, 1, None);
+        minute.count(&Reading { started: Timestamp::from_second(1).ok(), ..again.reading() });
+        assert_eq!(increase(&closed(&mut minute).expect("a summary"), "cpu.time"), Some(0.9));
     }
 
     #[test]
     fn an_interface_that_goes_takes_its_count_along_and_counts_nothing_twice() {
-        let io = |interface: &str, receive| InterfaceIo { interface: interface.to_owned(), receive, transmit: 0 };
-        let with = |second, network| {
-            let detail = Some(Box::new(Detail { network, ..Detail::default() }));
-            ContainerReading { detail, ..reading(second, 0, 0, None) }
+        let io = |name: &str, count| Item { id: id("network.receive"), name: name.to_owned(), count };
+        let with = |second, items| {
+            let mut read = Read { full: true, ..read(second, 0, 0, None) };
+            read.signals.items = items;
+            read
         };
         let mut minute = Accumulator::new(true);
-        let outside = Outside::default();
-        minute.count(&with(0, vec![io("eth0", 1000), io("eth1", 50_000)]), &outside);
-        assert_eq!(minute.close().expect("a summary").increases[column("network_receive")], Some(51_000));
-        minute.count(&with(1, vec![io("eth0", 1010)]), &outside);
-        minute.count(&with(2, vec![io("eth0", 1020), io("eth2", 700)]), &outside);
-        let received = minute.close().expect("a summary").increases[column("network_receive")];
-        assert_eq!(received, Some(20), "eth1's past is not counted again, eth2's is not ours");
-    }
-
-    #[test]
-    fn the_runtime_remembers_an_oom_the_cgroup_forgot() {
-        let outside = Outside { oom_events: 1 };
-        assert_eq!(oom_kills(&reading(0, 0, 0, Some(0)), &outside), Some(1));
-        let without_count = ContainerReading { detail: Some(Box::default()), ..reading(0, 0, 0, None) };
-        assert_eq!(oom_kills(&without_count, &outside), Some(1));
-        let inner_tick = ContainerReading { detail: None, ..reading(0, 0, 0, None) };
-        assert_eq!(oom_kills(&inner_tick, &outside), None, "the count is not read then");
-        assert_eq!(oom_kills(&reading(0, 0, 0, Some(3)), &outside), Some(3));
-        assert_eq!(oom_kills(&reading(0, 0, 0, None), &Outside::default()), None);
+        minute.count(&with(0, vec![io("eth0", 1000), io("eth1", 50_000)]).reading());
+        assert_eq!(increase(&closed(&mut minute).expect("a summary"), "network.receive"), Some(51_000.0));
+        minute.count(&with(1, vec![io("eth0", 1010)]).reading());
+        minute.count(&with(2, vec![io("eth0", 1020), io("eth2", 700)]).reading());
+        let received = increase(&closed(&mut minute).expect("a summary"), "network.receive");
+        assert_eq!(received, Some(20.0), "eth1's past is not counted again, eth2's is not ours");
     }
 
     #[test]
     fn the_trail_looks_back_one_span() {
-        let mut trail = UsageTrail::default();
-        assert_eq!(trail.cores(), None);
-        for second in 0..=30_u64 {
-            let used = if second <= 20 { second * 1_000_000_000 } else { 20_000_000_000 };
-            trail.push(Duration::from_secs(second), used, Duration::from_secs(10));
+        let mut trail = Trail::default();
+        assert_eq!(trail.rate(), None);
+        for second in 0..=30_u32 {
+            trail.push(Duration::from_secs(second.into()), f64::from(second.min(20)), Duration::from_secs(10));
         }
-        assert_eq!(trail.cores(), Some(0.0));
-        trail.push(Duration::from_secs(31), 5, Duration::from_secs(10));
-        assert_eq!(trail.cores(), None, "a counter that fell starts anew");
+        assert_eq!(trail.rate(), Some(0.0));
+        trail.push(Duration::from_secs(31), 5e-9, Duration::from_secs(10));
+        assert_eq!(trail.rate(), None, "a counter that fell starts anew");
     }
 
     proptest! {
         #[test]
-        fn increases_add_up_over_any_minutes(steps in prop::collection::vec((0..5_000_000_000_u64, any::<bool>()), 1..100)) {
+        fn increases_add_up_over_any_minutes(steps in prop::collection::vec((0..5_000_u64, any::<bool>()), 1..100)) {
             let mut minute = Accumulator::new(true);
-            let (mut counter, mut sum) = (0, 0);
-            for (second, (step, close)) in steps.iter().enumerate() {
-                counter += step;
-                let reading = reading(second as u64, counter, 0, None);
-                minute.count(&reading, &Outside::default());
+            let (mut counter, mut sum, mut second) = (0, 0.0, 0);
+            for (step, close) in &steps {
+                (counter, second) = (counter + step, second + 1);
+                minute.count(&read(second, 0, 0, Some(counter)).reading());
                 if *close {
-                    sum += minute.close().and_then(|s| s.increases[column("cpu_time")]).unwrap_or(0);
+                    sum += closed(&mut minute).and_then(|s| increase(&s, "memory.oom_kills")).unwrap_or(0.0);
                 }
             }
-            sum += minute.close().and_then(|s| s.increases[column("cpu_time")]).unwrap_or(0);
-            prop_assert_eq!(sum, counter);
+            sum += closed(&mut minute).and_then(|s| increase(&s, "memory.oom_kills")).unwrap_or(0.0);
+            prop_assert_eq!(sum, counter as f64);
         }
 
         #[test]
         fn mean_and_p95_never_exceed_the_maximum(values in prop::collection::vec(0..u64::MAX / 2, 1..60)) {
             let mut minute = Accumulator::new(false);
-            for (second, value) in values.iter().enumerate() {
-                minute.sample(&reading(second as u64, 0, *value, None));
+            for value in &values {
+                minute.sample(&read(0, 0, *value, None).signals.values);
             }
-            let spread = minute.close().and_then(|s| s.memory_usage).expect("samples");
-            prop_assert!(spread.p95 <= spread.max && spread.mean <= spread.max * (1.0 + 1e-12));
+            let summary = closed(&mut minute).expect("samples");
+            let part = |part| cell(&summary, "memory.usage", part).expect("memory");
+            prop_assert!(part(Part::P95) <= part(Part::Max) && part(Part::Mean) <= part(Part::Max) * (1.0 + 1e-12));
         }
     }
 }

@@ -285,21 +285,24 @@ fn is_more(to: f64, from: f64, config: &Config) -> bool {
 mod tests {
     use super::review::{History, Review};
     use super::*;
-    use crate::frame::{MinuteRow, RowIdentity, RowSettings, minute_frame};
+    use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::identity::{Workload, WorkloadKind};
-    use crate::minute::{COUNTERS, Spread, Summary};
+    use crate::metric::Number::{Float, Int};
+    use crate::minute::Summary;
+    use crate::signal::Part::{Increase, Last, Max, Mean, P95};
+    use crate::signal::container::id;
 
     const MIB: f64 = 1_048_576.0;
     const BEGIN: i64 = 1_795_442_400;
 
-    fn counter(name: &str) -> usize {
-        COUNTERS.iter().position(|column| column.name == name).expect("a counter")
+    /// Says how much a counter grew in the minute.
+    fn count(row: &mut MinuteRow, key: &str, grown: u64) {
+        row.summary.set(id(key).column(Increase), Int(grown));
     }
 
     /// A minute in which a container used so many cores and MiB.
     fn row(minute: i64, cores: f64, mib: f64) -> MinuteRow {
-        let spread = |v: f64| Some(Spread { mean: v / 2.0, max: v * 1.5, p95: v });
-        let memory = Some(Spread { mean: mib * MIB, max: mib * MIB, p95: mib * MIB });
+        let (usage, memory) = (id("cpu.usage"), id("memory.working_set"));
         MinuteRow {
             minute: Timestamp::from_second(BEGIN + minute * 60).expect("a time"),
             identity: RowIdentity {
@@ -314,14 +317,19 @@ mod tests {
                 }),
                 ..RowIdentity::default()
             },
-            summary: Summary {
-                samples: 60,
-                cpu_usage: spread(cores),
-                memory_usage: memory,
-                memory_working_set: memory,
-                increases: vec![Some(0); COUNTERS.len()],
-            },
-            settings: RowSettings { cpu_limit: Some(2.0), memory_limit: Some(1024 << 20), ..RowSettings::default() },
+            summary: Summary::of(
+                60,
+                [
+                    (usage.column(Mean), Float(cores / 2.0)),
+                    (usage.column(Max), Float(cores * 1.5)),
+                    (usage.column(P95), Float(cores)),
+                    (memory.column(Mean), Float(mib * MIB)),
+                    (memory.column(Max), Float(mib * MIB)),
+                    (id("memory.oom_kills").column(Increase), Int(0)),
+                    (id("cpu.limit").column(Last), Float(2.0)),
+                    (id("memory.limit").column(Last), Int(1024 << 20)),
+                ],
+            ),
         }
     }
 
@@ -362,7 +370,7 @@ mod tests {
         assert!(a.cpu.reason.starts_with("not enough history: 2 min of the 60 min"), "{}", a.cpu.reason);
         assert_eq!((a.saving, a.patches.len()), (0.0, 0));
         let mut killed = row(1, 0.1, 1000.0);
-        killed.summary.increases[counter("oom_kills")] = Some(2);
+        count(&mut killed, "memory.oom_kills", 2);
         let a = judged(&[row(0, 0.1, 10.0), killed.clone()]);
         assert_eq!((a.memory.provisioning, a.confirmed, a.used.oom_kills), (Provisioning::Under, true, Some(2)));
         assert_eq!(a.memory.limit, Some(Change { from: Some(1024.0 * MIB), to: 1280.0 * MIB }));
@@ -370,7 +378,7 @@ mod tests {
         assert!(a.saving < 0.0, "it costs more");
         // The limit was raised: the kills of before count no longer.
         let mut raised = row(2, 0.1, 10.0);
-        raised.settings.memory_limit = Some(2048 << 20);
+        raised.summary.set(id("memory.limit").column(Last), Int(2048 << 20));
         let a = judged(&[row(0, 0.1, 10.0), killed, raised]);
         assert_eq!((a.memory.provisioning, a.used.oom_kills), (Provisioning::Unknown, Some(0)));
     }
@@ -380,8 +388,8 @@ mod tests {
         let rows: Vec<MinuteRow> = (0..100)
             .map(|minute| {
                 let mut row = row(minute, 1.9, 900.0);
-                row.summary.increases[counter("cpu_periods")] = Some(600);
-                row.summary.increases[counter("cpu_throttled_periods")] = Some(if minute % 5 == 0 { 600 } else { 0 });
+                count(&mut row, "cpu.periods", 600);
+                count(&mut row, "cpu.throttled_periods", if minute % 5 == 0 { 600 } else { 0 });
                 row
             })
             .collect();
@@ -397,9 +405,9 @@ mod tests {
     fn want_is_no_reason_to_ask_for_less_and_one_resource_does_not_hide_the_other() {
         let mut rows: Vec<MinuteRow> = (0..100).map(|minute| row(minute, 0.3, 300.0)).collect();
         for (minute, row) in rows.iter_mut().enumerate() {
-            row.settings.cpu_request = Some(2.0);
-            row.summary.increases[counter("cpu_periods")] = Some(600);
-            row.summary.increases[counter("cpu_throttled_periods")] = Some(if minute % 5 == 0 { 600 } else { 0 });
+            row.summary.set(id("cpu.request").column(Last), Float(2.0));
+            count(row, "cpu.periods", 600);
+            count(row, "cpu.throttled_periods", if minute % 5 == 0 { 600 } else { 0 });
         }
         let a = judged(&rows);
         assert_eq!((a.cpu.provisioning, a.cpu.recommended), (Provisioning::Under, Some(2.4)));
@@ -452,7 +460,7 @@ mod tests {
         }
         assert!(review(&rows).workloads.iter().any(|a| a.workload.name == "web" && a.history.minutes == 90));
         let mut killed = row(0, 0.1, 100.0);
-        killed.summary.increases[counter("oom_kills")] = Some(1);
+        count(&mut killed, "memory.oom_kills", 1);
         let week: Vec<MinuteRow> =
             [killed].into_iter().chain((0..100).map(|m| row(8 * 1440 + m, 0.1, 100.0))).collect();
         assert_eq!(judged(&week).memory.provisioning, Provisioning::Over);
@@ -462,7 +470,9 @@ mod tests {
     fn who_asks_for_nothing_is_told_what_to_ask_for_and_who_ended_counts_for_nothing() {
         let mut rows: Vec<MinuteRow> = (0..90).map(|m| row(m, 0.1, 200.0)).collect();
         for row in &mut rows {
-            row.settings = RowSettings::default();
+            for key in ["cpu.limit", "memory.limit"] {
+                row.summary.set(id(key).column(Last), None);
+            }
         }
         let other = |m: i64| {
             let mut row = row(m, 0.1, 10.0);

@@ -125,14 +125,14 @@ impl Alerting {
 mod tests {
     use super::*;
     use crate::alert::view::Alert;
-    use crate::metric::{self, Number, Subject};
+    use crate::metric::{Number, Subject};
 
     const RULE: &str = "[alerting]\ndefaults = false\n[[alert]]\nname = \"R\"\nmetric = \"process.memory.usage\"\nabove = 1\n\
         for = \"20s\"\nmessage = \"m\"\n";
 
     fn point(value: u64) -> Point {
         let node = Arc::new(Subject::node());
-        let found = metric::catalogue().find(|metric| metric.name == "process.memory.usage");
+        let found = crate::catalogue::named("process.memory.usage");
         Point::new(found.expect("a metric"), &node, vec![], Number::Int(value), None, Timestamp::UNIX_EPOCH)
     }
 

@@ -44,8 +44,9 @@ pub fn review(
 ) -> Result<(Review, Past), Error> {
     let mut history = History::default();
     let (containers, gpus, models) = (&mut history.containers, &mut history.gpus, &mut history.models);
-    let mut past = past::read::<MinuteRow>(data, usage::COLUMNS, since, until, |f| containers.take(f, since, until))?;
-    let more = past::read::<GpuRow>(data, gpu::COLUMNS, since, until, |f| gpus.take(f, since, until))?;
+    let mut past =
+        past::read::<MinuteRow>(data, &usage::read_columns(), since, until, |f| containers.take(f, since, until))?;
+    let more = past::read::<GpuRow>(data, &gpu::read_columns(), since, until, |f| gpus.take(f, since, until))?;
     let most = past::read::<ModelRow>(data, traffic::COLUMNS, since, until, |f| models.take(f, since, until))?;
     for other in [more, most] {
         past.files += other.files;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Kind, Metric, catalogue};
+use crate::catalogue;
+use crate::metric::{Kind, Metric};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -243,12 +244,12 @@ impl Rule {
 }
 
 fn find(name: &str) -> Option<&'static Metric> {
-    catalogue().find(|metric| metric.name == name)
+    catalogue::named(name)
 }
 
 fn nearest(name: &str) -> String {
     let likeness = |metric: &Metric| strsim::jaro_winkler(metric.name, name);
-    let best = catalogue().map(|metric| (likeness(metric), metric.name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = catalogue::all().map(|metric| (likeness(metric), metric.name)).max_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(likeness, _)| *likeness > 0.8)
         .map_or_else(|| "; REFERENCE.md has them all".to_owned(), |(_, name)| format!("; did you mean `{name}`?"))
 }

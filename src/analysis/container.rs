@@ -8,12 +8,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock::Moment;
-use crate::frame::{RowIdentity, RowSettings};
+use crate::frame::RowIdentity;
 use crate::identity::claim::CGROUP;
-use crate::identity::{Claims, ContainerClaim, FieldSource, Pod, Sourced};
-use crate::minute::{Accumulator, Outside, UsageTrail, oom_kills};
-use crate::reading::{ContainerReading, Detail, Stall};
-use crate::snapshot::{ContainerView, CpuView, DiskView, MemoryView, NetworkView, PidsView, PressureView, StallView};
+use crate::identity::{Claims, ContainerClaim, FieldSource, Pod, Run, Sourced};
+use crate::metric::Number;
+use crate::minute::{Accumulator, Reading, Trail};
+use crate::reading::{ContainerReading, Depth};
+use crate::signal::container::{self as signals, INTERFACE, id};
+use crate::signal::{Signals, Values};
+use crate::snapshot::ContainerView;
 
 /// How long a newcomer waits for its name before it is shown without one.
 const NAME_GRACE: Duration = Duration::from_millis(800);
@@ -23,11 +26,11 @@ const NAME_GRACE: Duration = Duration::from_millis(800);
 pub struct Container {
     pub claims: Claims,
     pub reading: Option<ContainerReading>,
-    /// The newest detail of this run; inner ticks bring none.
-    detail: Detail,
-    detail_at: Option<Timestamp>,
-    pub trail: UsageTrail,
-    pub minute: Accumulator,
+    /// The newest full reading of this run; inner ticks bring less.
+    full: Signals<signals::Container>,
+    full_at: Option<Timestamp>,
+    pub trail: Trail,
+    pub minute: Accumulator<signals::Container>,
     first_seen: Moment,
     /// Start of its oldest process, where its counters were seen to begin anew.
     begun_anew: Option<Timestamp>,
@@ -40,10 +43,10 @@ impl Container {
         Self {
             claims: Claims::default(),
             reading: None,
-            detail: Detail::default(),
-            detail_at: None,
+            full: Signals::default(),
+            full_at: None,
             begun_anew: None,
-            trail: UsageTrail::default(),
+            trail: Trail::default(),
             minute: Accumulator::new(from_zero),
             first_seen: now,
             running: true,
@@ -56,64 +59,85 @@ impl Container {
         self.running && young && self.claims.field(|claim| claim.name.as_ref()).is_none()
     }
 
-    /// What its row takes from the runtime.
-    fn outside(&self) -> Outside {
-        Outside { oom_events: self.claims.oom_events() }
-    }
-
     /// Forgets its readings: nobody reads it any longer.
     pub fn forget_readings(&mut self) {
         self.reading = None;
-        self.detail = Detail::default();
-        self.detail_at = None;
-        self.trail = UsageTrail::default();
+        self.forget_run();
+    }
+
+    fn forget_run(&mut self) {
+        self.full = Signals::default();
+        self.full_at = None;
+        self.trail = Trail::default();
     }
 
     /// Takes a reading in, counted but not yet sampled.
     pub fn take(&mut self, reading: &ContainerReading, full_tick: Duration) {
-        let last = self.reading.as_ref().and_then(|last| last.cpu_usage_ns);
-        let fell = reading.cpu_usage_ns.zip(last).is_some_and(|(now, last)| now < last);
-        if fell || !self.running {
-            self.detail = Detail::default();
-            self.detail_at = None;
-            self.trail = UsageTrail::default();
+        let cpu_time = const { id("cpu.time") };
+        let now = reading.signals.value(cpu_time);
+        let last = self.reading.as_ref().and_then(|last| last.signals.value(cpu_time));
+        if now.zip(last).is_some_and(|(now, last)| now < last) || !self.running {
+            self.forget_run();
             self.begun_anew = reading.started;
         }
-        if let Some(detail) = &reading.detail {
-            self.detail = (**detail).clone();
-            self.detail_at = Some(reading.at.wall);
+        if reading.depth == Depth::Full {
+            self.full = reading.signals.clone();
+            self.full_at = Some(reading.at.wall);
         }
-        if let Some(cpu_usage_ns) = reading.cpu_usage_ns {
-            self.trail.push(reading.at.monotonic, cpu_usage_ns, full_tick);
+        if let Some(now) = now {
+            self.trail.push(reading.at.monotonic, now, full_tick);
         }
-        self.minute.count(reading, &self.outside());
+        self.count(reading, reading.signals.clone());
         if self.reading.is_none() {
             self.claims.take(Arc::new(by_path(reading)), reading.at.wall);
         }
         self.claims.confirm(CGROUP, reading.at.wall);
-        self.reading = Some(ContainerReading { detail: None, ..reading.clone() });
+        self.reading = Some(reading.clone());
     }
 
     /// Counts the last reading once more, for what was told of it since.
     pub fn count_again(&mut self) {
-        if let Some(reading) = &self.reading {
-            let whole = ContainerReading { detail: Some(Box::new(self.detail.clone())), ..reading.clone() };
-            self.minute.count(&whole, &self.outside());
+        if let Some(reading) = self.reading.take() {
+            self.count(&ContainerReading { depth: Depth::Full, ..reading.clone() }, self.signals());
+            self.reading = Some(reading);
         }
     }
 
-    /// All that is known of it.
-    pub fn view(&self, id: &str) -> ContainerView {
+    fn count(&mut self, reading: &ContainerReading, mut signals: Signals<signals::Container>) {
+        let full = reading.depth == Depth::Full;
+        if full {
+            self.count_kills(&mut signals.values);
+        }
+        let (at, started) = (reading.at.monotonic, reading.started);
+        self.minute.count(&Reading { at, started, full, signals: &signals });
+    }
+
+    /// A container that dies of memory takes its cgroup's count with it, while the runtime's event stays;
+    /// where a process inside dies alone, only the cgroup may tell. The larger of the two has seen more.
+    ///
+    /// Inner ticks do not read the count, and say nothing: the engine has told of events since it was listened to, which may be fewer.
+    fn count_kills(&self, values: &mut Values<signals::Container>) {
+        let kills = const { id("memory.oom_kills") };
+        let events = self.claims.oom_events();
+        if events > values.get(kills).unwrap_or(0) {
+            values.count(kills, events);
+        }
+    }
+
+    /// What was read last, with what only a full reading brings.
+    fn signals(&self) -> Signals<signals::Container> {
+        let mut signals = self.reading.as_ref().map(|reading| reading.signals.clone()).unwrap_or_default();
+        signals.complete(&self.full);
+        signals
+    }
+
+    /// All that is known of it now.
+    pub fn view(&self, id: &str, now: Timestamp) -> ContainerView {
         let claims = &self.claims;
-        let reading = self.reading.as_ref();
-        let detail = &self.detail;
         let mut sources = BTreeMap::new();
         let mut note = |field: &'static str, from: Option<FieldSource>| {
             sources.extend(from.map(|from| (field, from)));
         };
-        let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 / 1e9);
-        // What the kernel enforces goes before what was asked of it.
-        let by_kernel = self.detail_at.map(|at| FieldSource { source: CGROUP, at });
         let name = claims.field(|claim| claim.name.as_ref());
         let image = claims.field(|claim| claim.image.as_ref());
         // A tag belongs to its image: one of another source would make an image nobody runs.
@@ -124,11 +148,6 @@ impl Container {
         let pod_container = claims.field(|claim| claim.pod_container.as_ref());
         let role = claims.field(|claim| claim.role);
         let labels = claims.field(|claim| claim.labels.as_ref());
-        let restarts = claims.field(|claim| claim.restarts);
-        let cpu_limit = claims.field(|claim| claim.cpu_limit);
-        let cpu_request = claims.field(|claim| claim.cpu_request);
-        let memory_limit = claims.field(|claim| claim.memory_limit);
-        let memory_request = claims.field(|claim| claim.memory_request);
         note("name", name.map(|name| name.origin()));
         note("image", image.map(|image| image.origin()));
         note("runtime", runtime.map(|runtime| runtime.origin()));
@@ -136,14 +155,7 @@ impl Container {
         note("pod_container", pod_container.map(|name| name.origin()));
         note("role", role.map(|role| role.origin()));
         note("labels", labels.map(|labels| labels.origin()));
-        note("restarts", restarts.map(|restarts| restarts.origin()));
-        note("cpu.limit", by_kernel.filter(|_| detail.cpu_limit.is_some()).or(cpu_limit.map(|limit| limit.origin())));
-        note("cpu.request", by_kernel.filter(|_| detail.cpu_request.is_some()).or(cpu_request.map(|r| r.origin())));
-        note("memory.limit", by_kernel.filter(|_| detail.memory_limit.is_some()).or(memory_limit.map(|l| l.origin())));
-        note("memory.request", memory_request.map(|request| request.origin()));
-        let memory_limit = detail.memory_limit.or(value(memory_limit));
-        let working_set = reading.and_then(|r| r.memory_working_set);
-        let host_network = claims.field(|claim| claim.host_network).is_some_and(|host| host.value);
+        let run = Run { began: self.began(), ended: None };
         ContainerView {
             id: id.to_owned(),
             name: name.map_or_else(|| id.chars().take(12).collect(), |name| name.value.clone()),
@@ -156,55 +168,60 @@ impl Container {
             workload: claims.workload(),
             model: claims.model(),
             labels: labels.map(|labels| labels.value.clone()).unwrap_or_default(),
+            signals: self.settled(run, now, &mut note),
             sources,
-            started: self.started(),
-            read_at: reading.map(|r| r.at.wall),
-            detail_at: self.detail_at,
-            restarts: value(restarts),
-            cpu: CpuView {
-                usage: self.trail.cores(),
-                time: seconds(reading.and_then(|r| r.cpu_usage_ns)),
-                time_user: seconds(detail.cpu_user_ns),
-                time_system: seconds(detail.cpu_system_ns),
-                limit: detail.cpu_limit.or(value(cpu_limit)),
-                request: detail.cpu_request.or(value(cpu_request)),
-                periods: detail.cpu_periods,
-                throttled_periods: detail.cpu_throttled_periods,
-                throttled_time: seconds(detail.cpu_throttled_ns),
-            },
-            memory: MemoryView {
-                usage: reading.and_then(|r| r.memory_usage),
-                working_set,
-                rss: detail.memory_rss,
-                limit: memory_limit,
-                request: value(memory_request),
-                available: memory_limit.zip(working_set).map(|(limit, used)| limit.saturating_sub(used)),
-                oom_kills: reading.and_then(|reading| {
-                    let whole = ContainerReading { detail: Some(Box::new(detail.clone())), ..reading.clone() };
-                    oom_kills(&whole, &self.outside())
-                }),
-                minor_faults: detail.minor_faults,
-                major_faults: detail.major_faults,
-            },
-            pids: PidsView { current: detail.pids, limit: detail.pids_limit },
-            network: if host_network { Vec::new() } else { network(detail) },
-            disk: detail
-                .block_io
-                .iter()
-                .map(|d| DiskView { device: d.device.clone(), read: d.read, write: d.write })
-                .collect(),
-            pressure: PressureView {
-                cpu: stall(detail.pressure.cpu),
-                memory: stall(detail.pressure.memory),
-                io: stall(detail.pressure.io),
-            },
+            run,
+            read_at: self.reading.as_ref().map(|reading| reading.at.wall),
+            full_at: self.full_at,
             gpus: Vec::new(),
         }
     }
 
+    /// Its signals: what was read, what was claimed where nothing was read, and what follows from both.
+    fn settled(
+        &self,
+        run: Run,
+        now: Timestamp,
+        note: &mut impl FnMut(&'static str, Option<FieldSource>),
+    ) -> Signals<signals::Container> {
+        let claims = &self.claims;
+        let mut signals = self.signals();
+        if self.full_at.is_some() {
+            self.count_kills(&mut signals.values);
+        }
+        if claims.field(|claim| claim.host_network).is_some_and(|host| host.value) {
+            signals.items.retain(|item| item.id.signal().each != Some(INTERFACE));
+        }
+        let values = &mut signals.values;
+        // What the kernel enforces goes before what was asked of it.
+        let by_kernel = self.full_at.map(|at| FieldSource { source: CGROUP, at });
+        let settings = [
+            (const { id("cpu.limit") }, claims.field(|claim| claim.cpu_limit.map(Number::Float))),
+            (const { id("cpu.request") }, claims.field(|claim| claim.cpu_request.map(Number::Float))),
+            (const { id("memory.limit") }, claims.field(|claim| claim.memory_limit.map(Number::Int))),
+            (const { id("memory.request") }, claims.field(|claim| claim.memory_request.map(Number::Int))),
+            (const { id("restarts") }, claims.field(|claim| claim.restarts.map(Number::Int))),
+        ];
+        for (id, claimed) in settings {
+            if values.number(id).is_some() {
+                note(id.signal().key, by_kernel);
+            } else if let Some(claimed) = claimed {
+                values.set(id, claimed.value);
+                note(id.signal().key, Some(claimed.origin()));
+            }
+        }
+        values.real(const { id("cpu.usage") }, self.trail.rate());
+        let (limit, used) = (values.get(const { id("memory.limit") }), values.get(const { id("memory.working_set") }));
+        let available = limit.zip(used).map(|(limit, used)| limit.saturating_sub(used));
+        values.count(const { id("memory.available") }, available);
+        let until = self.reading.as_ref().map_or(now, |reading| reading.at.wall);
+        values.real(const { id("uptime") }, until.duration_since(run.began).as_secs_f64().max(0.0));
+        signals
+    }
+
     /// The runtime's word, unless the container was seen to begin anew and the runtime has not said so yet; without a
     /// runtime the start of its oldest process.
-    fn started(&self) -> Timestamp {
+    fn began(&self) -> Timestamp {
         let told = value(self.claims.field(|claim| claim.started));
         let oldest = self.reading.as_ref().and_then(|r| r.started);
         told.max(self.begun_anew).or(oldest).unwrap_or(self.first_seen.wall)
@@ -226,19 +243,6 @@ fn by_path(reading: &ContainerReading) -> ContainerClaim {
     }
 }
 
-fn network(detail: &Detail) -> Vec<NetworkView> {
-    detail
-        .network
-        .iter()
-        .map(|i| NetworkView { interface: i.interface.clone(), receive: i.receive, transmit: i.transmit })
-        .collect()
-}
-
-fn stall(stall: Option<Stall>) -> StallView {
-    let seconds = |us: u64| us as f64 / 1e6;
-    StallView { some: stall.map(|s| seconds(s.some)), full: stall.and_then(|s| s.full).map(seconds) }
-}
-
 /// Whose row it is.
 pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
     let pod = view.pod.as_ref();
@@ -257,19 +261,6 @@ pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
         pod_uid: pod.and_then(|pod| pod.uid.clone()),
         pod_container: view.pod_container.clone(),
         model: model.cloned(),
-        started: Some(view.started),
-    }
-}
-
-/// What the row tells beside what was sampled and counted.
-pub fn row_settings(view: &ContainerView) -> RowSettings {
-    RowSettings {
-        cpu_limit: view.cpu.limit,
-        cpu_request: view.cpu.request,
-        memory_limit: view.memory.limit,
-        memory_request: view.memory.request,
-        memory_rss: view.memory.rss,
-        pids: view.pids.current,
-        restarts: view.restarts,
+        started: Some(view.run.began),
     }
 }

@@ -8,9 +8,11 @@ use polars::prelude::{DataFrame, DataType, PolarsResult, TimeUnit, TimeZone};
 
 use crate::clock::Moment;
 use crate::frame::gpu::GpuRow;
-use crate::identity::Device;
+use crate::identity::claim::{CGROUP, Devices};
+use crate::identity::{Device, Link, Relation, Source, Sourced};
 use crate::minute::gpu::{GpuAccumulator, GpuState, GpuSummary, state};
 use crate::reading::{GpuProcess, GpuReading};
+use crate::signal::gpu::id;
 use crate::snapshot::{ContainerGpuView, ContainerView, GpuProcessView, GpuView};
 
 /// Minutes of a day, whose states are held for the page.
@@ -101,8 +103,7 @@ impl Gpus {
             // What inner ticks leave out stands as last told, as long as the device is there.
             if let Some(Gpu { reading: last, .. }) = known.as_ref().filter(|_| reading.ok != Some(false)) {
                 reading.processes = reading.processes.or_else(|| last.processes.clone());
-                reading.energy = reading.energy.or(last.energy);
-                reading.temperature = reading.temperature.or(last.temperature);
+                reading.signals.complete(&last.signals);
             }
             let (accumulated, states) = known.map_or_else(
                 || (GpuAccumulator::default(), past.before(&reading.id, minute)),
@@ -130,7 +131,7 @@ impl Gpus {
         };
         let mut rows = Vec::new();
         for gpu in self.gpus.values_mut() {
-            let summary = gpu.minute.close();
+            let summary = gpu.minute.close(&gpu.reading.signals.values);
             gpu.remember([summary.as_ref().and_then(GpuSummary::mostly)]);
             let Some(summary) = summary.filter(|_| gpu.reading.identified) else { continue };
             let holders = gpu.reading.processes.iter().flatten().filter_map(|process| process.container.clone());
@@ -143,7 +144,6 @@ impl Gpus {
                 share: gpu.reading.share,
                 index: gpu.reading.index,
                 model: gpu.reading.model.clone(),
-                memory_total: gpu.reading.memory_total,
                 containers: gpu.reading.processes.is_some().then(|| containers.into_iter().collect()),
                 summary,
             });
@@ -151,69 +151,94 @@ impl Gpus {
         rows
     }
 
-    /// All that is known of them, with their holders' names; and to each container its part.
-    ///
-    /// What was read longer ago than `stale` is no longer known: a driver that hangs says nothing of it.
-    pub fn views(&self, containers: &mut [ContainerView], now: Moment, stale: Duration) -> Vec<GpuView> {
-        let mut views = Vec::new();
-        for gpu in self.gpus.values() {
+    /// All that is known of them. What was read longer ago than `stale` is no longer known: a driver that hangs says nothing of it.
+    pub fn views(&self, source: Source, now: Moment, stale: Duration) -> Vec<GpuView> {
+        let view = |gpu: &Gpu| {
             let fresh = now.monotonic.saturating_sub(gpu.reading.at.monotonic) <= stale;
             let reading = if fresh { gpu.reading.clone() } else { gpu.reading.forgotten() };
-            let processes = reading.processes.as_ref().map(|all| {
-                let view = |process: &GpuProcess| {
-                    let container = process.container.as_ref();
-                    let known = containers.iter().find(|c| Some(&c.id) == container);
-                    GpuProcessView {
-                        pid: process.pid,
-                        container: process.container.clone(),
-                        container_name: known.map(|c| c.name.clone()),
-                        resolved: process.resolved,
-                        memory: process.memory,
-                    }
-                };
-                all.iter().map(view).collect()
-            });
-            for container in containers.iter_mut() {
-                let all = || reading.processes.iter().flatten();
-                let of_it = || all().filter(|p| p.container.as_ref() == Some(&container.id));
-                if of_it().next().is_some() {
-                    let memory = of_it().filter_map(|p| p.memory).reduce(u64::saturating_add);
-                    let part = ContainerGpuView { id: reading.id.clone(), index: reading.index, memory };
-                    container.gpus.push(part);
-                }
-            }
-            views.push(GpuView {
-                id: reading.id.clone(),
+            let mut signals = reading.signals.clone();
+            let total = signals.value(const { id("memory_total") }).filter(|total| *total > 0.0);
+            let share = signals.value(const { id("memory_used") }).zip(total).map(|(used, total)| used / total);
+            signals.values.real(const { id("memory_utilization") }, share);
+            let state = state_of(&reading);
+            let processes = reading.processes.map(|all| all.into_iter().map(process).collect());
+            GpuView {
+                device: Device { vendor: reading.vendor, uuid: reading.id },
+                source,
                 index: reading.index,
-                model: reading.model.clone(),
-                vendor: reading.vendor,
-                parent: reading.parent.clone(),
+                model: reading.model,
+                parent: reading.parent,
                 share: reading.share,
-                driver: reading.driver.clone(),
+                driver: reading.driver,
                 read_at: reading.at.wall,
                 ok: reading.ok,
-                state: state_of(&reading),
-                utilization: reading.utilization,
-                memory_used: reading.memory_used,
-                memory_total: reading.memory_total,
-                power: reading.power,
-                energy: reading.energy,
-                temperature: reading.temperature,
+                state,
+                signals,
                 processes,
                 minutes: gpu.states.iter().copied().collect(),
-            });
-        }
-        views
+            }
+        };
+        self.gpus.values().map(view).collect()
     }
+}
+
+fn process(process: GpuProcess) -> GpuProcessView {
+    let GpuProcess { pid, container, resolved, memory } = process;
+    let container = container.map(|to| Link { to, relation: Relation::PartOf, source: CGROUP });
+    GpuProcessView { pid, container, container_name: None, resolved, memory }
+}
+
+/// Gives each container its devices, and the devices' processes the names of their containers.
+pub fn join(
+    containers: &mut [ContainerView],
+    gpus: &mut [GpuView],
+    allocated: impl Fn(&str) -> Option<Sourced<Devices>>,
+) {
+    let places: HashMap<String, usize> =
+        containers.iter().enumerate().map(|(place, container)| (container.id.clone(), place)).collect();
+    for gpu in gpus {
+        for container in containers.iter_mut() {
+            let given = allocated(&container.id).filter(|given| given.value.have(&gpu.device.uuid, gpu.index));
+            if let Some(given) = given {
+                container.gpus.push(part(gpu, Relation::Allocated, given.source));
+            }
+        }
+        for process in gpu.processes.iter_mut().flatten() {
+            let Some(place) = process.container.as_ref().and_then(|link| places.get(&link.to)) else { continue };
+            process.container_name = Some(containers[*place].name.clone());
+        }
+        for process in gpu.processes.iter().flatten() {
+            let Some(place) = process.container.as_ref().and_then(|link| places.get(&link.to)) else { continue };
+            let parts = &mut containers[*place].gpus;
+            let used = |part: &ContainerGpuView| part.device.to == gpu.device && part.device.relation == Relation::Used;
+            let at = parts.iter().position(used).unwrap_or_else(|| {
+                parts.push(part(gpu, Relation::Used, gpu.source));
+                parts.len() - 1
+            });
+            let so_far = parts[at].memory;
+            parts[at].memory = match (so_far, process.memory) {
+                (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                (a, b) => a.or(b),
+            };
+        }
+    }
+}
+
+fn part(gpu: &GpuView, relation: Relation, source: &'static str) -> ContainerGpuView {
+    ContainerGpuView { device: Link { to: gpu.device.clone(), relation, source }, index: gpu.index, memory: None }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use polars::prelude::NamedFrom;
     use polars::prelude::{Int64Chunked, IntoColumn, Series};
 
     use super::*;
-    use crate::identity::Device;
+    use crate::identity::claim::DOCKER;
+    use crate::identity::{ContainerClaim, Device};
+    use crate::reading::Report;
 
     fn frame(rows: &[(i64, &str, Option<f64>, Option<f64>)]) -> DataFrame {
         let minutes: Vec<i64> = rows.iter().map(|row| row.0 * 60_000).collect();
@@ -255,7 +280,48 @@ mod tests {
         let device = Device { vendor: "NVIDIA", uuid: "G".to_owned() };
         let reading = GpuReading { identified: true, ..GpuReading::unread(device.uuid, 0, device.vendor, at) };
         gpus.take("here", &past, vec![reading], at.wall);
-        let views = gpus.views(&mut [], at, Duration::from_secs(1));
+        let views = gpus.views("nvml", at, Duration::from_secs(1));
         assert_eq!(VecDeque::from(views[0].minutes.clone()), states);
+    }
+
+    #[test]
+    fn a_container_has_what_it_was_given_beside_what_it_uses() {
+        let at = crate::clock::Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
+        let mut state = crate::analysis::State::new("node-1".to_owned(), Duration::from_secs(10), 10);
+        let claim = |id: &str, devices| {
+            let claim =
+                ContainerClaim { id: id.to_owned(), source: DOCKER, name: Some(id.to_owned()), ..Default::default() };
+            Arc::new(ContainerClaim { devices, ..claim })
+        };
+        let claims = vec![
+            claim("a", Some(Devices::All)),
+            claim("b", Some(Devices::Named(vec!["1".to_owned()]))),
+            claim("c", None),
+        ];
+        state.absorb(DOCKER, Report { claims: Some(claims.into()), ..Report::default() }, at);
+        let gpu = |index: u32, holder: &str| {
+            let process = |pid, memory| GpuProcess { pid, container: Some(holder.to_owned()), resolved: true, memory };
+            let processes = Some(vec![process(1, Some(5)), process(2, Some(7))]);
+            GpuReading {
+                identified: true,
+                processes,
+                ..GpuReading::unread(format!("GPU-{index}"), index, "nvidia", at)
+            }
+        };
+        state.absorb("nvml", Report { gpus: Some(vec![gpu(0, "c"), gpu(1, "b")]), ..Report::default() }, at);
+        let snapshot = state.snapshot(at, true);
+        let of = |place: usize| -> Vec<_> {
+            let parts = snapshot.containers[place].gpus.iter();
+            parts
+                .map(|part| (part.device.to.uuid.as_str(), part.device.relation, part.device.source, part.memory))
+                .collect()
+        };
+        let (given, used) = (Relation::Allocated, Relation::Used);
+        assert_eq!(of(0), [("GPU-0", given, DOCKER, None), ("GPU-1", given, DOCKER, None)]);
+        assert_eq!(of(1), [("GPU-1", given, DOCKER, None), ("GPU-1", used, "nvml", Some(12))]);
+        assert_eq!(of(2), [("GPU-0", used, "nvml", Some(12))], "used, though nobody says that it was given");
+        let process = &snapshot.gpus[0].processes.as_ref().expect("processes")[0];
+        let link = process.container.as_ref().map(|link| (link.to.as_str(), link.relation, link.source));
+        assert_eq!((link, process.container_name.as_deref()), (Some(("c", Relation::PartOf, CGROUP)), Some("c")));
     }
 }

@@ -20,7 +20,9 @@ use super::{Brings, Collector, Entry, Error};
 use crate::clock::Clock;
 use crate::identity::cgroup::CgroupIdentity;
 use crate::reading::{ContainerReading, Depth, Report};
-use files::{Basics, ContainerFiles, TextReader};
+use crate::signal::Signals;
+use crate::signal::container::id;
+use files::{ContainerFiles, TextReader, items_of};
 use layout::Layout;
 use tree::Found;
 
@@ -71,7 +73,7 @@ struct Tracked {
     /// Containers are nested in it.
     has_nested: bool,
     /// At the last tick; `None` before the first.
-    cpu_usage_ns: Option<u64>,
+    cpu_time: Option<f64>,
 }
 
 /// A network namespace to be read through one of its processes, and the container that answers for it.
@@ -130,7 +132,7 @@ impl Cgroups {
                 identity,
                 started: None,
                 has_nested: false,
-                cpu_usage_ns: None,
+                cpu_time: None,
             });
             tracked.has_nested = has_nested;
             self.tracked.insert(path, tracked);
@@ -146,26 +148,25 @@ impl Cgroups {
         let mut readings = Vec::with_capacity(tracked.len());
         for container in tracked.values_mut() {
             let at = clock.moment();
-            let basics = container.files.basics(text);
-            if basics == Basics::default() {
+            let mut signals = Signals::default();
+            container.files.read_inner(text, &mut signals.values);
+            if signals == Signals::default() {
                 continue; // gone since the walk
             }
-            let cpu_usage_ns = basics.cpu_usage_ns.unwrap_or(0);
-            if container.cpu_usage_ns.is_none_or(|before| cpu_usage_ns < before) {
+            let cpu_time = signals.value(const { id("cpu.time") }).unwrap_or(0.0);
+            if container.cpu_time.is_none_or(|before| cpu_time < before) {
                 full = true;
                 container.started = oldest_process(text, proc, at.wall, &container.files);
             }
-            container.cpu_usage_ns = Some(cpu_usage_ns);
+            container.cpu_time = Some(cpu_time);
             let reading = ContainerReading {
                 id: container.identity.id.clone(),
                 runtime: container.identity.runtime,
                 pod_uid: container.identity.pod_uid.clone(),
                 at,
                 started: container.started,
-                cpu_usage_ns: basics.cpu_usage_ns,
-                memory_usage: basics.memory_usage,
-                memory_working_set: basics.memory_working_set,
-                detail: None,
+                depth: Depth::Inner,
+                signals,
             };
             readings.push((reading, &*container));
         }
@@ -173,7 +174,8 @@ impl Cgroups {
             let device_name = |number: &str| devices.get(number).cloned().unwrap_or_else(|| number.to_owned());
             let mut namespaces: HashMap<u64, Namespace> = HashMap::new();
             for (reading, container) in &mut readings {
-                reading.detail = Some(Box::new(container.files.detail(text, &device_name)));
+                reading.depth = Depth::Full;
+                container.files.read_full(text, &device_name, &mut reading.signals);
                 if let Some(pid) = container.files.any_pid(text)
                     && let Some(inode) = namespace(proc, pid).filter(|inode| Some(*inode) != *host_network)
                 {
@@ -182,9 +184,11 @@ impl Cgroups {
             }
             let owners: HashMap<&str, u32> = namespaces.values().map(|n| (n.owner.as_str(), n.pid)).collect();
             for (reading, container) in &mut readings {
-                if let (Some(detail), Some(pid)) = (&mut reading.detail, owners.get(container.identity.id.as_str())) {
+                if let Some(pid) = owners.get(container.identity.id.as_str()) {
                     let path = proc.join(pid.to_string()).join("net/dev");
-                    detail.network = text.read(&path).map(parse::net_dev).unwrap_or_default();
+                    let interfaces = text.read(&path).map(parse::net_dev).unwrap_or_default();
+                    let moved = const { [id("network.receive"), id("network.transmit")] };
+                    items_of(interfaces, moved, &mut reading.signals.items);
                 }
             }
         }

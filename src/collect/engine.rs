@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerInspectResponse, EventMessage, HostConfig};
+use bollard::models::{ContainerInspectResponse, DeviceRequest, EventMessage, HostConfig};
 use bollard::query_parameters::{EventsOptions, InspectContainerOptions, ListContainersOptions};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use super::{Brings, Collector, Context, Entry, Error, Stop};
 use crate::clock::Clock;
 use crate::identity::claim::{self, pod_by_labels};
-use crate::identity::{ContainerClaim, split_image};
+use crate::identity::{ContainerClaim, Devices, split_image};
 use crate::reading::{Depth, Report};
 
 const NAMES_LOST: &str =
@@ -64,6 +64,8 @@ const RESYNC: Duration = Duration::from_secs(60);
 const LINGER: SignedDuration = SignedDuration::from_secs(30);
 /// Labels kept of a container, and the bytes of each: some tools store whole documents in them.
 const MAX_LABELS: usize = 128;
+/// No node has more GPUs.
+const MOST_DEVICES: i64 = 1024;
 const MAX_LABEL: usize = 4096;
 /// Inspections under way at once.
 const AT_ONCE: usize = 4;
@@ -386,9 +388,33 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         memory_request: positive(host.memory_reservation),
         restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()),
         host_network: Some(host.network_mode.as_deref() == Some("host")),
+        devices: devices(host.device_requests.as_deref().unwrap_or_default()),
         // While it runs the flag may still tell of the run before.
         oom_events: u64::from(!running && state.oom_killed.unwrap_or(false)),
     })
+}
+
+/// The GPUs that were requested: by count the first ones, as the engine gives them out; by their ids or places, as CDI spells them
+/// too (`nvidia.com/gpu=0`).
+fn devices(requests: &[DeviceRequest]) -> Option<Devices> {
+    let gpu = |request: &&DeviceRequest| {
+        let capable = request.capabilities.iter().flatten().flatten().any(|capability| capability == "gpu");
+        capable || matches!(request.driver.as_deref(), Some("nvidia" | "cdi"))
+    };
+    let mut names = Vec::new();
+    for request in requests.iter().filter(gpu) {
+        let ids = request.device_ids.as_deref().unwrap_or_default();
+        let ids = ids.iter().map(|id| id.strip_prefix("nvidia.com/gpu=").unwrap_or(id));
+        names.extend(ids.map(str::to_owned));
+        match request.count.unwrap_or(0) {
+            -1 => return Some(Devices::All),
+            count => names.extend((0..count.clamp(0, MOST_DEVICES)).map(|index| index.to_string())),
+        }
+    }
+    if names.iter().any(|name| name == "all") {
+        return Some(Devices::All);
+    }
+    (!names.is_empty()).then_some(Devices::Named(names))
 }
 
 fn cpu_limit(host: &HostConfig) -> Option<f64> {
@@ -453,6 +479,30 @@ mod tests {
         answer.config.as_mut().expect("a config").labels = Some(labels);
         let claim = claim_of("docker", answer).expect("claim");
         assert_eq!((claim.cpu_limit, claim.cpu_request), (Some(3.0), Some(0.5)));
+    }
+
+    #[test]
+    fn requested_gpus_are_devices() {
+        let request = |count, ids: &[&str]| DeviceRequest {
+            count: Some(count),
+            device_ids: Some(ids.iter().map(|id| (*id).to_owned()).collect()),
+            capabilities: Some(vec![vec!["gpu".to_owned()]]),
+            ..DeviceRequest::default()
+        };
+        let cdi = DeviceRequest {
+            driver: Some("cdi".to_owned()),
+            device_ids: Some(vec!["nvidia.com/gpu=all".to_owned()]),
+            ..DeviceRequest::default()
+        };
+        let named = |names: &[&str]| Some(Devices::Named(names.iter().map(|name| (*name).to_owned()).collect()));
+        assert_eq!(devices(&[request(-1, &[])]), Some(Devices::All));
+        assert_eq!(devices(&[request(2, &[])]), named(&["0", "1"]));
+        assert_eq!(devices(&[request(0, &["GPU-a", "3"])]), named(&["GPU-a", "3"]));
+        assert_eq!(devices(&[cdi]), Some(Devices::All));
+        let other = DeviceRequest { capabilities: None, ..request(-1, &[]) };
+        assert_eq!(devices(&[other]), None, "no GPU");
+        let given = named(&["GPU-a", "3"]).expect("devices");
+        assert!(given.have("GPU-a", 0) && given.have("GPU-b", 3) && !given.have("GPU-b", 0));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::{Brings, Collector, Context, Entry, Error};
 use crate::clock::Clock;
 use crate::identity::from_proc_cgroup;
 use crate::reading::{Depth, GpuProcess, GpuReading, Report};
+use crate::signal::gpu::id as signal;
 
 /// NVML's place in the list.
 pub const ENTRY: Entry = Entry {
@@ -116,18 +117,21 @@ impl Gpus {
         };
         let mut signals = Signals::default();
         if let Some(device) = signals.take(self.nvml.device_by_index(index)) {
+            let values = &mut reading.signals.values;
             let rates = signals.take(device.utilization_rates());
-            reading.utilization = rates.and_then(|rates| share(rates.gpu));
-            let memory = signals.take(device.memory_info());
-            let memory = memory.filter(|memory| memory.used <= memory.total);
-            (reading.memory_used, reading.memory_total) = (memory.as_ref().map(|m| m.used), memory.map(|m| m.total));
-            reading.power = signals.take(device.power_usage()).map(|milliwatts| f64::from(milliwatts) / 1e3);
+            values.real(const { signal("utilization") }, rates.and_then(|rates| share(rates.gpu)));
+            let memory = signals.take(device.memory_info()).filter(|memory| memory.used <= memory.total);
+            values.count(const { signal("memory_used") }, memory.as_ref().map(|memory| memory.used));
+            let total = memory.map(|memory| memory.total);
+            values.count(const { signal("memory_total") }, total);
+            let milliwatts = signals.take(device.power_usage());
+            values.real(const { signal("power") }, milliwatts.map(|milliwatts| f64::from(milliwatts) / 1e3));
             if depth == Depth::Full {
-                let energy = signals.take(device.total_energy_consumption());
-                reading.energy = energy.map(|millijoules| millijoules as f64 / 1e3);
+                let millijoules = signals.take(device.total_energy_consumption());
+                values.real(const { signal("energy") }, millijoules.map(|millijoules| millijoules as f64 / 1e3));
                 let celsius = signals.take(device.temperature(TemperatureSensor::Gpu));
-                reading.temperature = celsius.map(f64::from);
-                let most = reading.memory_total.unwrap_or(u64::MAX);
+                values.real(const { signal("temperature") }, celsius.map(f64::from));
+                let most = total.unwrap_or(u64::MAX);
                 reading.processes = signals.take(processes(&device)).map(|all| self.resolve(all, most));
             }
         }

@@ -183,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metric::{CPU_TIME, CPU_USAGE, catalogue};
+    use crate::catalogue;
 
     fn subject(name: &str) -> Arc<Subject> {
         let attribute =
@@ -197,14 +197,25 @@ mod tests {
         })
     }
 
+    fn metric(name: &str) -> &'static Metric {
+        catalogue::named(name).expect("a metric")
+    }
+
     #[test]
     fn the_text_is_as_prometheus_wants_it() {
         let subject = subject("we\"b\\\n");
         let at = Timestamp::UNIX_EPOCH;
         let points = [
-            Point::new(&CPU_TIME, &subject, vec![("cpu.mode", "user".into())], Number::Float(1.5), None, at),
-            Point::new(&CPU_USAGE, &subject, vec![], Number::Float(0.5), None, at),
-            Point::new(&CPU_USAGE, &subject, vec![], Number::Float(f64::NAN), None, at),
+            Point::new(
+                metric("container.cpu.time"),
+                &subject,
+                vec![("cpu.mode", "user".into())],
+                Number::Float(1.5),
+                None,
+                at,
+            ),
+            Point::new(metric("container.cpu.usage"), &subject, vec![], Number::Float(0.5), None, at),
+            Point::new(metric("container.cpu.usage"), &subject, vec![], Number::Float(f64::NAN), None, at),
         ];
         insta::assert_snapshot!(encode(&points, &[("host.name".to_owned(), "node-1".to_owned())]), @r#"
         # HELP target_info Attributes of the node and of each container.
@@ -222,7 +233,7 @@ mod tests {
 
     #[test]
     fn no_two_metrics_are_spelled_alike() {
-        let mut names: Vec<String> = catalogue().map(name).collect();
+        let mut names: Vec<String> = catalogue::all().map(name).collect();
         names.sort();
         let all = names.len();
         names.dedup();

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsResult};
 
-use super::{Cells, MinuteColumn, Row, column, max, mean, p95};
+use super::{Cells, MinuteColumn, Row, column, signals};
 use crate::identity::{Device, Share};
 use crate::minute::gpu::{GpuState, GpuSummary};
+use crate::signal::gpu::Gpu;
 
 /// One GPU's row of one minute.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,15 +25,13 @@ pub struct GpuRow {
     pub index: u32,
     /// What it is.
     pub model: Option<String>,
-    /// Memory there is, in bytes.
-    pub memory_total: Option<u64>,
     /// Ids of the containers that held memory on it, as last seen, in order; `None` where the driver does not tell.
     pub containers: Option<Vec<String>>,
     /// What was sampled and counted.
     pub summary: GpuSummary,
 }
 
-/// The columns of the GPU minutes.
+/// The GPU minutes' own columns; those of their signals follow them.
 pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
     column("minute", "when the minute began (UTC)", Cells::Time(|r| Some(r.minute))),
     column("node", "name of the node", Cells::Text(|r| Some(&r.node))),
@@ -51,21 +50,7 @@ pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
         "ids of the containers on it, as last seen; null where the driver does not tell",
         Cells::Texts(|r| r.containers.as_deref()),
     ),
-    column("samples", "readings that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),
-    column("utilization_mean", "share of time a kernel ran: mean", Cells::Real(|r| mean(r.summary.utilization))),
-    column("utilization_max", "share of time a kernel ran: maximum", Cells::Real(|r| max(r.summary.utilization))),
-    column(
-        "utilization_p95",
-        "share of time a kernel ran: 95th percentile (R-7)",
-        Cells::Real(|r| p95(r.summary.utilization)),
-    ),
-    column("memory_used_mean", "memory in use, in bytes: mean", Cells::Real(|r| mean(r.summary.memory_used))),
-    column("memory_used_max", "memory in use, in bytes: maximum", Cells::Real(|r| max(r.summary.memory_used))),
-    column("memory_total", "memory there is, in bytes", Cells::Count(|r| r.memory_total)),
-    column("power_mean", "power, in watts: mean", Cells::Real(|r| mean(r.summary.power))),
-    column("power_max", "power, in watts: maximum", Cells::Real(|r| max(r.summary.power))),
-    column("temperature_max", "temperature in degrees Celsius: maximum", Cells::Real(|r| r.summary.temperature_max)),
-    column("energy", "increase: energy used, in joules", Cells::Real(|r| r.summary.energy)),
+    column("samples", "readings that fell into the minute", Cells::Count(|r| Some(r.summary.signals.samples.into()))),
     column(
         "active",
         "share of the minute's readings in which it computed",
@@ -88,6 +73,7 @@ impl Row for GpuRow {
     }
 
     fn frame(rows: &[Self]) -> PolarsResult<DataFrame> {
-        DataFrame::new(rows.len(), GPU_COLUMNS.iter().map(|column| column.cells(rows)).collect())
+        let own = GPU_COLUMNS.iter().map(|column| column.cells(rows));
+        DataFrame::new(rows.len(), own.chain(signals::<_, Gpu>(rows, |row| &row.summary.signals)).collect())
     }
 }

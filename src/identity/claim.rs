@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::things::{Link, Model, Pod, Role, Workload, WorkloadKind};
+use super::things::{Link, Model, Pod, Relation, Role, Workload, WorkloadKind};
 
 /// A source of facts. Its place in [`SOURCES`] is its strength.
 pub type Source = &'static str;
@@ -62,9 +62,31 @@ pub struct ContainerClaim {
     pub restarts: Option<u64>,
     /// It runs in the host's network namespace.
     pub host_network: Option<bool>,
+    /// The devices it was given.
+    pub devices: Option<Devices>,
     /// Out-of-memory events the runtime has reported in this run: a container that dies of one takes its cgroup's own
     /// count with it.
     pub oom_events: u64,
+}
+
+/// The devices a container was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Devices {
+    /// All of the node's.
+    All,
+    /// Those with these ids, or in these places (`0`, `1`).
+    Named(Vec<String>),
+}
+
+impl Devices {
+    /// The device is among them.
+    #[must_use]
+    pub fn have(&self, uuid: &str, index: u32) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.iter().any(|name| name == uuid || name.parse() == Ok(index)),
+        }
+    }
 }
 
 /// A value and where it is from.
@@ -168,7 +190,8 @@ impl Claims {
         if let Some(pod) = self.pod() {
             let Pod { namespace, name, uid } = pod.value;
             let name = name.or(uid)?;
-            return Some(Link { to: Workload { namespace, kind: WorkloadKind::Pod, name }, source: pod.source });
+            let to = Workload { namespace, kind: WorkloadKind::Pod, name };
+            return Some(Link { to, relation: Relation::PartOf, source: pod.source });
         }
         if let (Some(project), Some(service)) = (self.label(COMPOSE_PROJECT), self.label(COMPOSE_SERVICE)) {
             let to = Workload {
@@ -176,21 +199,23 @@ impl Claims {
                 kind: WorkloadKind::ComposeService,
                 name: service.to_owned(),
             };
-            return Some(Link { to, source: COMPOSE_SERVICE });
+            return Some(Link { to, relation: Relation::PartOf, source: COMPOSE_SERVICE });
         }
         let name = name?;
         let namespace = self.field(|claim| claim.runtime).map(|runtime| runtime.value.to_owned());
         let to = Workload { namespace, kind: WorkloadKind::Container, name: name.value };
-        Some(Link { to, source: name.source })
+        Some(Link { to, relation: Relation::PartOf, source: name.source })
     }
 
-    /// The model it serves, and the label that says so.
+    /// The model it serves or trains, and the label that says so.
     #[must_use]
     pub fn model(&self) -> Option<Link<Model>> {
         let (source, name) = MODEL_LABELS.iter().find_map(|key| Some((*key, self.label(key)?)))?;
         let namespace = self.pod().and_then(|pod| pod.value.namespace);
         let version = self.label(MODEL_VERSION_LABEL).map(str::to_owned);
-        Some(Link { to: Model { namespace, name: name.to_owned(), version }, source })
+        let trains = self.label(STAGE_LABEL).is_some_and(|stage| TRAINING.contains(&stage));
+        let relation = if trains { Relation::Trains } else { Relation::Serves };
+        Some(Link { to: Model { namespace, name: name.to_owned(), version }, relation, source })
     }
 
     fn label(&self, key: &str) -> Option<&str> {
@@ -203,6 +228,9 @@ impl Claims {
 const MODEL_LABELS: [&str; 2] = ["plumbline.io/model", "serving.kserve.io/inferenceservice"];
 /// The label that names the version of it.
 const MODEL_VERSION_LABEL: &str = "plumbline.io/model-version";
+/// The label that names the stage of the workflow it is part of, and the stages that make a model.
+const STAGE_LABEL: &str = "plumbline.io/stage";
+const TRAINING: [&str; 2] = ["training", "tuning"];
 const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 const COMPOSE_SERVICE: &str = "com.docker.compose.service";
 
@@ -291,7 +319,11 @@ mod tests {
         assert_eq!(claims.workload().map(|link| link.to.to_string()).as_deref(), Some("shop/ComposeService/web"));
         let model = claims.model().expect("a model");
         assert_eq!((model.to.name.as_str(), model.to.version.as_deref()), ("housing", Some("7")));
-        assert_eq!(model.source, "plumbline.io/model");
+        assert_eq!((model.source, model.relation), ("plumbline.io/model", Relation::Serves));
+        let mut trainer = Claims::default();
+        let labels = labels(&[("plumbline.io/model", "housing"), ("plumbline.io/stage", "training")]);
+        trainer.take(Arc::new(ContainerClaim { source: DOCKER, labels, ..ContainerClaim::default() }), at(1));
+        assert_eq!(trainer.model().map(|model| model.relation), Some(Relation::Trains));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// A Kubernetes pod, as far as its names are known. Its UID alone is a key; the names are what people read.
@@ -137,11 +138,38 @@ pub struct Model {
     pub version: Option<String>,
 }
 
+/// One execution of a container, and so of its workload: a restart is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct Run {
+    /// When it began.
+    pub began: Timestamp,
+    /// When it was found to have ended; `None` while it goes on.
+    pub ended: Option<Timestamp>,
+}
+
+/// What one thing is to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// A container of a workload, a process of a container.
+    PartOf,
+    /// A container was given a device.
+    Allocated,
+    /// A container's processes are on a device.
+    Used,
+    /// A container answers for a model.
+    Serves,
+    /// A container makes a model.
+    Trains,
+}
+
 /// A relation from one thing to another, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link<T> {
     /// The other thing.
     pub to: T,
+    /// What the one is to the other.
+    pub relation: Relation,
     /// Where this is from: a label's key, or a source.
     pub source: &'static str,
 }

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Spread, spread_of_samples};
+use super::{Accumulator, Reading, Summary};
 use crate::reading::GpuReading;
+use crate::signal::Values;
+use crate::signal::gpu::{Gpu, id};
 
 /// What a GPU is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -39,32 +41,23 @@ const RESIDENT: u64 = 512 << 20;
 /// `holders` is how many processes hold memory on it, where that is known.
 #[must_use]
 pub fn state(reading: &GpuReading, holders: Option<usize>) -> Option<GpuState> {
-    if reading.utilization? > 0.0 {
+    if reading.signals.value(const { id("utilization") })? > 0.0 {
         return Some(GpuState::Active);
     }
     // Without the host's PID namespace the list may be empty though memory is taken.
-    let held = holders.is_some_and(|count| count > 0) || reading.memory_used.is_some_and(|bytes| bytes >= RESIDENT);
-    if !held && holders.is_none() && reading.memory_used.is_none() {
+    let used = reading.signals.get(const { id("memory_used") });
+    let held = holders.is_some_and(|count| count > 0) || used.is_some_and(|bytes| bytes >= RESIDENT);
+    if !held && holders.is_none() && used.is_none() {
         return None;
     }
     Some(if held { GpuState::HeldIdle } else { GpuState::Free })
 }
 
-/// The signals of one closed minute of one GPU.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// One closed minute of one GPU.
+#[derive(Debug, Clone, PartialEq)]
 pub struct GpuSummary {
-    /// Readings that fell into the minute.
-    pub samples: u32,
-    /// Share of time a kernel ran.
-    pub utilization: Option<Spread>,
-    /// In bytes.
-    pub memory_used: Option<Spread>,
-    /// In watts.
-    pub power: Option<Spread>,
-    /// In degrees Celsius.
-    pub temperature_max: Option<f64>,
-    /// Increase, in joules.
-    pub energy: Option<f64>,
+    /// Its signals.
+    pub signals: Summary,
     /// Readings in each of [`GpuState::ALL`].
     pub states: [u32; 3],
 }
@@ -85,56 +78,39 @@ impl GpuSummary {
 }
 
 /// Gathers one GPU's readings of the open minute.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GpuAccumulator {
-    utilization: Vec<f64>,
-    memory_used: Vec<f64>,
-    power: Vec<f64>,
-    temperature_max: Option<f64>,
-    energy: Option<f64>,
-    /// The counter as last read; it begins anew with the driver.
-    last_energy: Option<f64>,
+    signals: Accumulator<Gpu>,
     states: [u32; 3],
-    samples: u32,
+}
+
+impl Default for GpuAccumulator {
+    /// What was used before we came is not of this minute.
+    fn default() -> Self {
+        Self { signals: Accumulator::new(false), states: [0; 3] }
+    }
 }
 
 impl GpuAccumulator {
     /// Takes a reading in.
     pub fn take(&mut self, reading: &GpuReading, state: Option<GpuState>) {
-        self.samples += 1;
-        self.utilization.extend(reading.utilization);
-        self.memory_used.extend(reading.memory_used.map(|bytes| bytes as f64));
-        self.power.extend(reading.power);
-        if let Some(celsius) = reading.temperature {
-            self.temperature_max = Some(self.temperature_max.map_or(celsius, |max| max.max(celsius)));
-        }
-        if let Some(now) = reading.energy {
-            // What was used before we came is not of this minute.
-            let used = self.last_energy.map_or(0.0, |last| if now >= last { now - last } else { now });
-            self.energy = Some(self.energy.unwrap_or(0.0) + used);
-            self.last_energy = Some(now);
-        }
+        self.signals.count(&Reading {
+            at: reading.at.monotonic,
+            started: None,
+            // Only of what began under our eyes would it matter.
+            full: true,
+            signals: &reading.signals,
+        });
+        self.signals.sample(&reading.signals.values);
         if let Some(state) = state {
             self.states[state as usize] += 1;
         }
     }
 
-    /// Ends the minute and begins the next. `None` if nothing was read in it.
-    pub fn close(&mut self) -> Option<GpuSummary> {
-        if self.samples == 0 {
-            return None;
-        }
-        let summary = GpuSummary {
-            samples: self.samples,
-            utilization: spread_of_samples(&mut self.utilization),
-            memory_used: spread_of_samples(&mut self.memory_used),
-            power: spread_of_samples(&mut self.power),
-            temperature_max: self.temperature_max,
-            energy: self.energy,
-            states: self.states,
-        };
-        *self = Self { last_energy: self.last_energy, ..Self::default() };
-        Some(summary)
+    /// Ends the minute, in which `last` was seen last, and begins the next. `None` if nothing was read in it.
+    pub fn close(&mut self, last: &Values<Gpu>) -> Option<GpuSummary> {
+        let states = std::mem::take(&mut self.states);
+        self.signals.close(last).map(|signals| GpuSummary { signals, states })
     }
 }
 
@@ -146,10 +122,14 @@ mod tests {
 
     use super::*;
     use crate::clock::Moment;
+    use crate::signal::Part;
 
     fn reading(utilization: Option<f64>, memory_used: Option<u64>) -> GpuReading {
         let at = Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
-        GpuReading { utilization, memory_used, ..GpuReading::unread("GPU-1".to_owned(), 0, "nvidia", at) }
+        let mut reading = GpuReading::unread("GPU-1".to_owned(), 0, "nvidia", at);
+        reading.signals.values.real(id("utilization"), utilization);
+        reading.signals.values.count(id("memory_used"), memory_used);
+        reading
     }
 
     #[test]
@@ -167,16 +147,24 @@ mod tests {
     #[test]
     fn energy_counts_what_was_used_under_our_eyes() {
         let mut minute = GpuAccumulator::default();
-        let at = |energy| GpuReading { energy: Some(energy), ..reading(Some(0.5), Some(1)) };
+        let at = |energy: f64| {
+            let mut reading = reading(Some(0.5), Some(1));
+            reading.signals.values.real(id("energy"), energy);
+            reading
+        };
+        let closed = |minute: &mut GpuAccumulator| minute.close(&Values::default());
+        let energy = |summary: &GpuSummary| {
+            summary.signals.cell(id("energy").column(Part::Increase)).map(crate::metric::Number::as_f64)
+        };
         for energy in [1000.0, 1300.0, 200.0] {
             minute.take(&at(energy), Some(GpuState::Active));
         }
-        let summary = minute.close().expect("a minute");
-        assert_eq!(summary.energy, Some(500.0), "300 J, and 200 J since the driver began anew");
+        let summary = closed(&mut minute).expect("a minute");
+        assert_eq!(energy(&summary), Some(500.0), "300 J, and 200 J since the driver began anew");
         assert_eq!((summary.share(GpuState::Active), summary.share(GpuState::Free)), (Some(1.0), Some(0.0)));
         minute.take(&at(260.0), None);
-        let summary = minute.close().expect("a minute");
-        assert_eq!((summary.energy, summary.share(GpuState::Active)), (Some(60.0), None));
-        assert_eq!(minute.close(), None);
+        let summary = closed(&mut minute).expect("a minute");
+        assert_eq!((energy(&summary), summary.share(GpuState::Active)), (Some(60.0), None));
+        assert_eq!(closed(&mut minute), None);
     }
 }

@@ -74,7 +74,7 @@ impl Prices {
     #[must_use]
     pub fn month(&self, usage: &Usage, cpu_asked: Option<f64>, memory_asked: Option<f64>) -> f64 {
         let cores = cpu_asked.unwrap_or(0.0).max(usage.cpu_mean().unwrap_or(0.0));
-        let bytes = memory_asked.unwrap_or(0.0).max(usage.memory_mean.mean().unwrap_or(0.0));
+        let bytes = memory_asked.unwrap_or(0.0).max(usage.memory_mean.value().unwrap_or(0.0));
         self.hour(cores, bytes) * MONTH
     }
 

@@ -9,8 +9,6 @@ use super::usage::Usage;
 use super::{Change, Config, NO_REQUEST, Provisioning, Resource, is_equal, is_less, is_more, not_enough};
 use crate::units::cores;
 
-/// A minute counts as throttled beyond this share of its periods.
-pub const THROTTLED_PERIODS: f64 = 0.25;
 /// The workload is throttled when this share of its minutes is.
 const THROTTLED_MINUTES: f64 = 0.1;
 /// Recommendations are whole steps of this, in cores.

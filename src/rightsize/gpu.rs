@@ -4,29 +4,26 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{ChunkAgg, DataFrame, PolarsResult};
 use serde::Serialize;
 
 use super::cost::{MONTH, Prices};
-use super::usage::minutes;
 use super::{Config, ENDED};
+use crate::frame::past::{Past, columns};
+use crate::signal::Part::{Increase, Last, Max, Mean};
+use crate::signal::gpu::{Gpu, id};
 use crate::stats::sketch::Sketch;
 
+const IDENTITY: &[&str] = &["minute", "gpu", "gpu_index", "gpu_model", "containers", "active", "held_idle", "free"];
+
 /// The columns of the GPU table that are read.
-pub const COLUMNS: &[&str] = &[
-    "minute",
-    "gpu",
-    "gpu_index",
-    "gpu_model",
-    "containers",
-    "utilization_mean",
-    "memory_used_max",
-    "memory_total",
-    "energy",
-    "active",
-    "held_idle",
-    "free",
-];
+#[must_use]
+pub fn read_columns() -> Vec<String> {
+    columns::<Gpu>(IDENTITY)
+}
+
+/// A run ends where one of these changes: the same containers hold the same device throughout.
+const ALIKE: &[&str] = &["gpu_index", "gpu_model", "memory_total", "containers"];
 
 /// A GPU and what was made of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,7 +61,7 @@ pub struct GpuUse {
 }
 
 #[derive(Debug, Default)]
-struct Gpu {
+struct Known {
     index: u64,
     model: Option<String>,
     minutes: u64,
@@ -80,7 +77,7 @@ struct Gpu {
 /// Every GPU that was met, and what containers had of them.
 #[derive(Debug, Default)]
 pub struct GpuUsages {
-    gpus: BTreeMap<String, Gpu>,
+    gpus: BTreeMap<String, Known>,
     /// GPU hours by container id and GPU model: a minute that several held is shared between them.
     held: BTreeMap<(String, Option<String>), f64>,
 }
@@ -91,48 +88,46 @@ impl GpuUsages {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let minute = minutes(frame)?;
-        let text = |name: &str| frame.column(name)?.str();
-        let real = |name: &str| frame.column(name)?.f64();
-        let count = |name: &str| frame.column(name)?.u64();
-        let (id, model, containers) = (text("gpu")?, text("gpu_model")?, frame.column("containers")?.list()?);
-        let (index, total) = (count("gpu_index")?, count("memory_total")?);
-        let (utilization, peak, energy) = (real("utilization_mean")?, real("memory_used_max")?, real("energy")?);
-        let states = [real("active")?, real("held_idle")?, real("free")?];
-        for at in 0..frame.height() {
-            let at_time = minute.get(at).and_then(|ms| Timestamp::from_millisecond(ms).ok());
-            if !at_time.is_some_and(|time| (since..until).contains(&time)) {
-                continue;
-            }
-            let Some(id) = id.get(at) else { continue };
-            let gpu = self.gpus.entry(id.to_owned()).or_default();
-            gpu.index = index.get(at).unwrap_or(gpu.index);
-            gpu.model = model.get(at).map(str::to_owned).or(gpu.model.take());
-            gpu.memory_total = total.get(at).or(gpu.memory_total);
-            gpu.minutes += 1;
-            gpu.last = gpu.last.max(at_time);
-            let share =
-                |state: &polars::prelude::Float64Chunked| state.get(at).filter(|share| (0.0..=1.0).contains(share));
-            if let [Some(active), Some(held), Some(free)] = states.map(share) {
-                gpu.known += 1;
-                for (sum, share) in gpu.states.iter_mut().zip([active, held, free]) {
-                    *sum += share;
+        let past = Past::new(frame, &["gpu"], ALIKE, since, until)?;
+        let (ids, models) = (past.text("gpu")?, past.text("gpu_model")?);
+        let (indices, containers) = (past.count("gpu_index")?, past.list("containers")?);
+        let states = [past.real("active")?, past.real("held_idle")?, past.real("free")?];
+        let get = |key: &str, part| past.signal(id(key).column(part));
+        let (utilization, peak, energy) =
+            (get("utilization", Mean)?, get("memory_used", Max)?, get("energy", Increase)?);
+        let total = past.counted(id("memory_total").column(Last))?;
+        for run in &past.runs {
+            let first = run.rows.start;
+            let Some(name) = ids.and_then(|ids| ids.get(first)) else { continue };
+            let gpu = self.gpus.entry(name.to_owned()).or_default();
+            gpu.index = indices.get(first).unwrap_or(gpu.index);
+            gpu.model = models.and_then(|models| models.get(first)).map(str::to_owned).or(gpu.model.take());
+            gpu.memory_total = total.get(first).or(gpu.memory_total);
+            let minutes = past.minutes(run);
+            gpu.minutes += minutes.len() as u64;
+            gpu.last = gpu.last.max(minutes.last().and_then(|ms| Timestamp::from_millisecond(*ms).ok()));
+            let [active, held, free] = states.each_ref().map(|state| run.of(state));
+            for ((active, held), free) in active.iter().zip(held.iter()).zip(free.iter()) {
+                if let (Some(active), Some(held), Some(free)) = (active, held, free) {
+                    gpu.known += 1;
+                    for (sum, share) in gpu.states.iter_mut().zip([active, held, free]) {
+                        *sum += share.min(1.0);
+                    }
                 }
             }
-            if let Some(value) = utilization.get(at) {
-                gpu.utilization.push(value);
-            }
-            gpu.memory_peak = match (gpu.memory_peak, peak.get(at).filter(|bytes| bytes.is_finite())) {
+            run.of(&utilization).iter().flatten().for_each(|share| gpu.utilization.push(share));
+            gpu.memory_peak = match (gpu.memory_peak, run.of(&peak).max()) {
                 (Some(a), Some(b)) => Some(a.max(b)),
                 (a, b) => a.or(b),
             };
-            if let Some(joules) = energy.get(at).filter(|joules| joules.is_finite()) {
-                gpu.energy = Some(gpu.energy.unwrap_or(0.0) + joules);
+            let used = run.of(&energy);
+            if used.null_count() < used.len() {
+                gpu.energy = Some(gpu.energy.unwrap_or(0.0) + used.sum().unwrap_or(0.0));
             }
-            let Some(holders) = containers.get_as_series(at) else { continue };
+            let Some(holders) = containers.and_then(|containers| containers.get_as_series(first)) else { continue };
             for container in holders.str()?.iter().flatten() {
                 let hours = self.held.entry((container.to_owned(), gpu.model.clone())).or_default();
-                *hours += 1.0 / 60.0 / holders.len() as f64;
+                *hours += minutes.len() as f64 / 60.0 / holders.len() as f64;
             }
         }
         Ok(())
@@ -154,16 +149,16 @@ impl GpuUsages {
     /// Each GPU that is still there at `end`, by index. With too little history none has a price for what it did.
     #[must_use]
     pub fn judged(&self, end: Timestamp, config: &Config, prices: &Prices) -> Vec<GpuUse> {
-        let there = |gpu: &Gpu| gpu.last.is_some_and(|last| end.duration_since(last) <= ENDED);
+        let there = |gpu: &Known| gpu.last.is_some_and(|last| end.duration_since(last) <= ENDED);
         let all = self.gpus.iter().filter(|(_, gpu)| there(gpu));
-        let enough = |gpu: &Gpu| Duration::from_secs(gpu.minutes * 60) >= config.min_history;
+        let enough = |gpu: &Known| Duration::from_secs(gpu.minutes * 60) >= config.min_history;
         let mut all: Vec<GpuUse> = all.map(|(id, gpu)| judged(id, gpu, enough(gpu), prices)).collect();
         all.sort_by(|a, b| (a.index, &a.id).cmp(&(b.index, &b.id)));
         all
     }
 }
 
-fn judged(id: &str, gpu: &Gpu, enough: bool, prices: &Prices) -> GpuUse {
+fn judged(id: &str, gpu: &Known, enough: bool, prices: &Prices) -> GpuUse {
     let share = |state: usize| (gpu.known > 0).then(|| gpu.states[state] / gpu.known as f64);
     let cost = prices.gpu(gpu.model.as_deref()) * MONTH;
     GpuUse {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{ChunkAgg, DataFrame, PolarsResult, StringChunked};
 use serde::Serialize;
 
-use super::usage::minutes;
+use crate::frame::past::Past;
 
 /// The columns of the models' table that are read.
 pub const COLUMNS: &[&str] = &[
@@ -69,38 +69,32 @@ impl ModelUses {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let minute = minutes(frame)?;
-        let text = |name: &str| frame.column(name)?.str();
-        let real = |name: &str| frame.column(name)?.f64();
-        let count = |name: &str| frame.column(name)?.u64();
-        let (name, drifted, measure) = (text("model_name")?, text("drifted")?, text("measure")?);
-        let (predictions, labels) = (count("predictions")?, count("labels")?);
-        let (drift, provisional) = (count("drift")?, count("provisional")?);
-        let (performance, reference) = (real("performance")?, real("reference_performance")?);
-        for at in 0..frame.height() {
-            let time = minute.get(at).and_then(|ms| Timestamp::from_millisecond(ms).ok());
-            if !time.is_some_and(|time| (since..until).contains(&time)) {
-                continue;
-            }
-            let Some(name) = name.get(at) else { continue };
-            let model = self
-                .0
-                .entry(name.to_owned())
-                .or_insert_with(|| ModelUse { name: name.to_owned(), ..ModelUse::default() });
-            model.minutes += 1;
-            model.last = model.last.max(time);
-            model.predictions = model.predictions.saturating_add(predictions.get(at).unwrap_or(0));
-            model.labels = model.labels.saturating_add(labels.get(at).unwrap_or(0));
-            model.drift = drift.get(at).map(|drift| drift == 1);
-            model.provisional = provisional.get(at) == Some(1);
-            if let Some(drift) = model.drift {
-                model.judged += 1;
-                model.drifted_minutes += u64::from(drift);
-            }
+        let past = Past::new(frame, &["model_name"], &[], since, until)?;
+        let (names, drifted, measures) = (past.text("model_name")?, past.text("drifted")?, past.text("measure")?);
+        let (predictions, labels) = (past.count("predictions")?, past.count("labels")?);
+        let (drift, provisional) = (past.count("drift")?, past.count("provisional")?);
+        let (performance, reference) = (past.real("performance")?, past.real("reference_performance")?);
+        let text = |column: Option<&StringChunked>, row: usize| Some(column?.get(row)?.to_owned());
+        for run in &past.runs {
+            let last = run.last();
+            let Some(name) = text(names, last) else { continue };
+            let new = || ModelUse { name: name.clone(), ..ModelUse::default() };
+            let model = self.0.entry(name.clone()).or_insert_with(new);
+            let minutes = past.minutes(run);
+            model.minutes += minutes.len() as u64;
+            model.last = model.last.max(minutes.last().and_then(|ms| Timestamp::from_millisecond(*ms).ok()));
+            model.predictions = model.predictions.saturating_add(run.of(&predictions).sum().unwrap_or(0));
+            model.labels = model.labels.saturating_add(run.of(&labels).sum().unwrap_or(0));
+            let verdicts = run.of(&drift);
+            model.judged += (verdicts.len() - verdicts.null_count()) as u64;
+            model.drifted_minutes = model.drifted_minutes.saturating_add(verdicts.sum().unwrap_or(0));
+            model.drift = drift.get(last).map(|drift| drift == 1);
+            model.provisional = provisional.get(last) == Some(1);
             model.drifting = (model.judged > 0).then(|| model.drifted_minutes as f64 / model.judged as f64);
-            model.drifted = drifted.get(at).unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-            model.measure = measure.get(at).map(str::to_owned);
-            (model.performance, model.reference_performance) = (performance.get(at), reference.get(at));
+            let drifted = text(drifted, last).unwrap_or_default();
+            model.drifted = drifted.split_whitespace().map(str::to_owned).collect();
+            model.measure = text(measures, last);
+            (model.performance, model.reference_performance) = (performance.get(last), reference.get(last));
         }
         Ok(())
     }

@@ -6,18 +6,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use polars::prelude::{
-    ChunkedArray, DataFrame, DataType, Float64Type, Int64Type, PolarsResult, StringType, TimeUnit, TimeZone, UInt64Type,
-};
+use polars::prelude::{ChunkAgg, DataFrame, Float64Chunked, PolarsResult, StringChunked, UInt64Chunked};
 use serde::Serialize;
 
-use super::cpu::THROTTLED_PERIODS;
 use super::{Used, is_equal};
+use crate::frame::past::{Past, Run, columns};
 use crate::identity::{Workload, WorkloadKind};
+use crate::signal::Part::{Increase, Last, Max, Mean, P95};
+use crate::signal::container::{Container, id};
 use crate::stats::sketch::Sketch;
 
-/// The columns of the minute table that are read.
-pub const COLUMNS: &[&str] = &[
+/// Whose row it is.
+const IDENTITY: &[&str] = &[
     "minute",
     "node",
     "container_id",
@@ -33,19 +33,19 @@ pub const COLUMNS: &[&str] = &[
     "pod_uid",
     "pod_container",
     "model",
-    "cpu_usage_max",
-    "cpu_usage_p95",
-    "cpu_usage_mean",
-    "memory_working_set_mean",
-    "memory_working_set_max",
-    "cpu_limit",
-    "cpu_request",
-    "memory_limit",
-    "memory_request",
-    "cpu_periods",
-    "cpu_throttled_periods",
-    "oom_kills",
 ];
+
+/// The columns of the minute table that are read.
+#[must_use]
+pub fn read_columns() -> Vec<String> {
+    columns::<Container>(IDENTITY)
+}
+
+/// A run ends where one of these changes: a name may come after the container was met, and a model's label with it; a limit may be raised.
+const ALIKE: &[&str] = &["container_name", "runtime", "model", "pod", "cpu_limit", "memory_limit"];
+
+/// A minute counts as throttled beyond this share of its periods.
+const THROTTLED_PERIODS: f64 = 0.25;
 
 /// Hours that are drawn at most: 30 days.
 const HOURS: i64 = 720;
@@ -90,6 +90,26 @@ pub struct Hour {
     pub memory: Option<f64>,
 }
 
+/// A mean, gathered.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Average {
+    sum: f64,
+    count: f64,
+}
+
+impl Average {
+    fn take(&mut self, values: &Float64Chunked) {
+        self.sum += values.sum().unwrap_or(0.0);
+        self.count += (values.len() - values.null_count()) as f64;
+    }
+
+    /// The mean; `None` of nothing.
+    #[must_use]
+    pub fn value(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum / self.count)
+    }
+}
+
 /// What a workload used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {
@@ -107,11 +127,11 @@ pub struct Usage {
     pub cpu: Sketch,
     /// The largest inner tick, in cores.
     pub cpu_max: Option<f64>,
-    cpu_means: Sketch,
+    cpu_means: Average,
     /// The minutes' largest working sets, in bytes.
     pub memory: Sketch,
     /// The minutes' mean working sets, in bytes.
-    pub memory_mean: Sketch,
+    pub memory_mean: Average,
     /// Cores; of the last row, like all that is set.
     pub cpu_limit: Option<f64>,
     /// Cores.
@@ -145,9 +165,9 @@ impl Usage {
             last: minute,
             cpu: Sketch::default(),
             cpu_max: None,
-            cpu_means: Sketch::default(),
+            cpu_means: Average::default(),
             memory: Sketch::default(),
-            memory_mean: Sketch::default(),
+            memory_mean: Average::default(),
             cpu_limit: None,
             cpu_request: None,
             memory_limit: None,
@@ -166,7 +186,7 @@ impl Usage {
     /// Mean cores.
     #[must_use]
     pub fn cpu_mean(&self) -> Option<f64> {
-        self.cpu_means.mean()
+        self.cpu_means.value()
     }
 
     /// Share of throttled periods since the limit is what it is.
@@ -183,7 +203,7 @@ impl Usage {
             cpu_p95: self.cpu.quantile(percentile),
             cpu_max: self.cpu_max,
             throttled: self.throttled(),
-            memory_mean: self.memory_mean.mean(),
+            memory_mean: self.memory_mean.value(),
             memory_peak: self.memory.max(),
             oom_kills: self.oom_kills,
             last_oom: self.last_oom,
@@ -205,55 +225,73 @@ impl Usage {
         (first..=*last).filter_map(hour).collect()
     }
 
-    fn take(&mut self, row: &Row<'_>, at: usize, minute: Timestamp) {
-        let end = Timestamp::from_second(minute.as_second() + 60).unwrap_or(minute);
-        self.minutes += u64::from(end > self.last || self.minutes == 0);
-        self.last = self.last.max(end);
-        let (cpu, memory) = (row.real("cpu_usage_p95", at), row.real("memory_working_set_max", at));
-        push(&mut self.cpu, cpu);
-        push(&mut self.cpu_means, row.real("cpu_usage_mean", at));
-        push(&mut self.memory, memory);
-        push(&mut self.memory_mean, row.real("memory_working_set_mean", at));
-        self.cpu_max = larger(self.cpu_max, row.real("cpu_usage_max", at));
-        let hour = self.hours.entry(minute.as_second().div_euclid(3600)).or_default();
-        *hour = (larger(hour.0, cpu), larger(hour.1, memory));
+    fn take(&mut self, columns: &Columns<'_>, run: &Run) {
+        let minutes = columns.past.minutes(run);
+        let mut seen = self.last.as_millisecond();
+        for end in minutes.iter().map(|minute| minute.saturating_add(MS_PER_MINUTE)) {
+            self.minutes += u64::from(end > seen);
+            seen = seen.max(end);
+        }
+        self.last = time(seen);
+        let (cpu, memory) = (run.of(&columns.cpu_p95), run.of(&columns.memory_max));
+        cpu.iter().flatten().for_each(|cores| self.cpu.push(cores));
+        memory.iter().flatten().for_each(|bytes| self.memory.push(bytes));
+        self.cpu_means.take(&run.of(&columns.cpu_mean));
+        self.memory_mean.take(&run.of(&columns.memory_mean));
+        self.cpu_max = larger(self.cpu_max, run.of(&columns.cpu_max).max());
+        if let Some(first) = minutes.first() {
+            let hour = self.hours.entry(first.div_euclid(60 * MS_PER_MINUTE)).or_default();
+            *hour = (larger(hour.0, cpu.max()), larger(hour.1, memory.max()));
+        }
+        self.settle(columns, run);
+        let periods = run.of(&columns.periods);
+        self.periods = self.periods.saturating_add(periods.sum().unwrap_or(0));
+        self.limited_minutes += count(periods.len() - periods.null_count());
+        let throttled = run.of(&columns.throttled);
+        self.throttled_periods = self.throttled_periods.saturating_add(throttled.sum().unwrap_or(0));
+        self.throttled_minutes += run.of(&columns.throttled_minutes).sum().unwrap_or(0);
+        let kills = run.of(&columns.kills);
+        if kills.null_count() < kills.len() {
+            self.oom_kills = Some(self.oom_kills.unwrap_or(0).saturating_add(kills.sum().unwrap_or(0)));
+            for (minute, _) in
+                minutes.iter().zip(kills.iter()).filter(|(_, kills)| kills.is_some_and(|kills| kills > 0))
+            {
+                self.last_oom = Some(time(*minute));
+            }
+        }
+    }
 
+    /// What is set at the end of the run. What speaks of a limit begins anew where the limit is another.
+    fn settle(&mut self, columns: &Columns<'_>, run: &Run) {
         // A limit that was not read in a minute is no other limit.
         let other = |known: &mut Option<f64>, now: Option<f64>| {
             let Some(now) = now else { return false };
             known.replace(now).is_some_and(|before| !is_equal(before, now))
         };
-        self.cpu_limit = row.setting("cpu_limit", at);
+        // More than nothing: a limit of 0 is none.
+        let setting = |column: &Float64Chunked| column.get(run.last()).filter(|value| *value > 0.0);
+        self.cpu_limit = setting(&columns.cpu_limit);
         if other(&mut self.known_limits.0, self.cpu_limit) {
             (self.periods, self.throttled_periods) = (0, 0);
             (self.limited_minutes, self.throttled_minutes) = (0, 0);
         }
-        self.memory_limit = row.setting("memory_limit", at);
+        self.memory_limit = setting(&columns.memory_limit);
         if other(&mut self.known_limits.1, self.memory_limit) {
             (self.oom_kills, self.last_oom) = (None, None);
         }
-        self.cpu_request = row.setting("cpu_request", at);
-        self.memory_request = row.setting("memory_request", at);
-        if let Some(periods) = row.count("cpu_periods", at).filter(|periods| *periods > 0) {
-            let throttled = row.count("cpu_throttled_periods", at).unwrap_or(0).min(periods);
-            self.periods = self.periods.saturating_add(periods);
-            self.throttled_periods = self.throttled_periods.saturating_add(throttled);
-            self.limited_minutes += 1;
-            self.throttled_minutes += u64::from(throttled as f64 > THROTTLED_PERIODS * periods as f64);
-        }
-        if let Some(kills) = row.count("oom_kills", at) {
-            self.oom_kills = Some(self.oom_kills.unwrap_or(0).saturating_add(kills));
-            if kills > 0 {
-                self.last_oom = Some(minute);
-            }
-        }
+        self.cpu_request = setting(&columns.cpu_request);
+        self.memory_request = setting(&columns.memory_request);
     }
 }
 
-fn push(sketch: &mut Sketch, value: Option<f64>) {
-    if let Some(value) = value {
-        sketch.push(value);
-    }
+const MS_PER_MINUTE: i64 = 60_000;
+
+fn time(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
 fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
@@ -281,33 +319,32 @@ impl Usages {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let row = Row::new(frame)?;
-        for at in 0..frame.height() {
-            let Some(minute) = row.minute(at).filter(|minute| (since..until).contains(minute)) else { continue };
-            let Some(container) = row.text("container_id", at) else { continue };
-            let node = row.text("node", at).unwrap_or_default();
+        let past = Past::new(frame, &["node", "container_id"], ALIKE, since, until)?;
+        let columns = Columns::new(&past)?;
+        for run in &past.runs {
+            let Some(container) = columns.text("container_id", run) else { continue };
+            let node = columns.text("node", run).unwrap_or_default();
             let of_id = self.by_container.get(container);
             let known = of_id.and_then(|all| all.iter().find(|(on, _)| on == node)).map(|(_, index)| *index);
-            // A name may come after the container was met, and a model's label with it.
             let same = |index: &usize| {
                 let workload = &self.all[*index].workload;
                 workload.container_id == container
-                    && workload.container_name.as_deref() == row.text("container_name", at)
-                    && workload.runtime.as_deref() == row.text("runtime", at)
-                    && workload.model.as_deref() == row.text("model", at)
-                    && workload.pod.as_deref() == row.text("pod", at)
+                    && workload.container_name.as_deref() == columns.text("container_name", run)
+                    && workload.runtime.as_deref() == columns.text("runtime", run)
+                    && workload.model.as_deref() == columns.text("model", run)
+                    && workload.pod.as_deref() == columns.text("pod", run)
             };
             let index = match known.filter(same) {
                 Some(index) => index,
-                None => self.meet(&row, at, container, minute),
+                None => self.meet(&columns, run, container),
             };
-            self.all[index].take(&row, at, minute);
+            self.all[index].take(&columns, run);
         }
         Ok(())
     }
 
-    fn meet(&mut self, row: &Row<'_>, at: usize, container: &str, minute: Timestamp) -> usize {
-        let workload = member(row, at, container);
+    fn meet(&mut self, columns: &Columns<'_>, run: &Run, container: &str) -> usize {
+        let workload = member(columns, run, container);
         let in_workload = workload.pod_container.as_ref().or(workload.container_name.as_ref());
         let in_workload = in_workload.filter(|_| workload.workload.is_some()).unwrap_or(&workload.container_id);
         let key = (workload.node.clone(), workload.workload.clone(), in_workload.clone());
@@ -319,8 +356,9 @@ impl Usages {
         {
             self.by_key.insert(key.clone(), index);
         }
+        let first = columns.past.minutes(run).first().copied().unwrap_or_default();
         let index = *self.by_key.entry(key).or_insert_with(|| {
-            self.all.push(Usage::new(workload.clone(), minute));
+            self.all.push(Usage::new(workload.clone(), time(first)));
             self.all.len() - 1
         });
         let usage = &mut self.all[index];
@@ -342,23 +380,23 @@ impl Usages {
     }
 }
 
-fn member(row: &Row<'_>, at: usize, container: &str) -> Member {
-    let text = |name: &'static str| row.text(name, at).map(str::to_owned);
+fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
+    let text = |name: &'static str| columns.text(name, run).map(str::to_owned);
     let container_name = text("container_name");
     let (namespace, pod, pod_container) = (text("namespace"), text("pod"), text("pod_container"));
     let name = match (&namespace, &pod, &pod_container) {
         (Some(namespace), Some(pod), Some(in_pod)) => format!("{namespace}/{pod}/{in_pod}"),
         _ => container_name.clone().unwrap_or_else(|| container.chars().take(12).collect()),
     };
-    let image = text("image").map(|image| match row.text("image_tag", at) {
+    let image = text("image").map(|image| match columns.text("image_tag", run) {
         Some(tag) => format!("{image}:{tag}"),
         None => image,
     });
-    let kind = row.text("workload_kind", at).and_then(WorkloadKind::named);
+    let kind = columns.text("workload_kind", run).and_then(WorkloadKind::named);
     let workload = kind.zip(text("workload"));
     Member {
         workload: workload.map(|(kind, name)| Workload { namespace: text("workload_namespace"), kind, name }),
-        in_kubernetes: pod.is_some() || row.text("pod_uid", at).is_some(),
+        in_kubernetes: pod.is_some() || text("pod_uid").is_some(),
         name,
         node: text("node").unwrap_or_default(),
         container_id: container.to_owned(),
@@ -372,71 +410,65 @@ fn member(row: &Row<'_>, at: usize, container: &str) -> Member {
     }
 }
 
-enum Kind {
-    Text,
-    Real,
-    Count,
+/// A frame's columns.
+struct Columns<'a> {
+    past: &'a Past,
+    texts: HashMap<&'static str, &'a StringChunked>,
+    cpu_p95: Float64Chunked,
+    cpu_max: Float64Chunked,
+    cpu_mean: Float64Chunked,
+    memory_max: Float64Chunked,
+    memory_mean: Float64Chunked,
+    cpu_limit: Float64Chunked,
+    cpu_request: Float64Chunked,
+    memory_limit: Float64Chunked,
+    memory_request: Float64Chunked,
+    kills: UInt64Chunked,
+    /// Enforcement periods, where there were any.
+    periods: UInt64Chunked,
+    /// Those of them that were throttled.
+    throttled: UInt64Chunked,
+    /// 1 in minutes in which so many were that it counts as throttled.
+    throttled_minutes: UInt64Chunked,
 }
 
-fn kind_of(column: &str) -> Kind {
-    match column {
-        "memory_limit" | "memory_request" | "cpu_periods" | "cpu_throttled_periods" | "oom_kills" => Kind::Count,
-        column if column.starts_with("cpu_") || column.starts_with("memory_") => Kind::Real,
-        _ => Kind::Text,
-    }
-}
-
-/// The minutes in milliseconds, whatever the unit they are written in.
-pub(super) fn minutes(frame: &DataFrame) -> PolarsResult<ChunkedArray<Int64Type>> {
-    let unit = DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
-    Ok(frame.column("minute")?.cast(&unit)?.datetime()?.physical().clone())
-}
-
-/// No machine has so many cores or bytes; what is said to is not believed.
-const ABSURD: f64 = 1e15;
-
-/// The frame's columns, typed once. A column that an older version did not write is absent.
-struct Row<'a> {
-    minute: ChunkedArray<Int64Type>,
-    texts: HashMap<&'static str, &'a ChunkedArray<StringType>>,
-    reals: HashMap<&'static str, &'a ChunkedArray<Float64Type>>,
-    counts: HashMap<&'static str, &'a ChunkedArray<UInt64Type>>,
-}
-
-impl<'a> Row<'a> {
-    fn new(frame: &'a DataFrame) -> PolarsResult<Self> {
-        let minute = minutes(frame)?;
-        let (mut texts, mut reals, mut counts) = (HashMap::new(), HashMap::new(), HashMap::new());
-        for name in &COLUMNS[1..] {
-            let Ok(column) = frame.column(name) else { continue };
-            match kind_of(name) {
-                Kind::Text => drop(texts.insert(*name, column.str()?)),
-                Kind::Real => drop(reals.insert(*name, column.f64()?)),
-                Kind::Count => drop(counts.insert(*name, column.u64()?)),
-            }
+impl<'a> Columns<'a> {
+    fn new(past: &'a Past) -> PolarsResult<Self> {
+        let mut texts = HashMap::new();
+        for name in &IDENTITY[1..] {
+            texts.extend(past.text(name)?.map(|column| (*name, column)));
         }
-        Ok(Self { minute, texts, reals, counts })
+        let get = |key: &str, part| past.signal(id(key).column(part));
+        let counted = |key: &str| past.counted(id(key).column(Increase));
+        let periods = counted("cpu.periods")?;
+        let periods: UInt64Chunked = periods.iter().map(|periods| periods.filter(|periods| *periods > 0)).collect();
+        let throttled = counted("cpu.throttled_periods")?;
+        let both = || periods.iter().zip(throttled.iter());
+        let share = |(periods, throttled): (Option<u64>, Option<u64>)| {
+            let (periods, throttled) = (periods?, throttled.unwrap_or(0).min(periods?));
+            Some(u64::from(throttled as f64 > THROTTLED_PERIODS * periods as f64))
+        };
+        Ok(Self {
+            past,
+            texts,
+            cpu_p95: get("cpu.usage", P95)?,
+            cpu_max: get("cpu.usage", Max)?,
+            cpu_mean: get("cpu.usage", Mean)?,
+            memory_max: get("memory.working_set", Max)?,
+            memory_mean: get("memory.working_set", Mean)?,
+            cpu_limit: get("cpu.limit", Last)?,
+            cpu_request: get("cpu.request", Last)?,
+            memory_limit: get("memory.limit", Last)?,
+            memory_request: get("memory.request", Last)?,
+            kills: counted("memory.oom_kills")?,
+            throttled_minutes: both().map(share).collect(),
+            throttled: both().map(|(periods, throttled)| Some(throttled.unwrap_or(0).min(periods?))).collect(),
+            periods,
+        })
     }
 
-    fn minute(&self, at: usize) -> Option<Timestamp> {
-        Timestamp::from_millisecond(self.minute.get(at)?).ok()
-    }
-
-    fn text(&self, name: &'static str, at: usize) -> Option<&'a str> {
-        self.texts.get(name)?.get(at)
-    }
-
-    fn real(&self, name: &'static str, at: usize) -> Option<f64> {
-        self.reals.get(name)?.get(at).filter(|value| (0.0..ABSURD).contains(value))
-    }
-
-    /// A limit or a request: more than nothing, and less than absurd.
-    fn setting(&self, name: &'static str, at: usize) -> Option<f64> {
-        let value = self.real(name, at).or_else(|| self.count(name, at).map(|count| count as f64));
-        value.filter(|value| *value > 0.0 && *value < ABSURD)
-    }
-
-    fn count(&self, name: &'static str, at: usize) -> Option<u64> {
-        self.counts.get(name)?.get(at)
+    /// A text of the run's first row.
+    fn text(&self, name: &'static str, run: &Run) -> Option<&'a str> {
+        self.texts.get(name)?.get(run.rows.start)
     }
 }

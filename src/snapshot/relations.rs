@@ -74,7 +74,7 @@ impl Relations {
             }
         }
         let by_name = |name: &str| snapshot.containers.iter().position(|container| container.name == name);
-        let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.id == uuid);
+        let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.device.uuid == uuid);
         let about = |alert: &Alert| {
             let label = |key: &str| alert.labels.get(key).map(String::as_str);
             let model = label("model").and_then(|name| by_model.get(name).copied()).map(Thing::Model);

@@ -360,8 +360,9 @@ fn schema_metadata<R: Row>() -> KeyValueMetadata {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{RowIdentity, RowSettings};
-    use crate::minute::{COUNTERS, Summary};
+    use crate::frame::RowIdentity;
+    use crate::minute::Summary;
+    use crate::signal::container::Container;
 
     const NODE: &str = "node-1";
 
@@ -369,14 +370,7 @@ mod tests {
         MinuteRow {
             minute: minute.parse().expect("a time"),
             identity: RowIdentity { container_id: container.to_owned(), ..RowIdentity::default() },
-            summary: Summary {
-                samples: 60,
-                cpu_usage: None,
-                memory_usage: None,
-                memory_working_set: None,
-                increases: vec![None; COUNTERS.len()],
-            },
-            settings: RowSettings::default(),
+            summary: Summary::of::<Container>(60, []),
         }
     }
 

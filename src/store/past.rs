@@ -31,7 +31,7 @@ pub struct Past {
 /// The folder cannot be read.
 pub fn read<R: Row>(
     data: &Path,
-    columns: &[&str],
+    columns: &[impl AsRef<str>],
     since: Timestamp,
     until: Timestamp,
     mut take: impl FnMut(&DataFrame) -> PolarsResult<()>,
@@ -56,7 +56,11 @@ pub fn read<R: Row>(
 }
 
 /// Gives a file's rows to `take`, a bounded number at a time.
-fn rows(path: &Path, columns: &[&str], take: &mut impl FnMut(&DataFrame) -> PolarsResult<()>) -> Result<(), Error> {
+fn rows(
+    path: &Path,
+    columns: &[impl AsRef<str>],
+    take: &mut impl FnMut(&DataFrame) -> PolarsResult<()>,
+) -> Result<(), Error> {
     let parquet = |source| Error::Parquet { path: path.to_owned(), source };
     // What others may have written is decoded under guard; what is made of it is ours, and is not.
     let broken = || Error::Record(format!("the file is broken{}", place()));
@@ -75,10 +79,11 @@ fn rows(path: &Path, columns: &[&str], take: &mut impl FnMut(&DataFrame) -> Pola
     }
 }
 
-fn projected(file: File, columns: &[&str], from: usize) -> PolarsResult<DataFrame> {
+fn projected(file: File, columns: &[impl AsRef<str>], from: usize) -> PolarsResult<DataFrame> {
     let mut reader = ParquetReader::new(file);
     let there = reader.schema()?;
-    let wanted = columns.iter().filter(|column| there.contains(column)).map(|column| (*column).to_owned()).collect();
+    let columns = columns.iter().map(AsRef::as_ref).filter(|column| there.contains(column));
+    let wanted = columns.map(str::to_owned).collect();
     // In order of time, whoever wrote it.
     reader
         .with_columns(Some(wanted))

@@ -214,19 +214,23 @@ mod tests {
     use crate::clock::Moment;
     use crate::drift::Kind;
     use crate::drift::verdict::{Judged, Named, Shape, Tested};
-    use crate::frame::{MinuteRow, RowIdentity, RowSettings, minute_frame};
+    use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::health::State as Health;
     use crate::identity::{ContainerClaim, claim};
-    use crate::minute::{COUNTERS, Spread, Summary};
+    use crate::metric::Number::{Float, Int};
+    use crate::minute::Summary;
     use crate::model::Spec;
     use crate::model::view::ModelsView;
     use crate::model::view::{WindowResult, WindowSummary};
     use crate::model::watch::{Progress, Watch};
     use crate::performance::Performance;
-    use crate::reading::{ContainerReading, Detail, Report};
+    use crate::reading::{ContainerReading, Depth, Report};
     use crate::rightsize::cost::Prices;
     use crate::rightsize::review::History;
     use crate::rightsize::review::Review;
+    use crate::signal::Part::{Last, Max, Mean, P95};
+    use crate::signal::Signals;
+    use crate::signal::container::id;
 
     const CONTAINERS: usize = 100;
     const MODELS: usize = 20;
@@ -255,23 +259,22 @@ mod tests {
         };
         let told = Report { claims: Some((0..CONTAINERS).map(claim).collect()), ..Report::default() };
         state.absorb("docker", told, moment(0));
-        for second in [0, 10] {
-            let reading = |n: usize| ContainerReading {
-                id: format!("{n:064x}"),
-                runtime: Some("docker"),
-                pod_uid: None,
-                at: moment(second),
-                started: None,
-                cpu_usage_ns: Some(second as u64 * 312_345_678),
-                memory_usage: Some(400 << 20),
-                memory_working_set: Some(300 << 20),
-                detail: Some(Box::new(Detail {
-                    cpu_periods: Some(1000),
-                    cpu_throttled_periods: Some(123),
-                    oom_kills: Some(0),
-                    memory_limit: Some(1 << 30),
-                    ..Detail::default()
-                })),
+        for second in [0_i64, 10] {
+            let reading = |n: usize| {
+                let mut signals = Signals::default();
+                for (key, count) in [
+                    ("cpu.time", second.unsigned_abs() * 312_345_678),
+                    ("memory.usage", 400 << 20),
+                    ("memory.working_set", 300 << 20),
+                    ("cpu.periods", 1000),
+                    ("cpu.throttled_periods", 123),
+                    ("memory.oom_kills", 0),
+                    ("memory.limit", 1 << 30),
+                ] {
+                    signals.values.count(id(key), count);
+                }
+                let (runtime, depth, at) = (Some("docker"), Depth::Full, moment(second));
+                ContainerReading { id: format!("{n:064x}"), runtime, pod_uid: None, at, started: None, depth, signals }
             };
             let read = Report { containers: Some((0..CONTAINERS).map(reading).collect()), ..Report::default() };
             state.absorb("cgroup", read, moment(second));
@@ -283,7 +286,12 @@ mod tests {
         let mut history = History::default();
         for hour in 0..14 * 24 {
             let row = |n: usize| {
-                let spread = |v: f64| Some(Spread { mean: v, max: v, p95: v });
+                let cores = 0.123_456 * ((hour % 7) as f64);
+                let cpu = [Mean, Max, P95].map(|part| (id("cpu.usage").column(part), Float(cores)));
+                let bytes = 3e8 + hour as f64 * 1234.5;
+                let memory = [Mean, Max].map(|part| (id("memory.working_set").column(part), Float(bytes)));
+                let limits =
+                    [(id("cpu.limit").column(Last), Float(2.0)), (id("memory.limit").column(Last), Int(1 << 30))];
                 MinuteRow {
                     minute: at(hour * 3600),
                     identity: RowIdentity {
@@ -294,18 +302,7 @@ mod tests {
                         image: Some("registry.example.com/team-a/recommendation-service".to_owned()),
                         ..RowIdentity::default()
                     },
-                    summary: Summary {
-                        samples: 60,
-                        cpu_usage: spread(0.123_456 * ((hour % 7) as f64)),
-                        memory_usage: spread(3e8),
-                        memory_working_set: spread(3e8 + hour as f64 * 1234.5),
-                        increases: vec![Some(0); COUNTERS.len()],
-                    },
-                    settings: RowSettings {
-                        cpu_limit: Some(2.0),
-                        memory_limit: Some(1 << 30),
-                        ..RowSettings::default()
-                    },
+                    summary: Summary::of(60, cpu.into_iter().chain(memory).chain(limits)),
                 }
             };
             let frame = minute_frame(&(0..CONTAINERS).map(row).collect::<Vec<_>>()).expect("a frame");

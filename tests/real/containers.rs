@@ -240,13 +240,13 @@ fn a_restart_counts_anew() -> Result<(), Failed> {
     docker(&["restart", "-t", "0", &container.name])?;
     eventually(Duration::from_secs(5), || {
         let after = agent.container(&container.id)?;
-        let (started_before, started_after) = (before["started"].as_str(), after["started"].as_str());
+        let (started_before, started_after) = (before["run"]["began"].as_str(), after["run"]["began"].as_str());
         check(started_after > started_before, || format!("started {started_after:?}"))?;
         let (cpu_before, cpu_after) = (before["cpu"]["time"].as_f64(), after["cpu"]["time"].as_f64());
         check(cpu_after < cpu_before, || format!("CPU time {cpu_after:?}, before {cpu_before:?}"))
     })?;
     let told = docker(&["inspect", "-f", "{{.State.StartedAt}}", &container.name])?.parse::<jiff::Timestamp>()?;
-    let ours: jiff::Timestamp = agent.container(&container.id)?["started"].as_str().ok_or("unknown")?.parse()?;
+    let ours: jiff::Timestamp = agent.container(&container.id)?["run"]["began"].as_str().ok_or("unknown")?.parse()?;
     let apart = ours.duration_since(told).as_secs_f64().abs();
     check(apart < 2.0, || format!("started {ours}, the engine {told}"))
 }
@@ -284,7 +284,7 @@ fn without_a_socket_ids_stand_for_names() -> Result<(), Failed> {
     check(view["image"].is_null(), || view["image"].to_string())?;
     // Its start comes from its oldest process.
     let told = docker(&["inspect", "-f", "{{.State.StartedAt}}", &container.name])?.parse::<jiff::Timestamp>()?;
-    let ours: jiff::Timestamp = view["started"].as_str().ok_or("unknown")?.parse()?;
+    let ours: jiff::Timestamp = view["run"]["began"].as_str().ok_or("unknown")?.parse()?;
     let apart = ours.duration_since(told).as_secs_f64().abs();
     check(apart < 3.0, || format!("started {ours}, the engine {told}"))
 }

@@ -104,7 +104,7 @@ fn without_a_library_there_is_one_line() -> Result<(), Failed> {
         check(nvml["absent"] == true, || nvml.to_string())
     })?;
     node.play(&[gpu(0, 0, 0, &[])])?;
-    eventually(Duration::from_secs(10), || check(gpus(&agent)?[0]["id"] == "GPU-0", || agent.log()))
+    eventually(Duration::from_secs(10), || check(gpus(&agent)?[0]["device"]["uuid"] == "GPU-0", || agent.log()))
 }
 
 fn a_process_is_its_containers() -> Result<(), Failed> {
@@ -128,9 +128,14 @@ fn a_process_is_its_containers() -> Result<(), Failed> {
         check(of(gone)?["resolved"] == false, || gpus.to_string())
     })?;
     let parts = agent.container(&container.id)?["gpus"].clone();
-    let expected = json!([
-        { "id": "GPU-0", "index": 0, "memory": 20 * GIB }, { "id": "GPU-1", "index": 1, "memory": 30 * GIB }
-    ]);
+    let part = |uuid: &str, index, memory| {
+        let device = json!({ "to": { "vendor": "nvidia", "uuid": uuid }, "relation": "used", "source": "nvml" });
+        json!({ "device": device, "index": index, "memory": memory })
+    };
+    let expected = json!([part("GPU-0", 0, 20 * GIB), part("GPU-1", 1, 30 * GIB)]);
+    let link = json!({ "to": container.id, "relation": "part_of", "source": "cgroup" });
+    let found = gpus(&agent)?[1]["processes"][0]["container"].clone();
+    check(found == link, || found.to_string())?;
     check(parts == expected, || parts.to_string())?;
     for (metric, of, value) in [
         ("hw_gpu_utilization_ratio", "hw_id=\"GPU-0\"", 0.87),
@@ -162,7 +167,9 @@ fn a_lost_one_takes_only_itself_along() -> Result<(), Failed> {
     eventually(Duration::from_secs(5), || {
         let gpus = gpus(&agent)?;
         let (first, second) = (&gpus[0], &gpus[1]);
-        check(first["id"] == "GPU-0" && first["ok"] == false && first["utilization"].is_null(), || gpus.to_string())?;
+        check(first["device"]["uuid"] == "GPU-0" && first["ok"] == false && first["utilization"].is_null(), || {
+            gpus.to_string()
+        })?;
         check(first["state"].is_null() && second["utilization"] == 0.7, || gpus.to_string())?;
         check(second["power"].is_null() && second["memory_total"].is_null(), || gpus.to_string())
     })?;
@@ -183,9 +190,9 @@ fn a_gpu_is_who_it_says_it_is() -> Result<(), Failed> {
     node.play(&[gpu(1, 90, GIB, &[]), gpu(0, 10, GIB, &[(1, u64::MAX - 5), (2, u64::MAX - 5)])])?;
     eventually(Duration::from_secs(5), || {
         let gpus = gpus(&agent)?;
-        check(gpus[0]["id"] == "GPU-1" && gpus[0]["utilization"] == 0.9, || gpus.to_string())?;
+        check(gpus[0]["device"]["uuid"] == "GPU-1" && gpus[0]["utilization"] == 0.9, || gpus.to_string())?;
         // More memory than there is, is no answer.
-        check(gpus[1]["id"] == "GPU-0" && gpus[1]["processes"][0]["memory"].is_null(), || gpus.to_string())
+        check(gpus[1]["device"]["uuid"] == "GPU-0" && gpus[1]["processes"][0]["memory"].is_null(), || gpus.to_string())
     })
 }
 

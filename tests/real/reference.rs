@@ -5,13 +5,16 @@ use std::fs;
 use std::path::PathBuf;
 
 use libtest_mimic::Failed;
+use plumbline::catalogue;
 use plumbline::drift::{Kind as ColumnKind, Limit, TESTS as DRIFT_TESTS};
 use plumbline::export::prometheus;
 use plumbline::frame::gpu::GPU_COLUMNS;
 use plumbline::frame::model::MODEL_COLUMNS;
 use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn, Row};
-use plumbline::metric::{AGENT_METRICS, CONTAINER_METRICS, GPU_METRICS, Kind, MODEL_METRICS, Metric};
-use plumbline::minute::COUNTERS;
+use plumbline::metric::{AGENT_METRICS, Kind, MODEL_METRICS, Metric};
+use plumbline::signal::container::Container;
+use plumbline::signal::gpu::Gpu;
+use plumbline::signal::{Column, Table};
 
 use crate::Test;
 use crate::parts::check;
@@ -35,19 +38,19 @@ fn page() -> Result<String, Failed> {
          Names of OpenTelemetry's semantic conventions 1.44.0; what they lack stands under `plumbline.`.\n\
          C counter, U up-down counter, G gauge. A signal that is unknown is absent.\n\n",
     );
-    table(&mut page, CONTAINER_METRICS)?;
+    table(&mut page, catalogue::of_containers())?;
     page.push_str(
         "\nA container's identity: `container.id`, `container.name`, `container.image.name`, `k8s.namespace.name`, \
          `k8s.pod.name`, `k8s.pod.uid`, `k8s.container.name` (labels of every Prometheus series; `namespace`, `pod` and \
          `container` beside them), `container.image.tags`, `container.runtime.name`, `container.label.<key>` \
          (in `target_info`). Over OTLP all are attributes of the resource.\n\n## Metrics of GPUs\n\n",
     );
-    table(&mut page, GPU_METRICS)?;
+    table(&mut page, catalogue::of_gpus())?;
     page.push_str(
         "\nA GPU's identity: `hw.id`, `hw.name`, `hw.type`, `hw.model` (labels of every Prometheus series), `hw.vendor`, \
          `hw.driver_version` (in `target_info`).\n\n## Metrics of models\n\n",
     );
-    table(&mut page, MODEL_METRICS)?;
+    table(&mut page, MODEL_METRICS.iter().copied())?;
     page.push_str(
         "\n`reference.hash` names the reference's bins and counts: bins of equal hashes add up over replicas. \
          Those of a provisional reference are of one node alone.\n\n## Drift tests\n\n\
@@ -64,7 +67,7 @@ fn page() -> Result<String, Failed> {
         writeln!(page, "| `{}` | {} | {judged} | {} |", test.name, kinds.join(", "), test.help)?;
     }
     page.push_str("\n## Metrics of the agent itself\n\n");
-    table(&mut page, AGENT_METRICS)?;
+    table(&mut page, AGENT_METRICS.iter().copied())?;
     writeln!(
         page,
         "\n## Minute history\n\n\
@@ -76,11 +79,9 @@ fn page() -> Result<String, Failed> {
     for column in MINUTE_COLUMNS {
         writeln!(page, "| `{}` | {} | {} |", column.name, column.kind(), column.help)?;
     }
-    for column in COUNTERS {
-        let kind = if column.per_second.is_some() { "f64" } else { "u64" };
-        writeln!(page, "| `{}` | {kind} | increase: {} |", column.name, column.help)?;
-    }
+    signals::<Container>(&mut page)?;
     columns(&mut page, "GPU", GPU_COLUMNS)?;
+    signals::<Gpu>(&mut page)?;
     columns(&mut page, "Model", MODEL_COLUMNS)?;
     Ok(page)
 }
@@ -99,7 +100,15 @@ fn columns<R: Row>(page: &mut String, name: &str, columns: &[MinuteColumn<R>]) -
     Ok(())
 }
 
-fn table(page: &mut String, metrics: &[&Metric]) -> Result<(), Failed> {
+fn signals<T: Table>(page: &mut String) -> Result<(), Failed> {
+    for column in Column::<T>::all() {
+        let kind = if column.is_count() { "u64" } else { "f64" };
+        writeln!(page, "| `{}` | {kind} | {} |", column.name(), column.about())?;
+    }
+    Ok(())
+}
+
+fn table(page: &mut String, metrics: impl Iterator<Item = &'static Metric>) -> Result<(), Failed> {
     page.push_str("| Metric | Kind | Unit | Attributes | Prometheus | Meaning |\n|---|---|---|---|---|---|\n");
     for metric in metrics {
         let kind = match metric.kind {

@@ -6,10 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Failed;
 use plumbline::frame::gpu::GpuRow;
 use plumbline::frame::model::ModelRow;
-use plumbline::frame::{MinuteRow, RowIdentity, RowSettings};
+use plumbline::frame::{MinuteRow, RowIdentity};
 use plumbline::identity::{Device, Model, Share, Workload, WorkloadKind};
+use plumbline::metric::Number::{Float, Int};
+use plumbline::minute::Summary;
 use plumbline::minute::gpu::GpuSummary;
-use plumbline::minute::{COUNTERS, Spread, Summary};
+use plumbline::signal::Part::{Increase, Last, Max, Mean, P95};
+use plumbline::signal::{container, gpu};
 use plumbline::store::History;
 use plumbline::store::history::Config;
 use serde_json::Value;
@@ -48,12 +51,21 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
         for (name, scale, model) in [("big", 0.3, Some("churn")), ("small", 1.2, None)] {
             let cores = chance(scale as i64 + 1).powi(3) * scale;
             let memory = (100.0 + 50.0 * chance(2)) * MIB;
-            let spread = |v: f64| Some(Spread { mean: v * 0.8, max: v * 1.1, p95: v });
-            let mut increases = vec![Some(0); COUNTERS.len()];
+            let spread = |key: &str, v: f64| {
+                let id = container::id(key);
+                [(id.column(Mean), Float(v * 0.8)), (id.column(Max), Float(v * 1.1)), (id.column(P95), Float(v))]
+            };
+            let counted = |key: &str, grown| (container::id(key).column(Increase), Int(grown));
+            let mut cells = vec![
+                counted("memory.oom_kills", 0),
+                (container::id("cpu.limit").column(Last), Float(1.0)),
+                (container::id("memory.limit").column(Last), Int(2 << 30)),
+            ];
+            cells.extend(spread("cpu.usage", cores));
+            cells.extend(spread("memory.working_set", memory));
             if name == "small" {
-                increases[COUNTERS.iter().position(|c| c.name == "cpu_periods").ok_or("a counter")?] = Some(600);
-                increases[COUNTERS.iter().position(|c| c.name == "cpu_throttled_periods").ok_or("a counter")?] =
-                    Some(if at % 4 == 0 { 300 } else { 0 });
+                let throttled = if at % 4 == 0 { 300 } else { 0 };
+                cells.extend([counted("cpu.periods", 600), counted("cpu.throttled_periods", throttled)]);
             }
             rows.push(MinuteRow {
                 minute: minute(end, at),
@@ -70,14 +82,7 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
                     }),
                     ..RowIdentity::default()
                 },
-                summary: Summary {
-                    samples: 60,
-                    cpu_usage: spread(cores),
-                    memory_usage: spread(memory),
-                    memory_working_set: spread(memory),
-                    increases,
-                },
-                settings: RowSettings { cpu_limit: Some(1.0), memory_limit: Some(2 << 30), ..RowSettings::default() },
+                summary: Summary::of(60, cells),
             });
         }
         gpus.push(GpuRow {
@@ -88,12 +93,10 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
             share: Share::Whole,
             index: 0,
             model: Some("NVIDIA H100 80GB HBM3".to_owned()),
-            memory_total: Some(80 << 30),
             containers: Some(vec!["big".repeat(20)]),
             summary: GpuSummary {
-                samples: 60,
+                signals: Summary::of(60, [(gpu::id("memory_total").column(Last), Int(80 << 30))]),
                 states: if at % 4 == 0 { [60, 0, 0] } else { [0, 60, 0] },
-                ..GpuSummary::default()
             },
         });
         models.push(ModelRow {

@@ -3,7 +3,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::metric::{Attribute, CPU_USAGE, MODEL_DRIFT, OOM_KILLS, Subject};
+use crate::catalogue;
+use crate::metric::{Attribute, MODEL_DRIFT, Subject};
+
+fn metric(name: &str) -> &'static Metric {
+    catalogue::named(name).expect("a metric")
+}
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_442_820 + second).expect("a time")
@@ -24,7 +29,7 @@ fn subject(name: &str) -> Arc<Subject> {
 }
 
 fn usage(name: &str, value: f64, second: i64) -> Point {
-    Point::new(&CPU_USAGE, &subject(name), vec![], Number::Float(value), None, at(second))
+    Point::new(metric("container.cpu.usage"), &subject(name), vec![], Number::Float(value), None, at(second))
 }
 
 fn state(engine: &Engine) -> Option<AlertState> {
@@ -96,8 +101,16 @@ fn a_series_that_goes_resolves_after_a_while() {
 #[test]
 fn a_kill_fires_even_if_the_container_is_gone_at_once() {
     let mut engine = engine(rule("metric = \"plumbline.container.memory.oom_kills\"\nover = \"10m\"\nabove = 0"));
-    let kills =
-        |value, started| Point::new(&OOM_KILLS, &subject("web"), vec![], Number::Int(value), Some(at(started)), at(0));
+    let kills = |value, started| {
+        Point::new(
+            metric("plumbline.container.memory.oom_kills"),
+            &subject("web"),
+            vec![],
+            Number::Int(value),
+            Some(at(started)),
+            at(0),
+        )
+    };
     engine.step(&[&kills(3, -100)], at(0));
     engine.step(&[&kills(3, -100)], at(10));
     assert_eq!(state(&engine), None, "kills of before we looked");
@@ -110,7 +123,16 @@ fn a_kill_fires_even_if_the_container_is_gone_at_once() {
 #[test]
 fn a_counter_goes_on_over_a_restart() {
     let kills_rule = || rule("metric = \"plumbline.container.memory.oom_kills\"\nover = \"10m\"\nabove = 0");
-    let kills = |value| Point::new(&OOM_KILLS, &subject("web"), vec![], Number::Int(value), Some(at(-100)), at(0));
+    let kills = |value| {
+        Point::new(
+            metric("plumbline.container.memory.oom_kills"),
+            &subject("web"),
+            vec![],
+            Number::Int(value),
+            Some(at(-100)),
+            at(0),
+        )
+    };
     let mut first = engine(kills_rule());
     first.step(&[&kills(3)], at(0));
     first.step(&[&kills(4)], at(10));

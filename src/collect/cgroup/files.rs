@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{Hierarchy, Layout, Version};
 use super::parse;
-use crate::reading::{Detail, Pressure};
+use crate::signal::container::{Container, id};
+use crate::signal::{Id, Item, Signals, Values};
 
 /// More than any of these files holds; what is longer is cut, not followed.
 const MAX_FILE: usize = 1 << 20;
@@ -73,14 +74,6 @@ impl Folder {
     }
 }
 
-/// What the inner tick reads.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub struct Basics {
-    pub cpu_usage_ns: Option<u64>,
-    pub memory_usage: Option<u64>,
-    pub memory_working_set: Option<u64>,
-}
-
 impl ContainerFiles {
     /// The files of the container whose cgroup lies at `path` below each hierarchy's root.
     pub fn new(layout: &Layout, path: &str, kubernetes: bool) -> Self {
@@ -98,27 +91,22 @@ impl ContainerFiles {
         }
     }
 
-    /// CPU time and memory.
-    pub fn basics(&self, text: &mut TextReader) -> Basics {
-        let memory_usage = self
-            .memory
-            .as_ref()
-            .and_then(|folder| parse::number(text.read(&folder.file("memory.usage_in_bytes", "memory.current"))?));
-        let inactive_file = self.memory.as_ref().and_then(|folder| {
-            let key = match folder.version {
-                Version::V1 => "total_inactive_file",
-                Version::V2 => "inactive_file",
-            };
-            parse::keyed(text.read(&folder.path.join("memory.stat"))?, key)
-        });
-        Basics {
-            cpu_usage_ns: self.cpu_usage_ns(text),
-            memory_usage,
-            memory_working_set: memory_usage.zip(inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive)),
-        }
+    /// What every tick reads: CPU time and memory.
+    pub fn read_inner(&self, text: &mut TextReader, values: &mut Values<Container>) {
+        values.count(const { id("cpu.time") }, self.cpu_time_ns(text));
+        let Some(folder) = &self.memory else { return };
+        let usage = text.read(&folder.file("memory.usage_in_bytes", "memory.current")).and_then(parse::number);
+        let inactive = match folder.version {
+            Version::V1 => "total_inactive_file",
+            Version::V2 => "inactive_file",
+        };
+        let inactive = text.read(&folder.path.join("memory.stat")).and_then(|stat| parse::keyed(stat, inactive));
+        let working_set = usage.zip(inactive).map(|(usage, inactive)| usage.saturating_sub(inactive));
+        values.count(const { id("memory.usage") }, usage);
+        values.count(const { id("memory.working_set") }, working_set);
     }
 
-    fn cpu_usage_ns(&self, text: &mut TextReader) -> Option<u64> {
+    fn cpu_time_ns(&self, text: &mut TextReader) -> Option<u64> {
         let folder = self.cpuacct.as_ref()?;
         let stat = text.read(&folder.file("cpuacct.usage", "cpu.stat"))?;
         match folder.version {
@@ -127,32 +115,42 @@ impl ContainerFiles {
         }
     }
 
-    /// Every other signal of the container's cgroup; its network lies elsewhere.
-    pub fn detail(&self, text: &mut TextReader, device_name: &dyn Fn(&str) -> String) -> Detail {
-        let mut detail = Detail::default();
-        self.read_cpu_time(text, &mut detail);
-        self.read_cpu_control(text, &mut detail);
-        self.read_memory(text, &mut detail);
+    /// What only a full tick reads of the container's cgroup; its network lies elsewhere.
+    pub fn read_full(
+        &self,
+        text: &mut TextReader,
+        device_name: &dyn Fn(&str) -> String,
+        Signals { values, items }: &mut Signals<Container>,
+    ) {
+        self.read_cpu_time(text, values);
+        self.read_cpu_control(text, values);
+        self.read_memory(text, values);
         if let Some(folder) = &self.pids {
-            detail.pids = text.read(&folder.path.join("pids.current")).and_then(parse::number);
-            detail.pids_limit = text.read(&folder.path.join("pids.max")).and_then(parse::limit);
+            let mut file = |name: &str| text.read(&folder.path.join(name)).and_then(parse::number);
+            values.count(const { id("pids.current") }, file("pids.current"));
+            values.count(const { id("pids.limit") }, file("pids.max"));
         }
         if let Some(folder) = &self.io {
             let file = folder.file("blkio.throttle.io_service_bytes_recursive", "io.stat");
-            detail.block_io = text.read(&file).map_or_else(Vec::new, |text| match folder.version {
+            let devices = text.read(&file).map_or_else(Vec::new, |text| match folder.version {
                 Version::V1 => parse::io_service_bytes(text, device_name),
                 Version::V2 => parse::io_stat(text, device_name),
             });
+            items_of(devices, const { [id("disk.read"), id("disk.write")] }, items);
         }
         if let Some(folder) = &self.pressure {
-            let mut stall = |file| text.read(&folder.path.join(file)).and_then(parse::pressure);
-            detail.pressure =
-                Pressure { cpu: stall("cpu.pressure"), memory: stall("memory.pressure"), io: stall("io.pressure") };
+            let mut stall = |file: &str, some, full| {
+                let stall = text.read(&folder.path.join(file)).and_then(parse::pressure);
+                values.count(some, stall.map(|stall| stall.some));
+                values.count(full, stall.and_then(|stall| stall.full));
+            };
+            stall("cpu.pressure", const { id("pressure.cpu.some") }, const { id("pressure.cpu.full") });
+            stall("memory.pressure", const { id("pressure.memory.some") }, const { id("pressure.memory.full") });
+            stall("io.pressure", const { id("pressure.io.some") }, const { id("pressure.io.full") });
         }
-        detail
     }
 
-    fn read_cpu_time(&self, text: &mut TextReader, detail: &mut Detail) {
+    fn read_cpu_time(&self, text: &mut TextReader, values: &mut Values<Container>) {
         /// v1 counts in USER_HZ, which is 100 on every architecture Linux containers run on.
         const NS_PER_TICK: u64 = 10_000_000;
         let Some(folder) = &self.cpuacct else { return };
@@ -161,41 +159,40 @@ impl ContainerFiles {
             Version::V1 => ("user", "system", NS_PER_TICK),
             Version::V2 => ("user_usec", "system_usec", 1000),
         };
-        detail.cpu_user_ns = parse::keyed(stat, user).map(|v| v.saturating_mul(unit));
-        detail.cpu_system_ns = parse::keyed(stat, system).map(|v| v.saturating_mul(unit));
+        let time = |key| parse::keyed(stat, key).map(|count| count.saturating_mul(unit));
+        values.count(const { id("cpu.time_user") }, time(user));
+        values.count(const { id("cpu.time_system") }, time(system));
     }
 
-    fn read_cpu_control(&self, text: &mut TextReader, detail: &mut Detail) {
+    fn read_cpu_control(&self, text: &mut TextReader, values: &mut Values<Container>) {
         let Some(folder) = &self.cpu else { return };
         if let Some(stat) = text.read(&folder.path.join("cpu.stat")) {
-            detail.cpu_periods = parse::keyed(stat, "nr_periods");
-            detail.cpu_throttled_periods = parse::keyed(stat, "nr_throttled");
-            detail.cpu_throttled_ns = match folder.version {
+            values.count(const { id("cpu.periods") }, parse::keyed(stat, "nr_periods"));
+            values.count(const { id("cpu.throttled_periods") }, parse::keyed(stat, "nr_throttled"));
+            let throttled = match folder.version {
                 Version::V1 => parse::keyed(stat, "throttled_time"),
                 Version::V2 => parse::keyed(stat, "throttled_usec").map(|us| us.saturating_mul(1000)),
             };
+            values.count(const { id("cpu.throttled_time") }, throttled);
         }
-        match folder.version {
+        let limit = match folder.version {
             Version::V1 => {
                 let quota = text.read(&folder.path.join("cpu.cfs_quota_us")).and_then(|t| t.trim().parse().ok());
                 let period = text.read(&folder.path.join("cpu.cfs_period_us")).and_then(parse::number);
-                detail.cpu_limit = quota.zip(period).and_then(|(quota, period)| parse::quota(quota, period));
                 // The kubelet sets shares to the request times 1024, and to the floor of 2 where there is none.
                 // Elsewhere shares are a weight that somebody chose, not a request; on v2 the kernel keeps a weight
                 // that two formulas may have made.
-                detail.cpu_request = text
-                    .read(&folder.path.join("cpu.shares"))
-                    .and_then(parse::number)
-                    .filter(|shares| self.kubernetes && *shares > 2)
-                    .map(|shares| shares as f64 / 1024.0);
+                let shares = text.read(&folder.path.join("cpu.shares")).and_then(parse::number);
+                let request = shares.filter(|shares| self.kubernetes && *shares > 2);
+                values.real(const { id("cpu.request") }, request.map(|shares| shares as f64 / 1024.0));
+                quota.zip(period).and_then(|(quota, period)| parse::quota(quota, period))
             }
-            Version::V2 => {
-                detail.cpu_limit = text.read(&folder.path.join("cpu.max")).and_then(parse::cpu_max);
-            }
-        }
+            Version::V2 => text.read(&folder.path.join("cpu.max")).and_then(parse::cpu_max),
+        };
+        values.real(const { id("cpu.limit") }, limit);
     }
 
-    fn read_memory(&self, text: &mut TextReader, detail: &mut Detail) {
+    fn read_memory(&self, text: &mut TextReader, values: &mut Values<Container>) {
         let Some(folder) = &self.memory else { return };
         let keys = match folder.version {
             Version::V1 => ["total_rss", "total_pgfault", "total_pgmajfault"],
@@ -203,18 +200,19 @@ impl ContainerFiles {
         };
         if let Some(stat) = text.read(&folder.path.join("memory.stat")) {
             let [rss, all_faults, major_faults] = keys.map(|key| parse::keyed(stat, key));
-            detail.memory_rss = rss;
-            detail.major_faults = major_faults;
-            detail.minor_faults = all_faults.zip(major_faults).map(|(all, major)| all.saturating_sub(major));
+            values.count(const { id("memory.rss") }, rss);
+            values.count(const { id("memory.major_faults") }, major_faults);
+            let minor_faults = all_faults.zip(major_faults).map(|(all, major)| all.saturating_sub(major));
+            values.count(const { id("memory.minor_faults") }, minor_faults);
         }
         let limit = text.read(&folder.file("memory.limit_in_bytes", "memory.max"));
-        detail.memory_limit = match folder.version {
+        let limit = match folder.version {
             Version::V1 => limit.and_then(parse::v1_memory_limit),
-            Version::V2 => limit.and_then(parse::limit),
+            Version::V2 => limit.and_then(parse::number),
         };
-        detail.oom_kills = text
-            .read(&folder.file("memory.oom_control", "memory.events"))
-            .and_then(|text| parse::keyed(text, "oom_kill"));
+        values.count(const { id("memory.limit") }, limit);
+        let kills = text.read(&folder.file("memory.oom_control", "memory.events"));
+        values.count(const { id("memory.oom_kills") }, kills.and_then(|text| parse::keyed(text, "oom_kill")));
     }
 
     /// The first process of the container: its own, or of a cgroup the container made inside itself.
@@ -230,6 +228,14 @@ impl ContainerFiles {
             .flatten()
             .next()
             .map_or_else(Vec::new, |folder| pids_below(&folder.path, text, at_most, 0))
+    }
+}
+
+/// Notes what moved, in and out, by device or interface.
+pub fn items_of(moved: Vec<parse::Moved>, [into, out]: [Id<Container>; 2], items: &mut Vec<Item<Container>>) {
+    for parse::Moved { name, into: received, out: sent } in moved {
+        items.push(Item { id: into, name: name.clone(), count: received });
+        items.push(Item { id: out, name, count: sent });
     }
 }
 
@@ -256,7 +262,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::reading::{DeviceIo, Stall};
 
     fn lay_out(files: &[(&str, &str)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("temporary folder");
@@ -266,6 +271,18 @@ mod tests {
             fs::write(path, text).expect("file");
         }
         dir
+    }
+
+    fn read(files: &ContainerFiles, device: &str) -> Signals<Container> {
+        let (mut signals, text) = (Signals::default(), &mut TextReader::default());
+        files.read_inner(text, &mut signals.values);
+        files.read_full(text, &|_| device.to_owned(), &mut signals);
+        signals
+    }
+
+    fn known(values: &Values<Container>) -> Vec<(&'static str, Option<f64>)> {
+        let all = Id::all().map(|id| (id.signal().key, values.value(id)));
+        all.filter(|(_, value)| value.is_some()).collect()
     }
 
     #[test]
@@ -293,31 +310,29 @@ mod tests {
         let layout = Layout::detect(dir.path()).expect("a layout");
         let files = ContainerFiles::new(&layout, "/c", false);
         let text = &mut TextReader::default();
-        assert_eq!(
-            files.basics(text),
-            Basics { cpu_usage_ns: Some(1_500_000), memory_usage: Some(1000), memory_working_set: Some(700) }
-        );
-        let detail = files.detail(text, &|_| "sda".to_owned());
-        let want = Detail {
-            cpu_user_ns: Some(1_000_000),
-            cpu_system_ns: Some(500_000),
-            cpu_periods: Some(10),
-            cpu_throttled_periods: Some(4),
-            cpu_throttled_ns: Some(77_000),
-            cpu_limit: Some(0.5),
-            cpu_request: None,
-            memory_rss: Some(600),
-            memory_limit: Some(2000),
-            oom_kills: Some(2),
-            minor_faults: Some(45),
-            major_faults: Some(5),
-            pids: Some(7),
-            pids_limit: None,
-            block_io: vec![DeviceIo { device: "sda".to_owned(), read: 10, write: 20 }],
-            network: Vec::new(),
-            pressure: Pressure { cpu: Some(Stall { some: 9, full: Some(8) }), memory: None, io: None },
-        };
-        assert_eq!(detail, want);
+        let Signals { values, items } = read(&files, "sda");
+        let want = [
+            ("cpu.time", 0.0015),
+            ("cpu.time_user", 0.001),
+            ("cpu.time_system", 0.0005),
+            ("cpu.limit", 0.5),
+            ("cpu.periods", 10.0),
+            ("cpu.throttled_periods", 4.0),
+            ("cpu.throttled_time", 77e-6),
+            ("memory.usage", 1000.0),
+            ("memory.working_set", 700.0),
+            ("memory.rss", 600.0),
+            ("memory.limit", 2000.0),
+            ("memory.oom_kills", 2.0),
+            ("memory.minor_faults", 45.0),
+            ("memory.major_faults", 5.0),
+            ("pids.current", 7.0),
+            ("pressure.cpu.some", 9e-6),
+            ("pressure.cpu.full", 8e-6),
+        ];
+        assert_eq!(known(&values), want.map(|(key, value)| (key, Some(value))), "and nothing else is known");
+        let item = |key, count| Item { id: id(key), name: "sda".to_owned(), count };
+        assert_eq!(items, [item("disk.read", 10), item("disk.write", 20)]);
         assert_eq!(files.any_pid(text), Some(123));
     }
 
@@ -342,15 +357,16 @@ mod tests {
         let layout = Layout::detect(dir.path()).expect("a layout");
         let text = &mut TextReader::default();
         let files = ContainerFiles::new(&layout, "/c", true);
-        assert_eq!(files.basics(text).memory_working_set, Some(0), "floored at zero");
-        let detail = files.detail(text, &str::to_owned);
-        assert_eq!((detail.cpu_user_ns, detail.cpu_system_ns), (Some(30_000_000), Some(20_000_000)));
-        assert_eq!((detail.cpu_limit, detail.cpu_request), (None, Some(0.25)));
-        assert_eq!((detail.memory_limit, detail.oom_kills), (None, Some(2)));
-        assert_eq!((detail.pids, detail.pressure), (None, Pressure::default()));
+        let values = read(&files, "").values;
+        let value = |key: &str| values.value(id(key));
+        assert_eq!(value("memory.working_set"), Some(0.0), "floored at zero");
+        assert_eq!((value("cpu.time_user"), value("cpu.time_system")), (Some(0.03), Some(0.02)));
+        assert_eq!((value("cpu.limit"), value("cpu.request")), (None, Some(0.25)));
+        assert_eq!((value("memory.limit"), value("memory.oom_kills")), (None, Some(2.0)));
+        assert_eq!((value("pids.current"), value("pressure.cpu.some")), (None, None));
         assert_eq!(files.any_pid(text), None, "PID 0 is a process of another PID namespace");
-        let plain = ContainerFiles::new(&layout, "/c", false).detail(text, &str::to_owned);
-        assert_eq!(plain.cpu_request, None, "outside Kubernetes shares are no request");
+        let plain = read(&ContainerFiles::new(&layout, "/c", false), "");
+        assert_eq!(plain.value(id("cpu.request")), None, "outside Kubernetes shares are no request");
     }
 
     #[test]
@@ -358,8 +374,6 @@ mod tests {
         let dir = lay_out(&[("cgroup.controllers", "cpu io memory pids\n")]);
         let layout = Layout::detect(dir.path()).expect("a layout");
         let files = ContainerFiles::new(&layout, "/gone", false);
-        let text = &mut TextReader::default();
-        assert_eq!(files.basics(text), Basics::default());
-        assert_eq!(files.detail(text, &str::to_owned), Detail::default());
+        assert_eq!(read(&files, ""), Signals::default());
     }
 }

@@ -1,15 +1,28 @@
 //! The formats of cgroup and proc files. Pure: text in, numbers out; what does not parse is `None`.
 
-use crate::reading::{DeviceIo, InterfaceIo, Stall};
-
-/// A file that holds one number.
-pub fn number(text: &str) -> Option<u64> {
-    text.trim().parse().ok()
+/// Bytes that moved over one device or interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Which.
+    pub name: String,
+    /// Read or received.
+    pub into: u64,
+    /// Written or transmitted.
+    pub out: u64,
 }
 
-/// A file that holds one number or `max`; `max` is no limit, so `None`.
-pub fn limit(text: &str) -> Option<u64> {
-    number(text)
+/// Time stalled for a resource, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// At least one task waited.
+    pub some: u64,
+    /// Every task waited. Old kernels have no such line for CPU.
+    pub full: Option<u64>,
+}
+
+/// A file that holds one number; of a limit `max` is none.
+pub fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
 }
 
 /// A v1 limit: the kernel spells "none" as the largest number of whole pages.
@@ -50,19 +63,19 @@ pub fn pressure(text: &str) -> Option<Stall> {
 
 /// v2 `io.stat`: one line per device, `major:minor rbytes=... wbytes=...`.
 /// `device_name` turns `major:minor` into a name. Devices that moved nothing are left out.
-pub fn io_stat(text: &str, device_name: impl Fn(&str) -> String) -> Vec<DeviceIo> {
+pub fn io_stat(text: &str, device_name: impl Fn(&str) -> String) -> Vec<Moved> {
     text.lines()
         .filter_map(|line| {
             let (device, fields) = line.split_once(' ')?;
             let field = |key: &str| fields.split(' ').find_map(|f| number(f.strip_prefix(key)?)).unwrap_or(0);
             let (read, write) = (field("rbytes="), field("wbytes="));
-            (read > 0 || write > 0).then(|| DeviceIo { device: device_name(device), read, write })
+            (read > 0 || write > 0).then(|| Moved { name: device_name(device), into: read, out: write })
         })
         .collect()
 }
 
 /// v1 `blkio.throttle.io_service_bytes_recursive`: lines `major:minor Operation bytes`, and a total.
-pub fn io_service_bytes(text: &str, device_name: impl Fn(&str) -> String) -> Vec<DeviceIo> {
+pub fn io_service_bytes(text: &str, device_name: impl Fn(&str) -> String) -> Vec<Moved> {
     let mut devices: Vec<(&str, u64, u64)> = Vec::new();
     for line in text.lines() {
         let mut fields = line.split(' ');
@@ -83,12 +96,12 @@ pub fn io_service_bytes(text: &str, device_name: impl Fn(&str) -> String) -> Vec
     devices
         .into_iter()
         .filter(|(_, read, write)| *read > 0 || *write > 0)
-        .map(|(device, read, write)| DeviceIo { device: device_name(device), read, write })
+        .map(|(device, read, write)| Moved { name: device_name(device), into: read, out: write })
         .collect()
 }
 
 /// `/proc/PID/net/dev` without the loopback interface.
-pub fn net_dev(text: &str) -> Vec<InterfaceIo> {
+pub fn net_dev(text: &str) -> Vec<Moved> {
     text.lines()
         .filter_map(|line| {
             let (interface, counters) = line.split_once(':')?;
@@ -97,7 +110,7 @@ pub fn net_dev(text: &str) -> Vec<InterfaceIo> {
             let receive = number(counters.next()?)?;
             // Receive has eight columns, then transmit begins with its bytes.
             let transmit = number(counters.nth(7)?)?;
-            (interface != "lo").then(|| InterfaceIo { interface: interface.to_owned(), receive, transmit })
+            (interface != "lo").then(|| Moved { name: interface.to_owned(), into: receive, out: transmit })
         })
         .collect()
 }
@@ -140,10 +153,10 @@ mod tests {
         assert_eq!(keyed(stat, "nr"), None);
         assert_eq!(cpu_max("50000 100000\n"), Some(0.5));
         assert_eq!(cpu_max("max 100000\n"), None);
-        assert_eq!(limit("max\n"), None);
-        assert_eq!(limit("67108864\n"), Some(67_108_864));
+        assert_eq!(number("max\n"), None);
+        assert_eq!(number("67108864\n"), Some(67_108_864));
         let io = "254:0 rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0\n8:0 \n";
-        assert_eq!(io_stat(io, str::to_owned), vec![DeviceIo { device: "254:0".to_owned(), read: 4096, write: 8192 }]);
+        assert_eq!(io_stat(io, str::to_owned), vec![Moved { name: "254:0".to_owned(), into: 4096, out: 8192 }]);
     }
 
     #[test]
@@ -157,7 +170,7 @@ mod tests {
         let io = "254:0 Read 4096\n254:0 Write 8192\n254:0 Sync 1\n254:0 Total 12288\n7:0 Read 0\nTotal 12288\n";
         assert_eq!(
             io_service_bytes(io, str::to_owned),
-            vec![DeviceIo { device: "254:0".to_owned(), read: 4096, write: 8192 }]
+            vec![Moved { name: "254:0".to_owned(), into: 4096, out: 8192 }]
         );
     }
 
@@ -176,7 +189,7 @@ mod tests {
             face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n    \
             lo:     100       1    0    0    0     0          0         0      100       1    0    0    0     0       0          0\n  \
             eth0:    5000      10    0    0    0     0          0         0     7000      12    0    0    0     0       0          0\n";
-        assert_eq!(net_dev(text), vec![InterfaceIo { interface: "eth0".to_owned(), receive: 5000, transmit: 7000 }]);
+        assert_eq!(net_dev(text), vec![Moved { name: "eth0".to_owned(), into: 5000, out: 7000 }]);
     }
 
     #[test]
@@ -195,7 +208,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_the_kernel_could_write_panics(text in "[a-z0-9_:=. \n()max-]{0,200}") {
-            let _ = (number(&text), limit(&text), v1_memory_limit(&text), keyed(&text, "a"), cpu_max(&text));
+            let _ = (number(&text), v1_memory_limit(&text), keyed(&text, "a"), cpu_max(&text));
             let _ = (pressure(&text), io_stat(&text, str::to_owned), io_service_bytes(&text, str::to_owned));
             let _ = (net_dev(&text), partitions(&text), start_ticks(&text), uptime_ms(&text));
         }

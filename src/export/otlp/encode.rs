@@ -119,7 +119,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::metric::{Attribute, CPU_TIME, CPU_USAGE};
+    use crate::catalogue;
+    use crate::metric::{Attribute, Metric};
 
     fn subject(id: &str) -> Arc<Subject> {
         let attributes = vec![Attribute { key: "container.id".into(), value: id.to_owned(), label: true }];
@@ -130,13 +131,17 @@ mod tests {
         ExportMetricsServiceRequest::decode(bytes.clone()).expect("a request")
     }
 
+    fn metric(name: &str) -> &'static Metric {
+        catalogue::named(name).expect("a metric")
+    }
+
     #[test]
     fn each_series_has_its_own_start_and_each_container_its_resource() {
         let time = |second| Timestamp::from_second(second).expect("a time");
         let [a, b] = [subject("a"), subject("b")];
         let cpu = |subject, mode: &'static str, start| {
             Point::new(
-                &CPU_TIME,
+                metric("container.cpu.time"),
                 subject,
                 vec![("cpu.mode", mode.into())],
                 Number::Float(1.5),
@@ -147,7 +152,7 @@ mod tests {
         let points = [
             cpu(&a, "user", 1),
             cpu(&a, "system", 1),
-            Point::new(&CPU_USAGE, &a, vec![], Number::Float(0.5), Some(time(1)), time(9)),
+            Point::new(metric("container.cpu.usage"), &a, vec![], Number::Float(0.5), Some(time(1)), time(9)),
             cpu(&b, "user", 2),
             Point { value: None, ..cpu(&b, "system", 2) },
         ];
@@ -180,7 +185,8 @@ mod tests {
     #[test]
     fn many_points_part_into_requests_and_none_is_lost() {
         let subject = subject("a");
-        let point = Point::new(&CPU_USAGE, &subject, vec![], Number::Int(1), None, Timestamp::UNIX_EPOCH);
+        let point =
+            Point::new(metric("container.cpu.usage"), &subject, vec![], Number::Int(1), None, Timestamp::UNIX_EPOCH);
         let points = vec![point; MAX_POINTS * 2 + 1];
         let encoded = requests(&points, &[]);
         assert_eq!(encoded.iter().map(|(_, points)| *points).collect::<Vec<_>>(), [8000, 8000, 1]);

@@ -134,7 +134,7 @@ fn target(known: &Known, about: Thing) -> String {
     let snapshot = &known.snapshot;
     let place = match about {
         Thing::Model(place) => snapshot.models.models.get(place).map(|model| format!("/models/{}", model.name)),
-        Thing::Gpu(place) => snapshot.gpus.get(place).map(|gpu| format!("#{}", anchor("gpu", &gpu.id))),
+        Thing::Gpu(place) => snapshot.gpus.get(place).map(|gpu| format!("#{}", anchor("gpu", &gpu.device.uuid))),
         Thing::Container(place) => snapshot.containers.get(place).map(|c| format!("#{}", anchor("c", &c.id))),
         Thing::Agent => Some("/healthz".to_owned()),
         Thing::Node => None,

@@ -5,17 +5,23 @@ use maud::{Markup, html};
 use super::{Known, anchor, section as whole, since, sizes, unknown, wide};
 use crate::chart;
 use crate::rightsize::Provisioning;
+use crate::signal::Id;
+use crate::signal::container::{Container, id};
 use crate::snapshot::ContainerView;
 use crate::units::{bytes, cores, percent};
 
 /// More are left to the API: the page is fetched anew all the time.
 const MOST: usize = 200;
 
+const CPU: Id<Container> = id("cpu.usage");
+const MEMORY: Id<Container> = id("memory.working_set");
+const KILLS: Id<Container> = id("memory.oom_kills");
+
 pub fn section(known: &Known) -> Markup {
     let snapshot = &known.snapshot;
     // Bars without a limit of their own are drawn against the largest on the node.
-    let most_cpu = snapshot.containers.iter().filter_map(|c| c.cpu.usage).fold(1.0, f64::max);
-    let most_memory = snapshot.containers.iter().filter_map(|c| c.memory.working_set).fold(1, u64::max) as f64;
+    let most_cpu = snapshot.containers.iter().filter_map(|c| c.signals.value(CPU)).fold(1.0, f64::max);
+    let most_memory = snapshot.containers.iter().filter_map(|c| c.signals.value(MEMORY)).fold(1.0, f64::max);
     let body = html! {
         @if snapshot.containers.is_empty() {
             p.empty {
@@ -50,7 +56,7 @@ pub fn section(known: &Known) -> Markup {
             ul { @for exit in &snapshot.exited {
                 li {
                     (exit.last.name) ", " (since(snapshot.as_of, exit.at)) " ago"
-                    @if exit.last.memory.oom_kills.is_some_and(|kills| kills > 0) { strong { " after an OOM kill ⚠" } }
+                    @if exit.last.signals.get(KILLS).is_some_and(|kills| kills > 0) { strong { " after an OOM kill ⚠" } }
                 }
             } }
         }
@@ -62,8 +68,11 @@ fn row(known: &Known, place: usize, c: &ContainerView, most_cpu: f64, most_memor
     let pod = c.pod.as_ref().and_then(|p| Some(format!("{}/{}", p.namespace.as_ref()?, p.name.as_ref()?)));
     let stage = c.labels.get("plumbline.io/stage");
     let owner = c.labels.get("plumbline.io/owner");
-    let throttled = c.cpu.throttled_periods.zip(c.cpu.periods).filter(|(_, periods)| *periods > 0);
-    let memory = |v: Option<u64>| v.map(|v| v as f64);
+    let value = |id| c.signals.value(id);
+    let periods = value(const { id("cpu.periods") }).filter(|periods| *periods > 0.0);
+    let throttled = value(const { id("cpu.throttled_periods") }).zip(periods).map(|(t, periods)| t / periods);
+    let cpu = [value(CPU), value(const { id("cpu.request") }), value(const { id("cpu.limit") })];
+    let memory = [value(MEMORY), value(const { id("memory.request") }), value(const { id("memory.limit") })];
     html! {
         tr id=(anchor("c", &c.id)) {
             th scope="row" title=(c.id.get(..12).unwrap_or(&c.id)) {
@@ -74,22 +83,21 @@ fn row(known: &Known, place: usize, c: &ContainerView, most_cpu: f64, most_memor
                     @for word in stage.into_iter().chain(owner) { " · " (word) }
                 }
             }
-            td { (bar(c.cpu.usage, c.cpu.request, c.cpu.limit, most_cpu, cores)) }
-            td { (bar(memory(c.memory.working_set), memory(c.memory.request), memory(c.memory.limit), most_memory, bytes)) }
+            td { (bar(cpu, most_cpu, cores)) }
+            td { (bar(memory, most_memory, bytes)) }
             td.number { @match throttled {
-                Some((throttled, periods)) => {
-                    @let share = throttled as f64 / periods as f64;
+                Some(share) => {
                     @if share > 0.25 { strong { (percent(share)) " ⚠" } } @else { (percent(share)) }
                 }
                 None => { span.unknown title="no CPU limit, so nothing is throttled" { "–" } }
             } }
-            td.number { @match c.memory.oom_kills {
+            td.number { @match c.signals.get(KILLS) {
                 Some(0) => { "0" }
                 Some(kills) => { strong { (kills) " ⚠" } }
                 None => { (unknown("unknown")) }
             } }
             td { (size(known, place)) }
-            td.number { (since(known.snapshot.as_of, c.started)) }
+            td.number { (since(known.snapshot.as_of, c.run.began)) }
         }
     }
 }
@@ -125,7 +133,7 @@ fn size(known: &Known, place: usize) -> Markup {
 }
 
 /// What is used against the limit or, paler, against the largest on the node; a mark where the request lies.
-fn bar(used: Option<f64>, asked: Option<f64>, limit: Option<f64>, most: f64, unit: fn(f64) -> String) -> Markup {
+fn bar([used, asked, limit]: [Option<f64>; 3], most: f64, unit: fn(f64) -> String) -> Markup {
     let Some(used) = used else { return unknown("unknown") };
     let whole = limit.unwrap_or(most).max(asked.unwrap_or(0.0)).max(f64::MIN_POSITIVE);
     let text = match (limit, asked) {

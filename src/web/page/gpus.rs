@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::{Known, anchor, section as whole, unknown, wide};
 use crate::chart::{self, Piece};
 use crate::minute::gpu::GpuState;
+use crate::signal::gpu::id;
 use crate::snapshot::{GpuProcessView, GpuView};
 use crate::units::{bytes, money, percent};
 
@@ -39,10 +40,14 @@ pub fn section(known: &Known) -> Markup {
 }
 
 fn row(known: &Known, gpu: &GpuView) -> Markup {
-    let share = gpu.memory_used.zip(gpu.memory_total).filter(|(_, total)| *total > 0);
+    let value = |id| gpu.signals.value(id);
+    let total = value(const { id("memory_total") }).filter(|total| *total > 0.0);
+    let memory = value(const { id("memory_used") }).zip(total);
+    let power = value(const { id("power") });
+    let temperature = value(const { id("temperature") });
     html! {
-        tr id=(anchor("gpu", &gpu.id)) {
-            th scope="row" title=(gpu.id) { "GPU " (gpu.index) br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
+        tr id=(anchor("gpu", &gpu.device.uuid)) {
+            th scope="row" title=(gpu.device.uuid) { "GPU " (gpu.index) br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
             td {
                 @match (gpu.ok, gpu.state) {
                     (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver no longer reaches it" } }
@@ -52,19 +57,19 @@ fn row(known: &Known, gpu: &GpuView) -> Markup {
                     (_, None) => { (unknown("unknown")) }
                 }
             }
-            td { @match gpu.utilization {
+            td { @match value(const { id("utilization") }) {
                 Some(v) => { (chart::bar(v, None, 1.0, true)) span.number { (percent(v)) } }
                 None => { (unknown("unknown")) }
             } }
-            td { @match share {
+            td { @match memory {
                 Some((used, total)) => {
-                    @let text = format!("{} of {}", bytes(used as f64), bytes(total as f64));
-                    (chart::bar(used as f64, None, total as f64, true)) span.number { (text) }
+                    @let text = format!("{} of {}", bytes(used), bytes(total));
+                    (chart::bar(used, None, total, true)) span.number { (text) }
                 }
                 None => { (unknown("unknown")) }
             } }
-            td.number { @match gpu.power { Some(w) => { (format!("{w:.0} W")) } None => { (unknown("unknown")) } } }
-            td.number { @match gpu.temperature { Some(c) => { (format!("{c:.0} °C")) } None => { (unknown("unknown")) } } }
+            td.number { @match power { Some(w) => { (format!("{w:.0} W")) } None => { (unknown("unknown")) } } }
+            td.number { @match temperature { Some(c) => { (format!("{c:.0} °C")) } None => { (unknown("unknown")) } } }
             td { (strip(gpu)) }
             td { (holders(gpu)) }
         }
@@ -111,7 +116,7 @@ fn holders(gpu: &GpuView) -> Markup {
     let Some(processes) = &gpu.processes else { return unknown("the driver does not tell") };
     let name = |process: &GpuProcessView| match (&process.container_name, &process.container) {
         (Some(name), _) => name.clone(),
-        (None, Some(id)) => id.chars().take(12).collect(),
+        (None, Some(link)) => link.to.chars().take(12).collect(),
         (None, None) if process.resolved => format!("host process {}", process.pid),
         (None, None) => format!("process {}, not seen here: needs the host's PIDs (hostPID, --pid=host)", process.pid),
     };
