@@ -12,7 +12,7 @@
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
 //! -- core: no I/O, no clock, no tokio --
-//! stats/       plain numeric kernels on slices: quantiles, a bounded sketch of them, distributions, corrections
+//! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; bins; the verdict; a comparison of two data sets
 //! performance/ classification, regression; which of them a model's labels speak of

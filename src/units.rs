@@ -7,6 +7,8 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::stats::whole;
+
 /// No setting means more than ten years, a pebibyte or a thousand million of something; within that no sum or product of
 /// two of them passes what numbers hold.
 const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
@@ -120,7 +122,7 @@ pub fn bytes(bytes: f64) -> String {
 pub fn money(amount: f64, currency: &str) -> String {
     let sign = if amount < 0.0 { "-" } else { "" };
     let amount = amount.abs();
-    let number = if amount >= 1000.0 { grouped(amount.round() as u64) } else { format!("{amount:.2}") };
+    let number = if amount >= 1000.0 { grouped(whole::unsigned(amount.round())) } else { format!("{amount:.2}") };
     match currency {
         "USD" => format!("{sign}${number}"),
         "EUR" => format!("{sign}{number} €"),
@@ -159,6 +161,12 @@ pub fn span(span: SignedDuration) -> String {
     }
 }
 
+/// So many minutes as a span of time.
+#[must_use]
+pub fn minutes(count: u64) -> String {
+    span(SignedDuration::from_secs(i64::try_from(count.saturating_mul(60)).unwrap_or(i64::MAX)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +185,6 @@ mod tests {
         assert_eq!([grouped(7), grouped(1_234_567)], ["7", "1\u{202f}234\u{202f}567"]);
         let seconds = |s| span(SignedDuration::from_secs(s));
         assert_eq!([seconds(-1), seconds(119), seconds(7199), seconds(86_400)], ["0 s", "119 s", "119 min", "24 h"]);
+        assert_eq!([minutes(3), minutes(u64::MAX)], ["3 min", "106751991167300 d"]);
     }
 }

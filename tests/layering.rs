@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 /// What each room may import from the crate. Rooms of the core first, then the edges, then who wires them.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
-    ("units", &[]),
     ("stats", &[]),
+    ("units", &["stats"]),
     ("chart", &[]),
     ("identity", &[]),
     ("reading", &["clock", "identity"]),
@@ -21,13 +21,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("performance", &[]),
     ("drift", &["performance", "stats", "units"]),
     ("rightsize", &["identity", "stats", "units"]),
-    ("model", &["drift", "frame", "metric", "performance", "units"]),
+    ("model", &["drift", "frame", "metric", "performance", "stats", "units"]),
     ("ingest", &["clock", "frame", "model", "units"]),
     ("health", &["metric"]),
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "snapshot"]),
     ("collect", &["clock", "health", "identity", "metric", "reading", "units"]),
-    ("export", &["alert", "clock", "health", "metric", "units"]),
+    ("export", &["alert", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "minute", "units"]),
     (
         "web",
@@ -46,7 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("dataset", &["frame"]),
-    ("report", &["chart", "drift", "performance", "rightsize", "units"]),
+    ("report", &["chart", "drift", "performance", "rightsize", "stats", "units"]),
     ("telemetry", &["health"]),
     ("config", &["alert", "collect", "export", "ingest", "model", "rightsize", "store", "telemetry", "units"]),
     (

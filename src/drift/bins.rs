@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Sample};
 use crate::stats::quantile::quantile_of_sorted;
+use crate::stats::whole;
 
 /// Label of the bin of missing values.
 pub const MISSING: &str = "missing";
@@ -25,7 +26,7 @@ fn short(value: f64) -> String {
     if !(-4.0..15.0).contains(&magnitude) {
         return format!("{value:.3e}");
     }
-    let decimals = (3.0 - magnitude).clamp(0.0, 7.0) as usize;
+    let decimals = whole::index((3.0 - magnitude).min(7.0));
     let text = format!("{value:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

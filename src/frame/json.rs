@@ -96,7 +96,7 @@ pub fn decode(
                 if line.is_empty() {
                     continue;
                 }
-                if table.row as usize >= limits.rows {
+                if table.row >= limits.rows as u64 {
                     return Err(Error::Rows(limits.rows));
                 }
                 let mut source = serde_json::Deserializer::from_slice(line);
@@ -293,7 +293,7 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some((row, broken)) = list.next_element_seed(Element { table: self.table })? {
             let cells = self.table.columns.len().saturating_mul(self.table.rows.kept.len());
-            if self.table.row as usize >= self.table.limits.rows || cells > self.table.limits.cells {
+            if self.table.row >= self.table.limits.rows as u64 || cells > self.table.limits.cells {
                 self.table.too_many |= cells <= self.table.limits.cells;
                 continue;
             }

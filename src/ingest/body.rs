@@ -71,7 +71,7 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
             return Err(Error::Busy);
         }
         if whole.is_empty() {
-            whole.reserve(declared.map_or(part.len(), |declared| declared as usize));
+            whole.reserve(declared.and_then(|declared| usize::try_from(declared).ok()).unwrap_or(part.len()));
         }
         whole.extend_from_slice(&part);
     }

@@ -17,6 +17,7 @@ use super::rows::POSITION;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows};
 use crate::frame::normal::{ColumnKind, kind, normalise};
+use crate::stats::whole;
 
 /// The arrival time's column.
 pub const ARRIVAL: &str = "_arrival";
@@ -300,7 +301,7 @@ impl Border<'_> {
             if array.is_null(at) {
                 return None;
             }
-            let whole = |v: f64| if v.is_finite() { Ok(v.round() as i64) } else { Err(()) };
+            let whole = |v: f64| if v.is_finite() { Ok(whole::signed(v.round())) } else { Err(()) };
             Some(match array.data_type() {
                 DataType::Timestamp(..) => Ok(array.as_primitive::<TimestampMillisecondType>().value(at)),
                 DataType::Int64 => Ok(array.as_primitive::<Int64Type>().value(at)),
@@ -348,8 +349,9 @@ impl Border<'_> {
 
     fn bound_texts(&mut self, field: &str, array: &ArrayRef) {
         let texts: &StringViewArray = array.as_string_view();
-        // A view holds its text's length, so that no text is looked at.
-        let long = |row: &usize| texts.is_valid(*row) && (texts.views()[*row] as u32) as usize > MAX_TEXT;
+        // A view holds its text's length in its lowest 32 bits, so that no text is looked at.
+        let length = |row: usize| texts.views()[row] & u128::from(u32::MAX);
+        let long = |row: &usize| texts.is_valid(*row) && length(*row) > MAX_TEXT as u128;
         for row in (0..texts.len()).filter(long) {
             self.reject(row, field, "is longer than 512 bytes");
         }

@@ -68,7 +68,8 @@ impl Column {
             (Cells::Bool(cells), Value::Bool(value)) => cells.append_value(value),
             (Cells::Int(cells), Value::Int(value)) => cells.append_value(value),
             (Cells::UInt(cells), Value::UInt(value)) => cells.append_value(value),
-            (Cells::UInt(cells), Value::Int(value)) => cells.append_value(value as u64),
+            // One below zero has made floats of them.
+            (Cells::UInt(cells), Value::Int(value)) => cells.append_value(value.unsigned_abs()),
             (Cells::Float(cells), Value::Int(value)) => cells.append_value(value as f64),
             (Cells::Float(cells), Value::UInt(value)) => cells.append_value(value as f64),
             (Cells::Float(cells), Value::Float(value)) => cells.append_value(value),
@@ -92,12 +93,15 @@ impl Column {
             (Cells::None, Value::Texts(_)) => Cells::Texts(LargeListBuilder::new(StringViewBuilder::new())),
             (Cells::Int(cells), Value::UInt(_)) => {
                 let cells = cells.finish();
-                if cells.iter().flatten().all(|value| value >= 0) {
-                    let mut wide = UInt64Builder::new();
-                    wide.extend(cells.iter().map(|value| value.map(|value| value as u64)));
-                    Cells::UInt(wide)
-                } else {
-                    floats(cells.iter().map(|value| value.map(|value| value as f64)))
+                let positive: Result<Vec<_>, _> =
+                    cells.iter().map(|value| value.map(u64::try_from).transpose()).collect();
+                match positive {
+                    Ok(values) => {
+                        let mut wide = UInt64Builder::new();
+                        wide.extend(values);
+                        Cells::UInt(wide)
+                    }
+                    Err(_) => floats(cells.iter().map(|value| value.map(|value| value as f64))),
                 }
             }
             (Cells::Int(cells), Value::Float(_)) => floats(cells.finish().iter().map(|value| value.map(|v| v as f64))),
