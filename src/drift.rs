@@ -3,6 +3,8 @@
 //! A test is a file below and a line in [`TESTS`]; names, thresholds, docs and the law tests follow from the list.
 //! Which test decides, and when a data set drifts, is `verdict`'s. Reading columns from files or bodies is left to others.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 mod bins;
 mod chi_squared;
 pub mod comparison;

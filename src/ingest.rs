@@ -2,6 +2,8 @@
 //!
 //! Answers before any statistics. What becomes of the rows is the [`Sink`]'s.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 mod arrow;
 mod body;
 pub mod decode;
@@ -145,7 +147,7 @@ impl Reservation {
             self.total.fetch_sub(more, Ordering::Relaxed);
             return false;
         }
-        self.bytes += more;
+        self.bytes = self.bytes.saturating_add(more);
         true
     }
 

@@ -1,5 +1,7 @@
 //! Amounts as people write them: read from the config (`10s`, `30d`), and shown (`0.25 cores`, `1.5 GiB`, `3 h`).
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::fmt;
 use std::time::Duration;
 
@@ -107,14 +109,13 @@ pub fn cores(cores: f64) -> String {
 /// Bytes in binary units.
 #[must_use]
 pub fn bytes(bytes: f64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes;
-    let mut unit = 0;
-    while value >= 1023.95 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
+    let (mut value, mut unit, mut decimals) = (bytes, "B", 0);
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if value >= 1023.95 {
+            (value, unit, decimals) = (value / 1024.0, larger, 1);
+        }
     }
-    if unit == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    format!("{value:.decimals$} {unit}")
 }
 
 /// Money: two decimals where they matter.
@@ -134,12 +135,12 @@ pub fn money(amount: f64, currency: &str) -> String {
 #[must_use]
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
-    let head = digits.len() % 3;
-    let mut parts: Vec<&str> = Vec::new();
-    if head > 0 {
-        parts.push(&digits[..head]);
+    let (head, mut rest) = digits.split_at(digits.len() % 3);
+    let mut parts: Vec<&str> = Vec::from_iter((!head.is_empty()).then_some(head));
+    while let Some((three, more)) = rest.split_at_checked(3) {
+        parts.push(three);
+        rest = more;
     }
-    parts.extend((head..digits.len()).step_by(3).map(|at| &digits[at..at + 3]));
     parts.join("\u{202f}")
 }
 

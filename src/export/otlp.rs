@@ -4,6 +4,8 @@
 //! series beyond 2,000 together. The agent's own telemetry goes through the SDK (`own`), on the same connection; alerts
 //! go as log events (`events`).
 
+#![warn(clippy::arithmetic_side_effects)]
+
 pub mod config;
 pub mod encode;
 mod events;
@@ -86,7 +88,7 @@ fn put(queue: &Queue, context: &Context, before: Option<&Points>, now: &Points) 
             if dropped > 0 && state.dropped == 0 {
                 tracing::warn!(exporter = NAME, "the queue is full: the oldest points are dropped and counted");
             }
-            state.dropped += dropped;
+            state.dropped = state.dropped.saturating_add(dropped);
             state.queued = queue.bytes();
         });
     }

@@ -133,7 +133,7 @@ fn look_over(body: &[u8], limits: Limits) -> Result<(), Error> {
             }
             if message.header_type() == MessageHeader::RecordBatch {
                 let text = views::total_length(&types, batch, data).map_err(Error::Unsupported)?;
-                if text > 16 * body.len() as u64 {
+                if text > (body.len() as u64).saturating_mul(16) {
                     return Err(Error::TooLarge("the body's texts overlap to many times its size".to_owned()));
                 }
                 rows = rows.saturating_add(u64::try_from(batch.length()).unwrap_or(u64::MAX));

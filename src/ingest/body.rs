@@ -60,7 +60,7 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
     let mut stream = body.into_data_stream();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|error| Error::Broken(format!("the body did not come whole: {error}")))?;
-        if (whole.len() + part.len()) as u64 > limit {
+        if whole.len().saturating_add(part.len()) as u64 > limit {
             drop((whole, reservation));
             drain_stream(&mut stream, limit).await;
             return Err(Error::TooLarge(limit));

@@ -3,6 +3,8 @@
 //! A batch's columns are `id`, `timestamp`, `_arrival`, `prediction`, `score`, `label`, `version` where they are given, then
 //! the features; every type is a normalised one.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::sync::Arc;
 
 use arrow::array::TimestampMillisecondArray;
@@ -212,7 +214,7 @@ impl Border<'_> {
             return Ok(None);
         }
         if role.is_none() && name.len() > MAX_NAME {
-            self.left_out += 1;
+            self.left_out = self.left_out.saturating_add(1);
             return Ok(None);
         }
         if role.is_none() && RESERVED.contains(&name) {
@@ -256,8 +258,8 @@ impl Border<'_> {
 
     fn feature(&mut self, name: &str, array: ArrayRef, found: ColumnKind) -> Result<Option<ArrayRef>, String> {
         match self.known.features.get(name).copied() {
-            None if self.known.features.len() + self.schema.features.len() >= self.max_features => {
-                self.left_out += 1;
+            None if self.known.features.len().saturating_add(self.schema.features.len()) >= self.max_features => {
+                self.left_out = self.left_out.saturating_add(1);
                 Ok(None)
             }
             None => {
@@ -275,7 +277,7 @@ impl Border<'_> {
     /// Nothing of the body can be used.
     fn refuse(mut self, field: &str, message: String) -> Passed {
         self.errors.insert(0, RowError { row: None, field: Some(field.to_owned()), message });
-        Passed { batch: None, rejected: self.rejected + self.length as u64, errors: self.errors }
+        Passed { batch: None, rejected: self.rejected.saturating_add(self.length as u64), errors: self.errors }
     }
 
     /// Concerns the column, not its rows.
@@ -326,7 +328,7 @@ impl Border<'_> {
         for row in 0..array.len() {
             times.push(match at(row) {
                 None => None,
-                Some(Ok(ms)) if is_event && ms > self.arrival + AHEAD => {
+                Some(Ok(ms)) if is_event && ms > self.arrival.saturating_add(AHEAD) => {
                     self.reject(row, field, "lies more than a day in the future");
                     None
                 }
@@ -360,7 +362,7 @@ impl Border<'_> {
     fn finish(mut self, columns: Vec<(String, ArrayRef)>) -> Passed {
         self.errors.sort_by_key(|error| error.row);
         let bad = self.bad.iter().filter(|bad| **bad).count();
-        self.rejected += bad as u64;
+        self.rejected = self.rejected.saturating_add(bad as u64);
         let none = Passed { batch: None, rejected: self.rejected, errors: Vec::new() };
         if bad == self.length {
             return Passed { errors: self.errors, ..none };

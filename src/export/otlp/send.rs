@@ -25,7 +25,7 @@ pub async fn run(connection: Connection, queue: Arc<Queue>, context: Context) {
             continue;
         };
         let lost = queue.put_back(batch);
-        context.health.exporter(NAME, |state| state.dropped += lost);
+        context.health.exporter(NAME, |state| state.dropped = state.dropped.saturating_add(lost));
         if queue.is_closed() {
             break;
         }
@@ -35,10 +35,10 @@ pub async fn run(connection: Connection, queue: Arc<Queue>, context: Context) {
             // Before the end there is one more attempt, without a pause.
             () = queue.closed() => {}
         }
-        pause = (pause * 2).min(PAUSE.1);
+        pause = pause.saturating_mul(2).min(PAUSE.1);
     }
     let lost = queue.clear();
-    context.health.exporter(NAME, |state| state.dropped += lost);
+    context.health.exporter(NAME, |state| state.dropped = state.dropped.saturating_add(lost));
     if lost > 0 {
         tracing::warn!(exporter = NAME, points = lost, "not sent before the end");
     }
@@ -59,13 +59,13 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             Answer::Taken { rejected, message } => {
                 state.up = Some(true);
                 state.sent_at = Some(now);
-                state.sent += batch.points.saturating_sub(*rejected);
+                state.sent = state.sent.saturating_add(batch.points.saturating_sub(*rejected));
                 state.error = None;
                 if *rejected > 0 {
                     if state.rejected == 0 {
                         tracing::warn!(exporter = NAME, rejected, message, "the receiver refused some points");
                     }
-                    state.rejected += rejected;
+                    state.rejected = state.rejected.saturating_add(*rejected);
                 }
                 if was_up != Some(true) {
                     tracing::info!(exporter = NAME, "sending");
@@ -73,7 +73,7 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             }
             Answer::Later { message, .. } => {
                 state.up = Some(false);
-                state.failures += 1;
+                state.failures = state.failures.saturating_add(1);
                 if was_up != Some(false) {
                     tracing::warn!(
                         exporter = NAME,
@@ -85,8 +85,8 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             }
             Answer::Refused { message } => {
                 state.up = Some(false);
-                state.failures += 1;
-                state.rejected += batch.points;
+                state.failures = state.failures.saturating_add(1);
+                state.rejected = state.rejected.saturating_add(batch.points);
                 if state.error.as_ref() != Some(message) {
                     tracing::warn!(exporter = NAME, error = message, "the receiver refuses: points are lost");
                 }

@@ -77,7 +77,7 @@ impl Column {
             (Cells::Numbers(cells), Value::Numbers(values)) => cells.append_value(values),
             (Cells::Texts(cells), Value::Texts(values)) => cells.append_value(values),
             // `fits` has let nothing else pass.
-            (cells, _) => cells.pad(at + 1),
+            (cells, _) => cells.pad(at.saturating_add(1)),
         }
     }
 
@@ -145,10 +145,10 @@ impl Cells {
         use arrow::array::ArrayBuilder as _;
         match self {
             Self::None => {}
-            Self::Bool(cells) => cells.append_nulls(length - cells.len()),
-            Self::Int(cells) => cells.append_nulls(length - cells.len()),
-            Self::UInt(cells) => cells.append_nulls(length - cells.len()),
-            Self::Float(cells) => cells.append_nulls(length - cells.len()),
+            Self::Bool(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
+            Self::Int(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
+            Self::UInt(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
+            Self::Float(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
             Self::Text(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
             Self::Numbers(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
             Self::Texts(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
