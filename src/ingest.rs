@@ -4,7 +4,6 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-mod arrow;
 mod body;
 pub mod decode;
 mod routes;

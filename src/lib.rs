@@ -30,7 +30,7 @@
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
-//! ingest/      samples, labels, references over HTTP; bodies to rows (decode)
+//! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
 //! report/      a comparison of two data sets, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention

@@ -29,6 +29,15 @@ pub const ENTRY: Entry = Entry { name: NAME, start: |config, context| start(&con
 
 const NAME: &str = "otlp";
 
+impl Config {
+    /// All that is wrong with the options: with the addresses, and with what a connection is made of.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Error> {
+        let targets = [self.target(), self.logs_target()].into_iter().filter_map(Result::err);
+        targets.chain(transport::problems(self)).collect()
+    }
+}
+
 fn start(config: &Config, context: Context) -> Result<Started, Error> {
     let Some(target) = config.target()? else {
         return Ok(Started::Off(

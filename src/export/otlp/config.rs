@@ -273,17 +273,6 @@ impl Config {
         };
         Ok(Some(Target { url, protocol }))
     }
-
-    /// All that is wrong with the options.
-    #[must_use]
-    pub fn problems(&self) -> Vec<Error> {
-        self.target()
-            .err()
-            .into_iter()
-            .chain(self.logs_target().err())
-            .chain(super::transport::problems(self))
-            .collect()
-    }
 }
 
 /// Text with `%XX` undone, as W3C baggage writes header values. `None` if it is not UTF-8 or an escape is broken.

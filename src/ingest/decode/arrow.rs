@@ -11,7 +11,7 @@ use arrow::datatypes::DataType;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::{self, MessageHeader};
 
-use super::decode::Error;
+use super::Error;
 use crate::frame::json::{Limits, Rows};
 use crate::frame::normal::{normal_type, normalise};
 
