@@ -2,6 +2,9 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+#[cfg(test)]
+pub mod hostile;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -24,7 +27,7 @@ const MOST: u64 = 1_000_000_000;
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(Text {
         expecting: "a duration such as \"10s\", \"5m\" or \"30d\", 3650d at most",
-        parse: |text| parsed(text).filter(|duration| !duration.is_zero()),
+        parse: |text| parsed(text).filter(|duration| !duration.is_zero() && *duration <= LONGEST),
     })
 }
 
@@ -49,6 +52,13 @@ pub fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Du
 
 fn parsed(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok().filter(|duration| *duration <= LONGEST)
+}
+
+/// Milliseconds above zero, ten years at most, as variables of the environment give them.
+#[must_use]
+pub fn milliseconds(text: &str) -> Option<Duration> {
+    let duration = text.trim().parse().ok().map(Duration::from_millis)?;
+    Some(duration).filter(|duration| !duration.is_zero() && *duration <= LONGEST)
 }
 
 /// A count that a bound or a loop may be made of: a thousand million at most.

@@ -134,8 +134,20 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Whether all of the file is for tests: its parent declares it so.
+fn is_for_tests(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else { return false };
+    let parent = fs::read_to_string(folder.with_extension("rs")).unwrap_or_default();
+    let declared = format!("mod {};", name.to_string_lossy());
+    let lines: Vec<&str> = parent.lines().collect();
+    lines.windows(2).any(|pair| pair[0] == "#[cfg(test)]" && pair[1].trim_start_matches("pub ") == declared)
+}
+
 /// The code without comments and without its tests, which may use what they like.
 fn code(path: &Path) -> String {
+    if is_for_tests(path) {
+        return String::new();
+    }
     let text = fs::read_to_string(path).expect("a readable file");
     without_tests(&text).lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
@@ -384,6 +396,9 @@ fn a_circle_of_files_is_found() {
 fn what_follows_a_test_is_looked_at_too() {
     let text = "use crate::a;\n#[cfg(test)]\nmod reference;\nuse crate::b;\n#[cfg(test)]\n#[path = \"x\"]\nmod tests {\n    use crate::c;\n    fn f() {\n    }\n}\nuse crate::d;";
     assert_eq!(imports(&without_tests(text)).into_iter().collect::<Vec<_>>(), ["a", "b", "d"]);
+    let source = |path: &str| root().join("src").join(path);
+    assert!(is_for_tests(&source("web/tests.rs")) && is_for_tests(&source("units/hostile.rs")));
+    assert!(!is_for_tests(&source("web/page.rs")) && !is_for_tests(&source("web.rs")));
     // The whole configuration stands behind a module of tests.
     let config = code(&root().join("src/config.rs"));
     assert!(config.contains("pub struct Config") && !config.contains("fn everything"));

@@ -29,9 +29,8 @@ pub async fn run(connection: Connection, queue: Arc<Queue>, context: Context) {
         if queue.is_closed() {
             break;
         }
-        let wait = after.map_or_else(|| jittered(pause), |after| after.min(MAX_ASKED));
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait(after, pause)) => {}
             // Before the end there is one more attempt, without a pause.
             () = queue.closed() => {}
         }
@@ -42,6 +41,11 @@ pub async fn run(connection: Connection, queue: Arc<Queue>, context: Context) {
     if lost > 0 {
         tracing::warn!(exporter = NAME, points = lost, "not sent before the end");
     }
+}
+
+/// How long to wait: as the receiver asks, within bounds, or else about the pause.
+fn wait(after: Option<Duration>, pause: Duration) -> Duration {
+    after.map_or_else(|| jittered(pause), |after| after.min(MAX_ASKED))
 }
 
 /// Between half and one and a half of the pause, so that a fleet does not come back all at once.
@@ -94,4 +98,19 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_receiver_is_waited_for_for_ever() {
+        for asked in [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(u64::MAX), Duration::MAX] {
+            assert!(wait(Some(asked), PAUSE.0) <= MAX_ASKED, "{asked:?}");
+        }
+        for pause in [PAUSE.0, PAUSE.1] {
+            assert!((pause.mul_f64(0.5)..=pause.mul_f64(1.5)).contains(&wait(None, pause)));
+        }
+    }
 }

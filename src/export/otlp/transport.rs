@@ -327,6 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_receiver_asks_for_is_seconds_or_nothing() {
+        for value in crate::units::hostile::values() {
+            let Ok(header) = HeaderValue::from_str(&value) else { continue };
+            let seconds = value.trim().parse().ok().map(Duration::from_secs);
+            assert_eq!(retry_after(&header), seconds, "{value}");
+        }
+        let status = Status::with_error_details(
+            Code::Unavailable,
+            "",
+            tonic_types::ErrorDetails::with_retry_info(Some(Duration::MAX)),
+        );
+        assert!(matches!(refused(&status), Answer::Later { .. }));
+    }
+
+    #[test]
     fn wrong_headers_are_named_without_their_value() {
         let mut config = Config::default();
         config.headers.0.insert("bad name".to_owned(), "secret".to_owned());
