@@ -370,9 +370,85 @@ fn table(snapshot: &Snapshot) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
     use clap::CommandFactory;
 
     use super::*;
+    use crate::units::hostile;
+
+    /// Two small files to compare, and a place for what is written.
+    fn files(folder: &Path) -> [String; 3] {
+        let path = |name: &str| folder.join(name).display().to_string();
+        let rows = |from: u32| (0..40).map(|i| format!("{},{}", from + i, i % 3)).collect::<Vec<_>>().join("\n");
+        std::fs::write(path("a.csv"), format!("x,c\n{}\n", rows(0))).expect("written");
+        std::fs::write(path("b.csv"), format!("x,c\n{}\n", rows(20))).expect("written");
+        [path("a.csv"), path("b.csv"), path("out")]
+    }
+
+    /// What the command does with its values before it reads or serves anything but these files.
+    fn considered(cli: Cli) -> anyhow::Result<()> {
+        match cli.command {
+            Command::Agent(arguments) => {
+                let (config, _) = load(&arguments)?;
+                assert!(!setting(&config).data.as_os_str().is_empty() || arguments.data.is_some());
+            }
+            Command::Check { config } => check(&config)?,
+            Command::Report(arguments) => report::run(&arguments)?,
+            Command::Drift(arguments) => {
+                drift::run(&arguments).map_err(Usage::from)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whatever stands for the value of an option: it is refused in words, or does no harm.
+    #[test]
+    fn no_value_of_any_option_is_too_much() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [reference, current, output] = files(folder.path());
+        let data = folder.path().display().to_string();
+        let usual: &[(&str, &[(&str, &str)])] = &[
+            ("agent", &[]),
+            ("check", &[("config", "/nowhere.toml")]),
+            ("report", &[("data", &data), ("output", &output)]),
+            ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),
+        ];
+        let (mut taken, mut refused) = (0, 0);
+        for command in Cli::command().get_subcommands() {
+            let (_, usual) =
+                usual.iter().find(|(name, _)| *name == command.get_name()).expect("every command is tried");
+            let options = command.get_arguments().filter(|option| option.get_action().takes_values());
+            for option in options.filter_map(clap::Arg::get_long) {
+                let beside = usual.iter().filter(|(name, _)| *name != option);
+                let beside: Vec<String> = beside.map(|(name, value)| format!("--{name}={value}")).collect();
+                let mut values: Vec<OsString> = hostile::values().into_iter().map(OsString::from).collect();
+                values.push(OsString::from_vec(vec![0xff, 0xfe]));
+                for mut value in values {
+                    if option == "output" {
+                        // What is written stays in the folder.
+                        value = [folder.path().as_os_str(), "/".as_ref(), &value].into_iter().collect();
+                    }
+                    let own = [OsString::from(format!("--{option}=")), value].into_iter().collect();
+                    let words = ["plumbline", command.get_name()].map(OsString::from).into_iter();
+                    let words: Vec<OsString> = words.chain(beside.iter().map(OsString::from)).chain([own]).collect();
+                    let tried = std::panic::catch_unwind(|| {
+                        Cli::try_parse_from(&words).map_err(anyhow::Error::from).and_then(considered)
+                    });
+                    assert!(tried.is_ok(), "a panic: {words:?}");
+                    match tried {
+                        Ok(Err(error)) => {
+                            assert!(!error.to_string().trim().is_empty(), "refused without a word: {words:?}");
+                            refused += 1;
+                        }
+                        _ => taken += 1,
+                    }
+                }
+            }
+        }
+        assert!(taken > 50 && refused > 500, "{taken} taken, {refused} refused");
+    }
 
     #[test]
     fn the_command_line_is_sound() {

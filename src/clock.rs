@@ -3,6 +3,8 @@
 //! Everything else is handed a [`Clock`], so that a test can hold time still.
 //! Waiting (timers) is left to the edges that wait.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -78,7 +80,8 @@ impl FixedClock {
 
     /// Moves both clocks on.
     pub fn advance(&self, by: Duration) {
-        *self.elapsed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += by;
+        let mut elapsed = self.elapsed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *elapsed = elapsed.saturating_add(by);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The whole configuration: one field per module's own `Config`, read from TOML, the environment and the command line,
 //! in this order of growing weight. Every error is told at once, with its line and field.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 mod diagnose;
 #[cfg(test)]
 mod reference;
@@ -183,7 +185,7 @@ impl Config {
         if inner_tick < Duration::from_millis(100) {
             wrong("agent.inner_tick", "is too short; 100ms at least");
         }
-        if inner_tick > tick || tick.as_nanos() % inner_tick.as_nanos() != 0 {
+        if inner_tick > tick || tick.as_nanos().checked_rem(inner_tick.as_nanos()) != Some(0) {
             wrong("agent.tick", "must be a whole multiple of agent.inner_tick");
         }
         if tick > Duration::from_secs(60) {

@@ -3,6 +3,8 @@
 //! Parquet is read column by column, so that a file of any width costs the memory of the columns at hand; the others are
 //! read whole. What a column means is left to others.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 mod parquet;
 mod text;
 

@@ -1,7 +1,9 @@
 //! Drift of one column: how far the current values lie from the reference.
 //!
-//! A test is a file below and a line in [`TESTS`]; names, thresholds, docs and the law tests follow from the list.
+//! A test is a file below and a line in [`TESTS`]; names, thresholds, what decides, docs and the law tests follow from the list.
 //! Which test decides, and when a data set drifts, is `verdict`'s. Reading columns from files or bodies is left to others.
+
+#![warn(clippy::arithmetic_side_effects)]
 
 mod bins;
 mod chi_squared;
@@ -15,6 +17,8 @@ mod wasserstein;
 
 pub use bins::{Bins, Counts, MISSING, OTHER};
 pub use sample::{Kind, Sample};
+
+use verdict::Thresholds;
 
 /// What a test found. What is undefined is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -44,15 +48,52 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// On which side of its limit a test speaks of drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// On which side of which setting a test speaks of drift.
+#[derive(Debug, Clone, Copy)]
 pub enum Limit {
-    /// The corrected p-value lies below the level of significance.
-    Significance,
-    /// The statistic lies above the threshold of this test.
-    Distance,
+    /// The corrected p-value lies below it.
+    Significance(&'static Setting),
+    /// The statistic lies above it.
+    Distance(&'static Setting),
     /// It has no threshold that fits every unit; it is shown beside the others.
     None,
+}
+
+impl Limit {
+    /// The setting, where there is one.
+    #[must_use]
+    pub fn setting(&self) -> Option<&'static Setting> {
+        match self {
+            Self::Significance(setting) | Self::Distance(setting) => Some(setting),
+            Self::None => None,
+        }
+    }
+}
+
+/// One of the thresholds: what a test is held against.
+#[derive(Debug)]
+pub struct Setting {
+    /// As the configuration names it.
+    pub name: &'static str,
+    /// What it is set to.
+    pub value: fn(&Thresholds) -> f64,
+    /// Whether a value makes sense.
+    pub is_sound: fn(f64) -> bool,
+    /// Which do, for people.
+    pub must: &'static str,
+}
+
+/// What a statistic keeps to, whatever the data. Tests hold it to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Law {
+    /// It is no more than 1.
+    UpToOne,
+    /// It has the column's own unit: it grows as the values are scaled. Without this law a change of unit changes nothing.
+    HasUnit,
+    /// It does not mind which side is the reference.
+    Symmetric,
+    /// Of three samples of categories no two are further apart than by way of the third.
+    Triangle,
 }
 
 /// One drift test.
@@ -63,12 +104,22 @@ pub struct Test {
     pub kinds: &'static [Kind],
     /// How its outcome is judged.
     pub limit: Limit,
+    /// The kinds of columns it decides for: of each kind one by its p-value, and one by its distance.
+    pub decides_for: &'static [Kind],
+    /// What its statistic keeps to.
+    pub laws: &'static [Law],
     /// One sentence for people, with the definition's own choices.
     pub help: &'static str,
     compute: fn(&Pair<'_>) -> Outcome,
 }
 
 impl Test {
+    /// Whether it decides for a column of this kind, by its p-value or by its distance.
+    #[must_use]
+    pub fn decides(&self, kind: Kind, by_p_value: bool) -> bool {
+        self.decides_for.contains(&kind) && by_p_value == matches!(self.limit, Limit::Significance(_))
+    }
+
     /// Runs it. Without values on either side nothing is defined; a result that is not finite is none.
     #[must_use]
     pub fn run(&self, pair: &Pair<'_>) -> Outcome {
@@ -80,26 +131,50 @@ impl Test {
     }
 }
 
+/// The level of significance: one for all tests that have a p-value, which are corrected together.
+static SIGNIFICANCE: Setting = Setting {
+    name: "significance",
+    value: |thresholds| thresholds.significance,
+    is_sound: |value| value > 0.0 && value < 1.0,
+    must: "must lie between 0 and 1",
+};
+
 /// Every test, in the order they are shown.
 pub static TESTS: &[Test] = &[
     Test {
         name: "ks",
         kinds: &[Kind::Numeric],
-        limit: Limit::Significance,
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[Kind::Numeric],
+        laws: &[Law::UpToOne, Law::Symmetric],
         help: "Two-sample Kolmogorov-Smirnov distance; exact p-value up to 10,000 values a side.",
         compute: ks::ks,
     },
     Test {
         name: "psi",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::Distance,
+        limit: Limit::Distance(&Setting {
+            name: "psi",
+            value: |thresholds| thresholds.psi,
+            is_sound: |value| value > 0.0 && value.is_finite(),
+            must: "must be above 0",
+        }),
+        decides_for: &[Kind::Numeric],
+        laws: &[],
         help: "Population stability index over the reference's deciles or categories; empty shares count as 0.0001.",
         compute: psi::psi,
     },
     Test {
         name: "jensen_shannon",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::Distance,
+        limit: Limit::Distance(&Setting {
+            name: "jensen_shannon",
+            value: |thresholds| thresholds.jensen_shannon,
+            is_sound: |value| value > 0.0 && value <= 1.0,
+            must: "must lie between 0 and 1",
+        }),
+        decides_for: &[Kind::Categorical],
+        laws: &[Law::UpToOne, Law::Triangle],
         help: "Jensen-Shannon distance (base 2, from 0 to 1) over the same bins.",
         compute: jensen_shannon::jensen_shannon,
     },
@@ -107,13 +182,17 @@ pub static TESTS: &[Test] = &[
         name: "wasserstein",
         kinds: &[Kind::Numeric],
         limit: Limit::None,
+        decides_for: &[],
+        laws: &[Law::HasUnit, Law::Symmetric],
         help: "Wasserstein-1 distance, in the column's own unit.",
         compute: wasserstein::wasserstein,
     },
     Test {
         name: "chi_squared",
         kinds: &[Kind::Categorical],
-        limit: Limit::Significance,
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[Kind::Categorical],
+        laws: &[],
         help: "Two-sample chi-squared test of homogeneity over the categories.",
         compute: chi_squared::chi_squared,
     },
@@ -131,10 +210,16 @@ mod tests {
 
     use super::*;
 
-    fn outcomes(reference: &Sample, current: &Sample) -> Vec<(&'static str, Outcome)> {
+    fn outcomes(reference: &Sample, current: &Sample) -> Vec<(&'static Test, Outcome)> {
         let bins = Bins::of(reference);
         let pair = Pair::new(&bins, reference, current);
-        TESTS.iter().filter(|t| t.kinds.contains(&reference.kind())).map(|t| (t.name, t.run(&pair))).collect()
+        TESTS.iter().filter(|t| t.kinds.contains(&reference.kind())).map(|t| (t, t.run(&pair))).collect()
+    }
+
+    /// The statistics of the tests that keep the law.
+    fn lawful(law: Law, reference: &Sample, current: &Sample) -> Vec<(&'static str, Option<f64>)> {
+        let all = outcomes(reference, current).into_iter().filter(|(test, _)| test.laws.contains(&law));
+        all.map(|(test, outcome)| (test.name, outcome.statistic)).collect()
     }
 
     fn numeric() -> impl Strategy<Value = Sample> {
@@ -150,10 +235,10 @@ mod tests {
 
     fn hold(reference: &Sample, current: &Sample) -> Result<(), TestCaseError> {
         let defined = reference.rows() > 0 && current.rows() > 0;
-        for (name, outcome) in outcomes(reference, current) {
+        for (Test { name, laws, .. }, outcome) in outcomes(reference, current) {
             if let Some(value) = outcome.statistic {
                 prop_assert!(defined && value.is_finite() && value >= 0.0, "{name}: {value}");
-                if matches!(name, "ks" | "jensen_shannon") {
+                if laws.contains(&Law::UpToOne) {
                     prop_assert!(value <= 1.0 + 1e-12, "{name}: {value}");
                 }
             }
@@ -161,7 +246,7 @@ mod tests {
                 prop_assert!((0.0..=1.0 + 1e-12).contains(&p), "{name}: {p}");
             }
         }
-        for (name, outcome) in outcomes(reference, reference) {
+        for (Test { name, .. }, outcome) in outcomes(reference, reference) {
             prop_assert!(outcome.statistic.is_none_or(|v| v.abs() < 1e-9), "{name} of a column with itself");
             prop_assert!(outcome.p_value.is_none_or(|p| p > 0.999_999), "{name} of a column with itself");
         }
@@ -179,7 +264,7 @@ mod tests {
             hold(&reference, &current)?;
         }
 
-        /// Ranks know no unit: a growing map of both sides moves no rank; Wasserstein scales.
+        /// Ranks know no unit: a growing map of both sides moves no rank; what has the unit scales.
         #[test]
         fn a_change_of_unit_changes_what_has_the_unit_alone(
             a in prop::collection::vec(-100..100_i32, 1..80), b in prop::collection::vec(-100..100_i32, 1..80),
@@ -187,8 +272,8 @@ mod tests {
             let sample = |v: &[i32], scale: f64| Sample::numeric(v.iter().map(|v| Some(f64::from(*v) * scale)));
             let plain = outcomes(&sample(&a, 1.0), &sample(&b, 1.0));
             let scaled = outcomes(&sample(&a, 4.0), &sample(&b, 4.0));
-            for ((name, one), (_, four)) in plain.into_iter().zip(scaled) {
-                let factor = if name == "wasserstein" { 4.0 } else { 1.0 };
+            for ((Test { name, laws, .. }, one), (_, four)) in plain.into_iter().zip(scaled) {
+                let factor = if laws.contains(&Law::HasUnit) { 4.0 } else { 1.0 };
                 let (one, four) = (one.statistic.unwrap_or(0.0) * factor, four.statistic.unwrap_or(0.0));
                 prop_assert!((one - four).abs() <= 1e-9 * one.abs().max(1.0), "{name}: {one} {four}");
             }
@@ -197,26 +282,27 @@ mod tests {
         /// Distances of whole distributions do not mind which side is the reference.
         #[test]
         fn symmetric_distances_are_symmetric(a in numeric(), b in numeric()) {
-            let find = |all: Vec<(&str, Outcome)>, name: &str| all.iter().find(|(n, _)| *n == name).map(|(_, o)| *o);
-            for name in ["ks", "wasserstein"] {
-                let (there, back) = (find(outcomes(&a, &b), name), find(outcomes(&b, &a), name));
-                let (there, back) = (there.and_then(|o| o.statistic), back.and_then(|o| o.statistic));
+            let (there, back) = (lawful(Law::Symmetric, &a, &b), lawful(Law::Symmetric, &b, &a));
+            prop_assert!(!there.is_empty());
+            for ((name, there), (_, back)) in there.into_iter().zip(back) {
                 prop_assert_eq!(there.is_some(), back.is_some());
                 let (there, back) = (there.unwrap_or(0.0), back.unwrap_or(0.0));
                 prop_assert!((there - back).abs() <= 1e-9 * there.abs().max(1.0), "{name}: {there} {back}");
             }
         }
 
-        /// Jensen-Shannon over categories is a metric: the triangle holds.
+        /// A metric over categories, such as Jensen-Shannon: the triangle holds.
         #[test]
-        fn jensen_shannon_keeps_the_triangle(a in categorical(), b in categorical(), c in categorical()) {
-            let distance = |x: &Sample, y: &Sample| {
-                outcomes(x, y).into_iter().find(|(n, _)| *n == "jensen_shannon").and_then(|(_, o)| o.statistic)
-            };
+        fn metrics_keep_the_triangle(a in categorical(), b in categorical(), c in categorical()) {
+            let distances = |x: &Sample, y: &Sample| lawful(Law::Triangle, x, y);
             // A missing bin is there only where either side has one, so it is given to all three or to none.
             prop_assume!([&a, &b, &c].iter().all(|s| s.rows() > 0));
-            if let (Some(ab), Some(bc), Some(ac)) = (distance(&a, &b), distance(&b, &c), distance(&a, &c)) {
-                prop_assert!(ac <= ab + bc + 1e-9, "{ac} > {ab} + {bc}");
+            let (ab, bc, ac) = (distances(&a, &b), distances(&b, &c), distances(&a, &c));
+            prop_assert!(!ab.is_empty());
+            for (((name, ab), (_, bc)), (_, ac)) in ab.into_iter().zip(bc).zip(ac) {
+                if let (Some(ab), Some(bc), Some(ac)) = (ab, bc, ac) {
+                    prop_assert!(ac <= ab + bc + 1e-9, "{name}: {ac} > {ab} + {bc}");
+                }
             }
         }
     }
@@ -224,8 +310,36 @@ mod tests {
     #[test]
     fn nothing_is_defined_without_rows() {
         let (none, some) = (Sample::numeric([]), Sample::numeric([Some(1.0)]));
-        for (name, outcome) in outcomes(&none, &some).into_iter().chain(outcomes(&some, &none)) {
-            assert_eq!(outcome, Outcome::default(), "{name}");
+        for (test, outcome) in outcomes(&none, &some).into_iter().chain(outcomes(&some, &none)) {
+            assert_eq!(outcome, Outcome::default(), "{}", test.name);
+        }
+    }
+
+    #[test]
+    fn one_test_decides_by_its_p_value_and_one_by_its_distance() {
+        for (kind, by_p_value) in [Kind::Numeric, Kind::Categorical].into_iter().flat_map(|k| [(k, true), (k, false)]) {
+            let deciding: Vec<&Test> = TESTS.iter().filter(|test| test.decides(kind, by_p_value)).collect();
+            assert!(deciding.len() == 1 && deciding[0].kinds.contains(&kind), "{kind:?}, by p-value: {by_p_value}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_sets_what_the_tests_are_held_against() {
+        let settings = || TESTS.iter().filter_map(|test| test.limit.setting());
+        for setting in settings() {
+            let mut written = serde_json::to_value(Thresholds::default()).expect("JSON");
+            assert!(written[setting.name].is_f64(), "thresholds.{} is no setting", setting.name);
+            written[setting.name] = 0.75.into();
+            let read: Thresholds = serde_json::from_value(written).expect("thresholds");
+            assert!(((setting.value)(&read) - 0.75).abs() < 1e-12, "thresholds.{} is another setting", setting.name);
+            assert!(
+                (setting.is_sound)(0.75) && ![0.0, -1.0, f64::NAN, f64::INFINITY].into_iter().any(setting.is_sound)
+            );
+        }
+        let written = serde_json::to_value(Thresholds::default()).expect("JSON");
+        let numbers = written.as_object().expect("an object").iter().filter(|(_, value)| value.is_f64());
+        for (name, _) in numbers {
+            assert!(settings().any(|setting| setting.name == name), "no test is held against thresholds.{name}");
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Answers before any statistics. What becomes of the rows is the [`Sink`]'s.
 
-mod arrow;
+#![warn(clippy::arithmetic_side_effects)]
+
 mod body;
 pub mod decode;
 mod routes;
@@ -145,7 +146,7 @@ impl Reservation {
             self.total.fetch_sub(more, Ordering::Relaxed);
             return false;
         }
-        self.bytes += more;
+        self.bytes = self.bytes.saturating_add(more);
         true
     }
 

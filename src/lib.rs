@@ -12,10 +12,10 @@
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
 //! -- core: no I/O, no clock, no tokio --
-//! stats/       plain numeric kernels on slices: quantiles, a bounded sketch of them, distributions, corrections
+//! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; bins; the verdict; a comparison of two data sets
-//! performance/ classification, regression; which of them a model's labels speak of
+//! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, the border, the reference, rows in event time, windows and verdicts (watch)
@@ -30,7 +30,7 @@
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
-//! ingest/      samples, labels, references over HTTP; bodies to rows (decode)
+//! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
 //! report/      a comparison of two data sets, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
@@ -53,6 +53,7 @@
 //! - **A column of the history**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those tables), or in `minute::COUNTERS` for what counts.
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
 //!   and the tests of laws follow.
+//! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
 //! - **A metric of a model**: a static and a line in `metric::MODEL_METRICS`, and where `model/points` adds its point.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.

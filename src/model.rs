@@ -197,19 +197,20 @@ impl Spec {
         }
     }
 
-    /// How far apart windows begin, in positions: milliseconds of event time, or rows by arrival.
+    /// How far apart windows begin, in positions: milliseconds of event time, or rows by arrival. One at least.
     #[must_use]
     pub fn step(&self) -> i64 {
         match self.window_rows {
-            Some(rows) => rows as i64,
-            None => self.slide.unwrap_or(self.window).as_millis() as i64,
+            Some(rows) => i64::try_from(rows).unwrap_or(i64::MAX),
+            None => millis(self.slide.unwrap_or(self.window)),
         }
+        .max(1)
     }
 
     /// How many steps a window is long.
     #[must_use]
     pub fn steps(&self) -> i64 {
-        if self.window_rows.is_some() { 1 } else { self.window.as_millis() as i64 / self.step() }
+        if self.window_rows.is_some() { 1 } else { millis(self.window).div_euclid(self.step()) }
     }
 
     /// Settings that make no sense, by field.
@@ -263,6 +264,12 @@ impl Spec {
             ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings => None,
         }
     }
+}
+
+/// Milliseconds, as positions in event time count them. What they cannot hold is the longest they can.
+#[must_use]
+pub fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A model's name goes into addresses, folders and labels.

@@ -3,12 +3,15 @@
 //! The kernels (`classification`, `regression`) work on slices; here the task is found and columns are brought to them.
 
 pub mod classification;
+pub mod measures;
 pub mod regression;
 
 use std::collections::BTreeSet;
 
 use polars::prelude::{DataType, Series};
 use serde::{Deserialize, Serialize};
+
+use measures::{MEASURES, Measure};
 
 /// What a model predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,29 +77,17 @@ impl Performance {
         }
     }
 
-    /// The measure that speaks for the model: ROC-AUC, else accuracy; for numbers the mean absolute error.
+    /// The measure that speaks for the model: of those that are defined the one that leads.
     #[must_use]
-    pub fn leading(&self) -> Option<(&'static str, f64)> {
-        let find = |wanted: &str| self.measures().find(|(name, _)| *name == wanted);
-        find("roc_auc").or_else(|| find("accuracy")).or_else(|| find("mae"))
+    pub fn leading(&self) -> Option<(&'static Measure, f64)> {
+        let ranked = MEASURES.iter().filter_map(|measure| Some((measure.rank?, measure)));
+        let defined = ranked.filter_map(|(rank, measure)| Some((rank, measure, measure.of(self)?)));
+        defined.min_by_key(|(rank, ..)| *rank).map(|(_, measure, value)| (measure, value))
     }
 
     /// Every measure that is defined, by name.
     pub fn measures(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        [
-            ("accuracy", self.accuracy),
-            ("precision", self.precision),
-            ("recall", self.recall),
-            ("f1", self.f1),
-            ("roc_auc", self.roc_auc),
-            ("brier", self.brier),
-            ("log_loss", self.log_loss),
-            ("mae", self.mae),
-            ("rmse", self.rmse),
-            ("r2", self.r2),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
+        MEASURES.iter().filter_map(|measure| Some((measure.name, measure.of(self)?)))
     }
 }
 

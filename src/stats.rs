@@ -1,6 +1,7 @@
-//! Plain numeric kernels on slices. No frames, no I/O, no clock.
+//! Plain numeric kernels, on slices mostly. No frames, no I/O, no clock.
 
 pub mod correction;
 pub mod kolmogorov;
 pub mod quantile;
 pub mod sketch;
+pub mod whole;

@@ -1,11 +1,18 @@
 //! Amounts as people write them: read from the config (`10s`, `30d`), and shown (`0.25 cores`, `1.5 GiB`, `3 h`).
 
+#![warn(clippy::arithmetic_side_effects)]
+
+#[cfg(test)]
+pub mod hostile;
+
 use std::fmt;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de};
+
+use crate::stats::whole;
 
 /// No setting means more than ten years, a pebibyte or a thousand million of something; within that no sum or product of
 /// two of them passes what numbers hold.
@@ -20,7 +27,7 @@ const MOST: u64 = 1_000_000_000;
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(Text {
         expecting: "a duration such as \"10s\", \"5m\" or \"30d\", 3650d at most",
-        parse: |text| parsed(text).filter(|duration| !duration.is_zero()),
+        parse: |text| parsed(text).filter(|duration| !duration.is_zero() && *duration <= LONGEST),
     })
 }
 
@@ -45,6 +52,13 @@ pub fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Du
 
 fn parsed(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok().filter(|duration| *duration <= LONGEST)
+}
+
+/// Milliseconds above zero, ten years at most, as variables of the environment give them.
+#[must_use]
+pub fn milliseconds(text: &str) -> Option<Duration> {
+    let duration = text.trim().parse().ok().map(Duration::from_millis)?;
+    Some(duration).filter(|duration| !duration.is_zero() && *duration <= LONGEST)
 }
 
 /// A count that a bound or a loop may be made of: a thousand million at most.
@@ -105,14 +119,13 @@ pub fn cores(cores: f64) -> String {
 /// Bytes in binary units.
 #[must_use]
 pub fn bytes(bytes: f64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes;
-    let mut unit = 0;
-    while value >= 1023.95 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
+    let (mut value, mut unit, mut decimals) = (bytes, "B", 0);
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if value >= 1023.95 {
+            (value, unit, decimals) = (value / 1024.0, larger, 1);
+        }
     }
-    if unit == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    format!("{value:.decimals$} {unit}")
 }
 
 /// Money: two decimals where they matter.
@@ -120,7 +133,7 @@ pub fn bytes(bytes: f64) -> String {
 pub fn money(amount: f64, currency: &str) -> String {
     let sign = if amount < 0.0 { "-" } else { "" };
     let amount = amount.abs();
-    let number = if amount >= 1000.0 { grouped(amount.round() as u64) } else { format!("{amount:.2}") };
+    let number = if amount >= 1000.0 { grouped(whole::unsigned(amount.round())) } else { format!("{amount:.2}") };
     match currency {
         "USD" => format!("{sign}${number}"),
         "EUR" => format!("{sign}{number} €"),
@@ -132,12 +145,12 @@ pub fn money(amount: f64, currency: &str) -> String {
 #[must_use]
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
-    let head = digits.len() % 3;
-    let mut parts: Vec<&str> = Vec::new();
-    if head > 0 {
-        parts.push(&digits[..head]);
+    let (head, mut rest) = digits.split_at(digits.len() % 3);
+    let mut parts: Vec<&str> = Vec::from_iter((!head.is_empty()).then_some(head));
+    while let Some((three, more)) = rest.split_at_checked(3) {
+        parts.push(three);
+        rest = more;
     }
-    parts.extend((head..digits.len()).step_by(3).map(|at| &digits[at..at + 3]));
     parts.join("\u{202f}")
 }
 
@@ -159,6 +172,12 @@ pub fn span(span: SignedDuration) -> String {
     }
 }
 
+/// So many minutes as a span of time.
+#[must_use]
+pub fn minutes(count: u64) -> String {
+    span(SignedDuration::from_secs(i64::try_from(count.saturating_mul(60)).unwrap_or(i64::MAX)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +196,6 @@ mod tests {
         assert_eq!([grouped(7), grouped(1_234_567)], ["7", "1\u{202f}234\u{202f}567"]);
         let seconds = |s| span(SignedDuration::from_secs(s));
         assert_eq!([seconds(-1), seconds(119), seconds(7199), seconds(86_400)], ["0 s", "119 s", "119 min", "24 h"]);
+        assert_eq!([minutes(3), minutes(u64::MAX)], ["3 min", "106751991167300 d"]);
     }
 }

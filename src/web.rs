@@ -4,6 +4,8 @@ mod health;
 mod listener;
 pub mod origin;
 mod page;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::net::SocketAddr;

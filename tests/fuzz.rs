@@ -38,7 +38,7 @@ impl Random {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
+        usize::try_from(self.next() % bound.max(1) as u64).unwrap_or(0)
     }
 }
 
@@ -84,7 +84,7 @@ fn damaged(seed: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
             }
             1 if !body.is_empty() => {
                 let at = at.min(body.len() - 1);
-                body[at] = random.next() as u8;
+                body[at] = random.next().to_le_bytes()[0];
             }
             2 => body.truncate(at),
             3 => {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 /// What each room may import from the crate. Rooms of the core first, then the edges, then who wires them.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
-    ("units", &[]),
     ("stats", &[]),
+    ("units", &["stats"]),
     ("chart", &[]),
     ("identity", &[]),
     ("metric", &[]),
@@ -23,13 +23,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("performance", &[]),
     ("drift", &["performance", "stats", "units"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
-    ("model", &["drift", "frame", "metric", "performance", "units"]),
+    ("model", &["drift", "frame", "metric", "performance", "stats", "units"]),
     ("ingest", &["clock", "frame", "model", "units"]),
     ("health", &["metric"]),
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),
     ("collect", &["clock", "health", "identity", "reading", "signal", "units"]),
-    ("export", &["alert", "clock", "health", "metric", "units"]),
+    ("export", &["alert", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "minute", "units"]),
     (
         "web",
@@ -49,7 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("dataset", &["frame"]),
-    ("report", &["chart", "drift", "performance", "rightsize", "units"]),
+    ("report", &["chart", "drift", "performance", "rightsize", "stats", "units"]),
     ("telemetry", &["health"]),
     ("config", &["alert", "collect", "export", "ingest", "model", "rightsize", "store", "telemetry", "units"]),
     (
@@ -140,8 +140,20 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Whether all of the file is for tests: its parent declares it so.
+fn is_for_tests(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else { return false };
+    let parent = fs::read_to_string(folder.with_extension("rs")).unwrap_or_default();
+    let declared = format!("mod {};", name.to_string_lossy());
+    let lines: Vec<&str> = parent.lines().collect();
+    lines.windows(2).any(|pair| pair[0] == "#[cfg(test)]" && pair[1].trim_start_matches("pub ") == declared)
+}
+
 /// The code without comments and without its tests, which may use what they like.
 fn code(path: &Path) -> String {
+    if is_for_tests(path) {
+        return String::new();
+    }
     let text = fs::read_to_string(path).expect("a readable file");
     without_tests(&text).lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
@@ -167,36 +179,114 @@ fn without_tests(text: &str) -> String {
 
 /// Every room that follows `crate::` in the code, in groups (`crate::{a, b}`) too.
 fn imports(code: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let names: Vec<&str> = match rest.strip_prefix('{') {
-            Some(group) => {
-                let mut depth = 0;
-                let end = group
-                    .find(|c| {
-                        depth += i32::from(c == '{') - i32::from(c == '}');
-                        depth < 0
-                    })
-                    .unwrap_or(group.len());
-                let mut depth = 0;
-                group[..end]
-                    .split(|c| {
-                        depth += i32::from(c == '{') - i32::from(c == '}');
-                        c == ',' && depth == 0
-                    })
-                    .collect()
+    code.match_indices("crate::")
+        .flat_map(|(at, _)| expanded(&code[at..]))
+        .filter_map(|path| path.into_iter().nth(1))
+        .collect()
+}
+
+/// The paths that begin here, groups (`a::{b, c::d}`) taken apart.
+fn expanded(text: &str) -> Vec<Vec<String>> {
+    let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let below = match text[name.len()..].strip_prefix("::") {
+        Some(rest) => rest.strip_prefix('{').map_or_else(|| expanded(rest), group),
+        None => Vec::new(),
+    };
+    if name.is_empty() {
+        return Vec::new();
+    }
+    if below.is_empty() {
+        return vec![vec![name]];
+    }
+    below.into_iter().map(|rest| std::iter::once(name.clone()).chain(rest).collect()).collect()
+}
+
+/// The paths of a group whose brace has just been opened.
+fn group(text: &str) -> Vec<Vec<String>> {
+    let mut depth = 0;
+    let mut deeper = |c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth
+    };
+    let end = text.find(|c| deeper(c) < 0).unwrap_or(text.len());
+    let mut depth = 0;
+    let members = text[..end].split(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    members.flat_map(|member| expanded(member.trim())).collect()
+}
+
+/// A file by the path of its module: `src/a/b.rs` is `a::b`.
+type Module = Vec<String>;
+
+fn module(path: &Path) -> Module {
+    let below = path.strip_prefix(root().join("src")).expect("below src").with_extension("");
+    below.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+}
+
+/// The file that the path leads to, as it is written in `from`.
+fn file_of(path: &[String], from: &Module, known: &BTreeSet<Module>) -> Option<Module> {
+    let (first, rest) = path.split_first()?;
+    let mut at = match first.as_str() {
+        "crate" => Vec::new(),
+        "self" => from.clone(),
+        "super" => from[..from.len() - 1].to_vec(),
+        // What a file declares stands below it.
+        child => [from.as_slice(), &[child.to_owned()]].concat(),
+    };
+    for part in rest {
+        if part == "super" {
+            at.pop();
+        } else if part != "self" {
+            let below = [at.as_slice(), std::slice::from_ref(part)].concat();
+            if !known.contains(&below) {
+                break;
             }
-            None => vec![rest],
-        };
-        for name in names {
-            let name: String = name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            if !name.is_empty() {
-                rooms.insert(name);
+            at = below;
+        }
+    }
+    known.contains(&at).then_some(at)
+}
+
+/// The files that a file imports or declares, but for those it stands below: a parent declares its children, and they may use
+/// what is its own.
+fn files_of(code: &str, from: &Module, known: &BTreeSet<Module>) -> BTreeSet<Module> {
+    let mut paths = Vec::new();
+    for head in ["crate", "super", "self"] {
+        for (at, _) in code.match_indices(&format!("{head}::")) {
+            if !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
+                paths.extend(expanded(&code[at..]));
             }
         }
     }
-    rooms
+    for line in code.lines().map(str::trim) {
+        let words: Vec<&str> = line.trim_end_matches(';').split_whitespace().collect();
+        if let [.., "mod", name] = words.as_slice() {
+            paths.push(vec![(*name).to_owned()]);
+        }
+    }
+    let found = paths.iter().filter_map(|path| file_of(path, from, known));
+    found.filter(|file| !from.starts_with(file)).collect()
+}
+
+/// Each group of files of which every one leads to every other.
+fn circles(imports: &BTreeMap<Module, BTreeSet<Module>>) -> BTreeSet<BTreeSet<Module>> {
+    let reached = |from: &Module| {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&Module> = imports[from].iter().collect();
+        while let Some(file) = next.pop() {
+            if seen.insert(file.clone()) {
+                next.extend(&imports[file]);
+            }
+        }
+        seen
+    };
+    let all: BTreeMap<&Module, BTreeSet<Module>> = imports.keys().map(|file| (file, reached(file))).collect();
+    let circle = |file: &Module| -> BTreeSet<Module> {
+        all[file].iter().filter(|other| all[*other].contains(file)).cloned().collect()
+    };
+    imports.keys().map(circle).filter(|circle| circle.len() > 1).collect()
 }
 
 #[test]
@@ -257,9 +347,53 @@ fn the_table_has_no_cycle_and_no_edge_imports_another() {
 }
 
 #[test]
+fn no_files_import_one_another_in_a_circle() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    files.retain(|path| !["lib", "main"].contains(&room(path).as_str()));
+    let known: BTreeSet<Module> = files.iter().map(|path| module(path)).collect();
+    let imports: BTreeMap<Module, BTreeSet<Module>> =
+        files.iter().map(|path| (module(path), files_of(&code(path), &module(path), &known))).collect();
+    assert!(
+        imports[&vec!["drift".to_owned(), "ks".to_owned()]].contains(&vec!["stats".to_owned(), "whole".to_owned()])
+    );
+    let named = |circle: &BTreeSet<Module>| circle.iter().map(|file| file.join("::")).collect::<Vec<_>>();
+    let wrong: Vec<String> = circles(&imports).iter().map(|circle| named(circle).join(", ")).collect();
+    assert!(wrong.is_empty(), "these import one another:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_circle_of_files_is_found() {
+    let known: BTreeSet<Module> = ["a", "a::b", "a::c", "a::c::d", "e"]
+        .map(|name| name.split("::").map(str::to_owned).collect())
+        .into_iter()
+        .collect();
+    let of = |name: &str, code: &str| {
+        let from: Module = name.split("::").map(str::to_owned).collect();
+        files_of(code, &from, &known).into_iter().map(|file| file.join("::")).collect::<Vec<_>>()
+    };
+    assert_eq!(of("a", "mod b;\npub mod c;\nuse self::c::d::X;\nuse c::Y;"), ["a::b", "a::c", "a::c::d"]);
+    assert_eq!(of("a::b", "use super::{Z, c::{self, d::X}};\nuse super::super::e::f;"), ["a::c", "a::c::d", "e"]);
+    assert_eq!(
+        of("a::c::d", "use super::Own;\nuse crate::a::Own;\nlet x = crate::e::f(super::super::b::g());"),
+        ["a::b", "e"]
+    );
+    let imports = |edges: &[(&str, &[&str])]| -> BTreeMap<Module, BTreeSet<Module>> {
+        let module = |name: &&str| vec![(*name).to_owned()];
+        edges.iter().map(|(from, to)| (module(from), to.iter().map(module).collect())).collect()
+    };
+    assert!(circles(&imports(&[("x", &["y"]), ("y", &["z"]), ("z", &[])])).is_empty());
+    let found = circles(&imports(&[("x", &["y"]), ("y", &["z"]), ("z", &["x"]), ("w", &["x"])]));
+    assert_eq!(found.iter().map(BTreeSet::len).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
 fn what_follows_a_test_is_looked_at_too() {
     let text = "use crate::a;\n#[cfg(test)]\nmod reference;\nuse crate::b;\n#[cfg(test)]\n#[path = \"x\"]\nmod tests {\n    use crate::c;\n    fn f() {\n    }\n}\nuse crate::d;";
     assert_eq!(imports(&without_tests(text)).into_iter().collect::<Vec<_>>(), ["a", "b", "d"]);
+    let source = |path: &str| root().join("src").join(path);
+    assert!(is_for_tests(&source("web/tests.rs")) && is_for_tests(&source("units/hostile.rs")));
+    assert!(!is_for_tests(&source("web/page.rs")) && !is_for_tests(&source("web.rs")));
     // The whole configuration stands behind a module of tests.
     let config = code(&root().join("src/config.rs"));
     assert!(config.contains("pub struct Config") && !config.contains("fn everything"));

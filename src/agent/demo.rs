@@ -147,7 +147,8 @@ async fn post_rows(client: &Client, url: &str, frame: &DataFrame, from: usize, t
 
 /// The rows as NDJSON.
 fn lines(frame: &DataFrame, part: Option<(usize, usize)>) -> PolarsResult<Vec<u8>> {
-    let frame = part.map_or_else(|| frame.clone(), |(from, rows)| frame.slice(from as i64, rows));
+    let frame =
+        part.map_or_else(|| frame.clone(), |(from, rows)| frame.slice(i64::try_from(from).unwrap_or(i64::MAX), rows));
     let mut body = Vec::new();
     let columns = frame.columns();
     for row in 0..frame.height() {

@@ -1,5 +1,7 @@
 //! A rule: which series of which metric, beyond what, for how long.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! A counter's last values, and by how much it grew over a time.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::collections::VecDeque;
 use std::time::Duration;
 

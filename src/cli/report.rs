@@ -87,6 +87,15 @@ pub enum Error {
     },
 }
 
+impl Arguments {
+    /// What time is asked about.
+    fn range(&self, now: Timestamp) -> Result<(Timestamp, Timestamp), Error> {
+        let since = time("since", &self.since, now)?;
+        let until = self.until.as_deref().map_or(Ok(now), |until| time("until", until, now))?;
+        if since < until { Ok((since, until)) } else { Err(Error::Order { since, until }) }
+    }
+}
+
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (config, _) = Config::load(arguments.config.as_deref(), ENV).map_err(Usage::from)?;
     let is_root = rustix::process::geteuid().is_root();
@@ -95,12 +104,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .clone()
         .or_else(|| config.agent.data.clone())
         .unwrap_or_else(|| config::default_data_folder(ENV, is_root));
-    let now = SystemClock::new().now();
-    let since = time("since", &arguments.since, now).map_err(Usage::from)?;
-    let until = arguments.until.as_deref().map_or(Ok(now), |until| time("until", until, now)).map_err(Usage::from)?;
-    if since >= until {
-        return Err(Usage::from(Error::Order { since, until }).into());
-    }
+    let (since, until) = arguments.range(SystemClock::new().now()).map_err(Usage::from)?;
     if !data.is_dir() {
         let what = "there is no such folder; --data names the agent's data folder".to_owned();
         return Err(Usage::from(Error::Folder { path: data, what }).into());

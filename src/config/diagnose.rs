@@ -38,7 +38,7 @@ pub fn parse<T: for<'de> Deserialize<'de>>(
     example: &str,
     contradictions: impl FnOnce(&T) -> Vec<(String, String)>,
 ) -> Result<T, Vec<Problem>> {
-    let line = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
+    let line = |offset: usize| text[..offset.min(text.len())].matches('\n').count().saturating_add(1);
     let (whole, errors) = DeTable::parse_recoverable(text);
     let mut problems: Vec<Problem> = errors
         .into_iter()

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Sample};
 use crate::stats::quantile::quantile_of_sorted;
+use crate::stats::whole;
 
 /// Label of the bin of missing values.
 pub const MISSING: &str = "missing";
@@ -25,7 +26,7 @@ fn short(value: f64) -> String {
     if !(-4.0..15.0).contains(&magnitude) {
         return format!("{value:.3e}");
     }
-    let decimals = (3.0 - magnitude).clamp(0.0, 7.0) as usize;
+    let decimals = whole::index((3.0 - magnitude).min(7.0));
     let text = format!("{value:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
@@ -151,7 +152,7 @@ impl Bins {
             (Self::Categories(categories), Sample::Categorical { counts, missing }) => {
                 let mut counted: Vec<u64> =
                     categories.iter().map(|c| counts.get(c).copied().unwrap_or_default()).collect();
-                counted.push(sample.present() - counted.iter().sum::<u64>());
+                counted.push(sample.present().saturating_sub(counted.iter().sum()));
                 counted.push(*missing);
                 counted
             }
@@ -166,26 +167,20 @@ impl Bins {
         if let (Self::Edges(edges), DataType::Float64) = (self, series.dtype())
             && let Ok(values) = series.f64()
         {
-            let mut counts = vec![0; edges.len() + 2];
-            let missing = edges.len() + 1;
-            for value in values.iter() {
-                let bin = value.filter(|v| !v.is_nan()).map_or(missing, |v| edges.partition_point(|edge| *edge < v));
-                counts[bin] += 1;
-            }
-            return counts;
+            let missing = edges.len().saturating_add(1);
+            let bin = |value: Option<f64>| {
+                value.filter(|v| !v.is_nan()).map_or(missing, |v| edges.partition_point(|edge| *edge < v))
+            };
+            return tally(missing, values.iter().map(bin));
         }
         // Few names are quicker looked through than hashed.
         if let (Self::Categories(categories), DataType::String) = (self, series.dtype())
             && categories.len() <= FEW
             && let Ok(values) = series.str()
         {
-            let (other, missing) = (categories.len(), categories.len() + 1);
-            let mut counts = vec![0; missing + 1];
-            for value in values.iter() {
-                let named = |value: &str| categories.iter().position(|category| category == value).unwrap_or(other);
-                counts[value.map_or(missing, named)] += 1;
-            }
-            return counts;
+            let (other, missing) = (categories.len(), categories.len().saturating_add(1));
+            let named = |value: &str| categories.iter().position(|category| category == value).unwrap_or(other);
+            return tally(missing, values.iter().map(|value| value.map_or(missing, named)));
         }
         let sample = Sample::of(series, self.kind());
         self.count(&sample.unwrap_or_else(|| Sample::missing_rows(self.kind(), series.len() as u64)))
@@ -212,7 +207,7 @@ impl Bins {
             }
             _ => Counts::default(),
         };
-        if reference.missing() + current.missing() > 0 {
+        if reference.missing() > 0 || current.missing() > 0 {
             counts.reference.push(reference.missing());
             counts.current.push(current.missing());
         }
@@ -220,10 +215,21 @@ impl Bins {
     }
 }
 
+/// How often each place up to the `last` comes.
+fn tally(last: usize, places: impl Iterator<Item = usize>) -> Vec<u64> {
+    let mut counts = vec![0_u64; last.saturating_add(1)];
+    for place in places {
+        if let Some(count) = counts.get_mut(place) {
+            *count = count.saturating_add(1);
+        }
+    }
+    counts
+}
+
 fn in_bins(edges: &[f64], sorted: &[f64]) -> Vec<u64> {
     let ends = edges.iter().map(|edge| sorted.partition_point(|value| value <= edge)).chain([sorted.len()]);
     let mut before = 0;
-    ends.map(|end| (end - std::mem::replace(&mut before, end)) as u64).collect()
+    ends.map(|end| end.saturating_sub(std::mem::replace(&mut before, end)) as u64).collect()
 }
 
 #[cfg(test)]

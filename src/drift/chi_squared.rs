@@ -9,22 +9,22 @@ pub fn chi_squared(pair: &Pair<'_>) -> Outcome {
     let total = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
     let (reference, current) = (total(&pair.counts.reference), total(&pair.counts.current));
     let mut statistic = 0.0;
-    let mut bins = 0_u32;
+    let mut bins = 0.0;
     for (r, c) in pair.counts.reference.iter().zip(&pair.counts.current) {
-        let both = (r + c) as f64;
+        let both = *r as f64 + *c as f64;
         if both == 0.0 {
             continue;
         }
-        bins += 1;
+        bins += 1.0;
         for (observed, side) in [(*r as f64, reference), (*c as f64, current)] {
             let expected = both * (side / (reference + current));
             statistic += (observed - expected).powi(2) / expected;
         }
     }
-    if bins < 2 {
+    if bins < 2.0 {
         return Outcome::default();
     }
-    let freedom = f64::from(bins - 1);
+    let freedom = bins - 1.0;
     // The upper tail of the chi-squared distribution is the regularised upper incomplete gamma function.
     let p_value = if statistic <= 0.0 { Some(1.0) } else { checked_gamma_ur(freedom / 2.0, statistic / 2.0).ok() };
     Outcome { statistic: Some(statistic), p_value }

@@ -5,6 +5,7 @@
 
 use super::{Outcome, Pair, Sample};
 use crate::stats::kolmogorov::{one_sample, two_sample_exact};
+use crate::stats::whole;
 
 /// The larger side up to which the p-value is exact.
 const EXACT_UP_TO: usize = 10_000;
@@ -18,31 +19,31 @@ pub fn ks(pair: &Pair<'_>) -> Outcome {
     }
     let (n, m) = (a.len() as u64, b.len() as u64);
     let steps = largest_gap(a, b);
-    let d = steps as f64 / (n * m) as f64;
+    let d = steps as f64 / (n as f64 * m as f64);
     let p_value = if a.len().max(b.len()) <= EXACT_UP_TO {
         two_sample_exact(n, m, steps)
     } else {
         let (n, m) = (n as f64, m as f64);
-        one_sample((n * m / (n + m)).round_ties_even() as u64, d)
+        one_sample(whole::unsigned((n * m / (n + m)).round_ties_even()), d)
     };
     Outcome { statistic: Some(d), p_value }
 }
 
 /// The largest |i m - j n| where i of the n values of `a` and j of the m values of `b` lie at or below a value.
 fn largest_gap(a: &[f64], b: &[f64]) -> u64 {
-    let (n, m) = (a.len() as i64, b.len() as i64);
-    let (mut i, mut j, mut gap, mut largest) = (0, 0, 0_i64, 0);
-    while i < a.len() && j < b.len() {
-        let value = a[i].min(b[j]);
-        while i < a.len() && a[i] <= value {
-            i += 1;
-            gap += m;
-        }
-        while j < b.len() && b[j] <= value {
-            j += 1;
-            gap -= n;
-        }
-        largest = largest.max(gap.abs());
+    let (n, m) = (a.len() as u64, b.len() as u64);
+    let (mut i, mut j, mut largest) = (0, 0, 0);
+    while let (Some(one), Some(other)) = (a.get(i), b.get(j)) {
+        let value = one.min(*other);
+        i = past(a, i, value);
+        j = past(b, j, value);
+        largest = largest.max((i as u64).saturating_mul(m).abs_diff((j as u64).saturating_mul(n)));
     }
-    largest as u64
+    largest
+}
+
+/// The first place from `at` on whose value lies above `value`.
+pub(super) fn past(sorted: &[f64], at: usize, value: f64) -> usize {
+    let rest = sorted.get(at..).unwrap_or_default();
+    at.saturating_add(rest.iter().take_while(|held| **held <= value).count())
 }

@@ -45,7 +45,7 @@ impl Sample {
             match value {
                 // Adding zero makes the negative zero positive: they are equal, and must sort so.
                 Some(value) if !value.is_nan() => sorted.push(value + 0.0),
-                _ => missing += 1,
+                _ => one_more(&mut missing),
             }
         }
         sorted.sort_unstable_by(f64::total_cmp);
@@ -59,8 +59,8 @@ impl Sample {
         let mut counts = BTreeMap::new();
         for value in values {
             match value {
-                Some(value) => *counts.entry(value).or_default() += 1,
-                None => missing += 1,
+                Some(value) => one_more(counts.entry(value).or_default()),
+                None => one_more(&mut missing),
             }
         }
         Self::Categorical { counts, missing }
@@ -90,7 +90,7 @@ impl Sample {
                     }
                 }
                 sorted.sort_unstable_by(f64::total_cmp);
-                Self::Numeric { missing: (chunks.len() - sorted.len()) as u64, sorted }
+                Self::Numeric { missing: chunks.len().saturating_sub(sorted.len()) as u64, sorted }
             }
             DataType::Int64 => Self::numeric(series.i64().ok()?.iter().map(|v| v.map(|v| v as f64))),
             DataType::UInt64 => Self::numeric(series.u64().ok()?.iter().map(|v| v.map(|v| v as f64))),
@@ -107,8 +107,8 @@ impl Sample {
                 let mut missing = 0;
                 for value in series.str().ok()?.iter() {
                     match value {
-                        Some(value) => *counted.entry(value).or_default() += 1,
-                        None => missing += 1,
+                        Some(value) => one_more(counted.entry(value).or_default()),
+                        None => one_more(&mut missing),
                     }
                 }
                 Self::Categorical { counts: counted.into_iter().map(|(k, n)| (k.to_owned(), n)).collect(), missing }
@@ -164,8 +164,12 @@ impl Sample {
     /// All rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.present() + self.missing()
+        self.present().saturating_add(self.missing())
     }
+}
+
+fn one_more(count: &mut u64) {
+    *count = count.saturating_add(1);
 }
 
 fn tally<T: std::hash::Hash + Eq>(values: impl Iterator<Item = Option<T>>, name: impl Fn(T) -> String) -> Sample {
@@ -173,8 +177,8 @@ fn tally<T: std::hash::Hash + Eq>(values: impl Iterator<Item = Option<T>>, name:
     let mut missing = 0;
     for value in values {
         match value {
-            Some(value) => *counted.entry(value).or_default() += 1,
-            None => missing += 1,
+            Some(value) => one_more(counted.entry(value).or_default()),
+            None => one_more(&mut missing),
         }
     }
     Sample::Categorical { counts: counted.into_iter().map(|(value, n)| (name(value), n)).collect(), missing }

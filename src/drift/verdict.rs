@@ -34,38 +34,20 @@ impl Thresholds {
     /// What is wrong with them, by field.
     #[must_use]
     pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
-        let mut found = Vec::new();
-        if !(self.significance > 0.0 && self.significance < 1.0) {
-            found.push(("significance", "must lie between 0 and 1"));
-        }
-        if !(self.psi > 0.0 && self.psi.is_finite()) {
-            found.push(("psi", "must be above 0"));
-        }
-        if !(self.jensen_shannon > 0.0 && self.jensen_shannon <= 1.0) {
-            found.push(("jensen_shannon", "must lie between 0 and 1"));
+        let mut found: Vec<(&str, &str)> = Vec::new();
+        for setting in TESTS.iter().filter_map(|test| test.limit.setting()) {
+            // Tests may share a setting.
+            if !(setting.is_sound)((setting.value)(self)) && found.iter().all(|(name, _)| *name != setting.name) {
+                found.push((setting.name, setting.must));
+            }
         }
         found
     }
 
-    fn of(&self, test: &super::Test) -> Option<f64> {
-        match test.limit {
-            Limit::Significance => Some(self.significance),
-            Limit::Distance if test.name == "psi" => Some(self.psi),
-            Limit::Distance => Some(self.jensen_shannon),
-            Limit::None => None,
-        }
-    }
-
-    /// The test that decides for a column of this kind with so many reference rows. Where the p-value is undefined, because
-    /// one side has no value at all, the distance decides: it counts what is missing.
-    #[must_use]
-    pub fn deciding(&self, kind: Kind, reference_rows: u64, has_p_value: bool) -> &'static str {
-        match (kind, has_p_value && reference_rows <= self.small_reference) {
-            (Kind::Numeric, true) => "ks",
-            (Kind::Numeric, false) => "psi",
-            (Kind::Categorical, true) => "chi_squared",
-            (Kind::Categorical, false) => "jensen_shannon",
-        }
+    /// Whether the p-value decides for a column with so many reference rows. Where it is undefined, because one side has no
+    /// value at all, the distance decides: it counts what is missing.
+    fn by_p_value(&self, reference_rows: u64, has_p_value: bool) -> bool {
+        has_p_value && reference_rows <= self.small_reference
     }
 }
 
@@ -205,16 +187,16 @@ pub fn judge(columns: Vec<Measured>, thresholds: &Thresholds) -> Vec<Judged> {
     let corrected = benjamini_hochberg(&raw);
     let judged = |(column, corrected): (Measured, Option<f64>)| {
         let has_p_value = column.outcomes.iter().any(|(_, outcome)| outcome.p_value.is_some());
-        let deciding = thresholds.deciding(column.kind, column.reference_rows, has_p_value);
+        let by_p_value = thresholds.by_p_value(column.reference_rows, has_p_value);
         let tests: Vec<Tested> = column
             .outcomes
             .iter()
             .map(|(test, outcome)| {
-                let threshold = thresholds.of(test);
+                let threshold = test.limit.setting().map(|setting| (setting.value)(thresholds));
                 let p_adjusted = outcome.p_value.and(corrected);
                 let drift = threshold.and_then(|threshold| match test.limit {
-                    Limit::Significance => p_adjusted.map(|p| p < threshold),
-                    Limit::Distance => outcome.statistic.map(|distance| distance > threshold),
+                    Limit::Significance(_) => p_adjusted.map(|p| p < threshold),
+                    Limit::Distance(_) => outcome.statistic.map(|distance| distance > threshold),
                     Limit::None => None,
                 });
                 Tested {
@@ -224,7 +206,7 @@ pub fn judge(columns: Vec<Measured>, thresholds: &Thresholds) -> Vec<Judged> {
                     p_adjusted,
                     threshold,
                     drift,
-                    decides: test.name == deciding,
+                    decides: test.decides(column.kind, by_p_value),
                 }
             })
             .collect();

@@ -1,6 +1,7 @@
 //! Wasserstein-1 (earth mover's) distance: the area between the two empirical distribution functions, in the column's own
 //! unit (as scipy's `wasserstein_distance`). Missing values are left out; an infinite value leaves it undefined.
 
+use super::ks::past;
 use super::{Outcome, Pair, Sample};
 
 pub fn wasserstein(pair: &Pair<'_>) -> Outcome {
@@ -20,12 +21,8 @@ pub fn wasserstein(pair: &Pair<'_>) -> Outcome {
         let gap = (i as f64 * a_share - j as f64 * b_share).abs();
         area += gap * (next - at);
         at = next;
-        while i < a.len() && a[i] <= at {
-            i += 1;
-        }
-        while j < b.len() && b[j] <= at {
-            j += 1;
-        }
+        i = past(a, i, at);
+        j = past(b, j, at);
     }
     Outcome { statistic: Some(area), p_value: None }
 }

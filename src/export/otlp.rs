@@ -4,6 +4,8 @@
 //! series beyond 2,000 together. The agent's own telemetry goes through the SDK (`own`), on the same connection; alerts
 //! go as log events (`events`).
 
+#![warn(clippy::arithmetic_side_effects)]
+
 pub mod config;
 pub mod encode;
 mod events;
@@ -26,6 +28,15 @@ use transport::Connection;
 pub const ENTRY: Entry = Entry { name: NAME, start: |config, context| start(&config.otlp, context) };
 
 const NAME: &str = "otlp";
+
+impl Config {
+    /// All that is wrong with the options: with the addresses, and with what a connection is made of.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Error> {
+        let targets = [self.target(), self.logs_target()].into_iter().filter_map(Result::err);
+        targets.chain(transport::problems(self)).collect()
+    }
+}
 
 fn start(config: &Config, context: Context) -> Result<Started, Error> {
     let Some(target) = config.target()? else {
@@ -86,7 +97,7 @@ fn put(queue: &Queue, context: &Context, before: Option<&Points>, now: &Points) 
             if dropped > 0 && state.dropped == 0 {
                 tracing::warn!(exporter = NAME, "the queue is full: the oldest points are dropped and counted");
             }
-            state.dropped += dropped;
+            state.dropped = state.dropped.saturating_add(dropped);
             state.queued = queue.bytes();
         });
     }

@@ -2,6 +2,8 @@
 //!
 //! A row is taken whole or not at all. Its errors say which row and which field; the other rows go on.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 mod column;
 mod value;
 
@@ -96,7 +98,7 @@ pub fn decode(
                 if line.is_empty() {
                     continue;
                 }
-                if table.row as usize >= limits.rows {
+                if table.row >= limits.rows as u64 {
                     return Err(Error::Rows(limits.rows));
                 }
                 let mut source = serde_json::Deserializer::from_slice(line);
@@ -155,8 +157,9 @@ impl<'e> Table<'e> {
     /// The column of this name, which may be new.
     fn column(&mut self, name: &str) -> Result<usize, String> {
         if self.columns.get(self.next).is_some_and(|(known, _)| known == name) {
-            self.next += 1;
-            return Ok(self.next - 1);
+            let index = self.next;
+            self.next = index.saturating_add(1);
+            return Ok(index);
         }
         let index = match self.by_name.get(name) {
             Some(index) => *index,
@@ -164,19 +167,20 @@ impl<'e> Table<'e> {
                 return Err(format!("more than {} fields", self.limits.columns));
             }
             None => {
+                let index = self.columns.len();
                 self.columns.push((name.to_owned(), Column::new((self.expected)(name))));
-                self.by_name.insert(name.to_owned(), self.columns.len() - 1);
-                self.columns.len() - 1
+                self.by_name.insert(name.to_owned(), index);
+                index
             }
         };
-        self.next = index + 1;
+        self.next = index.saturating_add(1);
         Ok(index)
     }
 
     /// Takes the row, or tells why not.
     fn end_row(&mut self, broken: Option<String>, mut row: Vec<(usize, Value<'_>)>) {
         let number = self.row;
-        self.row += 1;
+        self.row = number.saturating_add(1);
         self.next = 0;
         let mut wrong: Vec<(Option<String>, String)> = broken.map(|message| (None, message)).into_iter().collect();
         if wrong.is_empty() {
@@ -201,7 +205,7 @@ impl<'e> Table<'e> {
             }
             self.rows.kept.push(number);
         } else {
-            self.rows.rejected += 1;
+            self.rows.rejected = self.rows.rejected.saturating_add(1);
             let room = ERRORS_TOLD.saturating_sub(self.rows.errors.len());
             let told = wrong.into_iter().take(room);
             self.rows.errors.extend(told.map(|(field, message)| RowError { row: Some(number), field, message }));
@@ -293,7 +297,7 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some((row, broken)) = list.next_element_seed(Element { table: self.table })? {
             let cells = self.table.columns.len().saturating_mul(self.table.rows.kept.len());
-            if self.table.row as usize >= self.table.limits.rows || cells > self.table.limits.cells {
+            if self.table.row >= self.table.limits.rows as u64 || cells > self.table.limits.cells {
                 self.table.too_many |= cells <= self.table.limits.cells;
                 continue;
             }

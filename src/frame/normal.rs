@@ -2,6 +2,8 @@
 //!
 //! Whatever a body or a file holds is cast to one of these, or named as what cannot be compared.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};

@@ -333,9 +333,9 @@ mod tests {
         fn a_fresh_word_is_never_hidden(words in prop::collection::vec((0..3_usize, prop::option::of(0..4_u8), any::<bool>()), 1..20)) {
             let mut claims = Claims::default();
             let mut last: BTreeMap<usize, (Option<u8>, bool)> = BTreeMap::new();
-            for (second, (source, word, ages)) in words.into_iter().enumerate() {
+            for (second, (source, word, ages)) in (0..).zip(words) {
                 let text = word.map(|word| word.to_string());
-                claims.take(claim(SOURCES[source], text.as_deref(), None), at(second as i64));
+                claims.take(claim(SOURCES[source], text.as_deref(), None), at(second));
                 if ages {
                     claims.let_age(SOURCES[source]);
                 }

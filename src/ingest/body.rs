@@ -60,7 +60,7 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
     let mut stream = body.into_data_stream();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|error| Error::Broken(format!("the body did not come whole: {error}")))?;
-        if (whole.len() + part.len()) as u64 > limit {
+        if whole.len().saturating_add(part.len()) as u64 > limit {
             drop((whole, reservation));
             drain_stream(&mut stream, limit).await;
             return Err(Error::TooLarge(limit));
@@ -71,7 +71,7 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
             return Err(Error::Busy);
         }
         if whole.is_empty() {
-            whole.reserve(declared.map_or(part.len(), |declared| declared as usize));
+            whole.reserve(declared.and_then(|declared| usize::try_from(declared).ok()).unwrap_or(part.len()));
         }
         whole.extend_from_slice(&part);
     }

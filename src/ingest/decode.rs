@@ -1,4 +1,7 @@
-//! Bytes to rows, by what they say they are. Pure, bounded by its arguments, and the target of the fuzzer.
+//! Bytes to rows, by what they say they are. JSON is `frame::json`'s, Arrow
+//! streams are `arrow`'s. Pure, bounded by its arguments, and the target of the fuzzer.
+
+mod arrow;
 
 use crate::frame::guard::{guarded, place};
 use crate::frame::json::{self, Layout, Limits, Rows};
@@ -74,7 +77,7 @@ pub fn decode(
             Ok(json::decode(&array, Layout::Array, limits, expected)?)
         }
         Format::Json => Ok(json::decode(body, Layout::Array, limits, expected)?),
-        Format::ArrowStream => super::arrow::decode(body, limits),
+        Format::ArrowStream => arrow::decode(body, limits),
     };
     guarded(decoding)
         .unwrap_or_else(|| Err(Error::Broken(format!("the body is broken: its decoder gave up{}", place()))))

@@ -3,6 +3,8 @@
 //! A batch's columns are `id`, `timestamp`, `_arrival`, `prediction`, `score`, `label`, `version` where they are given, then
 //! the features; every type is a normalised one.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::sync::Arc;
 
 use arrow::array::TimestampMillisecondArray;
@@ -17,6 +19,7 @@ use super::rows::POSITION;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows};
 use crate::frame::normal::{ColumnKind, kind, normalise};
+use crate::stats::whole;
 
 /// The arrival time's column.
 pub const ARRIVAL: &str = "_arrival";
@@ -211,7 +214,7 @@ impl Border<'_> {
             return Ok(None);
         }
         if role.is_none() && name.len() > MAX_NAME {
-            self.left_out += 1;
+            self.left_out = self.left_out.saturating_add(1);
             return Ok(None);
         }
         if role.is_none() && RESERVED.contains(&name) {
@@ -255,8 +258,8 @@ impl Border<'_> {
 
     fn feature(&mut self, name: &str, array: ArrayRef, found: ColumnKind) -> Result<Option<ArrayRef>, String> {
         match self.known.features.get(name).copied() {
-            None if self.known.features.len() + self.schema.features.len() >= self.max_features => {
-                self.left_out += 1;
+            None if self.known.features.len().saturating_add(self.schema.features.len()) >= self.max_features => {
+                self.left_out = self.left_out.saturating_add(1);
                 Ok(None)
             }
             None => {
@@ -274,7 +277,7 @@ impl Border<'_> {
     /// Nothing of the body can be used.
     fn refuse(mut self, field: &str, message: String) -> Passed {
         self.errors.insert(0, RowError { row: None, field: Some(field.to_owned()), message });
-        Passed { batch: None, rejected: self.rejected + self.length as u64, errors: self.errors }
+        Passed { batch: None, rejected: self.rejected.saturating_add(self.length as u64), errors: self.errors }
     }
 
     /// Concerns the column, not its rows.
@@ -300,7 +303,7 @@ impl Border<'_> {
             if array.is_null(at) {
                 return None;
             }
-            let whole = |v: f64| if v.is_finite() { Ok(v.round() as i64) } else { Err(()) };
+            let whole = |v: f64| if v.is_finite() { Ok(whole::signed(v.round())) } else { Err(()) };
             Some(match array.data_type() {
                 DataType::Timestamp(..) => Ok(array.as_primitive::<TimestampMillisecondType>().value(at)),
                 DataType::Int64 => Ok(array.as_primitive::<Int64Type>().value(at)),
@@ -325,7 +328,7 @@ impl Border<'_> {
         for row in 0..array.len() {
             times.push(match at(row) {
                 None => None,
-                Some(Ok(ms)) if is_event && ms > self.arrival + AHEAD => {
+                Some(Ok(ms)) if is_event && ms > self.arrival.saturating_add(AHEAD) => {
                     self.reject(row, field, "lies more than a day in the future");
                     None
                 }
@@ -348,8 +351,9 @@ impl Border<'_> {
 
     fn bound_texts(&mut self, field: &str, array: &ArrayRef) {
         let texts: &StringViewArray = array.as_string_view();
-        // A view holds its text's length, so that no text is looked at.
-        let long = |row: &usize| texts.is_valid(*row) && (texts.views()[*row] as u32) as usize > MAX_TEXT;
+        // A view holds its text's length in its lowest 32 bits, so that no text is looked at.
+        let length = |row: usize| texts.views()[row] & u128::from(u32::MAX);
+        let long = |row: &usize| texts.is_valid(*row) && length(*row) > MAX_TEXT as u128;
         for row in (0..texts.len()).filter(long) {
             self.reject(row, field, "is longer than 512 bytes");
         }
@@ -358,7 +362,7 @@ impl Border<'_> {
     fn finish(mut self, columns: Vec<(String, ArrayRef)>) -> Passed {
         self.errors.sort_by_key(|error| error.row);
         let bad = self.bad.iter().filter(|bad| **bad).count();
-        self.rejected += bad as u64;
+        self.rejected = self.rejected.saturating_add(bad as u64);
         let none = Passed { batch: None, rejected: self.rejected, errors: Vec::new() };
         if bad == self.length {
             return Passed { errors: self.errors, ..none };

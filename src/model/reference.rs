@@ -1,5 +1,7 @@
 //! What windows are held against: the reference's columns, their bins, and a hash that names them.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -67,8 +69,10 @@ impl Reference {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let of = |profile: &Profile| match &profile.sample {
-            Sample::Numeric { sorted, .. } => sorted.capacity() as u64 * 8,
-            Sample::Categorical { counts, .. } => counts.keys().map(|category| category.len() as u64 + 64).sum(),
+            Sample::Numeric { sorted, .. } => (sorted.capacity() as u64).saturating_mul(8),
+            Sample::Categorical { counts, .. } => {
+                counts.keys().map(|category| (category.len() as u64).saturating_add(64)).sum()
+            }
         };
         self.columns.values().map(of).sum()
     }

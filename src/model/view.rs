@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::reference::About;
 use crate::drift::comparison::Finding;
 use crate::drift::verdict::Judged;
+use crate::performance::measures::Better;
 use crate::performance::{Performance, Task};
 
 /// All models as of one instant.
@@ -59,6 +60,9 @@ pub struct ModelView {
 pub struct Leading {
     /// Its name.
     pub measure: &'static str,
+    /// Which way it is better.
+    #[serde(skip)]
+    pub better: Better,
     /// Its value.
     pub now: f64,
     /// Its value over the reference.
@@ -70,8 +74,7 @@ impl Leading {
     #[must_use]
     pub fn drop(&self) -> Option<f64> {
         let reference = self.reference.filter(|reference| *reference != 0.0)?;
-        let worse = if self.measure == "mae" { self.now - reference } else { reference - self.now };
-        Some(worse / reference.abs())
+        Some(self.better.loss(reference, self.now) / reference.abs())
     }
 }
 
@@ -88,8 +91,8 @@ impl ModelView {
         let now = self.windows.iter().filter_map(|window| window.performance.as_ref()).find(|p| p.rows >= rows)?;
         let (measure, value) = now.leading()?;
         let reference = self.reference.as_ref().and_then(|reference| reference.performance.as_ref());
-        let reference = reference.and_then(|p| p.measures().find(|(name, _)| *name == measure)).map(|(_, v)| v);
-        Some(Leading { measure, now: value, reference })
+        let reference = reference.and_then(|performance| measure.of(performance));
+        Some(Leading { measure: measure.name, better: measure.better, now: value, reference })
     }
 }
 

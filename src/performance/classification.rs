@@ -149,6 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::performance::measures::MEASURES;
 
     fn names(values: &[&str]) -> Vec<Option<String>> {
         values.iter().map(|v| Some((*v).to_owned())).collect()
@@ -180,8 +181,9 @@ mod tests {
             let score: Vec<_> = rows.iter().map(|r| Some(r.2)).collect();
             let measured = measure(&label, &prediction, Some(&score), None, &BTreeSet::new());
             prop_assert_eq!(measured.rows, rows.len() as u64);
-            for (name, value) in measured.measures() {
-                prop_assert!(value >= 0.0 && (value <= 1.0 || name == "log_loss"), "{name}: {value}");
+            for measure in MEASURES {
+                let value = measure.of(&measured);
+                prop_assert!(value.is_none_or(|value| measure.bounds.contains(&value)), "{}: {value:?}", measure.name);
             }
         }
 

@@ -30,6 +30,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::measure;
+    use crate::performance::measures::MEASURES;
 
     #[test]
     fn undefined_is_none() {
@@ -46,7 +47,10 @@ mod tests {
             let measured = measure(&pairs);
             let (mae, rmse) = (measured.mae.expect("defined"), measured.rmse.expect("defined"));
             prop_assert!(mae >= 0.0 && rmse >= mae * (1.0 - 1e-12));
-            prop_assert!(measured.r2.is_none_or(|r2| r2 <= 1.0));
+            for measure in MEASURES {
+                let value = measure.of(&measured);
+                prop_assert!(value.is_none_or(|value| measure.bounds.contains(&value)), "{}: {value:?}", measure.name);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use super::plain;
 use crate::drift::comparison::Comparison;
 use crate::drift::verdict::{Judged, Named, Tested};
 use crate::drift::{Kind, TESTS};
+use crate::stats::whole;
 
 /// For programs. Ends with a line break.
 #[must_use]
@@ -90,8 +91,7 @@ fn number(value: f64) -> String {
     } else if !(1e-4..1e6).contains(&value.abs()) {
         format!("{value:.2e}")
     } else {
-        let before = value.abs().log10().floor() as i32;
-        format!("{value:.*}", usize::try_from(3 - before).unwrap_or(0))
+        format!("{value:.*}", whole::index(3.0 - value.abs().log10().floor()))
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::SignedDuration;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::plain;
@@ -12,7 +11,7 @@ use crate::rightsize::gpu::GpuUse;
 use crate::rightsize::review::Review;
 use crate::rightsize::traffic::ModelUse;
 use crate::rightsize::{Assessment, Provisioning, Resource};
-use crate::units::{bytes, cores, grouped, money, percent, span};
+use crate::units::{bytes, cores, grouped, minutes, money, percent};
 
 /// For programs. Ends with a line break.
 #[must_use]
@@ -236,7 +235,7 @@ fn worth(a: &Assessment, review: &Review) -> String {
 }
 
 fn trust(a: &Assessment) -> String {
-    let seen = span(SignedDuration::from_mins(a.history.minutes as i64));
+    let seen = minutes(a.history.minutes);
     let word = if a.confirmed { "confirmed" } else { "investigate" };
     format!("{word}; confidence {}, {seen} seen", a.confidence.name())
 }

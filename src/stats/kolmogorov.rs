@@ -6,6 +6,8 @@ use std::f64::consts::PI;
 
 use statrs::function::gamma::ln_gamma;
 
+use super::whole;
+
 /// Above this exponent of the bound `e * exp(-2 n d^2)` (Wei and Dudley, "Two-sample
 /// Dvoretzky-Kiefer-Wolfowitz inequalities", 2012) a probability is below the smallest `f64`.
 const UNDERFLOW: f64 = 750.0;
@@ -15,7 +17,8 @@ const UNDERFLOW: f64 = 750.0;
 /// Hodges ("The significance probability of the Smirnov two-sample test", 1957). Takes time `n * m * d`.
 #[must_use]
 pub fn two_sample_exact(n: u64, m: u64, steps: u64) -> Option<f64> {
-    let (long, short) = (n.max(m), n.min(m));
+    let (long, short) = (usize::try_from(n.max(m)).ok()?, usize::try_from(n.min(m)).ok()?);
+    let steps = usize::try_from(steps).ok()?;
     let all = long.checked_mul(short)?;
     if short == 0 || steps > all {
         return None;
@@ -28,14 +31,14 @@ pub fn two_sample_exact(n: u64, m: u64, steps: u64) -> Option<f64> {
         return Some(0.0);
     }
     // At column i, those j are inside for which |i * short - j * long| < steps.
-    let inside = |i: u64| {
+    let inside = |i: usize| {
         let at = i * short;
         let first = if at < steps { 0 } else { (at - steps) / long + 1 };
         let end = ((at + steps).div_ceil(long)).min(short + 1);
-        (first as usize, end as usize)
+        (first, end)
     };
     // touched[j]: the share of paths to (i, j) that touched the boundary; 1 outside of it.
-    let mut touched = vec![1.0; short as usize + 1];
+    let mut touched = vec![1.0; short + 1];
     let (_, end) = inside(0);
     touched[..end].fill(0.0);
     let mut before = 0;
@@ -81,7 +84,7 @@ pub fn one_sample(n: u64, d: f64) -> Option<f64> {
 fn one_sided(n: u64, d: f64) -> f64 {
     const TERMS: u64 = 4096;
     let size = n as f64;
-    let last = (size * (1.0 - d)).floor() as u64;
+    let last = whole::unsigned(size * (1.0 - d));
     let stride = (last / TERMS).max(1);
     let ln_factorial = |k: u64| ln_gamma(k as f64 + 1.0);
     let whole = ln_factorial(n);
@@ -94,13 +97,13 @@ fn one_sided(n: u64, d: f64) -> f64 {
         let ways = whole - ln_factorial(j) - ln_factorial(n - j);
         d * (ways + (j as f64 - 1.0) * at.ln() + (n - j) as f64 * (-at).ln_1p()).exp()
     };
-    (0..=last).step_by(stride as usize).map(term).sum::<f64>() * stride as f64
+    (0..=last).step_by(usize::try_from(stride).unwrap_or(usize::MAX)).map(term).sum::<f64>() * stride as f64
 }
 
 /// P(D < d) by the matrix power of Durbin, as Marsaglia, Tsang and Wang compute it (2003).
 fn matrix(n: u64, d: f64) -> f64 {
     let t = n as f64 * d;
-    let k = t.ceil() as usize;
+    let k = whole::index(t.ceil());
     let size = 2 * k - 1;
     let h = k as f64 - t;
     let mut base = vec![0.0; size * size];
@@ -111,11 +114,14 @@ fn matrix(n: u64, d: f64) -> f64 {
             }
         }
     }
+    // Down the first column, and along the last row from its end.
+    let mut exponent = 0;
     for i in 0..size {
-        base[i * size] -= h.powi(i as i32 + 1);
-        base[(size - 1) * size + i] -= h.powi((size - i) as i32);
+        exponent += 1;
+        base[i * size] -= h.powi(exponent);
+        base[size * size - 1 - i] -= h.powi(exponent);
     }
-    base[(size - 1) * size] += if 2.0 * h > 1.0 { (2.0 * h - 1.0).powi(size as i32) } else { 0.0 };
+    base[(size - 1) * size] += if 2.0 * h > 1.0 { (2.0 * h - 1.0).powi(exponent) } else { 0.0 };
     for row in 0..size {
         for column in 0..=row {
             // 1 / (row - column + 1)!
@@ -203,8 +209,8 @@ mod tests {
         fn probabilities_fall_as_the_distance_grows(n in 1..60u64, m in 1..60u64, a in 0.0..=1.0f64, b in 0.0..=1.0f64) {
             let (a, b) = if a <= b { (a, b) } else { (b, a) };
             let all = (n * m) as f64;
-            let near = two_sample_exact(n, m, (a * all) as u64).expect("defined");
-            let far = two_sample_exact(n, m, (b * all) as u64).expect("defined");
+            let near = two_sample_exact(n, m, whole::unsigned(a * all)).expect("defined");
+            let far = two_sample_exact(n, m, whole::unsigned(b * all)).expect("defined");
             prop_assert!((0.0..=1.0 + 1e-12).contains(&far) && far <= near + 1e-12);
             let near = one_sample(n * m, a).expect("defined");
             let far = one_sample(n * m, b).expect("defined");
@@ -213,7 +219,7 @@ mod tests {
 
         #[test]
         fn the_order_of_the_samples_does_not_matter(n in 1..40u64, m in 1..40u64, share in 0.0..=1.0f64) {
-            let steps = (share * (n * m) as f64) as u64;
+            let steps = whole::unsigned(share * (n * m) as f64);
             prop_assert_eq!(two_sample_exact(n, m, steps), two_sample_exact(m, n, steps));
         }
     }

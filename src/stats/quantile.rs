@@ -1,5 +1,7 @@
 //! Sample quantiles.
 
+use super::whole;
+
 /// The `p`-quantile of `values` by linear interpolation between order statistics
 /// (definition 7 of Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996; the default of R and numpy).
 ///
@@ -10,7 +12,7 @@ pub fn quantile(values: &mut [f64], p: f64) -> Option<f64> {
         return None;
     }
     let rank = p * (values.len() - 1) as f64;
-    let below = rank.floor() as usize;
+    let below = whole::index(rank);
     let (_, low, above) = values.select_nth_unstable_by(below, f64::total_cmp);
     let low = *low;
     let fraction = rank - below as f64;
@@ -28,7 +30,7 @@ pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> Option<f64> {
         return None;
     }
     let rank = p * (sorted.len() - 1) as f64;
-    let below = rank.floor() as usize;
+    let below = whole::index(rank);
     let fraction = rank - below as f64;
     let low = sorted[below];
     Some(if fraction == 0.0 { low } else { between(low, sorted[below + 1], fraction) })

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::quantile::quantile;
+use super::whole;
 
 /// Values kept as they are: the minutes of a day.
 const EXACT: usize = 1440;
@@ -69,7 +70,7 @@ impl Sketch {
         if !(0.0..=1.0).contains(&p) {
             return None;
         }
-        let rank = (p * (self.count - 1) as f64).round() as u64;
+        let rank = whole::unsigned((p * (self.count - 1) as f64).round());
         let mut below = 0;
         let (at, _) = self.buckets.iter().find(|(_, count)| {
             below += **count;
@@ -84,7 +85,11 @@ fn growth() -> f64 {
 }
 
 fn bucket(value: f64) -> i32 {
-    if value <= SMALLEST { i32::MIN } else { (value.ln() / growth().ln()).ceil() as i32 }
+    if value <= SMALLEST {
+        return i32::MIN;
+    }
+    // The largest number there is has a bucket of five digits.
+    i32::try_from(whole::signed((value.ln() / growth().ln()).ceil())).unwrap_or(i32::MAX)
 }
 
 fn middle(bucket: i32) -> f64 {
@@ -119,7 +124,7 @@ mod tests {
             }
             let mut sorted = values;
             sorted.sort_by(f64::total_cmp);
-            let exact = sorted[(p * (sorted.len() - 1) as f64).round() as usize];
+            let exact = sorted[whole::index((p * (sorted.len() - 1) as f64).round())];
             let told = sketch.quantile(p).expect("defined");
             prop_assert!((told - exact).abs() <= exact * 0.005_001 + 1e-9, "{told} for {exact}");
             prop_assert!(sketch.buckets.len() < 10_000);

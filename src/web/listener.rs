@@ -4,6 +4,8 @@
 //! of health gets in whatever others do. A connection is *half open* until its request is answered or a body comes in earnest;
 //! it has little time, and is the first to go. One that was *answered* and waits for its next request goes after those.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -116,7 +118,7 @@ impl Places {
             taken.evict(None)?;
         }
         let number = taken.next;
-        taken.next += 1;
+        taken.next = number.wrapping_add(1);
         let end = Arc::<End>::default();
         taken.connections.insert(number, Entry { peer, stage: Stage::HalfOpen, end: Arc::clone(&end) });
         Some(Place { places: Arc::clone(places), number, end })
@@ -175,7 +177,9 @@ pub struct Connection {
 impl Connection {
     #[expect(clippy::disallowed_methods, reason = "a deadline of tokio's timer is kept on tokio's clock")]
     fn moves(&mut self) {
-        self.deadline.as_mut().reset(Instant::now() + IDLE);
+        if let Some(end) = Instant::now().checked_add(IDLE) {
+            self.deadline.as_mut().reset(end);
+        }
     }
 
     /// Whether the connection is to end: it was told to, or its time is over.
@@ -194,7 +198,7 @@ impl AsyncRead for Connection {
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Pending => self.poll_end(cx).map(Err),
             ready @ Poll::Ready(_) => {
-                self.read += buf.filled().len() - before;
+                self.read = self.read.saturating_add(buf.filled().len().saturating_sub(before));
                 if self.read >= IN_EARNEST {
                     self.read = 0;
                     self.moves();

@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn snapshot() -> Snapshot {
-        let moment = |second: i64| Moment { wall: at(second), monotonic: Duration::from_secs(second as u64) };
+        let moment = |second: i64| Moment { wall: at(second), monotonic: Duration::from_secs(second.unsigned_abs()) };
         let mut state = Analysis::new(NODE.to_owned(), Duration::from_secs(10), CONTAINERS);
         let claim = |n: usize| {
             Arc::new(ContainerClaim {
@@ -335,17 +335,17 @@ mod tests {
                 current: (0..11).map(|b| b * 321 + 7).collect(),
             }),
         };
-        let performance = |w: usize| {
+        let performance = |w: i64| {
             let auc = 0.9 - w as f64 / 7777.0;
             let none = r#""accuracy":null,"precision":null,"recall":null,"f1":null,"brier":null,"log_loss":null,"mae":null,"rmse":null,"r2":null"#;
             let text = format!(r#"{{"task":"classification","rows":100,"positive":null,"roc_auc":{auc},{none}}}"#);
             serde_json::from_str::<Performance>(&text).expect("a performance")
         };
         let mut view = Watch::new(Spec::new(&format!("model-number-{n}")), 10, Progress::default(), at(0)).view();
-        view.windows = (0..1000)
+        view.windows = (0..1000_i64)
             .map(|w| WindowSummary {
-                start: at(w as i64 * 3600),
-                end: at((w as i64 + 1) * 3600),
+                start: at(w * 3600),
+                end: at((w + 1) * 3600),
                 rows: 1000,
                 drift: Some(true),
                 drifted: vec!["feature_with_a_name_1".to_owned()],

@@ -82,6 +82,11 @@ unsafe fn text(value: Option<&str>, out: *mut c_char, length: c_uint) -> Result<
     Ok(())
 }
 
+/// As the interface has it; what is larger is the largest it can say.
+fn narrow(value: u64) -> c_uint {
+    c_uint::try_from(value).unwrap_or(c_uint::MAX)
+}
+
 /// Writes to where the caller points.
 unsafe fn put<T>(out: *mut T, value: Result<T, c_int>) -> c_int {
     status(value.map(|value| {
@@ -112,7 +117,7 @@ pub unsafe extern "C" fn nvmlSystemGetDriverVersion(out: *mut c_char, length: c_
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetCount_v2(out: *mut c_uint) -> c_int {
-    let count = scenario().and_then(|s| s["gpus"].as_array().map(|gpus| gpus.len() as c_uint)).ok_or(UNKNOWN);
+    let count = scenario().and_then(|s| s["gpus"].as_array().map(|gpus| narrow(gpus.len() as u64))).ok_or(UNKNOWN);
     // SAFETY: as the caller promises.
     unsafe { put(out, count) }
 }
@@ -137,7 +142,7 @@ pub unsafe extern "C" fn nvmlDeviceGetName(handle: *const c_void, out: *mut c_ch
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetUtilizationRates(handle: *const c_void, out: *mut Utilization) -> c_int {
-    let rates = number(handle, "utilization").map(|gpu| Utilization { gpu: gpu as c_uint, memory: 0 });
+    let rates = number(handle, "utilization").map(|gpu| Utilization { gpu: narrow(gpu), memory: 0 });
     // SAFETY: as the caller promises.
     unsafe { put(out, rates) }
 }
@@ -156,7 +161,7 @@ pub unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(handle: *const c_void, out: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetPowerUsage(handle: *const c_void, out: *mut c_uint) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { put(out, number(handle, "power_mw").map(|milliwatts| milliwatts as c_uint)) }
+    unsafe { put(out, number(handle, "power_mw").map(narrow)) }
 }
 
 #[unsafe(no_mangle)]
@@ -168,7 +173,7 @@ pub unsafe extern "C" fn nvmlDeviceGetTotalEnergyConsumption(handle: *const c_vo
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetTemperature(handle: *const c_void, _sensor: c_uint, out: *mut c_uint) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { put(out, number(handle, "temperature").map(|celsius| celsius as c_uint)) }
+    unsafe { put(out, number(handle, "temperature").map(narrow)) }
 }
 
 #[unsafe(no_mangle)]
@@ -185,13 +190,13 @@ pub unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses_v3(
     // SAFETY: the caller gives a valid count, and room for as many processes as it says.
     unsafe {
         let room = *count as usize;
-        *count = processes.len() as c_uint;
+        *count = narrow(processes.len() as u64);
         if room < processes.len() {
             return INSUFFICIENT_SIZE;
         }
         for (at, process) in processes.iter().enumerate() {
             out.add(at).write(Process {
-                pid: process["pid"].as_u64().unwrap_or(0) as c_uint,
+                pid: narrow(process["pid"].as_u64().unwrap_or(0)),
                 // NVML_VALUE_NOT_AVAILABLE
                 used: process["memory"].as_u64().unwrap_or(u64::MAX),
                 gpu_instance: c_uint::MAX,

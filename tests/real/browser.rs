@@ -186,12 +186,12 @@ fn decoded(text: &str) -> Result<Vec<u8>, Failed> {
     let mut bytes = Vec::new();
     let (mut bits, mut count) = (0_u32, 0);
     for symbol in text.bytes().filter(|symbol| *symbol != b'=') {
-        let value = ALPHABET.iter().position(|known| *known == symbol).ok_or("no base64")?;
-        bits = bits << 6 | value as u32;
+        let value = (0_u32..).zip(ALPHABET).find(|(_, known)| **known == symbol).ok_or("no base64")?.0;
+        bits = bits << 6 | value;
         count += 6;
         if count >= 8 {
             count -= 8;
-            bytes.push((bits >> count) as u8);
+            bytes.push((bits >> count).to_le_bytes()[0]);
         }
     }
     Ok(bytes)

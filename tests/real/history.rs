@@ -29,7 +29,7 @@ fn closed_minutes_survive_kill_9() -> Result<(), Failed> {
     let mut agent = Agent::start(Options { data: Some(data.clone()), ..Options::default() })?;
     // The first minute is a part of one; the second is whole, and on the disk soon after its end.
     let into_minute = jiff::Timestamp::now().as_second() % 60;
-    std::thread::sleep(Duration::from_secs(60 - into_minute as u64 + 60 + 3));
+    std::thread::sleep(Duration::from_secs(60 - into_minute.unsigned_abs() + 60 + 3));
     let kernel = container.kernel_cpu_time()?;
     agent.signal("KILL")?;
     agent.wait(Duration::from_secs(5))?;

@@ -92,7 +92,11 @@ fn a_removed_model_is_gone() -> Result<(), Failed> {
 fn hour(hour: i64, rows: i64, level: i64) -> String {
     (0..rows).fold(String::new(), |mut body, i| {
         let (at, x) = (hour * HOUR + i * (HOUR / rows), level + (i * 37) % 100);
-        let class = ["a", "b", "c"][(i % 3) as usize];
+        let class = match i % 3 {
+            0 => "a",
+            1 => "b",
+            _ => "c",
+        };
         let _ = writeln!(
             body,
             r#"{{"id":"h{hour}-{i}","timestamp":{at},"x":{x}.5,"class":"{class}","prediction":{},"score":0.{}}}"#,

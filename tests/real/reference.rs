@@ -12,6 +12,7 @@ use plumbline::frame::gpu::GPU_COLUMNS;
 use plumbline::frame::model::MODEL_COLUMNS;
 use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn, Row};
 use plumbline::metric::{AGENT_METRICS, Kind, MODEL_METRICS, Metric};
+use plumbline::performance::measures::{Better, MEASURES};
 use plumbline::signal::container::Container;
 use plumbline::signal::gpu::Gpu;
 use plumbline::signal::{Column, Table};
@@ -54,17 +55,33 @@ fn page() -> Result<String, Failed> {
     page.push_str(
         "\n`reference.hash` names the reference's bins and counts: bins of equal hashes add up over replicas. \
          Those of a provisional reference are of one node alone.\n\n## Drift tests\n\n\
-         | Test | For | Judged by | Definition |\n|---|---|---|---|\n",
+         Up to `thresholds.small_reference` rows of the reference what has a p-value decides, beyond it a distance.\n\n\
+         | Test | For | Decides for | Judged by | Definition |\n|---|---|---|---|---|\n",
     );
     for test in DRIFT_TESTS {
-        let kinds: Vec<&str> =
-            test.kinds.iter().map(|kind| if *kind == ColumnKind::Numeric { "numbers" } else { "categories" }).collect();
-        let judged = match test.limit {
-            Limit::Significance => "corrected p-value below the level of significance",
-            Limit::Distance => "statistic above its threshold",
-            Limit::None => "nothing; it is shown",
+        let named = |kinds: &[ColumnKind]| {
+            let name = |kind: &ColumnKind| if *kind == ColumnKind::Numeric { "numbers" } else { "categories" };
+            if kinds.is_empty() { "nothing".to_owned() } else { kinds.iter().map(name).collect::<Vec<_>>().join(", ") }
         };
-        writeln!(page, "| `{}` | {} | {judged} | {} |", test.name, kinds.join(", "), test.help)?;
+        let judged = match test.limit {
+            Limit::Significance(setting) => format!("corrected p-value below `thresholds.{}`", setting.name),
+            Limit::Distance(setting) => format!("statistic above `thresholds.{}`", setting.name),
+            Limit::None => "nothing; it is shown".to_owned(),
+        };
+        let (kinds, decides) = (named(test.kinds), named(test.decides_for));
+        writeln!(page, "| `{}` | {kinds} | {decides} | {judged} | {} |", test.name, test.help)?;
+    }
+    page.push_str(
+        "\n## Measures of performance\n\nThe first of those with a rank that is defined leads: its drop is the model's.\n\n\
+         | Measure | Better | Rank | Definition |\n|---|---|---|---|\n",
+    );
+    for measure in MEASURES {
+        let better = match measure.better {
+            Better::Higher => "higher",
+            Better::Lower => "lower",
+        };
+        let rank = measure.rank.map_or_else(|| "–".to_owned(), |rank| rank.to_string());
+        writeln!(page, "| `{}` | {better} | {rank} | {} |", measure.name, measure.help)?;
     }
     page.push_str("\n## Metrics of the agent itself\n\n");
     table(&mut page, AGENT_METRICS.iter().copied())?;

@@ -48,8 +48,8 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
     let (mut rows, mut gpus, mut models) = (Vec::new(), Vec::new(), Vec::new());
     for at in 0..MINUTES {
         let chance = |seed: i64| ((at * 7919 + seed * 104_729) % 10_007) as f64 / 10_007.0;
-        for (name, scale, model) in [("big", 0.3, Some("churn")), ("small", 1.2, None)] {
-            let cores = chance(scale as i64 + 1).powi(3) * scale;
+        for (name, scale, seed, model) in [("big", 0.3, 1, Some("churn")), ("small", 1.2, 2, None)] {
+            let cores = chance(seed).powi(3) * scale;
             let memory = (100.0 + 50.0 * chance(2)) * MIB;
             let spread = |key: &str, v: f64| {
                 let id = container::id(key);

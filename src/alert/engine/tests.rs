@@ -229,8 +229,8 @@ proptest! {
     fn nothing_fires_early_and_all_is_told_once(values in prop::collection::vec(0.0..1.5_f64, 1..200)) {
         let mut engine = engine(rule(USAGE));
         let mut held_since: Option<i64> = None;
-        for (tick, value) in values.iter().enumerate() {
-            let second = tick as i64 * 10;
+        for (tick, value) in (0_i64..).zip(&values) {
+            let second = tick * 10;
             held_since = if *value > 0.9 { held_since.or(Some(second)) } else { None };
             let fired = engine.view().firing().count();
             engine.step(&[&usage("web", *value, second)], at(second));

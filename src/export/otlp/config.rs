@@ -9,6 +9,9 @@ use serde::Deserialize;
 use super::super::Error;
 use super::super::http::Headers;
 use super::NAME;
+use crate::units::milliseconds;
+
+const NO_MILLISECONDS: &str = "is no number of milliseconds above zero, 3650d at most";
 
 /// Options of the OTLP exporter.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -179,16 +182,15 @@ impl Config {
             }
         }
         if let Some((text, name)) = lookup("TIMEOUT") {
-            match text.trim().parse() {
-                Ok(ms) if ms > 0 => self.timeout = Duration::from_millis(ms),
-                _ => problems.push(format!("{name}: `{text}` is no number of milliseconds above zero")),
+            match milliseconds(&text) {
+                Some(timeout) => self.timeout = timeout,
+                None => problems.push(format!("{name}: `{text}` {NO_MILLISECONDS}")),
             }
         }
         if let Some(text) = general("OTEL_METRIC_EXPORT_INTERVAL") {
-            match text.trim().parse() {
-                Ok(ms) if ms > 0 => self.interval = Duration::from_millis(ms),
-                _ => problems
-                    .push(format!("OTEL_METRIC_EXPORT_INTERVAL: `{text}` is no number of milliseconds above zero")),
+            match milliseconds(&text) {
+                Some(interval) => self.interval = interval,
+                None => problems.push(format!("OTEL_METRIC_EXPORT_INTERVAL: `{text}` {NO_MILLISECONDS}")),
             }
         }
         if let Some((text, _)) = lookup("INSECURE") {
@@ -273,17 +275,6 @@ impl Config {
         };
         Ok(Some(Target { url, protocol }))
     }
-
-    /// All that is wrong with the options.
-    #[must_use]
-    pub fn problems(&self) -> Vec<Error> {
-        self.target()
-            .err()
-            .into_iter()
-            .chain(self.logs_target().err())
-            .chain(super::transport::problems(self))
-            .collect()
-    }
 }
 
 /// Text with `%XX` undone, as W3C baggage writes header values. `None` if it is not UTF-8 or an escape is broken.
@@ -352,6 +343,32 @@ mod tests {
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert_eq!(config.compression, Compression::Gzip);
         assert!(config.target().expect("fine").is_none(), "off without an address");
+    }
+
+    #[test]
+    fn no_value_of_any_variable_is_too_much() {
+        let suffixes =
+            ["ENDPOINT", "PROTOCOL", "HEADERS", "COMPRESSION", "TIMEOUT", "INSECURE", "CERTIFICATE", "CLIENT_KEY"];
+        let names = suffixes.map(|suffix| format!("OTEL_EXPORTER_OTLP_{suffix}"));
+        let own = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_SDK_DISABLED"];
+        let bound = Duration::from_secs(3650 * 86_400);
+        for name in names.iter().map(String::as_str).chain(own) {
+            for value in crate::units::hostile::values() {
+                let (config, problems) = from_env(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317"), (name, &value)]);
+                for duration in [config.timeout, config.interval] {
+                    assert!(!duration.is_zero() && duration <= bound, "{name}={value}: {duration:?}, {problems:?}");
+                }
+                let wrong = config
+                    .problems()
+                    .iter()
+                    .chain(config.target().err().iter())
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>();
+                assert!(wrong.iter().all(|problem| !problem.is_empty()), "{name}={value}");
+            }
+        }
+        let (_, problems) = from_env(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "18446744073709551615")]);
+        assert!(problems[0].contains("3650d at most"), "{problems:?}");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub async fn run(connection: Connection, mut context: Context) {
     let mut correction = context.alerts.borrow().correction;
     loop {
         let view = context.alerts.borrow_and_update().clone();
-        let set = view.correction - std::mem::replace(&mut correction, view.correction);
+        let set = view.correction.saturating_sub(std::mem::replace(&mut correction, view.correction));
         if !set.is_zero() {
             waiting = waiting.into_iter().map(|event| event.moved(set)).collect();
         }
@@ -55,7 +55,7 @@ pub async fn run(connection: Connection, mut context: Context) {
         taken = view.events.last().map_or(taken, |event| event.sequence.max(taken));
         let lost = waiting.len().saturating_sub(WAITING);
         waiting.drain(..lost);
-        context.health.exporter(NAME, |state| state.dropped += lost as u64);
+        context.health.exporter(NAME, |state| state.dropped = state.dropped.saturating_add(lost as u64));
         let stopping = *context.stop.borrow();
         if !waiting.is_empty() {
             let records: Vec<SdkLogRecord> = waiting.iter().map(|event| record(&logger, event)).collect();
@@ -73,7 +73,7 @@ pub async fn run(connection: Connection, mut context: Context) {
                         Ok(Err(error)) => error.to_string(),
                         _ => "no answer in time".to_owned(),
                     };
-                    context.health.exporter(NAME, |state| state.failures += 1);
+                    context.health.exporter(NAME, |state| state.failures = state.failures.saturating_add(1));
                     if pause == RETRY.0 {
                         tracing::warn!(exporter = NAME, error, "log events of alerts wait, and are tried again");
                     }
@@ -86,7 +86,7 @@ pub async fn run(connection: Connection, mut context: Context) {
         let retry = tokio::time::sleep(pause);
         tokio::select! {
             changed = context.alerts.changed() => if changed.is_err() { return },
-            () = retry, if !waiting.is_empty() => pause = (pause * 2).min(RETRY.1),
+            () = retry, if !waiting.is_empty() => pause = pause.saturating_mul(2).min(RETRY.1),
             _ = context.stop.wait_for(|stop| *stop) => {}
         }
     }
@@ -123,7 +123,7 @@ fn record(logger: &SdkLogger, event: &Event) -> SdkLogRecord {
     let mut record = logger.create_log_record();
     record.set_event_name(EVENT);
     let nanos = u64::try_from(event.at.as_nanosecond()).unwrap_or(0);
-    let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos);
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(nanos)).unwrap_or(SystemTime::UNIX_EPOCH);
     record.set_timestamp(at);
     record.set_observed_timestamp(at);
     let severity = match (alert.state, alert.severity) {

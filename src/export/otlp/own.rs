@@ -22,6 +22,7 @@ use super::super::{Context, Points};
 use super::config::Compression;
 use super::transport::{Connection, Wire};
 use crate::metric::{AGENT_METRICS, Kind, Metric, Number, Point};
+use crate::stats::whole;
 
 /// The running telemetry.
 pub struct Own(Option<SdkMeterProvider>);
@@ -118,9 +119,9 @@ fn observe(meter: &Meter, metric: &'static Metric, points: watch::Receiver<Arc<P
         Number::Int(value) => value as f64,
         Number::Float(value) => value,
     };
-    let whole = |value| match value {
+    let count = |value| match value {
         Number::Int(value) => value,
-        Number::Float(value) => value as u64,
+        Number::Float(value) => whole::unsigned(value),
     };
     let (name, unit, help) = (metric.name, metric.unit, metric.help);
     // Counts stay whole; seconds are real.
@@ -141,7 +142,7 @@ fn observe(meter: &Meter, metric: &'static Metric, points: watch::Receiver<Arc<P
                 .with_unit(unit)
                 .with_description(help)
                 .with_callback(move |observer| {
-                    each(&mut |_, value, attributes| observer.observe(whole(value), attributes));
+                    each(&mut |_, value, attributes| observer.observe(count(value), attributes));
                 })
                 .build();
         }
@@ -152,7 +153,7 @@ fn observe(meter: &Meter, metric: &'static Metric, points: watch::Receiver<Arc<P
                 .with_description(help)
                 .with_callback(move |observer| {
                     each(&mut |_, value, attributes| {
-                        observer.observe(i64::try_from(whole(value)).unwrap_or(i64::MAX), attributes);
+                        observer.observe(i64::try_from(count(value)).unwrap_or(i64::MAX), attributes);
                     });
                 })
                 .build();

@@ -41,15 +41,15 @@ impl Queue {
     /// Takes a batch. Returns how many points of older batches had to go for it. The newest always stays.
     pub fn push(&self, batch: Batch) -> u64 {
         let dropped = self.with(|state| {
-            state.bytes += batch.bytes.len();
+            state.bytes = state.bytes.saturating_add(batch.bytes.len());
             state.batches.push_back(batch);
             let mut dropped = 0;
             while state.bytes > self.max_bytes
                 && state.batches.len() > 1
                 && let Some(oldest) = state.batches.pop_front()
             {
-                state.bytes -= oldest.bytes.len();
-                dropped += oldest.points;
+                state.bytes = state.bytes.saturating_sub(oldest.bytes.len());
+                dropped = oldest.points.saturating_add(dropped);
             }
             dropped
         });
@@ -86,7 +86,7 @@ impl Queue {
             let changed = self.changed.notified();
             let (batch, closed) = self.with(|state| {
                 let batch = state.batches.pop_front();
-                state.bytes -= batch.as_ref().map_or(0, |batch| batch.bytes.len());
+                state.bytes = state.bytes.saturating_sub(batch.as_ref().map_or(0, |batch| batch.bytes.len()));
                 (batch, state.closed)
             });
             if batch.is_some() || closed {
@@ -99,10 +99,10 @@ impl Queue {
     /// Puts back a batch that could not be sent, as the oldest. Returns the points lost if it no longer fits.
     pub fn put_back(&self, batch: Batch) -> u64 {
         self.with(|state| {
-            if state.bytes + batch.bytes.len() > self.max_bytes && !state.batches.is_empty() {
+            if state.bytes.saturating_add(batch.bytes.len()) > self.max_bytes && !state.batches.is_empty() {
                 return batch.points;
             }
-            state.bytes += batch.bytes.len();
+            state.bytes = state.bytes.saturating_add(batch.bytes.len());
             state.batches.push_front(batch);
             0
         })

@@ -25,23 +25,27 @@ pub async fn run(connection: Connection, queue: Arc<Queue>, context: Context) {
             continue;
         };
         let lost = queue.put_back(batch);
-        context.health.exporter(NAME, |state| state.dropped += lost);
+        context.health.exporter(NAME, |state| state.dropped = state.dropped.saturating_add(lost));
         if queue.is_closed() {
             break;
         }
-        let wait = after.map_or_else(|| jittered(pause), |after| after.min(MAX_ASKED));
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait(after, pause)) => {}
             // Before the end there is one more attempt, without a pause.
             () = queue.closed() => {}
         }
-        pause = (pause * 2).min(PAUSE.1);
+        pause = pause.saturating_mul(2).min(PAUSE.1);
     }
     let lost = queue.clear();
-    context.health.exporter(NAME, |state| state.dropped += lost);
+    context.health.exporter(NAME, |state| state.dropped = state.dropped.saturating_add(lost));
     if lost > 0 {
         tracing::warn!(exporter = NAME, points = lost, "not sent before the end");
     }
+}
+
+/// How long to wait: as the receiver asks, within bounds, or else about the pause.
+fn wait(after: Option<Duration>, pause: Duration) -> Duration {
+    after.map_or_else(|| jittered(pause), |after| after.min(MAX_ASKED))
 }
 
 /// Between half and one and a half of the pause, so that a fleet does not come back all at once.
@@ -59,13 +63,13 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             Answer::Taken { rejected, message } => {
                 state.up = Some(true);
                 state.sent_at = Some(now);
-                state.sent += batch.points.saturating_sub(*rejected);
+                state.sent = state.sent.saturating_add(batch.points.saturating_sub(*rejected));
                 state.error = None;
                 if *rejected > 0 {
                     if state.rejected == 0 {
                         tracing::warn!(exporter = NAME, rejected, message, "the receiver refused some points");
                     }
-                    state.rejected += rejected;
+                    state.rejected = state.rejected.saturating_add(*rejected);
                 }
                 if was_up != Some(true) {
                     tracing::info!(exporter = NAME, "sending");
@@ -73,7 +77,7 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             }
             Answer::Later { message, .. } => {
                 state.up = Some(false);
-                state.failures += 1;
+                state.failures = state.failures.saturating_add(1);
                 if was_up != Some(false) {
                     tracing::warn!(
                         exporter = NAME,
@@ -85,8 +89,8 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             }
             Answer::Refused { message } => {
                 state.up = Some(false);
-                state.failures += 1;
-                state.rejected += batch.points;
+                state.failures = state.failures.saturating_add(1);
+                state.rejected = state.rejected.saturating_add(batch.points);
                 if state.error.as_ref() != Some(message) {
                     tracing::warn!(exporter = NAME, error = message, "the receiver refuses: points are lost");
                 }
@@ -94,4 +98,19 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_receiver_is_waited_for_for_ever() {
+        for asked in [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(u64::MAX), Duration::MAX] {
+            assert!(wait(Some(asked), PAUSE.0) <= MAX_ASKED, "{asked:?}");
+        }
+        for pause in [PAUSE.0, PAUSE.1] {
+            assert!((pause.mul_f64(0.5)..=pause.mul_f64(1.5)).contains(&wait(None, pause)));
+        }
+    }
 }

@@ -145,7 +145,7 @@ async fn read_bounded(mut response: reqwest::Response) -> Result<Bytes, reqwest:
     while body.len() < MAX_ANSWER
         && let Some(chunk) = response.chunk().await?
     {
-        body.extend_from_slice(&chunk[..chunk.len().min(MAX_ANSWER - body.len())]);
+        body.extend_from_slice(&chunk[..chunk.len().min(MAX_ANSWER.saturating_sub(body.len()))]);
     }
     Ok(body.into())
 }
@@ -235,13 +235,14 @@ fn identity(config: &Config) -> Result<Option<reqwest::Identity>, Error> {
 
 fn channel(config: &Config, target: &Target) -> Result<Channel, Error> {
     let problem = |message| Error::Option { exporter: NAME, field: "endpoint", message };
+    let half = config.timeout.mul_f64(0.5);
     let mut endpoint = Endpoint::from(target.url.clone())
         .user_agent(USER_AGENT)
         .map_err(|e| problem(chain(&e)))?
         .connect_timeout(config.timeout)
         // A connection that died in silence is noticed while a request waits on it.
-        .http2_keep_alive_interval(config.timeout / 2)
-        .keep_alive_timeout(config.timeout / 2);
+        .http2_keep_alive_interval(half)
+        .keep_alive_timeout(half);
     if target.is_tls() {
         let mut tls = ClientTlsConfig::new().with_native_roots();
         if let Some(path) = &config.certificate {
@@ -323,6 +324,21 @@ mod tests {
         let details = tonic_types::ErrorDetails::with_retry_info(Some(delay));
         let status = Status::with_error_details(Code::ResourceExhausted, "", details);
         assert!(matches!(refused(&status), Answer::Later { after: Some(after), .. } if after == delay));
+    }
+
+    #[test]
+    fn whatever_a_receiver_asks_for_is_seconds_or_nothing() {
+        for value in crate::units::hostile::values() {
+            let Ok(header) = HeaderValue::from_str(&value) else { continue };
+            let seconds = value.trim().parse().ok().map(Duration::from_secs);
+            assert_eq!(retry_after(&header), seconds, "{value}");
+        }
+        let status = Status::with_error_details(
+            Code::Unavailable,
+            "",
+            tonic_types::ErrorDetails::with_retry_info(Some(Duration::MAX)),
+        );
+        assert!(matches!(refused(&status), Answer::Later { .. }));
     }
 
     #[test]

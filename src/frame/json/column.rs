@@ -68,7 +68,8 @@ impl Column {
             (Cells::Bool(cells), Value::Bool(value)) => cells.append_value(value),
             (Cells::Int(cells), Value::Int(value)) => cells.append_value(value),
             (Cells::UInt(cells), Value::UInt(value)) => cells.append_value(value),
-            (Cells::UInt(cells), Value::Int(value)) => cells.append_value(value as u64),
+            // One below zero has made floats of them.
+            (Cells::UInt(cells), Value::Int(value)) => cells.append_value(value.unsigned_abs()),
             (Cells::Float(cells), Value::Int(value)) => cells.append_value(value as f64),
             (Cells::Float(cells), Value::UInt(value)) => cells.append_value(value as f64),
             (Cells::Float(cells), Value::Float(value)) => cells.append_value(value),
@@ -76,7 +77,7 @@ impl Column {
             (Cells::Numbers(cells), Value::Numbers(values)) => cells.append_value(values),
             (Cells::Texts(cells), Value::Texts(values)) => cells.append_value(values),
             // `fits` has let nothing else pass.
-            (cells, _) => cells.pad(at + 1),
+            (cells, _) => cells.pad(at.saturating_add(1)),
         }
     }
 
@@ -92,12 +93,15 @@ impl Column {
             (Cells::None, Value::Texts(_)) => Cells::Texts(LargeListBuilder::new(StringViewBuilder::new())),
             (Cells::Int(cells), Value::UInt(_)) => {
                 let cells = cells.finish();
-                if cells.iter().flatten().all(|value| value >= 0) {
-                    let mut wide = UInt64Builder::new();
-                    wide.extend(cells.iter().map(|value| value.map(|value| value as u64)));
-                    Cells::UInt(wide)
-                } else {
-                    floats(cells.iter().map(|value| value.map(|value| value as f64)))
+                let positive: Result<Vec<_>, _> =
+                    cells.iter().map(|value| value.map(u64::try_from).transpose()).collect();
+                match positive {
+                    Ok(values) => {
+                        let mut wide = UInt64Builder::new();
+                        wide.extend(values);
+                        Cells::UInt(wide)
+                    }
+                    Err(_) => floats(cells.iter().map(|value| value.map(|value| value as f64))),
                 }
             }
             (Cells::Int(cells), Value::Float(_)) => floats(cells.finish().iter().map(|value| value.map(|v| v as f64))),
@@ -141,10 +145,10 @@ impl Cells {
         use arrow::array::ArrayBuilder as _;
         match self {
             Self::None => {}
-            Self::Bool(cells) => cells.append_nulls(length - cells.len()),
-            Self::Int(cells) => cells.append_nulls(length - cells.len()),
-            Self::UInt(cells) => cells.append_nulls(length - cells.len()),
-            Self::Float(cells) => cells.append_nulls(length - cells.len()),
+            Self::Bool(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
+            Self::Int(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
+            Self::UInt(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
+            Self::Float(cells) => cells.append_nulls(length.saturating_sub(cells.len())),
             Self::Text(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
             Self::Numbers(cells) => (cells.len()..length).for_each(|_| cells.append_null()),
             Self::Texts(cells) => (cells.len()..length).for_each(|_| cells.append_null()),

@@ -11,7 +11,7 @@ use arrow::datatypes::DataType;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::{self, MessageHeader};
 
-use super::decode::Error;
+use super::Error;
 use crate::frame::json::{Limits, Rows};
 use crate::frame::normal::{normal_type, normalise};
 
@@ -133,7 +133,7 @@ fn look_over(body: &[u8], limits: Limits) -> Result<(), Error> {
             }
             if message.header_type() == MessageHeader::RecordBatch {
                 let text = views::total_length(&types, batch, data).map_err(Error::Unsupported)?;
-                if text > 16 * body.len() as u64 {
+                if text > (body.len() as u64).saturating_mul(16) {
                     return Err(Error::TooLarge("the body's texts overlap to many times its size".to_owned()));
                 }
                 rows = rows.saturating_add(u64::try_from(batch.length()).unwrap_or(u64::MAX));
@@ -141,7 +141,9 @@ fn look_over(body: &[u8], limits: Limits) -> Result<(), Error> {
             // Columns of nulls, and lists of them, have lengths without bytes.
             let nodes = batch.nodes().into_iter().flatten();
             let longest = nodes.map(ipc::FieldNode::length).max().unwrap_or(0);
-            let bound = (body.len() as i64).saturating_mul(8).max(limits.rows as i64);
+            // A length below zero is none, and longer than any.
+            let longest = u64::try_from(longest).unwrap_or(u64::MAX);
+            let bound = (body.len() as u64).saturating_mul(8).max(limits.rows as u64);
             if rows > limits.rows as u64 || longest > bound {
                 return Err(Error::TooLarge(format!("the body has more than {} rows; send it in parts", limits.rows)));
             }

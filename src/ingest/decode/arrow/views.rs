@@ -48,31 +48,37 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Goes past so many buffers.
+    fn pass(&mut self, buffers: usize) {
+        self.at = self.at.saturating_add(buffers);
+    }
+
     fn column(&mut self, given: &DataType) -> Result<(), String> {
         match given {
             DataType::Null => {}
             DataType::Utf8View | DataType::BinaryView => {
-                let (offset, length) = self.buffers.get(self.at + 1).copied().unwrap_or_default();
+                let (offset, length) = self.buffers.get(self.at.saturating_add(1)).copied().unwrap_or_default();
                 let bytes = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
                 let views = bytes.and_then(|(offset, length)| self.data.get(offset..offset.checked_add(length)?));
                 for view in views.unwrap_or_default().chunks_exact(16) {
-                    self.total += u64::from(u32::from_le_bytes([view[0], view[1], view[2], view[3]]));
+                    let length = u32::from_le_bytes([view[0], view[1], view[2], view[3]]);
+                    self.total = self.total.saturating_add(length.into());
                 }
                 let more = self.variadic.get(self.views).copied().and_then(|count| usize::try_from(count).ok());
-                self.views += 1;
-                self.at = self.at.saturating_add(2).saturating_add(more.unwrap_or(0));
+                self.views = self.views.saturating_add(1);
+                self.pass(more.unwrap_or(0).saturating_add(2));
             }
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => self.at += 3,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => self.pass(3),
             DataType::List(item) | DataType::LargeList(item) | DataType::Map(item, _) => {
-                self.at += 2;
+                self.pass(2);
                 self.column(item.data_type())?;
             }
             DataType::FixedSizeList(item, _) => {
-                self.at += 1;
+                self.pass(1);
                 self.column(item.data_type())?;
             }
             DataType::Struct(fields) => {
-                self.at += 1;
+                self.pass(1);
                 for field in fields {
                     self.column(field.data_type())?;
                 }
@@ -80,7 +86,7 @@ impl Walk<'_> {
             DataType::Union(..) | DataType::RunEndEncoded(..) | DataType::ListView(_) | DataType::LargeListView(_) => {
                 return Err(format!("columns of type {given} are not taken beside columns of views"));
             }
-            _ => self.at += 2,
+            _ => self.pass(2),
         }
         Ok(())
     }

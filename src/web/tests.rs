@@ -1,0 +1,201 @@
+//! What comes over HTTP, in every place where a value stands: whatever it is, there is an answer, and the agent goes on.
+
+use std::sync::atomic::AtomicU64;
+
+use futures_util::{StreamExt, stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::clock::FixedClock;
+use crate::drift::verdict::{Measured, Thresholds, judge};
+use crate::frame::stack::frame_of;
+use crate::ingest::{self, Ingest, Known, Refused, Reservation, Sink};
+use crate::model::border::{Batch, Purpose};
+use crate::model::reference::Reference;
+use crate::model::{Spec, check_name};
+use crate::units::hostile::values;
+
+/// Takes everything in, and holds it against itself as a reference is.
+struct Taking;
+
+impl Sink for Taking {
+    fn known(&self, model: &str) -> Result<Known, Refused> {
+        assert_eq!(check_name(model), Ok(()));
+        Ok(Known { spec: Arc::new(Spec::new(model)), schema: Arc::default(), max_features: 20 })
+    }
+
+    fn accept(&self, model: &str, _: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
+        let frame = frame_of(&batch.record).expect("what passed the border is a frame");
+        let reference = Reference::new(&frame, &Spec::new(model), 10, Timestamp::UNIX_EPOCH, false);
+        let against_itself = |(name, column): (&String, &crate::model::reference::Profile)| {
+            Measured::new(name, &column.bins, &column.sample, &column.sample)
+        };
+        let judged = judge(reference.columns.iter().map(against_itself).collect(), &Thresholds::default());
+        let text = serde_json::to_string(&judged).expect("JSON");
+        assert!(judged.iter().all(|column| column.drift != Some(true)), "a column drifts from itself: {text}");
+        Ok(())
+    }
+
+    fn remove(&self, _: &str) -> Result<bool, Refused> {
+        Ok(false)
+    }
+
+    fn answered(&self, _: u16, _: u64) {}
+}
+
+/// An agent's routes on a port of their own. The snapshot's sender has to be kept.
+async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (sender, snapshot) = watch::channel(Arc::new(Snapshot::empty("node-1".to_owned(), Timestamp::UNIX_EPOCH)));
+    let shared = Shared {
+        snapshot,
+        metrics: Arc::new(|| ("text/plain", String::new())),
+        data: "/nowhere".to_owned(),
+        started: Timestamp::UNIX_EPOCH,
+        names: origin::Names::new("node-1", &[]),
+        address: Some(address),
+        health: Arc::default(),
+        clock: Arc::clone(&clock),
+    };
+    let config = ingest::Config { max_rows: 1000, ..ingest::Config::default() };
+    let more = ingest::router(Ingest { sink: Arc::new(Taking), config, clock, in_flight: Arc::new(AtomicU64::new(0)) });
+    tokio::spawn(serve(listener, shared, more, std::future::pending()));
+    (address, sender)
+}
+
+/// The answer to a request, sent byte for byte.
+async fn answer(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    // Who is refused early may find the connection closed before all is said.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    assert!(read.is_ok(), "no end of the answer to {}", shown(request));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn shown(request: &[u8]) -> String {
+    request.escape_ascii().to_string().chars().take(300).collect()
+}
+
+/// The status, which is one that was meant.
+fn status(answer: &str, request: &[u8]) -> u16 {
+    let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+    let status = status.unwrap_or_else(|| panic!("no answer but {answer:?} to {}", shown(request)));
+    let meant = (200..500).contains(&status) || status == 503;
+    let bug = answer.contains("bug in plumbline") || answer.contains("gave up");
+    assert!(meant && !bug, "{answer} to {}", shown(request));
+    status
+}
+
+fn request(method: &str, path: &str, head: &str, body: &str) -> Vec<u8> {
+    let host = if head.contains("Host:") { "" } else { "Host: 127.0.0.1\r\n" };
+    let length = if head.contains("Content-Length:") || head.contains("Transfer-Encoding:") {
+        String::new()
+    } else {
+        format!("Content-Length: {}\r\n", body.len())
+    };
+    format!("{method} {path} HTTP/1.1\r\n{host}{length}{head}Connection: close\r\n\r\n{body}").into_bytes()
+}
+
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).expect("a digit")
+}
+
+fn percent_encoded(value: &str) -> String {
+    value.bytes().flat_map(|byte| ['%', digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+const JSON: &str = "Content-Type: application/x-ndjson\r\n";
+const ROW: &str = r#"{"id":"a","label":1}"#;
+
+/// Requests with the value as a model's name, a parameter, or a part of the path.
+fn of_paths(value: &str) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for text in [value.to_owned(), percent_encoded(value)] {
+        for path in [format!("/models/{text}"), format!("/api/v1/models/{text}"), format!("/{text}"), text.clone()] {
+            all.push(request("GET", &path, "", ""));
+        }
+        all.push(request("DELETE", &format!("/v1/models/{text}"), "", ""));
+        all.push(request("POST", &format!("/v1/models/{text}/samples"), JSON, ROW));
+        all.push(request("PUT", &format!("/v1/models/{text}/reference"), JSON, ROW));
+        for query in [text.clone(), format!("all_or_nothing={text}"), format!("{text}=true"), format!("&&{text}&")] {
+            all.push(request("POST", &format!("/v1/models/m/labels?{query}"), JSON, ROW));
+        }
+    }
+    all
+}
+
+/// Requests with the value in a header.
+fn of_heads(value: &str) -> Vec<Vec<u8>> {
+    let names = [
+        "Content-Length",
+        "Content-Encoding",
+        "Content-Type",
+        "Transfer-Encoding",
+        "Host",
+        "Origin",
+        "Expect",
+        "Accept-Encoding",
+        "Retry-After",
+        "Range",
+    ];
+    let mut all = Vec::new();
+    for name in names {
+        let json = if name == "Content-Type" { "" } else { JSON };
+        all.push(request("POST", "/v1/models/m/samples", &format!("{json}{name}: {value}\r\n"), ROW));
+        all.push(request("GET", "/healthz", &format!("{name}: {value}\r\n"), ""));
+    }
+    // A chunk of any length.
+    let chunked = format!("{JSON}Transfer-Encoding: chunked\r\n");
+    all.push(request("POST", "/v1/models/m/samples", &chunked, &format!("{value}\r\n{ROW}\r\n0\r\n\r\n")));
+    all.push(request("POST", "/v1/models/m/samples", &format!("{JSON}Content-Encoding: gzip\r\n"), value));
+    all
+}
+
+/// Requests with the value as the whole body, and in every field of a row, as it stands and as text.
+fn of_bodies(value: &str) -> Vec<Vec<u8>> {
+    let text = serde_json::to_string(value).expect("text");
+    let arrow = "Content-Type: application/vnd.apache.arrow.stream\r\n";
+    let mut all = Vec::new();
+    for (method, path) in [("POST", "samples"), ("POST", "labels"), ("PUT", "reference")] {
+        let path = format!("/v1/models/m/{path}");
+        all.extend([JSON, "Content-Type: application/json\r\n", arrow].map(|head| request(method, &path, head, value)));
+        for token in [value, &text] {
+            for field in ["id", "timestamp", "prediction", "score", "label", "version", "x"] {
+                let row = |id: &str, value: &str| match field {
+                    "id" => format!(r#"{{"id":{value},"label":1,"x":0.5}}"#),
+                    "label" => format!(r#"{{"id":"{id}","label":{value},"x":0.5}}"#),
+                    field => format!(r#"{{"id":"{id}","label":1,"{field}":{value}}}"#),
+                };
+                // Among ordinary rows, whose values have another sign and another form.
+                let rows = [row("a", token), row("b", "-1"), row("c", token), row("d", "1.5")];
+                all.push(request(method, &path, JSON, &rows.join("\n")));
+            }
+        }
+        // As a field's name.
+        all.push(request(method, &path, JSON, &format!(r#"{{"id":"a","label":1,{text}:1}}"#)));
+    }
+    all
+}
+
+#[tokio::test]
+async fn whatever_a_request_holds_it_is_answered() {
+    let (address, _snapshot) = served().await;
+    let mut statuses = std::collections::BTreeMap::<u16, usize>::new();
+    let requests =
+        values().into_iter().flat_map(|value| [of_paths(&value), of_heads(&value), of_bodies(&value)].concat());
+    let answered = |request: Vec<u8>| async move { status(&answer(address, &request).await, &request) };
+    let mut answers = stream::iter(requests).map(answered).buffer_unordered(50);
+    while let Some(status) = answers.next().await {
+        *statuses.entry(status).or_default() += 1;
+    }
+    for expected in [200, 202, 400, 404, 413, 415, 421, 422] {
+        assert!(statuses.contains_key(&expected), "no {expected} among {statuses:?}");
+    }
+    let request = request("GET", "/healthz", "", "");
+    assert!(matches!(status(&answer(address, &request).await, &request), 200 | 503));
+}
