@@ -79,7 +79,8 @@ impl Watch {
 
     fn judge_window(&self, end: i64, now: Timestamp) -> PolarsResult<Option<WindowResult>> {
         let step = self.spec.step();
-        let (from, to) = ((end - self.spec.steps()) * step, end * step);
+        let from = end.saturating_sub(self.spec.steps()).saturating_mul(step);
+        let to = end.saturating_mul(step);
         let frame = self.rows.range(from, to)?;
         if frame.height() == 0 {
             return Ok(None);

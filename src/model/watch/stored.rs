@@ -21,7 +21,7 @@ pub const MEASURED: &[&str] = &["id", "timestamp", "prediction", "score", "label
 impl Watch {
     /// The rows of the window are not all in memory.
     pub(super) fn has_left(&self, end: i64) -> bool {
-        let from = (end - self.spec.steps()).saturating_mul(self.spec.step());
+        let from = end.saturating_sub(self.spec.steps()).saturating_mul(self.spec.step());
         self.spec.window_rows.is_none() && from < self.left
     }
 
@@ -54,7 +54,7 @@ impl Watch {
         for (id, at) in found {
             if self.progress.missing.remove(id) {
                 let bucket = at.div_euclid(step);
-                self.progress.stored.extend(bucket + 1..=bucket + steps);
+                self.progress.stored.extend(bucket.saturating_add(1)..=bucket.saturating_add(steps));
             }
         }
         self.progress.counts.unmatched += self.progress.missing.len() as u64;
@@ -66,7 +66,7 @@ impl Watch {
     pub fn to_measure(&self) -> Option<(i64, i64, i64)> {
         let end = *self.progress.stored.last()?;
         let step = self.spec.step();
-        Some((end, (end - self.spec.steps()).saturating_mul(step), end.saturating_mul(step)))
+        Some((end, end.saturating_sub(self.spec.steps()).saturating_mul(step), end.saturating_mul(step)))
     }
 
     /// Measures a window with its stored rows ([`MEASURED`]), and those that only memory has yet.
@@ -76,7 +76,7 @@ impl Watch {
     pub fn measure(&mut self, end: i64, stored: DataFrame, now: Timestamp) -> PolarsResult<()> {
         self.progress.stored.remove(&end);
         let step = self.spec.step();
-        let (from, to) = ((end - self.spec.steps()).saturating_mul(step), end.saturating_mul(step));
+        let (from, to) = (end.saturating_sub(self.spec.steps()).saturating_mul(step), end.saturating_mul(step));
         let mut rows = stored;
         let held = self.rows.range(from, to)?;
         if held.height() > 0 {
