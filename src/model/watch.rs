@@ -92,6 +92,8 @@ pub struct Watch {
     repeated: Option<Vec<bool>>,
     /// Rows before this position have left memory.
     left: i64,
+    /// Labels that came before this time have left memory.
+    labels_left: i64,
     judged_again: Option<Duration>,
 }
 
@@ -119,6 +121,7 @@ impl Watch {
             ids: Ids::default(),
             repeated: None,
             left: i64::MIN,
+            labels_left: i64::MIN,
             judged_again: None,
         }
     }
@@ -365,8 +368,10 @@ impl Watch {
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
         let horizon = newest.saturating_sub(span(self.spec.label_horizon));
-        let old: u64 = self.labels.forget_before(horizon).iter().map(|gone| gone.height() as u64).sum();
-        self.progress.counts.labels_forgotten += old;
+        for gone in self.labels.forget_before(horizon) {
+            self.leave_labels(&gone);
+            self.progress.counts.labels_forgotten += gone.height() as u64;
+        }
         let mut excess = self.labels.rows().saturating_sub(self.spec.max_rows);
         while excess > 0 {
             match self.give_up_labels(excess) {
@@ -389,6 +394,7 @@ impl Watch {
         }
         // What is stored from before the first row that fits is not here.
         self.left = self.rows.first().unwrap_or(i64::MIN);
+        self.labels_left = self.labels.first().unwrap_or(i64::MIN);
         let hash = self.progress.reference.as_ref().map(|about| &about.hash);
         if self.progress.results.values().next_back().is_some_and(|latest| latest.reference.as_ref() != hash) {
             self.judge_all_again();
@@ -498,10 +504,11 @@ impl Watch {
     }
 
     fn give_up_labels(&mut self, most: u64) -> u64 {
-        let gone = self.labels.forget_oldest(most).map_or(0, |gone| gone.height() as u64);
-        self.progress.counts.labels_forgotten += gone;
+        let Some(gone) = self.labels.forget_oldest(most) else { return 0 };
+        self.leave_labels(&gone);
+        self.progress.counts.labels_forgotten += gone.height() as u64;
         self.latest_labels = None;
-        gone
+        gone.height() as u64
     }
 
     /// About how many bytes it takes.
