@@ -586,7 +586,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use jiff::Timestamp;
-    use polars::prelude::{IntoColumn, NamedFrom, Series};
+    use polars::prelude::{ChunkAgg, IntoColumn, NamedFrom, Series};
 
     use super::*;
     use crate::clock::FixedClock;
@@ -816,8 +816,44 @@ mod tests {
         }
         assert!(gone.exists());
         assert_eq!(std::fs::read(&damaged).expect("an index"), whole);
+        // A window of more rows than are joined at a time has them all, and each once.
+        let (mut look, watch) = worker.look("m").expect("it is known");
+        let mut window = |share: usize| {
+            look.share = share;
+            let (rows, labelled) = look.window(watch, 0, HOUR).expect("a window");
+            (rows, labelled.height(), labelled.column("label").expect("labels").i64().expect("whole").sum())
+        };
+        assert_eq!(window(400), window(1_000_000));
+        assert_eq!(window(400), (1500, 1500, Some(750)));
         let bytes = worker.watches["m"].bytes();
         assert!(bytes < 4 << 20, "{bytes} bytes in memory of {} rows", HOURS * ROWS);
+    }
+
+    /// Between memory and Parquet there is the log: rows that have left the one and are not in the other yet are there.
+    #[test]
+    fn labels_find_rows_that_only_the_log_has() {
+        let data = tempfile::tempdir().expect("a folder");
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        let (out, queue) = channel();
+        let config = Config::parse("[[model]]\nname = \"m\"\nmax_rows = 300\n").expect("a config");
+        let models = Arc::new(Models::new(&config, Arc::default(), out));
+        let (folder, view) = ((data.path().to_owned(), "n".to_owned()), watch::Sender::new(Arc::default()));
+        let mut worker = ModelWorker::new(models, folder, config, clock, Arc::default(), view);
+        worker.open();
+        for hour in 0..4_i64 {
+            let row = |i: i64| {
+                let at = hour * 3_600_000 + i * 1000;
+                format!(r#"{{"id": "{hour}-{i}", "timestamp": {at}, "prediction": {}}}"#, i % 2)
+            };
+            send(&mut worker, &queue, Purpose::Samples, &(0..250).map(row).collect::<Vec<_>>());
+        }
+        let label = |i: i64| format!(r#"{{"id": "0-{i}", "label": 1}}"#);
+        send(&mut worker, &queue, Purpose::Labels, &(0..250).map(label).collect::<Vec<_>>());
+        worker.look_up();
+        let view = worker.watches["m"].view();
+        assert_eq!((view.rows_held, view.counts.unmatched), (300, 0));
+        let first = view.windows.last().and_then(|window| window.performance.as_ref());
+        assert_eq!(first.map(|performance| (performance.rows, performance.accuracy)), Some((250, Some(0.5))));
     }
 
     /// A request that is sent again after a broken connection: its rows are counted, and stored once.

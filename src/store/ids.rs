@@ -180,7 +180,8 @@ impl Index {
             // The page that would hold it: the last that begins no later.
             page += self.firsts.get(page..).unwrap_or_default().partition_point(|first| first <= next);
             let end = self.firsts.get(page).copied();
-            let here = left.partition_point(|hash| end.is_none_or(|end| *hash < end));
+            // One at least, whatever the head says: a look must end.
+            let here = left.partition_point(|hash| end.is_none_or(|end| *hash < end)).max(1);
             let (within, behind) = left.split_at(here);
             if let Some(at) = page.checked_sub(1) {
                 let held = self.page(at)?;
@@ -241,7 +242,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
         /// However many ids there are: each is found, alone and among others that are not there, and those alone are not.
         #[test]
         fn what_is_there_is_found_and_nothing_else(count in 0..2500_usize, at in 0..2500_usize, others in 0..2000_usize) {
@@ -250,8 +251,10 @@ mod tests {
             let index = Index::open(&parquet).expect("an index");
             let strangers: Vec<String> = (0..others).map(|i| format!("other-{i}")).collect();
             prop_assert!(!index.holds_any(&sorted(&strangers)).expect("readable"));
-            if let Some(id) = ids.get(at) {
+            for id in &ids {
                 prop_assert!(index.holds_any(&[hash(id)]).expect("readable"));
+            }
+            if let Some(id) = ids.get(at) {
                 prop_assert!(index.holds_any(&sorted(strangers.iter().chain([id]))).expect("readable"));
             }
             let times = if count == 0 { (i64::MAX, i64::MIN) } else { (5, 4 + i64::try_from(count).expect("small")) };

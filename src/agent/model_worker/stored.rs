@@ -24,7 +24,7 @@ const IN_ONE_GO: usize = 4;
 const MANY: usize = 100_000;
 /// Ids that are looked for first. Labels come for rows of one time: the files of a few ids are those of most.
 const FIRST: usize = 16;
-/// Rows that are joined with their labels at a time: a share of the window's ids, about so many.
+/// Rows that are joined with their labels at a time, about so many: those of a share of the window's ids.
 const SHARE: usize = 500_000;
 /// Shares that are measured at most. A window of more rows is measured by these, which are as good as any of its ids.
 const SHARES: u64 = 20;
@@ -39,11 +39,13 @@ pub(super) struct Known {
 }
 
 /// A look at what is stored of a model.
-struct Look<'a> {
+pub(super) struct Look<'a> {
     store: &'a Samples,
     model: &'a str,
     /// What the log has of it from before this entry is removed.
     removal: Option<u64>,
+    /// Rows that are joined with their labels at a time.
+    pub(super) share: usize,
     known: &'a mut Known,
     health: &'a Health,
     clock: &'a dyn Clock,
@@ -51,12 +53,12 @@ struct Look<'a> {
 
 impl ModelWorker {
     /// A look at what is stored of a model, and the model.
-    fn look(&mut self, model: &str) -> Option<(Look<'_>, &mut Watch)> {
+    pub(super) fn look<'a>(&'a mut self, model: &'a str) -> Option<(Look<'a>, &'a mut Watch)> {
         let known = self.stored.entry(model.to_owned()).or_default();
         let removal = self.removed.get(model).copied();
         let (store, health, clock) = (self.store.as_ref()?, self.health.as_ref(), self.clock.as_ref());
-        let (model, watch) = self.watches.range_mut(model.to_owned()..).next().filter(|(name, _)| *name == model)?;
-        Some((Look { store, model, removal, known, health, clock }, watch))
+        let watch = self.watches.get_mut(model)?;
+        Some((Look { store, model, removal, share: SHARE, known, health, clock }, watch))
     }
 
     /// Looks up what labels have come for, of each model as much as takes no long time.
@@ -202,7 +204,7 @@ impl Look<'_> {
     }
 
     /// A window's rows that have a label, and how many rows it has: from what is stored, from what the log has yet, and from memory.
-    fn window(&mut self, watch: &Watch, from: i64, to: i64) -> Result<(u64, DataFrame), Error> {
+    pub(super) fn window(&mut self, watch: &Watch, from: i64, to: i64) -> Result<(u64, DataFrame), Error> {
         let broken = |error| Error::Record(format!("a window of stored rows: {error}"));
         let mut files = self.files(Kind::Samples)?;
         files.retain(|(_, span)| span.meets(from, to));
@@ -222,7 +224,7 @@ impl Look<'_> {
         candidates.retain(|(path, _)| self.may_hold(Kind::Labels, path, &ids));
         let answers: Vec<PathBuf> = candidates.into_iter().map(|(path, _)| path).collect();
         let held_labels = watch.held_labels().map_err(broken)?;
-        let shares = ids.len().div_ceil(SHARE).max(1) as u64;
+        let shares = ids.len().div_ceil(self.share).max(1) as u64;
         let (mut count, mut all) = (0_u64, DataFrame::empty());
         for share in 0..shares.min(SHARES) {
             let ours = |id: &str| {
