@@ -11,11 +11,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
-use crate::{alert, collect, export, ingest, model, rightsize, store, telemetry};
+use crate::{alert, collect, export, ingest, model, rightsize, store, telemetry, units};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -207,6 +208,20 @@ impl Config {
                     (format!("model.{at}.{field}"), format!("{message} (model `{}`)", spec.name))
                 }),
             );
+            // Windows of rows are judged from memory alone.
+            if spec.window_rows.is_none() && spec.label_horizon > self.samples.retention {
+                let shown =
+                    |duration: Duration| units::span(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX));
+                found.push((
+                    format!("model.{at}.label_horizon"),
+                    format!(
+                        "is {}, but samples.retention removes rows after {}, before their labels come; lower label_horizon, or raise samples.retention to it (model `{}`)",
+                        shown(spec.label_horizon),
+                        shown(self.samples.retention),
+                        spec.name
+                    ),
+                ));
+            }
             if self.model[..at].iter().any(|other| other.name == spec.name) {
                 found.push((format!("model.{at}.name"), format!("`{}` is described twice", spec.name)));
             }
@@ -444,6 +459,24 @@ max_bytes = "many"
     fn contradictions_have_the_line_of_their_field() {
         let problems = Config::parse("[agent]\n\ntick = \"10s\"\ninner_tick = \"3s\"\n").expect_err("problems");
         assert_eq!((problems[0].line, problems[0].field.as_str()), (3, "agent.tick"));
+    }
+
+    /// Labels are waited for as long as their rows are kept, and no longer.
+    #[test]
+    fn a_label_horizon_beyond_the_retention_of_samples_is_refused() {
+        let parse = |retention: &str, model: &str| {
+            let text = format!("[samples]\nretention = \"{retention}\"\n[[model]]\nname = \"m\"\n{model}\n");
+            Config::parse(&text).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let refused = parse("30d", "label_horizon = \"40d\"").expect_err("refused").join("\n");
+        insta::assert_snapshot!(refused, @"5: model.0.label_horizon: is 40 d, but samples.retention removes rows after 30 d, before their labels come; lower label_horizon, or raise samples.retention to it (model `m`)");
+        // The default is 30 days.
+        assert!(parse("7d", "").expect_err("refused")[0].contains("label_horizon"));
+        for (retention, model) in
+            [("40d", "label_horizon = \"40d\""), ("7d", "label_horizon = \"7d\""), ("7d", "window_rows = 100")]
+        {
+            assert!(parse(retention, model).is_ok(), "{retention}, {model}");
+        }
     }
 
     #[test]

@@ -139,6 +139,8 @@ pub struct SamplesState {
     pub failed: u64,
     /// Stored entries that could not be read again.
     pub damaged: u64,
+    /// Rows that retention removed while labels for them could still come.
+    pub removed_early: u64,
 }
 
 impl Health {
@@ -243,6 +245,7 @@ impl State {
         add(&metric::INGEST_REJECTED, None, Number::Int(self.samples.rejected));
         add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
         add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
+        add(&metric::SAMPLES_REMOVED_EARLY, None, Number::Int(self.samples.removed_early));
         add(&metric::HISTORY_UP, None, Number::Int(self.history.up.into()));
         add(&metric::HISTORY_ROWS, None, Number::Int(self.history.rows));
         add(&metric::HISTORY_DROPPED, None, Number::Int(self.history.dropped));

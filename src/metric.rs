@@ -180,6 +180,14 @@ pub static SAMPLES_DAMAGED: Metric = metric(
     &[],
     "Stored files that could not be read again to their end.",
 );
+/// Samples that went too early.
+pub static SAMPLES_REMOVED_EARLY: Metric = metric(
+    "plumbline.samples.removed_early",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows that samples.max_bytes removed while labels for them could still come (label_horizon); their labels are unmatched.",
+);
 /// The ingest.
 pub static INGEST_REQUESTS: Metric = metric(
     "plumbline.ingest.requests",
@@ -509,6 +517,7 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &SAMPLES_SIZE,
     &SAMPLES_FAILED,
     &SAMPLES_DAMAGED,
+    &SAMPLES_REMOVED_EARLY,
     &INGEST_REQUESTS,
     &INGEST_REJECTED,
     &PROCESS_CPU_TIME,

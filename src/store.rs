@@ -2,6 +2,7 @@
 
 mod files;
 pub mod history;
+pub mod ids;
 pub mod layout;
 pub mod log;
 pub mod past;

@@ -33,7 +33,7 @@ use crate::model::view::ModelsView;
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::Samples;
 use crate::store::log::{Entry, Kind, Segment};
-use crate::store::samples::Leave;
+use crate::store::samples::{Leave, Retained};
 use crate::telemetry::weigh;
 
 /// How long the model worker sleeps without work.
@@ -80,8 +80,8 @@ pub struct ModelWorker {
     /// When labels were last looked up, and how long that took.
     looked_up: Duration,
     looking: Duration,
-    /// Event times of stored files.
-    times: BTreeMap<String, stored::Times>,
+    /// What is known of each model's stored files.
+    stored: BTreeMap<String, stored::Known>,
     /// Of entries that the log still has, which rows were new: those that were not are not stored.
     repeated: BTreeMap<u64, Vec<bool>>,
     /// As in the checkpoint.
@@ -129,7 +129,7 @@ impl ModelWorker {
             store: None,
             looked_up: Duration::ZERO,
             looking: Duration::ZERO,
-            times: BTreeMap::new(),
+            stored: BTreeMap::new(),
             repeated: BTreeMap::new(),
             removed: BTreeMap::new(),
             through: 0,
@@ -369,6 +369,7 @@ impl ModelWorker {
             self.removed.remove(&oldest);
         }
         self.watches.remove(model);
+        self.stored.remove(model);
         self.told.remove(model);
         self.models.forget(model);
         if let Some(store) = &self.store
@@ -529,8 +530,20 @@ impl ModelWorker {
         if self.compact() || due {
             self.retained = Some(now);
             if let Some(store) = &self.store {
-                match store.retain(&self.config.samples, self.clock.now()) {
-                    Ok(bytes) => self.health.update(|state| state.samples.bytes = bytes),
+                let horizon = |model: &str| self.models.spec(model).label_horizon;
+                match store.retain(&self.config.samples, self.clock.now(), horizon) {
+                    Ok(Retained { bytes, early }) => {
+                        if early > 0 {
+                            tracing::warn!(
+                                rows = early,
+                                "samples were removed while labels for them could still come; raise samples.max_bytes"
+                            );
+                        }
+                        self.health.update(|state| {
+                            state.samples.bytes = bytes;
+                            state.samples.removed_early = state.samples.removed_early.saturating_add(early);
+                        });
+                    }
                     Err(error) => tracing::warn!(%error, "old samples cannot be removed"),
                 }
             }
@@ -573,7 +586,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use jiff::Timestamp;
-    use polars::prelude::{IntoColumn, NamedFrom, Series};
+    use polars::prelude::{ChunkAgg, IntoColumn, NamedFrom, Series};
 
     use super::*;
     use crate::clock::FixedClock;
@@ -611,7 +624,8 @@ mod tests {
         let data = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
         let (out, queue) = channel();
-        let config = "[[model]]\nname = \"m\"\nmax_rows = 5000\nlabel_horizon = \"40d\"\n";
+        let config =
+            "[samples]\nretention = \"40d\"\n[[model]]\nname = \"m\"\nmax_rows = 5000\nlabel_horizon = \"40d\"\n";
         let config = Config::parse(config).expect("a config");
         let models = Arc::new(Models::new(&config, Arc::default(), out));
         let view = watch::Sender::new(Arc::default());
@@ -676,6 +690,170 @@ mod tests {
         worker.open();
         worker.look_up();
         assert_eq!(measured(&worker, 100).map(|found| found.0), Some(ROWS as u64));
+    }
+
+    /// Writes an hour a file, of so many rows each, as the log would become them.
+    fn store_hours(data: &std::path::Path, hours: i64, rows: i64) {
+        const HOUR: i64 = 3_600_000;
+        let store = Samples::open(data, "n").expect("a store");
+        let mut log = crate::store::Log::open(&store.log_folder(), 1, 1).expect("a log");
+        for hour in 0..hours {
+            let times = arrow::array::TimestampMillisecondArray::from_iter_values(
+                (0..rows).map(|i| hour * HOUR + i * (HOUR / rows)),
+            );
+            let times: arrow::array::ArrayRef = Arc::new(times.with_timezone("UTC"));
+            let ids = arrow::array::StringViewArray::from_iter_values((0..rows).map(|i| format!("{hour}-{i}")));
+            let predictions = arrow::array::Int64Array::from_iter_values((0..rows).map(|i| i % 2));
+            let record = arrow::array::RecordBatch::try_from_iter([
+                ("id", Arc::new(ids) as _),
+                ("timestamp", Arc::clone(&times)),
+                ("_arrival", times),
+                ("prediction", Arc::new(predictions) as _),
+            ]);
+            log.append(Kind::Samples, "m", &record.expect("a record")).expect("written");
+            log.rotate().expect("rotated");
+            let leave = Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new() };
+            store.compact(&log.closed().expect("segments")[0], leave).expect("compacted");
+        }
+    }
+
+    /// A month at a rate that memory holds an hour of. At 1,000 rows/s an hour is a dozen files of 300,000 rows instead of one of 1,500,
+    /// and the index of an id a page in 587 instead of one in three: what is read of the files themselves for an hour's labels is
+    /// that hour's files in either case, and this counts them.
+    #[test]
+    fn labels_of_any_hour_of_a_month_read_that_hours_files_alone() {
+        const HOURS: i64 = 30 * 24;
+        const ROWS: i64 = 1500;
+        const HOUR: i64 = 3_600_000;
+        let data = tempfile::tempdir().expect("a folder");
+        store_hours(data.path(), HOURS, ROWS);
+        let clock = Arc::new(FixedClock::new(Timestamp::from_millisecond(HOURS * HOUR).expect("a time")));
+        let (out, queue) = channel();
+        let config =
+            "[samples]\nretention = \"31d\"\n[[model]]\nname = \"m\"\nmax_rows = 5000\nlabel_horizon = \"31d\"\n";
+        let config = Config::parse(config).expect("a config");
+        let models = Arc::new(Models::new(&config, Arc::default(), out));
+        let begin = || {
+            models.set_log(Err("away".to_owned()));
+            let folder = (data.path().to_owned(), "n".to_owned());
+            let (view, shared) = (watch::Sender::new(Arc::default()), Arc::clone(&clock) as Arc<dyn Clock>);
+            let mut worker =
+                ModelWorker::new(Arc::clone(&models), folder, config.clone(), shared, Arc::default(), view);
+            worker.open();
+            worker
+        };
+        let mut worker = begin();
+        clock.advance(Duration::from_secs(3600));
+        let settle = |worker: &mut ModelWorker| {
+            let read = |worker: &ModelWorker| worker.stored.get("m").map_or(0, |known| known.read);
+            let before = read(worker);
+            clock.advance(Duration::from_secs(300));
+            worker.judge();
+            worker.look_up();
+            read(worker) - before
+        };
+        let measured = |worker: &ModelWorker, hour: i64| {
+            let start = Timestamp::from_second(hour * 3600).expect("a time");
+            let view = worker.watches["m"].view();
+            let window = view.windows.iter().find(|window| window.start == start).cloned();
+            window.and_then(|window| window.performance).map_or((0, 0.0), |found| {
+                let right = found.measures().find(|(name, _)| *name == "accuracy").map_or(0.0, |(_, value)| value);
+                (found.rows, (right * found.rows as f64).round())
+            })
+        };
+        // The first so many are wrong.
+        let labels = |hour: i64, wrong: i64, ids: std::ops::Range<i64>| -> Vec<String> {
+            ids.map(|i| format!(r#"{{"id": "{hour}-{i}", "label": {}}}"#, (i + i64::from(i < wrong)) % 2)).collect()
+        };
+        settle(&mut worker);
+        for hour in [0, HOURS / 2, HOURS - 1] {
+            send(&mut worker, &queue, Purpose::Labels, &labels(hour, 300, 0..ROWS));
+            let read = settle(&mut worker);
+            // Once for their ids, once to see which rows the window has, once for what is measured. The last hour is in memory.
+            assert_eq!(read, if hour == HOURS - 1 { 0 } else { 3 }, "hour {hour}");
+            assert_eq!(measured(&worker, hour), (1500, 1200.0), "hour {hour}");
+        }
+        // Labels of rows that were never here open nothing.
+        let strangers: Vec<String> = (0..20_000).map(|i| format!(r#"{{"id": "never-{i}", "label": 1}}"#)).collect();
+        send(&mut worker, &queue, Purpose::Labels, &strangers);
+        assert_eq!(settle(&mut worker), 0);
+        assert_eq!(worker.watches["m"].view().counts.unmatched, 20_000);
+        // They pushed the others out of memory, which are read from where they are stored: here a few are corrected.
+        models.with_log(|log| log.rotate().expect("rotated"));
+        worker.keep_checkpoint();
+        assert!(worker.compact());
+        send(&mut worker, &queue, Purpose::Labels, &labels(0, 0, 0..100));
+        // As before, and the one file of labels, twice at most.
+        let read = settle(&mut worker);
+        assert!((4..=5).contains(&read), "{read}");
+        assert_eq!(measured(&worker, 0), (1500, 1300.0));
+        // The hour in memory, too, though its labels are not.
+        send(&mut worker, &queue, Purpose::Labels, &labels(HOURS - 1, 0, 0..100));
+        settle(&mut worker);
+        assert_eq!(measured(&worker, HOURS - 1), (1500, 1300.0));
+        // Over a restart, with one index gone and another damaged.
+        worker.keep_checkpoint();
+        drop(worker);
+        let store = Samples::open(data.path(), "n").expect("a store");
+        let files = store.compacted_of(Kind::Samples, "m").expect("files");
+        drop(store);
+        assert_eq!(files.len(), 720);
+        let (gone, damaged) = (crate::store::ids::beside(&files[100]), crate::store::ids::beside(&files[200]));
+        std::fs::remove_file(&gone).expect("removed");
+        let mut bytes = std::fs::read(&damaged).expect("an index");
+        let whole = bytes.clone();
+        bytes[3000] ^= 1;
+        std::fs::write(&damaged, bytes).expect("written");
+        let mut worker = begin();
+        for hour in [0, 100, 200, 300] {
+            send(&mut worker, &queue, Purpose::Labels, &labels(hour, 0, 0..ROWS));
+        }
+        // Four windows in one go, and the last hour's is among them.
+        settle(&mut worker);
+        settle(&mut worker);
+        for hour in [0, 100, 200, 300] {
+            assert_eq!(measured(&worker, hour), (1500, 1500.0), "hour {hour}");
+        }
+        assert!(gone.exists());
+        assert_eq!(std::fs::read(&damaged).expect("an index"), whole);
+        // A window of more rows than are joined at a time has them all, and each once.
+        let (mut look, watch) = worker.look("m").expect("it is known");
+        let mut window = |share: usize| {
+            look.share = share;
+            let (rows, labelled) = look.window(watch, 0, HOUR).expect("a window");
+            (rows, labelled.height(), labelled.column("label").expect("labels").i64().expect("whole").sum())
+        };
+        assert_eq!(window(400), window(1_000_000));
+        assert_eq!(window(400), (1500, 1500, Some(750)));
+        let bytes = worker.watches["m"].bytes();
+        assert!(bytes < 4 << 20, "{bytes} bytes in memory of {} rows", HOURS * ROWS);
+    }
+
+    /// Between memory and Parquet there is the log: rows that have left the one and are not in the other yet are there.
+    #[test]
+    fn labels_find_rows_that_only_the_log_has() {
+        let data = tempfile::tempdir().expect("a folder");
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        let (out, queue) = channel();
+        let config = Config::parse("[[model]]\nname = \"m\"\nmax_rows = 300\n").expect("a config");
+        let models = Arc::new(Models::new(&config, Arc::default(), out));
+        let (folder, view) = ((data.path().to_owned(), "n".to_owned()), watch::Sender::new(Arc::default()));
+        let mut worker = ModelWorker::new(models, folder, config, clock, Arc::default(), view);
+        worker.open();
+        for hour in 0..4_i64 {
+            let row = |i: i64| {
+                let at = hour * 3_600_000 + i * 1000;
+                format!(r#"{{"id": "{hour}-{i}", "timestamp": {at}, "prediction": {}}}"#, i % 2)
+            };
+            send(&mut worker, &queue, Purpose::Samples, &(0..250).map(row).collect::<Vec<_>>());
+        }
+        let label = |i: i64| format!(r#"{{"id": "0-{i}", "label": 1}}"#);
+        send(&mut worker, &queue, Purpose::Labels, &(0..250).map(label).collect::<Vec<_>>());
+        worker.look_up();
+        let view = worker.watches["m"].view();
+        assert_eq!((view.rows_held, view.counts.unmatched), (300, 0));
+        let first = view.windows.last().and_then(|window| window.performance.as_ref());
+        assert_eq!(first.map(|performance| (performance.rows, performance.accuracy)), Some((250, Some(0.5))));
     }
 
     /// A request that is sent again after a broken connection: its rows are counted, and stored once.

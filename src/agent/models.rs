@@ -45,12 +45,15 @@ struct Registry {
     schemas: BTreeMap<String, Arc<Schema>>,
     max_models: usize,
     max_features: usize,
+    /// How long samples are kept.
+    retention: Duration,
 }
 
 impl Registry {
     fn configure(&mut self, config: &Config) {
         self.specs = config.model.iter().map(|spec| (spec.name.clone(), Arc::new(spec.clone()))).collect();
         (self.max_models, self.max_features) = (config.models.max_models, config.models.max_features);
+        self.retention = config.samples.retention;
     }
 
     /// The model is known or described, or there is room for one more.
@@ -59,7 +62,14 @@ impl Registry {
     }
 
     fn spec(&self, model: &str) -> Arc<Spec> {
-        self.specs.get(model).map_or_else(|| Arc::new(Spec::new(model)), Arc::clone)
+        self.specs.get(model).map_or_else(
+            || {
+                // Nobody said how long its labels are waited for: as long as its rows are kept.
+                let spec = Spec::new(model);
+                Arc::new(Spec { label_horizon: spec.label_horizon.min(self.retention), ..spec })
+            },
+            Arc::clone,
+        )
     }
 }
 

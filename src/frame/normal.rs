@@ -10,6 +10,9 @@ use arrow::array::{Array, ArrayRef};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
+/// The column of the time at which a row came.
+pub const ARRIVAL: &str = "_arrival";
+
 /// What a column holds, as far as people and schemas care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -18,15 +18,14 @@ use jiff::Timestamp;
 use super::rows::POSITION;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows};
+pub use crate::frame::normal::ARRIVAL;
 use crate::frame::normal::{ColumnKind, kind, normalise};
 use crate::stats::whole;
 
-/// The arrival time's column.
-pub const ARRIVAL: &str = "_arrival";
 /// Names that no feature may have.
 pub const RESERVED: [&str; 8] = ["id", "timestamp", "prediction", "score", "label", "version", ARRIVAL, POSITION];
-/// An event may lie so far ahead of its arrival: clocks differ.
-const AHEAD: i64 = 24 * 3600 * 1000;
+/// An event may lie so far ahead of its arrival, in milliseconds: clocks differ.
+pub const AHEAD: i64 = 24 * 3600 * 1000;
 /// Texts that name something - ids, labels, predictions, versions - may be so long, in bytes.
 const MAX_TEXT: usize = 512;
 /// A feature's name may be so long, in bytes.

@@ -42,9 +42,12 @@ impl Rows {
         if frame.height() <= CLOSED_AT {
             return if frame.height() > 0 { self.push_part(frame.clone()) } else { Ok(()) };
         }
-        for from in (0..frame.height()).step_by(CLOSED_AT) {
-            // Slices keep the whole for as long as any of them is held; they came at once, and go at once.
-            self.push_part(frame.slice(from as i64, CLOSED_AT))?;
+        // Slices keep the whole for as long as any of them is held; they came at once, and go at once.
+        let mut left = frame.clone();
+        while left.height() > 0 {
+            let (part, rest) = parted(&left, CLOSED_AT);
+            self.push_part(part)?;
+            left = rest;
         }
         Ok(())
     }
@@ -111,9 +114,8 @@ impl Rows {
     pub fn forget_oldest(&mut self, most: u64) -> Option<DataFrame> {
         let part = self.frames.front_mut()?;
         let gone = if part.frame.height() as u64 > most {
-            let most = most as usize;
-            let gone = part.frame.slice(0, most);
-            part.frame = part.frame.slice(most as i64, part.frame.height() - most);
+            let (gone, rest) = parted(&part.frame, usize::try_from(most).unwrap_or(usize::MAX));
+            part.frame = rest;
             gone
         } else {
             self.frames.pop_front()?.frame
@@ -147,6 +149,12 @@ impl Rows {
     pub fn all(&self) -> PolarsResult<DataFrame> {
         self.range(i64::MIN, i64::MAX)
     }
+}
+
+/// The first so many rows, and the rest.
+fn parted(frame: &DataFrame, at: usize) -> (DataFrame, DataFrame) {
+    let at = at.min(frame.height());
+    (frame.head(Some(at)), frame.tail(Some(frame.height() - at)))
 }
 
 /// The frame with these positions.

@@ -92,6 +92,8 @@ pub struct Watch {
     repeated: Option<Vec<bool>>,
     /// Rows before this position have left memory.
     left: i64,
+    /// Labels that came before this time have left memory.
+    labels_left: i64,
     judged_again: Option<Duration>,
 }
 
@@ -119,6 +121,7 @@ impl Watch {
             ids: Ids::default(),
             repeated: None,
             left: i64::MIN,
+            labels_left: i64::MIN,
             judged_again: None,
         }
     }
@@ -212,13 +215,13 @@ impl Watch {
             self.progress.newest = self.progress.newest.max(seen);
         }
         let positions: Vec<i64> = if by_arrival {
-            let first = if mode == Mode::Live { self.progress.arrived } else { self.rows.rows() as i64 };
+            let first = if mode == Mode::Live { self.progress.arrived } else { signed(self.rows.rows()) };
             (first..).take(times.len()).collect()
         } else {
             times
         };
         if mode == Mode::Live {
-            self.progress.arrived += positions.len() as i64;
+            self.progress.arrived = self.progress.arrived.saturating_add(signed(positions.len() as u64));
         }
         let horizon = self.horizon();
         let held: Vec<bool> = positions.iter().map(|position| *position >= horizon).collect();
@@ -236,7 +239,7 @@ impl Watch {
                 if last.replace(bucket) != Some(bucket) {
                     touched.insert(bucket);
                 }
-                if before.is_some_and(|watermark| (bucket + 1) * step <= watermark) {
+                if before.is_some_and(|watermark| bucket.saturating_add(1).saturating_mul(step) <= watermark) {
                     self.progress.counts.late += 1;
                 }
             }
@@ -259,9 +262,10 @@ impl Watch {
         let mut done = i64::MIN;
         // The newest are the ones that are wanted, should there be too many.
         for bucket in buckets.iter().rev() {
-            let end = if done == i64::MIN { bucket + steps } else { (bucket + steps).min(done - 1) };
-            self.progress.pending.extend(bucket + 1..=end);
-            done = bucket + 1;
+            let (first, last) = (bucket.saturating_add(1), bucket.saturating_add(steps));
+            let end = if done == i64::MIN { last } else { last.min(done - 1) };
+            self.progress.pending.extend(first..=end);
+            done = first;
             if self.progress.pending.len() > PENDING {
                 break;
             }
@@ -277,7 +281,8 @@ impl Watch {
         if (self.gathered.height() as u64) < self.spec.reference_rows || mode == Mode::Rebuild {
             return Ok(None);
         }
-        let rows = std::mem::take(&mut self.gathered).head(Some(self.spec.reference_rows as usize));
+        let wanted = usize::try_from(self.spec.reference_rows).unwrap_or(usize::MAX);
+        let rows = std::mem::take(&mut self.gathered).head(Some(wanted));
         self.refer_to(&rows, now, true);
         Ok(Some(rows))
     }
@@ -348,8 +353,9 @@ impl Watch {
                 match self.ids.position(id) {
                     Some(position) => {
                         let bucket = position.div_euclid(step);
-                        let (gone, whole): (Vec<i64>, Vec<i64>) =
-                            (bucket + 1..=bucket + steps).partition(|end| self.has_left(*end));
+                        let (gone, whole): (Vec<i64>, Vec<i64>) = (bucket.saturating_add(1)
+                            ..=bucket.saturating_add(steps))
+                            .partition(|end| self.has_left(*end));
                         self.progress.pending.extend(whole);
                         self.progress.stored.extend(gone);
                     }
@@ -361,9 +367,11 @@ impl Watch {
         let slim = frame.select(["id", "label", "timestamp"])?;
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
-        let horizon = newest.saturating_sub(self.spec.label_horizon.as_millis() as i64);
-        let old: u64 = self.labels.forget_before(horizon).iter().map(|gone| gone.height() as u64).sum();
-        self.progress.counts.labels_forgotten += old;
+        let horizon = newest.saturating_sub(span(self.spec.label_horizon));
+        for gone in self.labels.forget_before(horizon) {
+            self.leave_labels(&gone);
+            self.progress.counts.labels_forgotten += gone.height() as u64;
+        }
         let mut excess = self.labels.rows().saturating_sub(self.spec.max_rows);
         while excess > 0 {
             match self.give_up_labels(excess) {
@@ -386,6 +394,7 @@ impl Watch {
         }
         // What is stored from before the first row that fits is not here.
         self.left = self.rows.first().unwrap_or(i64::MIN);
+        self.labels_left = self.labels.first().unwrap_or(i64::MIN);
         let hash = self.progress.reference.as_ref().map(|about| &about.hash);
         if self.progress.results.values().next_back().is_some_and(|latest| latest.reference.as_ref() != hash) {
             self.judge_all_again();
@@ -400,7 +409,7 @@ impl Watch {
         }
         let all = self.rows.all()?;
         let positions: Vec<i64> = if self.spec.window_rows.is_some() {
-            let first = self.progress.arrived - all.height() as i64;
+            let first = self.progress.arrived.saturating_sub_unsigned(all.height() as u64);
             (first..).take(all.height()).collect()
         } else {
             milliseconds(&all, "timestamp")?
@@ -422,7 +431,7 @@ impl Watch {
         if self.spec.window_rows.is_some() {
             Some(self.progress.arrived)
         } else {
-            self.progress.newest.map(|newest| newest.saturating_sub(self.spec.lateness.as_millis() as i64))
+            self.progress.newest.map(|newest| newest.saturating_sub(span(self.spec.lateness)))
         }
     }
 
@@ -435,8 +444,7 @@ impl Watch {
         if self.spec.window_rows.is_some() || self.silent(now) < patience {
             return Some(watermark);
         }
-        let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
-        Some(watermark.max(now.as_millisecond().saturating_sub(patience)))
+        Some(watermark.max(now.as_millisecond().saturating_sub(span(patience))))
     }
 
     /// Rows before this position belong to no window that can still change.
@@ -444,8 +452,9 @@ impl Watch {
         if self.spec.window_rows.is_some() {
             return i64::MIN; // these are bounded by their number alone
         }
-        let span = self.spec.label_horizon.max(self.spec.window).as_millis() as i64;
-        let whole_steps = self.watermark().map(|watermark| watermark.saturating_sub(span).div_euclid(self.spec.step()));
+        let longest = span(self.spec.label_horizon.max(self.spec.window));
+        let first = self.watermark().map(|watermark| watermark.saturating_sub(longest));
+        let whole_steps = first.map(|first| first.div_euclid(self.spec.step()));
         whole_steps.map_or(i64::MIN, |steps| steps.saturating_mul(self.spec.step()))
     }
 
@@ -470,7 +479,7 @@ impl Watch {
         if first > i64::MIN {
             let step = self.spec.step();
             let whole = first.div_euclid(step) + i64::from(first.rem_euclid(step) > 0);
-            self.progress.pending = self.progress.pending.split_off(&(whole + self.spec.steps()));
+            self.progress.pending = self.progress.pending.split_off(&whole.saturating_add(self.spec.steps()));
         }
         while self.progress.pending.len() > PENDING {
             self.progress.pending.pop_first();
@@ -495,10 +504,11 @@ impl Watch {
     }
 
     fn give_up_labels(&mut self, most: u64) -> u64 {
-        let gone = self.labels.forget_oldest(most).map_or(0, |gone| gone.height() as u64);
-        self.progress.counts.labels_forgotten += gone;
+        let Some(gone) = self.labels.forget_oldest(most) else { return 0 };
+        self.leave_labels(&gone);
+        self.progress.counts.labels_forgotten += gone.height() as u64;
         self.latest_labels = None;
-        gone
+        gone.height() as u64
     }
 
     /// About how many bytes it takes.
@@ -524,6 +534,16 @@ impl Watch {
             }
         }
     }
+}
+
+/// A duration in milliseconds.
+fn span(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A count as a position.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// A column of times, none of which is missing once past the border.

@@ -131,8 +131,8 @@ impl Log {
             return Err(Error::io(path)(error));
         }
         self.bytes += entry.len() as u64;
-        self.next += 1;
-        let written = self.next - 1;
+        let written = self.next;
+        self.next = written.saturating_add(1);
         if self.bytes >= SEGMENT_BYTES {
             // The entry is written; a segment that cannot be closed now grows on, and is tried again with the next.
             let _ = self.rotate();
@@ -175,9 +175,10 @@ impl Log {
     /// # Errors
     /// The disk failed; the segment stays open.
     pub fn rotate(&mut self) -> Result<(), Error> {
-        self.file = begin(&self.folder, self.segment + 1)?;
+        let next = self.segment.saturating_add(1);
+        self.file = begin(&self.folder, next)?;
         self.lasts.insert(self.segment, self.next.saturating_sub(1));
-        self.segment += 1;
+        self.segment = next;
         self.bytes = HEAD.len() as u64;
         Ok(())
     }
@@ -291,7 +292,7 @@ pub fn read(path: &Path, mut take: impl FnMut(Entry)) -> Result<End, Error> {
         if u64::from(length) > left - FRAME as u64 || length > MAX_ENTRY {
             return Ok(End::Broken(left));
         }
-        let mut bytes = vec![0; length as usize];
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         if file.read_exact(&mut bytes).is_err() || crc32fast::hash(&bytes) != checksum {
             return Ok(End::Broken(left));
         }

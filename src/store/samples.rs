@@ -1,25 +1,29 @@
 //! What is stored of models: the log's closed segments as Parquet, references, and the checkpoint.
 //!
 //! `DATA/models/samples/node=NAME/model=NAME/SEGMENT.parquet`, `labels/...` and `references/...` likewise, `checkpoint.json`.
-//! A segment's files are named by its number, so that compacting it again after a crash writes the same files.
+//! A segment's files are named by its number, so that compacting it again after a crash writes the same files. Beside those of samples
+//! and labels lie the indexes of their ids (`ids`).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
+use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, PolarsResult, SerReader};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use super::history::Config;
 use super::history::node_folder;
-use super::{Error, layout};
+use super::{Error, ids, layout};
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
+use super::ids::{Index, Span};
 use super::log::{self, End, Kind, Segment};
 use crate::frame::guard::{guarded, place};
+use crate::frame::normal::ARRIVAL;
 use crate::frame::stack::{frame_of, keep, stack};
 
 const EXTENSION: &str = "parquet";
@@ -41,6 +45,15 @@ pub struct Leave<'a> {
     pub removed: &'a BTreeMap<String, u64>,
     /// Rows that came before, by entry: false for each.
     pub repeated: &'a BTreeMap<u64, Vec<bool>>,
+}
+
+/// What retention left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// Bytes on disk, the log's and the indexes' included.
+    pub bytes: u64,
+    /// Rows that were removed because there was too much, while labels for them could still come.
+    pub early: u64,
 }
 
 /// A reference that is kept.
@@ -154,6 +167,7 @@ impl Samples {
             let path = self.table(kind).join(format!("model={model}")).join(name(segment.number));
             rows += frame.height() as u64;
             write_parquet(&path, &mut frame)?;
+            ids::write(&path, &frame, time_of(kind))?;
         }
         if wrong > 0 || end != End::Whole {
             // What cannot be read is set aside for whoever wants to look, and out of the way.
@@ -173,7 +187,7 @@ impl Samples {
             for kind in [Kind::Samples, Kind::Labels] {
                 for file in files_below(&self.table(kind), &[EXTENSION])? {
                     if file.path.file_name().is_some_and(|file| *file == *name(segment.number)) {
-                        fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
+                        remove_stored(&file.path)?;
                     }
                 }
             }
@@ -196,6 +210,79 @@ impl Samples {
             .collect();
         found.sort();
         Ok(found)
+    }
+
+    /// The compacted files of a kind and a model, oldest segment first.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn compacted_of(&self, kind: Kind, model: &str) -> Result<Vec<PathBuf>, Error> {
+        let files = files_below(&self.table(kind).join(format!("model={model}")), &[EXTENSION])?;
+        let number = |path: &Path| path.file_stem()?.to_str()?.parse::<u64>().ok();
+        let mut found: Vec<(u64, PathBuf)> =
+            files.into_iter().filter_map(|file| Some((number(&file.path)?, file.path))).collect();
+        found.sort();
+        Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// The index of a compacted file's ids. It is made anew from the file where it is missing or damaged.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the index not be written.
+    pub fn index(&self, kind: Kind, parquet: &Path) -> Result<Index, Error> {
+        if let Some(index) = Index::open(parquet) {
+            return Ok(index);
+        }
+        self.index_anew(kind, parquet)
+    }
+
+    /// Makes the index of a compacted file's ids anew.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the index not be written.
+    pub fn index_anew(&self, kind: Kind, parquet: &Path) -> Result<Index, Error> {
+        let time = time_of(kind);
+        ids::write(parquet, &read_columns(parquet, &["id", time])?, time)?;
+        Index::open(parquet).ok_or_else(|| Error::Record(format!("{}: its index cannot be read", parquet.display())))
+    }
+
+    /// What a compacted file spans.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn span(&self, kind: Kind, parquet: &Path) -> Result<Span, Error> {
+        if let Ok(index) = self.index(kind, parquet) {
+            return Ok(index.span);
+        }
+        // There may be no room for its index.
+        let time = time_of(kind);
+        let span = Span::of(&read_columns(parquet, &[time])?, time);
+        span.map_err(|source| Error::Parquet { path: parquet.to_owned(), source })
+    }
+
+    /// Hands out the rows of a kind and a model that the log still has, in order, but those of entries before `removal`.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn logged(
+        &self,
+        (kind, model): (Kind, &str),
+        removal: Option<u64>,
+        mut take: impl FnMut(DataFrame) -> PolarsResult<()>,
+    ) -> Result<(), Error> {
+        for segment in log::segments(&self.log_folder())? {
+            let mut wrong = None;
+            log::read(&segment.path, |entry| {
+                let gone = removal.is_some_and(|removal| entry.sequence < removal);
+                if entry.kind == kind && entry.model == model && !gone && wrong.is_none() {
+                    wrong = frame_of(&entry.record).and_then(&mut take).err();
+                }
+            })?;
+            if let Some(source) = wrong {
+                return Err(Error::Parquet { path: segment.path, source });
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a reference's rows, in the place of any before.
@@ -225,31 +312,60 @@ impl Samples {
         Ok(found.into_iter().filter_map(of).collect())
     }
 
-    /// Removes what is too old or too much. Returns the bytes that are left, the log's included.
+    /// Removes what is too old or too much, each file with its index. `horizon` is how long labels of a model are waited for.
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub fn retain(&self, config: &Config, now: Timestamp) -> Result<u64, Error> {
+    pub fn retain(
+        &self,
+        config: &Config,
+        now: Timestamp,
+        horizon: impl Fn(&str) -> Duration,
+    ) -> Result<Retained, Error> {
         let mut files = Vec::new();
         for kind in [Kind::Samples, Kind::Labels] {
-            files.extend(files_below(&self.tables(kind), &[EXTENSION])?);
+            for mut file in files_below(&self.tables(kind), &[EXTENSION])? {
+                file.bytes += fs::metadata(ids::beside(&file.path)).map_or(0, |index| index.len());
+                files.push(file);
+            }
+            // What a crash left of a file that was being removed.
+            for index in files_below(&self.tables(kind), &[ids::EXTENSION])? {
+                if !index.path.with_extension(EXTENSION).exists() {
+                    fs::remove_file(&index.path).map_err(Error::io(&index.path))?;
+                }
+            }
         }
         // Segments that were set aside are for whoever wants to look, as long as all else is.
         files.extend(files_below(&self.log_folder(), &[log::DAMAGED])?);
         files.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
         let logged: u64 = files_below(&self.log_folder(), &["log"])?.iter().map(|file| file.bytes).sum();
         let mut left = logged + files.iter().map(|file| file.bytes).sum::<u64>();
+        let mut early = 0_u64;
         for file in files {
             let written = fs::metadata(&file.path).and_then(|meta| meta.modified()).map_err(Error::io(&file.path))?;
             let age = Timestamp::try_from(written).map(|written| now.duration_since(written).unsigned_abs());
             let old =
                 age.is_ok_and(|age| age > config.retention && Timestamp::try_from(written).is_ok_and(|w| w < now));
             if old || left > config.max_bytes.as_u64() {
-                fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
-                left -= file.bytes;
+                // What is old was kept as long as was promised; its events may seem newer where a sender's clock is ahead.
+                if !old {
+                    early = early.saturating_add(self.awaited(&file.path, now, &horizon));
+                }
+                remove_stored(&file.path)?;
+                left = left.saturating_sub(file.bytes);
             }
         }
-        Ok(left)
+        Ok(Retained { bytes: left, early })
+    }
+
+    /// The rows of a file of samples whose labels may still come.
+    fn awaited(&self, path: &Path, now: Timestamp, horizon: impl Fn(&str) -> Duration) -> u64 {
+        let model = path.parent().and_then(|folder| folder.file_name()?.to_str()?.strip_prefix("model="));
+        let Some(model) = model.filter(|_| path.starts_with(self.tables(Kind::Samples))) else { return 0 };
+        let Ok(span) = self.span(Kind::Samples, path) else { return 0 };
+        let horizon = i64::try_from(horizon(model).as_millis()).unwrap_or(i64::MAX);
+        let waits = span.times.1 >= now.as_millisecond().saturating_sub(horizon);
+        if waits { span.rows } else { 0 }
     }
 
     /// Writes the checkpoint, whole or not at all.
@@ -275,6 +391,21 @@ impl Samples {
             Ok(checkpoint) => (Some(checkpoint), None),
             Err(error) => (None, Some(format!("{}: {error}", path.display()))),
         }
+    }
+}
+
+/// By which column's times rows of a kind are looked for: samples by their event; labels, which need not name one, by arrival.
+fn time_of(kind: Kind) -> &'static str {
+    if kind == Kind::Labels { ARRIVAL } else { "timestamp" }
+}
+
+/// Removes a stored file with its index, which would speak of nothing.
+fn remove_stored(path: &Path) -> Result<(), Error> {
+    fs::remove_file(path).map_err(Error::io(path))?;
+    let index = ids::beside(path);
+    match fs::remove_file(&index) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(index)(error)),
+        _ => Ok(()),
     }
 }
 
@@ -373,7 +504,8 @@ mod tests {
         samples.compact(&closed[0], NOTHING).expect("compacted");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), files);
         let config = Config { max_bytes: ByteSize::b(1), ..Config::default() };
-        samples.retain(&config, "2026-01-01T00:00:00Z".parse().expect("a time")).expect("retained");
+        let now = "2026-01-01T00:00:00Z".parse().expect("a time");
+        samples.retain(&config, now, |_| Duration::ZERO).expect("retained");
         assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
     }
 
@@ -435,6 +567,42 @@ mod tests {
         assert_eq!(left.iter().map(|(_, model, _)| model.as_str()).collect::<Vec<_>>(), ["n"]);
     }
 
+    /// A file goes with its index, which counts among the bytes; what goes too early is counted.
+    #[test]
+    fn retention_takes_indexes_along_and_counts_what_labels_may_still_come_for() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        let mut log = Log::open(&samples.log_folder(), 1, 1).expect("a log");
+        for (hour, rows) in [(0, 3), (10, 2), (20, 1)] {
+            let at = arrow::array::TimestampMillisecondArray::from(vec![hour * 3_600_000; rows]).with_timezone("UTC");
+            let ids = StringViewArray::from_iter_values((0..rows).map(|i| format!("{hour}-{i}")));
+            let record = RecordBatch::try_from_iter([("id", Arc::new(ids) as _), ("timestamp", Arc::new(at) as _)]);
+            log.append(Kind::Samples, "m", &record.expect("a record")).expect("written");
+            log.rotate().expect("rotated");
+            samples.compact(&log.closed().expect("segments")[0], NOTHING).expect("compacted");
+        }
+        let files = samples.compacted_of(Kind::Samples, "m").expect("files");
+        let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
+        let both: Vec<u64> = files.iter().map(|path| size(path) + size(&ids::beside(path))).collect();
+        let head = size(&samples.log_folder().join("000000000004.log"));
+        let retain = |max_bytes: u64| {
+            let config = Config { max_bytes: ByteSize::b(max_bytes), ..Config::default() };
+            let now = Timestamp::from_second(24 * 3600).expect("a time");
+            samples.retain(&config, now, |_| Duration::from_secs(14 * 3600)).expect("retained")
+        };
+        let all = head + both.iter().sum::<u64>();
+        assert_eq!(retain(all), Retained { bytes: all, early: 0 });
+        // The first is past the horizon, the second on its edge.
+        let two = all - both[0];
+        assert_eq!(retain(all - 1), Retained { bytes: two, early: 0 });
+        assert_eq!(retain(two - 1), Retained { bytes: two - both[1], early: 2 });
+        assert_eq!(files.iter().map(|path| ids::beside(path).exists()).collect::<Vec<_>>(), [false, false, true]);
+        // A crash came between the removal of a file and that of its index.
+        fs::remove_file(&files[2]).expect("removed");
+        retain(all);
+        assert!(!ids::beside(&files[2]).exists());
+    }
+
     #[test]
     fn what_was_set_aside_goes_when_it_is_too_old_or_too_much() {
         let data = tempfile::tempdir().expect("a folder");
@@ -446,9 +614,10 @@ mod tests {
             Timestamp::try_from(fs::metadata(&aside).and_then(|m| m.modified()).expect("a time")).expect("a time");
         let later = now.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time");
         let config = Config::default();
-        assert_eq!(samples.retain(&config, later).expect("retained"), 1000, "its bytes are told");
+        let retain = |config: &Config| samples.retain(config, later, |_| Duration::ZERO).expect("retained").bytes;
+        assert_eq!(retain(&config), 1000, "its bytes are told");
         let short = Config { retention: std::time::Duration::from_secs(3600), ..config };
-        assert_eq!(samples.retain(&short, later).expect("retained"), 0);
+        assert_eq!(retain(&short), 0);
         assert!(!aside.exists());
     }
 }

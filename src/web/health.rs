@@ -83,6 +83,7 @@ struct Samples {
     bytes: u64,
     failed: u64,
     damaged: u64,
+    removed_early: u64,
     message: String,
 }
 
@@ -126,6 +127,12 @@ impl Report {
         }
         if samples.damaged > 0 {
             faults.push("Stored samples could not all be read again; the log says which.".to_owned());
+        }
+        if samples.removed_early > 0 {
+            faults.push(format!(
+                "{} samples were removed while labels for them could still come: raise samples.max_bytes, or lower label_horizon.",
+                samples.removed_early
+            ));
         }
         if self.containers_left_out > 0 {
             faults.push(format!("{} containers are left out by collect.max_containers.", self.containers_left_out));
@@ -202,6 +209,7 @@ pub fn report(state: &State, now: Duration) -> Report {
             bytes: state.samples.bytes,
             failed: state.samples.failed,
             damaged: state.samples.damaged,
+            removed_early: state.samples.removed_early,
             message: state.samples.message.clone(),
         },
         containers_left_out: state.containers_left_out,

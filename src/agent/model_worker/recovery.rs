@@ -36,7 +36,7 @@ impl ModelWorker {
         let folder = store.log_folder();
         if !self.watches.is_empty() {
             // The folder was lost and is made anew: what is known is still here.
-            self.models.set_log(Ok(Log::open(&folder, store.next_segment()?, self.through + 1)?));
+            self.models.set_log(Ok(Log::open(&folder, store.next_segment()?, self.through.saturating_add(1))?));
             self.store = Some(store);
             self.keep_checkpoint();
             return Ok(folder);
@@ -67,7 +67,7 @@ impl ModelWorker {
         for (name, watch) in &self.watches {
             self.models.remember(name, &watch.progress.schema);
         }
-        self.models.set_log(Ok(Log::open(&folder, segment, self.through + 1)?));
+        self.models.set_log(Ok(Log::open(&folder, segment, self.through.saturating_add(1))?));
         self.changed = true;
         Ok(folder)
     }

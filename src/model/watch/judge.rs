@@ -56,7 +56,14 @@ impl Watch {
                 self.progress.stored.insert(*end);
                 continue;
             }
-            if let Some(result) = self.judge_window(*end, now)? {
+            if let Some(mut result) = self.judge_window(*end, now)? {
+                // With rows or labels that have left memory, its performance is to be measured from what is stored.
+                let left = self.has_left(*end) || self.labels_have_left(*end);
+                if left && self.progress.counts.labels > 0 {
+                    self.progress.stored.insert(*end);
+                    let before = self.progress.results.get(end);
+                    result.performance = before.and_then(|before| before.performance.clone()).or(result.performance);
+                }
                 self.progress.results.insert(*end, result);
             }
         }
@@ -79,7 +86,8 @@ impl Watch {
 
     fn judge_window(&self, end: i64, now: Timestamp) -> PolarsResult<Option<WindowResult>> {
         let step = self.spec.step();
-        let (from, to) = ((end - self.spec.steps()) * step, end * step);
+        let from = end.saturating_sub(self.spec.steps()).saturating_mul(step);
+        let to = end.saturating_mul(step);
         let frame = self.rows.range(from, to)?;
         if frame.height() == 0 {
             return Ok(None);
@@ -123,47 +131,56 @@ impl Watch {
     }
 
     /// How well the rows' predictions fit the labels that have come for them.
-    pub(super) fn performance(&self, frame: &DataFrame) -> PolarsResult<Option<Performance>> {
-        let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
-        let score = series("score");
-        let Some(prediction) = series("prediction").or_else(|| score.clone()) else { return Ok(None) };
-        let given = series("label");
-        let joined = self.labels_for(frame)?;
-        let label = match (joined, given) {
-            (Some(joined), Some(given)) => first_of(&joined, &given)?,
-            (Some(label), None) | (None, Some(label)) => label,
-            (None, None) => return Ok(None),
-        };
-        let mut known = self.progress.known.clone();
-        known.learn(&label);
-        let Some(task) = self.spec.task.or(known.task()) else { return Ok(None) };
-        let positive = self.spec.positive.as_deref();
-        let measured = measure(task, &label, &prediction, score.as_ref(), positive, &known);
-        Ok((measured.rows > 0).then_some(measured))
-    }
-
-    /// The labels of these rows, in their order, by a join on the id; the latest of each wins.
-    fn labels_for(&self, frame: &DataFrame) -> PolarsResult<Option<Series>> {
-        let Ok(ids) = frame.select(["id"]) else { return Ok(None) };
-        let Some(labels) = &self.latest_labels else { return Ok(None) };
-        if labels.height() == 0 {
-            return Ok(None);
+    fn performance(&self, frame: &DataFrame) -> PolarsResult<Option<Performance>> {
+        match label_of(frame, self.latest_labels.as_ref())? {
+            Some(label) => Ok(self.performance_of(frame, &label)),
+            None => Ok(None),
         }
-        let joined = ids.left_join(labels, ["id"], ["id"])?;
-        Ok(joined.column("label").ok().map(|column| column.as_materialized_series().clone()))
     }
 
-    /// Brings together the labels that came since windows were judged last: of each id the one with the latest time.
-    pub(super) fn settle_labels(&mut self) -> PolarsResult<()> {
+    /// How well the rows' predictions fit these labels, in the rows' order.
+    pub(super) fn performance_of(&self, frame: &DataFrame, label: &Series) -> Option<Performance> {
+        let score = series(frame, "score");
+        let prediction = series(frame, "prediction").or_else(|| score.clone())?;
+        let mut known = self.progress.known.clone();
+        known.learn(label);
+        let task = self.spec.task.or(known.task())?;
+        let positive = self.spec.positive.as_deref();
+        let measured = measure(task, label, &prediction, score.as_ref(), positive, &known);
+        (measured.rows > 0).then_some(measured)
+    }
+
+    /// Brings together the labels that came since windows were judged last.
+    fn settle_labels(&mut self) -> PolarsResult<()> {
         if self.latest_labels.is_none() && self.labels.rows() > 0 {
-            // Stable, so that of labels of one time the one that came last stands last.
-            let in_order = SortMultipleOptions::default().with_maintain_order(true);
-            let all = self.labels.all()?.sort(["timestamp"], in_order)?.select(["id", "label"])?;
-            let unique = all.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::Last, None)?;
-            self.latest_labels = Some(unique);
+            self.latest_labels = Some(latest(&self.labels.all()?)?);
         }
         Ok(())
     }
+}
+
+/// Of labels in the order in which they came: of each id the one with the latest time.
+pub(super) fn latest(labels: &DataFrame) -> PolarsResult<DataFrame> {
+    // Stable, so that of labels of one time the one that came last stands last.
+    let in_order = SortMultipleOptions::default().with_maintain_order(true);
+    let all = labels.sort(["timestamp"], in_order)?.select(["id", "label"])?;
+    all.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::Last, None)
+}
+
+/// The labels of these rows, in their order: those that came, by a join on the id, else those that the rows came with.
+pub(super) fn label_of(frame: &DataFrame, latest: Option<&DataFrame>) -> PolarsResult<Option<Series>> {
+    let joined = match (frame.select(["id"]), latest.filter(|labels| labels.height() > 0)) {
+        (Ok(ids), Some(labels)) => series(&ids.left_join(labels, ["id"], ["id"])?, "label"),
+        _ => None,
+    };
+    match (joined, series(frame, "label")) {
+        (Some(joined), Some(given)) => first_of(&joined, &given).map(Some),
+        (joined, given) => Ok(joined.or(given)),
+    }
+}
+
+fn series(frame: &DataFrame, name: &str) -> Option<Series> {
+    frame.column(name).ok().map(|column| column.as_materialized_series().clone())
 }
 
 /// The first where it has a value, else the second.

@@ -59,7 +59,8 @@ impl Watch {
         let mut in_a_row = Vec::new();
         for column in &latest.drifted {
             let drifted = |result: &&WindowResult| result.drifted.contains(column);
-            in_a_row.push(InARow { column: column.clone(), windows: judged().take_while(drifted).count() as u32 });
+            let windows = u32::try_from(judged().take_while(drifted).count()).unwrap_or(u32::MAX);
+            in_a_row.push(InARow { column: column.clone(), windows });
         }
         let enough = in_a_row.iter().filter(|column| column.windows >= self.spec.windows_in_a_row);
         let columns: Vec<String> = enough.map(|column| column.column.clone()).collect();

@@ -10,26 +10,40 @@ use polars::prelude::{DataFrame, PolarsResult, UniqueKeepStrategy};
 
 use super::RESULTS;
 use super::Watch;
-use crate::frame::stack::stack;
+use super::judge::{label_of, latest};
+use crate::model::border::AHEAD;
 use crate::model::view::WindowResult;
 
 /// Labels that wait to be looked up; more are unmatched at once.
 const MISSING: usize = 1_000_000;
 /// The columns of stored samples that a measurement takes.
 pub const MEASURED: &[&str] = &["id", "timestamp", "prediction", "score", "label"];
+/// The columns of stored labels that it takes.
+pub const LABELS: &[&str] = &["id", "label", "timestamp"];
 
 impl Watch {
+    fn from(&self, end: i64) -> i64 {
+        end.saturating_sub(self.spec.steps()).saturating_mul(self.spec.step())
+    }
+
     /// The rows of the window are not all in memory.
     pub(super) fn has_left(&self, end: i64) -> bool {
-        let from = (end - self.spec.steps()).saturating_mul(self.spec.step());
-        self.spec.window_rows.is_none() && from < self.left
+        self.spec.window_rows.is_none() && self.from(end) < self.left
+    }
+
+    /// Labels of the window may have left memory: some that left came when its rows may have been there.
+    pub(super) fn labels_have_left(&self, end: i64) -> bool {
+        self.spec.window_rows.is_none() && self.from(end).saturating_sub(AHEAD) < self.labels_left
     }
 
     /// Notes rows that leave memory.
     pub(super) fn leave(&mut self, gone: &DataFrame) {
-        let last = gone.column(super::POSITION).and_then(|positions| positions.i64()).ok();
-        let last = last.and_then(|positions| positions.iter().flatten().max());
-        self.left = self.left.max(last.map_or(i64::MIN, |last| last.saturating_add(1)));
+        self.left = self.left.max(behind(gone));
+    }
+
+    /// Notes labels that leave memory.
+    pub(super) fn leave_labels(&mut self, gone: &DataFrame) {
+        self.labels_left = self.labels_left.max(behind(gone));
     }
 
     /// Notes a label whose row is not in memory. Windows of rows have no time by which to find theirs again.
@@ -54,7 +68,7 @@ impl Watch {
         for (id, at) in found {
             if self.progress.missing.remove(id) {
                 let bucket = at.div_euclid(step);
-                self.progress.stored.extend(bucket + 1..=bucket + steps);
+                self.progress.stored.extend(bucket.saturating_add(1)..=bucket.saturating_add(steps));
             }
         }
         self.progress.counts.unmatched += self.progress.missing.len() as u64;
@@ -65,37 +79,39 @@ impl Watch {
     #[must_use]
     pub fn to_measure(&self) -> Option<(i64, i64, i64)> {
         let end = *self.progress.stored.last()?;
-        let step = self.spec.step();
-        Some((end, (end - self.spec.steps()).saturating_mul(step), end.saturating_mul(step)))
+        Some((end, self.from(end), end.saturating_mul(self.spec.step())))
     }
 
-    /// Measures a window with its stored rows ([`MEASURED`]), and those that only memory has yet.
+    /// The rows of a time that memory holds.
     ///
     /// # Errors
-    /// The rows are of other types than this version stores.
-    pub fn measure(&mut self, end: i64, stored: DataFrame, now: Timestamp) -> PolarsResult<()> {
+    /// Never, for rows that were pushed before.
+    pub fn held(&self, from: i64, to: i64) -> PolarsResult<DataFrame> {
+        only(&self.rows.range(from, to)?, MEASURED)
+    }
+
+    /// The labels that memory holds, as they came.
+    ///
+    /// # Errors
+    /// Never, for labels that were pushed before.
+    pub fn held_labels(&self) -> PolarsResult<DataFrame> {
+        only(&self.labels.all()?, LABELS)
+    }
+
+    /// Takes a window's measurement: how many rows it has, and those that have a label ([`labelled`]).
+    pub fn measured(&mut self, end: i64, rows: u64, labelled: &DataFrame, now: Timestamp) {
         self.progress.stored.remove(&end);
-        let step = self.spec.step();
-        let (from, to) = ((end - self.spec.steps()).saturating_mul(step), end.saturating_mul(step));
-        let mut rows = stored;
-        let held = self.rows.range(from, to)?;
-        if held.height() > 0 {
-            let wanted: Vec<&str> = MEASURED.iter().copied().filter(|name| held.column(name).is_ok()).collect();
-            stack(&mut rows, held.select(wanted)?)?;
+        if rows == 0 {
+            return;
         }
-        if rows.height() == 0 || rows.column("id").is_err() {
-            return Ok(());
-        }
-        // A row that is stored and in memory, or was sent twice, is one. Rows without an id can have no label that comes later.
-        let named = rows.column("id")?.is_not_null();
-        let rows = rows.filter(&named)?.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::First, None)?;
-        self.settle_labels()?;
-        let performance = self.performance(&rows)?;
+        let label = labelled.column("label").ok();
+        let performance = label.and_then(|label| self.performance_of(labelled, label.as_materialized_series()));
         let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        let (from, to) = (self.from(end), end.saturating_mul(self.spec.step()));
         let result = self.progress.results.entry(end).or_insert_with(|| WindowResult {
             start: time(from),
             end: time(to),
-            rows: rows.height() as u64,
+            rows,
             reference: None,
             evaluated: now,
             evaluations: 0,
@@ -110,6 +126,40 @@ impl Watch {
         while self.progress.results.len() > RESULTS {
             self.progress.results.pop_first();
         }
-        Ok(())
     }
+
+    /// Gives up the measurement of a window whose rows cannot be read.
+    pub fn cannot_measure(&mut self, end: i64) {
+        self.progress.stored.remove(&end);
+    }
+}
+
+/// Of a window's rows in the order in which they came, those that have a label, with what a measurement takes of them; and how many
+/// rows there are. A row that is stored and in memory, or was sent twice, is one. Rows without an id can have no label that comes later.
+///
+/// # Errors
+/// The rows are of other types than this version stores.
+pub fn labelled(rows: &DataFrame, labels: &DataFrame) -> PolarsResult<(u64, DataFrame)> {
+    let Ok(ids) = rows.column("id") else { return Ok((0, DataFrame::empty())) };
+    let named = rows.filter(&ids.is_not_null())?;
+    let rows = named.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::First, None)?;
+    let count = rows.height() as u64;
+    let labels = if labels.height() > 0 { Some(latest(labels)?) } else { None };
+    let Some(label) = label_of(&rows, labels.as_ref())? else { return Ok((count, DataFrame::empty())) };
+    let there = label.is_not_null();
+    let mut measured = only(&rows, &["prediction", "score"])?;
+    measured.with_column(label.with_name("label".into()).into())?;
+    Ok((count, measured.filter(&there)?))
+}
+
+/// Those of the columns that are there.
+fn only(rows: &DataFrame, columns: &[&str]) -> PolarsResult<DataFrame> {
+    rows.select(columns.iter().copied().filter(|name| rows.column(name).is_ok()))
+}
+
+/// The position behind the last of these rows.
+fn behind(gone: &DataFrame) -> i64 {
+    let last = gone.column(super::POSITION).and_then(|positions| positions.i64()).ok();
+    let last = last.and_then(|positions| positions.iter().flatten().max());
+    last.map_or(i64::MIN, |last| last.saturating_add(1))
 }

@@ -1,5 +1,6 @@
 //! A model over time: what comes when, and what is said of it.
 
+use super::stored::labelled;
 use super::*;
 use crate::frame::json::{Layout, Limits, decode};
 use crate::frame::stack::frame_of;
@@ -158,6 +159,32 @@ fn late_labels_have_closed_windows_judged_again_and_the_latest_wins() {
     assert_eq!(watch.progress.results[&11].evaluations, 2, "not again so soon");
     judge_all(&mut watch, 106);
     assert_eq!(watch.progress.results[&11].evaluations, 3);
+}
+
+/// A window whose rows are in memory and whose labels are not: judged again from memory alone, it would lose them.
+#[test]
+fn a_window_whose_labels_have_left_memory_keeps_them() {
+    let mut watch = watch(Spec { max_rows: 150, ..spec() });
+    refer(&mut watch, &hour(0, 2000, 0));
+    for h in 10..12 {
+        take(&mut watch, &hour(h, 50, 0));
+    }
+    let label = |id: &str| format!(r#"{{"id": "{id}", "label": 1}}"#);
+    labels(&mut watch, &(0..50).map(|i| label(&format!("h10-{i}"))).collect::<Vec<_>>());
+    judge_all(&mut watch, 0);
+    let rows = |watch: &Watch| watch.progress.results[&11].performance.as_ref().map(|performance| performance.rows);
+    assert_eq!((rows(&watch), watch.to_measure()), (Some(50), None));
+    labels(&mut watch, &(0..150).map(|i| label(&format!("never-{i}"))).collect::<Vec<_>>());
+    watch.found(&[]);
+    let late = label("h10-3");
+    labels(&mut watch, &[late]);
+    judge_all(&mut watch, 100);
+    assert_eq!(rows(&watch), Some(50), "as it was, until it is measured");
+    let (end, from, to) = watch.to_measure().expect("to be measured from what is stored");
+    assert_eq!(end, 11);
+    let held = watch.held(from, to).expect("rows");
+    let (count, measured) = labelled(&held, &watch.held_labels().expect("labels")).expect("joined");
+    assert_eq!((count, measured.height()), (50, 1), "memory has the one that came last");
 }
 
 #[test]
