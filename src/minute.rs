@@ -399,7 +399,7 @@ mod tests {
                 }
             }
             sum += closed(&mut minute).and_then(|s| increase(&s, "memory.oom_kills")).unwrap_or(0.0);
-            prop_assert_eq!(sum, counter as f64);
+            prop_assert!((sum - counter as f64).abs() < 0.5);
         }
 
         #[test]

@@ -20,7 +20,7 @@ use bytesize::ByteSize;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::units::span;
+use crate::units::{minutes, span};
 use cost::Prices;
 use patch::Patch;
 pub use resource::{Change, Provisioning, Resource};
@@ -256,11 +256,10 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
 
 /// "Not enough history" with its figures.
 fn not_enough(usage: &Usage, config: &Config) -> String {
-    let seconds = |s: u64| span(SignedDuration::from_secs(s as i64));
     format!(
         "not enough history: {} of the {} that a verdict takes (rightsizing.min_history)",
-        seconds(usage.minutes * 60),
-        seconds(config.min_history.as_secs()),
+        minutes(usage.minutes),
+        span(SignedDuration::try_from(config.min_history).unwrap_or(SignedDuration::MAX)),
     )
 }
 

@@ -16,7 +16,7 @@ use crate::signal::gpu::id;
 use crate::snapshot::{ContainerGpuView, ContainerView, GpuProcessView, GpuView};
 
 /// Minutes of a day, whose states are held for the page.
-const MINUTES: usize = 24 * 60;
+const MINUTES: u16 = 24 * 60;
 
 /// The states of GPUs' minutes before this agent began, by device and minute since the epoch.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl PastStates {
     /// The device's minutes before this one, oldest first, a day at most.
     fn before(&self, gpu: &str, minute: i64) -> VecDeque<Option<GpuState>> {
         let Some(states) = self.0.get(gpu) else { return VecDeque::new() };
-        let from = minute - MINUTES as i64;
+        let from = minute - i64::from(MINUTES);
         let first = states.range(from..minute).next().map_or(minute, |(first, _)| *first);
         (first..minute).map(|minute| states.get(&minute).copied()).collect()
     }
@@ -80,7 +80,7 @@ impl Gpu {
     /// Adds minutes' states, and forgets those of more than a day ago.
     fn remember(&mut self, states: impl IntoIterator<Item = Option<GpuState>>) {
         self.states.extend(states);
-        let excess = self.states.len().saturating_sub(MINUTES);
+        let excess = self.states.len().saturating_sub(MINUTES.into());
         self.states.drain(..excess);
     }
 }
@@ -92,7 +92,8 @@ impl Gpus {
         let open = self.minute.filter(|open| *open != minute);
         let rows = if open.is_some() { self.close(node) } else { Vec::new() };
         // Minutes in which nobody read are unknown, not left out.
-        let gap = open.map_or(0, |open| (minute - open - 1).clamp(0, MINUTES as i64)) as usize;
+        let gap = open.map_or(0, |open| minute.saturating_sub(open).saturating_sub(1));
+        let gap = u16::try_from(gap.max(0)).unwrap_or(MINUTES).min(MINUTES).into();
         for gpu in self.gpus.values_mut() {
             gpu.remember(std::iter::repeat_n(None, gap));
         }

@@ -65,7 +65,7 @@ struct Known {
     index: u64,
     model: Option<String>,
     minutes: u64,
-    known: u64,
+    judged: u64,
     states: [f64; 3],
     utilization: Sketch,
     memory_peak: Option<f64>,
@@ -109,7 +109,7 @@ impl GpuUsages {
             let [active, held, free] = states.each_ref().map(|state| run.of(state));
             for ((active, held), free) in active.iter().zip(held.iter()).zip(free.iter()) {
                 if let (Some(active), Some(held), Some(free)) = (active, held, free) {
-                    gpu.known += 1;
+                    gpu.judged += 1;
                     for (sum, share) in gpu.states.iter_mut().zip([active, held, free]) {
                         *sum += share.min(1.0);
                     }
@@ -159,7 +159,7 @@ impl GpuUsages {
 }
 
 fn judged(id: &str, gpu: &Known, enough: bool, prices: &Prices) -> GpuUse {
-    let share = |state: usize| (gpu.known > 0).then(|| gpu.states[state] / gpu.known as f64);
+    let share = |state: usize| (gpu.judged > 0).then(|| gpu.states[state] / gpu.judged as f64);
     let cost = prices.gpu(gpu.model.as_deref()) * MONTH;
     GpuUse {
         id: id.to_owned(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::usage::Member;
 use super::{Change, Provisioning, Resource};
+use crate::stats::whole::unsigned;
 
 /// What to apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -123,7 +124,7 @@ fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memor
 }
 
 fn mib(bytes: f64) -> u64 {
-    (bytes / MIB).ceil() as u64
+    unsigned((bytes / MIB).ceil())
 }
 
 fn millicores(cores: f64) -> String {

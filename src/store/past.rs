@@ -106,7 +106,7 @@ mod tests {
         std::fs::create_dir_all(&folder).expect("made");
         let rows: usize = 1_200_001;
         let begin = "2026-11-23T13:00:00Z".parse::<Timestamp>().expect("a time").as_millisecond();
-        let minutes: Vec<i64> = (0..rows).map(|row| begin + (row as i64 / 20_001) * 60_000).collect();
+        let minutes: Vec<i64> = (0_i64..).take(rows).map(|row| begin + (row / 20_001) * 60_000).collect();
         let minutes = polars::prelude::Int64Chunked::new("minute".into(), minutes);
         let minute: Column = minutes.into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)).into_column();
         let used = Series::new("cpu_usage_mean".into(), vec![0.5; rows]).into_column();

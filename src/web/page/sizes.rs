@@ -7,7 +7,7 @@ use crate::chart;
 use crate::rightsize::review::Review;
 use crate::rightsize::usage::Hour;
 use crate::rightsize::{Assessment, Confidence, Provisioning, Resource};
-use crate::units::{bytes, cores, money, span};
+use crate::units::{bytes, cores, minutes, money};
 
 /// More are left to the API and the report.
 const MOST: usize = 25;
@@ -88,7 +88,7 @@ fn row(known: &Known, a: &Assessment) -> Markup {
             }
             td {
                 @if a.confirmed { "confirmed" } @else if a.confidence == Confidence::None { "not enough history" } @else { "investigate" }
-                br; small { (a.confidence.name()) ": " (span(jiff::SignedDuration::from_mins(a.history.minutes as i64))) " seen" }
+                br; small { (a.confidence.name()) ": " (minutes(a.history.minutes)) " seen" }
             }
             td {
                 @for (at, patch) in a.patches.iter().enumerate() {
