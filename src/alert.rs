@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod rule;
+pub mod steady;
 mod trail;
 pub mod view;
 

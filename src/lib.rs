@@ -100,6 +100,7 @@ pub mod rightsize;
 pub mod signal;
 pub mod snapshot;
 pub mod stats;
+pub mod step;
 pub mod store;
 pub mod telemetry;
 pub mod units;

@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("signal", &["metric"]),
     ("catalogue", &["metric", "signal"]),
     ("reading", &["clock", "identity", "signal"]),
-    ("alert", &["catalogue", "metric", "units"]),
+    ("alert", &["catalogue", "clock", "metric", "units"]),
     ("minute", &["metric", "reading", "signal", "stats"]),
     ("frame", &["identity", "metric", "minute", "signal"]),
     ("performance", &[]),
@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("health", &["metric"]),
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),
+    ("step", &["alert", "analysis", "clock", "frame", "metric", "model", "reading", "rightsize", "snapshot"]),
     ("collect", &["clock", "health", "identity", "reading", "signal", "units"]),
     ("export", &["alert", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "minute", "units"]),
@@ -70,6 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reading",
             "rightsize",
             "snapshot",
+            "step",
             "store",
             "telemetry",
             "web",
@@ -114,6 +116,7 @@ const CORE: &[&str] = &[
     "health",
     "snapshot",
     "analysis",
+    "step",
 ];
 const NOT_IN_CORE: &[&str] =
     &["std::fs", "std::net", "std::env", "std::process", "tokio", "axum", "bollard", "reqwest", "tonic", "tracing"];

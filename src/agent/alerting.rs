@@ -1,51 +1,42 @@
-//! Alerts beside the pipeline: holds each tick's points against the rules, keeps the state, makes it known.
+//! Keeps the state of alerts over restarts, and makes it known.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::alert::engine::{Engine, Kept};
+use crate::alert::steady::Alerts;
 use crate::alert::view::AlertsView;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::export::Told;
-use crate::metric::Point;
 use crate::store::state;
 
 /// The state is kept at each change, and so often without one.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// From so much on the wall clock was set; less is slewing.
-const STEP: SignedDuration = SignedDuration::from_secs(1);
-
 pub struct Alerting {
-    engine: Engine,
     path: PathBuf,
     out: watch::Sender<Arc<AlertsView>>,
     told: Arc<Told>,
-    /// When it began, on both clocks.
-    began: Moment,
     kept: Duration,
-    /// How far the wall clock was set since.
-    correction: SignedDuration,
     /// The state could be written the last time.
     written: bool,
 }
 
 impl Alerting {
-    /// With the state that the agent before this one kept; events that it did not get told come once more.
-    pub fn new(
+    /// The alerts with the state that the agent before this one kept; events that it did not get told come once more.
+    pub fn recall(
         config: &Config,
         node: &str,
         data: &Path,
         now: Moment,
         told: Arc<Told>,
         out: watch::Sender<Arc<AlertsView>>,
-    ) -> Self {
+    ) -> (Self, Alerts) {
         let path = data.join("alerts.json");
         let kept = state::read::<Kept>(&path).unwrap_or_else(|error| {
             tracing::warn!(%error, "the state of alerts cannot be read: it begins anew");
@@ -58,60 +49,23 @@ impl Alerting {
         told.stdout.store(kept.sequence, Ordering::Relaxed);
         let before_first = kept.events.first().map_or(kept.sequence, |event| event.sequence.saturating_sub(1));
         told.otlp.store(before_first, Ordering::Relaxed);
-        let engine = Engine::new(node.to_owned(), rules, most, kept, now.wall);
-        out.send_replace(Arc::new(engine.view()));
-        Self {
-            engine,
-            path,
-            out,
-            told,
-            began: now,
-            kept: now.monotonic,
-            correction: SignedDuration::ZERO,
-            written: true,
-        }
+        let alerts = Alerts::new(Engine::new(node.to_owned(), rules, most, kept, now.wall), now);
+        out.send_replace(alerts.view());
+        (Self { path, out, told, kept: now.monotonic, written: true }, alerts)
     }
 
-    pub fn configure(&mut self, config: &Config) {
-        self.engine.configure(config.alerting.rules(&config.alert), config.alerting.max_alerts);
-    }
-
-    /// Holds the points against the rules. `ours`: the data folder is held by this agent, so its state may be written.
-    pub fn step(&mut self, points: &[&Point], now: Moment, ours: bool) {
-        self.correct(now);
-        let changed = self.engine.step(points, self.steady(now));
-        self.out.send_replace(Arc::new(self.engine.view()));
+    /// Makes them known after a step. `ours`: the data folder is held by this agent, so their state may be written.
+    pub fn publish(&mut self, alerts: &mut Alerts, changed: bool, now: Moment, ours: bool) {
+        self.out.send_replace(alerts.view());
         if ours && (changed || now.monotonic.saturating_sub(self.kept) >= KEEP_EVERY) {
-            self.keep(now);
+            self.keep(alerts, now);
         }
-    }
-
-    /// The time by the clock that does not jump: an hour that is set forward makes nothing fire.
-    fn steady(&self, now: Moment) -> Timestamp {
-        let elapsed = now.monotonic.saturating_sub(self.began.monotonic);
-        self.began.wall.checked_add(elapsed).unwrap_or(now.wall)
-    }
-
-    /// Follows a wall clock that was set. Shown times keep still while it is merely slewed.
-    fn correct(&mut self, now: Moment) {
-        let ahead = now.wall.duration_since(self.steady(now));
-        if (ahead - self.correction).abs() >= STEP {
-            self.correction = ahead;
-            self.engine.correct(ahead);
-        }
-    }
-
-    /// What was made known last.
-    pub fn view(&self) -> Arc<AlertsView> {
-        Arc::clone(&self.out.borrow())
     }
 
     /// Writes the state.
-    pub fn keep(&mut self, now: Moment) {
+    pub fn keep(&mut self, alerts: &mut Alerts, now: Moment) {
         self.kept = now.monotonic;
-        self.correct(now);
-        let result =
-            state::write(&self.path, &self.engine.kept(self.steady(now), self.told.otlp.load(Ordering::Relaxed)));
+        let result = state::write(&self.path, &alerts.kept(now, self.told.otlp.load(Ordering::Relaxed)));
         if let Err(error) = &result
             && self.written
         {
@@ -123,8 +77,11 @@ impl Alerting {
 
 #[cfg(test)]
 mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
     use super::*;
     use crate::alert::view::Alert;
+    use crate::metric::Point;
     use crate::metric::{Number, Subject};
 
     const RULE: &str = "[alerting]\ndefaults = false\n[[alert]]\nname = \"R\"\nmetric = \"process.memory.usage\"\nabove = 1\n\
@@ -142,12 +99,32 @@ mod tests {
         Moment { wall, monotonic: Duration::from_secs(second.unsigned_abs() + 1000) }
     }
 
-    fn alerting(data: &Path, now: Moment) -> Alerting {
-        let config = Config::parse(RULE).expect("a config");
-        Alerting::new(&config, "node-1", data, now, Arc::default(), watch::Sender::new(Arc::default()))
+    /// The alerts, and who keeps them.
+    struct Both(Alerting, Alerts);
+
+    impl Both {
+        fn step(&mut self, points: &[&Point], now: Moment) {
+            let changed = self.1.step(points, now);
+            self.0.publish(&mut self.1, changed, now, true);
+        }
+
+        fn keep(&mut self, now: Moment) {
+            self.0.keep(&mut self.1, now);
+        }
+
+        fn view(&self) -> Arc<AlertsView> {
+            Arc::clone(&self.0.out.borrow())
+        }
     }
 
-    fn only(alerting: &Alerting) -> Alert {
+    fn alerting(data: &Path, now: Moment) -> Both {
+        let config = Config::parse(RULE).expect("a config");
+        let out = watch::Sender::new(Arc::default());
+        let (alerting, alerts) = Alerting::recall(&config, "node-1", data, now, Arc::default(), out);
+        Both(alerting, alerts)
+    }
+
+    fn only(alerting: &Both) -> Alert {
         alerting.view().alerts.first().expect("an alert").clone()
     }
 
@@ -157,17 +134,17 @@ mod tests {
         for set in [3600, -3600, 1_700_000_000] {
             let data = tempfile::tempdir().expect("a folder");
             let mut alerting = alerting(data.path(), moment(0, 0));
-            alerting.step(&[&point(2)], moment(0, 0), true);
-            alerting.step(&[&point(2)], moment(10, set), true);
+            alerting.step(&[&point(2)], moment(0, 0));
+            alerting.step(&[&point(2)], moment(10, set));
             let pending = only(&alerting);
             assert_eq!((pending.state.name(), pending.since), ("pending", moment(0, set).wall), "{set}");
-            alerting.step(&[&point(2)], moment(20, set), true);
+            alerting.step(&[&point(2)], moment(20, set));
             let firing = only(&alerting);
             assert_eq!((firing.since, firing.fired), (moment(0, set).wall, Some(moment(20, set).wall)), "{set}");
             // Set again, while it fires; and over.
-            alerting.step(&[&point(2)], moment(30, 2 * set), true);
+            alerting.step(&[&point(2)], moment(30, 2 * set));
             assert_eq!(only(&alerting).fired, Some(moment(20, 2 * set).wall));
-            alerting.step(&[&point(0)], moment(40, 3 * set), true);
+            alerting.step(&[&point(0)], moment(40, 3 * set));
             let view = alerting.view();
             let over = &view.resolved[0];
             assert_eq!((over.fired, over.resolved), (Some(moment(20, 3 * set).wall), Some(moment(40, 3 * set).wall)));
@@ -184,10 +161,10 @@ mod tests {
     fn small_differences_move_nothing() {
         let data = tempfile::tempdir().expect("a folder");
         let mut alerting = alerting(data.path(), moment(0, 0));
-        alerting.step(&[&point(2)], moment(0, 0), true);
+        alerting.step(&[&point(2)], moment(0, 0));
         let mut slewed = moment(10, 0);
         slewed.wall += SignedDuration::from_millis(400);
-        alerting.step(&[&point(2)], slewed, true);
+        alerting.step(&[&point(2)], slewed);
         assert_eq!(only(&alerting).since, moment(0, 0).wall);
     }
 
@@ -197,11 +174,11 @@ mod tests {
         let data = tempfile::tempdir().expect("a folder");
         let mut first = alerting(data.path(), moment(0, 0));
         for second in [0, 10, 20] {
-            first.step(&[&point(2)], moment(second, if second > 0 { 86_400 } else { 0 }), true);
+            first.step(&[&point(2)], moment(second, if second > 0 { 86_400 } else { 0 }));
         }
         first.keep(moment(30, 86_400));
         let mut second = alerting(data.path(), moment(60, 86_400));
-        second.step(&[&point(2)], moment(61, 86_400), true);
+        second.step(&[&point(2)], moment(61, 86_400));
         assert_eq!(only(&second).fired, Some(moment(20, 86_400).wall));
         second.keep(moment(70, 86_400));
         // The clock was an hour fast all the while: what it wrote is as long ago as it was.

@@ -17,7 +17,7 @@ use super::{OWN_PROC, Setting, supervise};
 use crate::alert::view::AlertsView;
 use crate::analysis::State;
 use crate::analysis::gpu::{PAST_COLUMNS, PastStates};
-use crate::clock::{Clock, Moment};
+use crate::clock::Clock;
 use crate::collect::{Brings, Entry, Message, Stop};
 use crate::config::Config;
 use crate::export::{Points, Told};
@@ -25,11 +25,9 @@ use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
 use crate::health::Health;
-use crate::metric::Point;
-use crate::model::minute::Traffic;
 use crate::model::view::ModelsView;
-use crate::reading::Depth;
 use crate::snapshot::Snapshot;
+use crate::step::{Event, Expected, Inputs, NodeState};
 use crate::store::history::Appended;
 use crate::store::past;
 use crate::store::{self, History};
@@ -63,28 +61,39 @@ pub struct Sources {
 }
 
 pub struct Pipeline {
-    node: String,
-    data: PathBuf,
-    full_tick: Duration,
-    max_containers: usize,
-    state: State,
+    setting: Start,
+    state: NodeState,
     history: History,
     collectors: Vec<&'static Entry>,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     sources: Sources,
-    traffic: Traffic,
     alerting: Alerting,
     snapshots: watch::Sender<Arc<Snapshot>>,
     points: watch::Sender<Arc<Points>>,
     started: Timestamp,
     retained: Option<Duration>,
-    /// When points were last made.
-    pointed: Duration,
-    /// A newcomer waited for its name when the last snapshot was made.
-    waiting: bool,
-    /// Everything that can be read has been read once.
-    ready: bool,
+}
+
+/// What the analysis begins anew with.
+struct Start {
+    node: String,
+    data: PathBuf,
+    full_tick: Duration,
+    max_containers: usize,
+}
+
+impl Start {
+    /// Nothing known yet but what the history has.
+    fn analysis(&self, now: Timestamp) -> State {
+        let mut states = PastStates::default();
+        let since = now.checked_sub(DAY).unwrap_or(now);
+        let take = |frame: &DataFrame| states.take(frame, &self.node);
+        if let Err(error) = past::read::<GpuRow>(&self.data, PAST_COLUMNS, since, now, take) {
+            tracing::warn!(%error, "the last day of GPUs cannot be read");
+        }
+        State::new(self.node.clone(), self.full_tick, self.max_containers).recalling(states)
+    }
 }
 
 impl Pipeline {
@@ -97,43 +106,29 @@ impl Pipeline {
         outlets: Outlets,
     ) -> Self {
         let now = setting.clock.moment();
+        let (node, data) = (setting.node.clone(), setting.data.clone());
+        let (full_tick, max_containers) = (config.agent.tick, config.collect.max_containers);
+        let (alerting, alerts) = Alerting::recall(config, &node, &data, now, outlets.told, outlets.alerts);
+        let start = Start { node: node.clone(), data, full_tick, max_containers };
         Self {
-            node: setting.node.clone(),
-            data: setting.data.clone(),
-            full_tick: config.agent.tick,
-            max_containers: config.collect.max_containers,
-            state: State::new(setting.node.clone(), config.agent.tick, config.collect.max_containers),
+            state: NodeState::new(node, full_tick, start.analysis(now.wall), alerts, now.wall),
+            setting: start,
             history,
             collectors: config.collect.enabled().collect(),
             clock: Arc::clone(&setting.clock),
             health,
             sources,
-            traffic: Traffic::new(now.wall),
-            alerting: Alerting::new(config, &setting.node, &setting.data, now, outlets.told, outlets.alerts),
+            alerting,
             snapshots: outlets.snapshots,
             points: outlets.points,
             started: now.wall,
             retained: None,
-            pointed: Duration::ZERO,
-            waiting: false,
-            ready: false,
         }
-    }
-
-    /// Nothing known yet but what the history has.
-    fn begin(&self) -> State {
-        let (until, mut states) = (self.clock.now(), PastStates::default());
-        let since = until.checked_sub(DAY).unwrap_or(until);
-        let take = |frame: &DataFrame| states.take(frame, &self.node);
-        if let Err(error) = past::read::<GpuRow>(&self.data, PAST_COLUMNS, since, until, take) {
-            tracing::warn!(%error, "the last day of GPUs cannot be read");
-        }
-        State::new(self.node.clone(), self.full_tick, self.max_containers).recalling(states)
     }
 
     /// Runs until told to stop, or until nobody can report any longer; then writes the open minute.
     pub fn run(&mut self, reports: &Receiver<Message>, config: &mut watch::Receiver<Config>, stop: &Stop) {
-        self.state = self.begin();
+        self.state.restart(self.setting.analysis(self.clock.now()));
         while !stop.is_stopped() {
             // A panic here is a bug, and must not end the agent: what was known is forgotten and gathered anew.
             match catch_unwind(AssertUnwindSafe(|| self.round(reports, config))) {
@@ -142,15 +137,14 @@ impl Pipeline {
                 Err(_) => {
                     tracing::error!("the analysis panicked and begins anew; this is a bug in plumbline");
                     self.health.update(|state| state.panics += 1);
-                    self.state = self.begin();
+                    self.state.restart(self.setting.analysis(self.clock.now()));
                 }
             }
         }
-        let rows = self.state.finish();
-        let gpu_rows = self.state.finish_gpus();
-        let lost = self.keep(rows) + self.keep_gpus(gpu_rows);
+        let last = self.state.finish();
+        let lost = self.keep(last.rows) + self.keep_gpus(last.gpu_rows);
         if self.history.is_ours() {
-            self.alerting.keep(self.clock.moment());
+            self.alerting.keep(self.state.alerts_mut(), self.clock.moment());
         }
         if lost > 0 {
             tracing::warn!(rows = lost, "minutes are lost: the history could not be written before the end");
@@ -166,19 +160,13 @@ impl Pipeline {
             self.configure(&config);
         }
         match reports.recv_timeout(PATIENCE) {
-            Ok(message) => self.take(message),
-            Err(RecvTimeoutError::Timeout) if self.waiting || !self.ready => {
-                self.publish(self.clock.moment(), true);
+            // One that was switched off meanwhile has nothing to say.
+            Ok(Message { collector, .. }) if !self.collectors.iter().any(|entry| entry.name == collector) => {}
+            Ok(Message { collector, report: Some(report), depth, .. }) => {
+                self.step(Event::Report { collector, report, depth });
             }
-            // No reading may come for long, or ever; models go on.
-            Err(RecvTimeoutError::Timeout) => {
-                let now = self.clock.moment();
-                let due = now.monotonic.saturating_sub(self.pointed) > self.full_tick;
-                let news = |changed: Result<bool, _>| changed.unwrap_or(false);
-                if due || news(self.sources.models.has_changed()) || news(self.sources.review.has_changed()) {
-                    self.publish(now, due);
-                }
-            }
+            Ok(Message { collector, report: None, .. }) => self.step(Event::Lost { collector }),
+            Err(RecvTimeoutError::Timeout) => self.step(Event::Silence),
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
         self.retain_sometimes();
@@ -186,83 +174,57 @@ impl Pipeline {
     }
 
     fn configure(&mut self, config: &Config) {
-        (self.full_tick, self.max_containers) = (config.agent.tick, config.collect.max_containers);
-        self.state.configure(self.full_tick, self.max_containers);
+        let (full_tick, max_containers) = (config.agent.tick, config.collect.max_containers);
+        (self.setting.full_tick, self.setting.max_containers) = (full_tick, max_containers);
+        self.state.configure(full_tick, max_containers);
         self.history.configure(config.history.clone());
-        self.alerting.configure(config);
+        self.state.alerts_mut().configure(config.alerting.rules(&config.alert), config.alerting.max_alerts);
         self.retained = None;
         let collectors: Vec<&'static Entry> = config.collect.enabled().collect();
         for entry in std::mem::replace(&mut self.collectors, collectors) {
             if !self.collectors.iter().any(|kept| kept.name == entry.name) {
-                self.lose(entry.name);
+                self.step(Event::Lost { collector: entry.name });
             }
         }
     }
 
-    fn lose(&mut self, collector: &'static str) {
+    /// Steps, writes the rows, and makes known what follows.
+    fn step(&mut self, event: Event) {
         let now = self.clock.moment();
-        let outcome = self.state.lose(collector, now);
-        if !outcome.rows.is_empty() {
-            self.keep(outcome.rows);
-        }
-        self.keep_gpus(outcome.gpu_rows);
-        self.publish(now, outcome.changed);
-    }
-
-    fn take(&mut self, message: Message) {
-        if !self.collectors.iter().any(|entry| entry.name == message.collector) {
-            return; // switched off meanwhile
-        }
-        let Some(report) = message.report else {
-            self.lose(message.collector);
-            return;
+        let health = self.health.state();
+        let open = |entry: &Entry| health.collectors.get(entry.name).is_some_and(|c| c.up);
+        let silent = |entry: &Entry| health.collectors.get(entry.name).is_none_or(|c| c.message.is_empty());
+        let of = |brings: Brings| self.collectors.iter().filter(move |entry| entry.brings == brings);
+        let coming = |brings: Brings| of(brings).any(|entry| open(entry) || silent(entry));
+        let expected = Expected {
+            names: coming(Brings::Names),
+            tree: of(Brings::Containers).next().is_some(),
+            tree_coming: coming(Brings::Containers),
         };
-        let now = self.clock.moment();
-        let leads = report.containers.is_some() || !self.state.reads_tree();
-        let outcome = self.state.absorb(message.collector, report, now);
-        if !outcome.rows.is_empty() {
-            self.keep(outcome.rows);
+        let news = |changed: Result<bool, _>| changed.unwrap_or(false);
+        let news = news(self.sources.models.has_changed()) || news(self.sources.review.has_changed());
+        let started = self.started;
+        let inputs = Inputs {
+            models: Arc::clone(&self.sources.models.borrow_and_update()),
+            review: self.sources.review.borrow_and_update().clone(),
+            news,
+            expected,
+            own: || health.points(weigh(OWN_PROC.as_ref()), started, now.wall, now.monotonic),
+        };
+        let step = self.state.step(event, inputs, now);
+        if !step.rows.is_empty() {
+            self.keep(step.rows);
         }
-        self.keep_gpus(outcome.gpu_rows);
-        if leads || outcome.changed {
-            self.publish(now, outcome.changed || (leads && message.depth == Depth::Full));
-        }
-    }
-
-    /// Makes a snapshot known, and its points too where they are worth sending.
-    fn publish(&mut self, now: Moment, with_points: bool) {
-        let state = self.health.state();
-        let open = |entry: &Entry| state.collectors.get(entry.name).is_some_and(|c| c.up);
-        let silent = |entry: &Entry| state.collectors.get(entry.name).is_none_or(|c| c.message.is_empty());
-        // Some engine is up, or has not said yet whether it is.
-        let expect_names =
-            self.collectors.iter().any(|entry| entry.brings == Brings::Names && (open(entry) || silent(entry)));
-        let waited = std::mem::replace(&mut self.waiting, self.state.is_waiting(now));
-        let models = Arc::clone(&self.sources.models.borrow_and_update());
-        let review = self.sources.review.borrow_and_update().clone();
-        let mut snapshot = self.state.snapshot(now, expect_names).joined(models, review, self.alerting.view());
-        let tree_to_come =
-            self.collectors.iter().any(|entry| entry.brings == Brings::Containers && (open(entry) || silent(entry)))
-                && !self.state.has_read();
-        let was_ready = self.ready;
-        let tree_expected = self.collectors.iter().any(|entry| entry.brings == Brings::Containers);
-        self.ready |= (snapshot.ready || !tree_expected) && !tree_to_come;
-        snapshot.ready = self.ready;
-        if self.ready && (with_points || waited || !was_ready) {
-            let mut own = state.points(weigh(OWN_PROC.as_ref()), self.started, now.wall, now.monotonic);
-            let measured = snapshot.points();
-            let rows = self.traffic.step(&self.node, &snapshot.models, now.wall);
-            self.keep_models(rows);
-            let all: Vec<&Point> = measured.iter().chain(&own).collect();
-            self.alerting.step(&all, now, self.history.is_ours());
-            own.extend(self.alerting.view().points(now.wall));
-            self.pointed = now.monotonic;
-            let (models, review) = (Arc::clone(&snapshot.models), snapshot.review.clone());
-            snapshot = snapshot.joined(models, review, self.alerting.view());
+        self.keep_gpus(step.gpu_rows);
+        self.keep_models(step.model_rows);
+        if let Some((measured, own)) = step.points {
+            let ours = self.history.is_ours();
+            self.alerting.publish(self.state.alerts_mut(), step.alerts_changed, now, ours);
             self.points.send_replace(Arc::new(Points { measured, own }));
         }
-        snapshot.traffic = self.traffic.recent();
-        self.snapshots.send_replace(Arc::new(snapshot));
+        if let Some(snapshot) = step.snapshot {
+            self.snapshots.send_replace(Arc::new(snapshot));
+        }
     }
 
     /// Writes models' rows.
