@@ -18,7 +18,7 @@ use polars::prelude::{
     TimeUnit, TimeZone,
 };
 
-use crate::identity::{Model, Role, Workload};
+use crate::identity::{Link, Model, Role, Workload};
 use crate::metric::Number;
 use crate::minute::Summary;
 use crate::signal::container::Container;
@@ -65,8 +65,8 @@ pub struct RowIdentity {
     pub pod_uid: Option<String>,
     /// The container's name within its pod.
     pub pod_container: Option<String>,
-    /// The model it serves.
-    pub model: Option<Model>,
+    /// The model it serves or trains.
+    pub model: Option<Link<Model>>,
     /// When this run of it began.
     pub started: Option<Timestamp>,
 }
@@ -188,18 +188,23 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column("pod_container", "container name within the pod", Cells::Text(|r| r.identity.pod_container.as_deref())),
     column(
         "model",
-        "the model it serves: label plumbline.io/model, else KServe's inference service",
-        Cells::Text(|r| Some(&r.identity.model.as_ref()?.name)),
+        "the model it serves or trains: label plumbline.io/model, else KServe's inference service",
+        Cells::Text(|r| Some(&r.identity.model.as_ref()?.to.name)),
+    ),
+    column(
+        "model_relation",
+        "what it is to the model: serves, or trains (label plumbline.io/stage: training, tuning)",
+        Cells::Text(|r| Some(r.identity.model.as_ref()?.relation.name())),
     ),
     column(
         "model_namespace",
         "in what the model's name is unique: its pod's namespace",
-        Cells::Text(|r| r.identity.model.as_ref()?.namespace.as_deref()),
+        Cells::Text(|r| r.identity.model.as_ref()?.to.namespace.as_deref()),
     ),
     column(
         "model_version",
         "the model's version: label plumbline.io/model-version",
-        Cells::Text(|r| r.identity.model.as_ref()?.version.as_deref()),
+        Cells::Text(|r| r.identity.model.as_ref()?.to.version.as_deref()),
     ),
     column("started", "when this run of the container began (UTC)", Cells::Time(|r| r.identity.started)),
     column("samples", "inner ticks that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),

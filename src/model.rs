@@ -80,6 +80,9 @@ impl Default for Config {
 pub struct Spec {
     /// As it is called in the address its samples are sent to.
     pub name: String,
+    /// In what its name is unique: the Kubernetes namespace of the containers that serve it. Without one containers of any namespace do.
+    #[serde(default)]
+    pub namespace: Option<String>,
     /// What it predicts; found from the labels if not given.
     #[serde(default)]
     pub task: Option<Task>,
@@ -178,6 +181,7 @@ impl Spec {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            namespace: None,
             task: None,
             positive: None,
             columns: Roles::default(),

@@ -246,7 +246,6 @@ fn by_path(reading: &ContainerReading) -> ContainerClaim {
 /// Whose row it is.
 pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
     let pod = view.pod.as_ref();
-    let model = view.model.as_ref().map(|link| &link.to);
     RowIdentity {
         node: node.to_owned(),
         container_id: view.id.clone(),
@@ -260,7 +259,7 @@ pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
         pod: pod.and_then(|pod| pod.name.clone()),
         pod_uid: pod.and_then(|pod| pod.uid.clone()),
         pod_container: view.pod_container.clone(),
-        model: model.cloned(),
+        model: view.model.clone(),
         started: Some(view.run.began),
     }
 }

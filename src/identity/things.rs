@@ -163,6 +163,20 @@ pub enum Relation {
     Trains,
 }
 
+impl Relation {
+    /// Its name in columns and the API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PartOf => "part_of",
+            Self::Allocated => "allocated",
+            Self::Used => "used",
+            Self::Serves => "serves",
+            Self::Trains => "trains",
+        }
+    }
+}
+
 /// A relation from one thing to another, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link<T> {

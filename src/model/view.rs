@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::reference::About;
 use crate::drift::comparison::Finding;
 use crate::drift::verdict::Judged;
+use crate::identity::Model;
 use crate::performance::measures::Better;
 use crate::performance::{Performance, Task};
 
@@ -24,6 +25,8 @@ pub struct ModelsView {
 pub struct ModelView {
     /// Its name.
     pub name: String,
+    /// In what its name is unique, where that is told.
+    pub namespace: Option<String>,
     /// What it predicts, as told or as its labels say.
     pub task: Option<Task>,
     /// Since when it is known here.
@@ -79,6 +82,13 @@ impl Leading {
 }
 
 impl ModelView {
+    /// The container's word names this model: by its name, and by its namespace where both have one.
+    #[must_use]
+    pub fn is(&self, told: &Model) -> bool {
+        let differ = self.namespace.as_ref().zip(told.namespace.as_ref()).is_some_and(|(ours, theirs)| ours != theirs);
+        self.name == told.name && !differ
+    }
+
     /// How well the model still does.
     #[must_use]
     pub fn leading(&self) -> Option<Leading> {
@@ -162,6 +172,9 @@ pub struct WindowResult {
     pub end: Timestamp,
     /// Its rows.
     pub rows: u64,
+    /// The versions of the model that its rows are of, in order, twenty at most; none where samples name none.
+    #[serde(default)]
+    pub versions: Vec<String>,
     /// The hash of the reference it was held against.
     pub reference: Option<String>,
     /// When it was judged last.
@@ -188,6 +201,8 @@ pub struct WindowSummary {
     pub end: Timestamp,
     /// Its rows.
     pub rows: u64,
+    /// The versions of the model that its rows are of.
+    pub versions: Vec<String>,
     /// Whether any column drifts.
     pub drift: Option<bool>,
     /// Those that do.

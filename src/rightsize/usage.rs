@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Used, is_equal};
 use crate::frame::past::{Past, Run, columns};
-use crate::identity::{Workload, WorkloadKind};
+use crate::identity::{Relation, Workload, WorkloadKind};
 use crate::signal::Part::{Increase, Last, Max, Mean, P95};
 use crate::signal::container::{Container, id};
 use crate::stats::sketch::Sketch;
@@ -33,6 +33,7 @@ const IDENTITY: &[&str] = &[
     "pod_uid",
     "pod_container",
     "model",
+    "model_relation",
 ];
 
 /// The columns of the minute table that are read.
@@ -42,7 +43,7 @@ pub fn read_columns() -> Vec<String> {
 }
 
 /// A run ends where one of these changes: a name may come after the container was met, and a model's label with it; a limit may be raised.
-const ALIKE: &[&str] = &["container_name", "runtime", "model", "pod", "cpu_limit", "memory_limit"];
+const ALIKE: &[&str] = &["container_name", "runtime", "model", "model_relation", "pod", "cpu_limit", "memory_limit"];
 
 /// A minute counts as throttled beyond this share of its periods.
 const THROTTLED_PERIODS: f64 = 0.25;
@@ -331,7 +332,7 @@ impl Usages {
                 workload.container_id == container
                     && workload.container_name.as_deref() == columns.text("container_name", run)
                     && workload.runtime.as_deref() == columns.text("runtime", run)
-                    && workload.model.as_deref() == columns.text("model", run)
+                    && workload.model.as_deref() == served(&columns, run)
                     && workload.pod.as_deref() == columns.text("pod", run)
             };
             let index = match known.filter(same) {
@@ -406,8 +407,14 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
         namespace,
         pod,
         pod_container,
-        model: text("model"),
+        model: served(columns, run).map(str::to_owned),
     }
+}
+
+/// The model that the container serves: what it costs to make one is not what a prediction costs.
+fn served<'a>(columns: &Columns<'a>, run: &Run) -> Option<&'a str> {
+    let serves = columns.text("model_relation", run) != Some(Relation::Trains.name());
+    columns.text("model", run).filter(|_| serves)
 }
 
 /// A frame's columns.

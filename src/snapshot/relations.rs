@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use super::Snapshot;
 use crate::alert::view::{Alert, AlertState};
+use crate::identity::Relation;
+use crate::metric::Attribute;
 use crate::model::view::ModelView;
 use crate::rightsize::Assessment;
 use crate::rightsize::traffic::ModelUse;
@@ -32,8 +34,10 @@ pub struct Relations {
     assessments: Vec<Option<usize>>,
     /// The container that each assessment in the review is about, if it still runs.
     assessed: Vec<Option<usize>>,
-    /// The containers of each model.
+    /// The containers that answer for each model.
     served_by: Vec<Vec<usize>>,
+    /// Those that make each model.
+    trained_by: Vec<Vec<usize>>,
     /// Each model's use in the review.
     uses: Vec<Option<usize>>,
     /// What each alert is about.
@@ -60,12 +64,16 @@ impl Relations {
         let models = &snapshot.models.models;
         let by_model: HashMap<&str, usize> =
             models.iter().enumerate().map(|(place, model)| (model.name.as_str(), place)).collect();
-        let mut served_by = vec![Vec::new(); models.len()];
+        let (mut served_by, mut trained_by) = (vec![Vec::new(); models.len()], vec![Vec::new(); models.len()]);
         for (place, container) in snapshot.containers.iter().enumerate() {
-            let model = container.model.as_ref().and_then(|link| by_model.get(link.to.name.as_str()));
-            if let Some(model) = model {
-                served_by[*model].push(place);
-            }
+            let Some(link) = &container.model else { continue };
+            let model = by_model.get(link.to.name.as_str()).filter(|model| models[**model].is(&link.to));
+            let of = match (model, link.relation) {
+                (Some(model), Relation::Trains) => &mut trained_by[*model],
+                (Some(model), _) => &mut served_by[*model],
+                (None, _) => continue,
+            };
+            of.push(place);
         }
         let mut uses = vec![None; models.len()];
         for (place, used) in snapshot.review.iter().flat_map(|review| review.models.iter().enumerate()) {
@@ -73,18 +81,25 @@ impl Relations {
                 uses[*model] = Some(place);
             }
         }
-        let by_name = |name: &str| snapshot.containers.iter().position(|container| container.name == name);
+        // Two engines may name a container alike: whatever else the alert's labels say must be the container's too.
+        let by_labels = |alert: &Alert, name: &str| {
+            let agrees = |container: &ContainerView| {
+                let said = |attribute: &Attribute| alert.labels.get(attribute.key.as_ref());
+                container.subject().attributes.iter().all(|own| said(own).is_none_or(|value| *value == own.value))
+            };
+            snapshot.containers.iter().position(|container| container.name == name && agrees(container))
+        };
         let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.device.uuid == uuid);
         let about = |alert: &Alert| {
             let label = |key: &str| alert.labels.get(key).map(String::as_str);
             let model = label("model").and_then(|name| by_model.get(name).copied()).map(Thing::Model);
             let gpu = || label("hw.id").and_then(by_uuid).map(Thing::Gpu);
-            let container = || label("container.name").and_then(by_name).map(Thing::Container);
+            let container = || label("container.name").and_then(|name| by_labels(alert, name)).map(Thing::Container);
             let agent = || label("collector").or(label("exporter")).map(|_| Thing::Agent);
             model.or_else(gpu).or_else(container).or_else(agent).unwrap_or(Thing::Node)
         };
         let about = snapshot.alerts.alerts.iter().map(about).collect();
-        Self { assessments, assessed, served_by, uses, about }
+        Self { assessments, assessed, served_by, trained_by, uses, about }
     }
 }
 
@@ -107,8 +122,16 @@ impl Snapshot {
 
     /// The containers that serve the model at this place.
     pub fn served_by(&self, model: usize) -> impl Iterator<Item = &ContainerView> {
-        let places = self.relations.served_by.get(model).map(Vec::as_slice).unwrap_or_default();
-        places.iter().filter_map(|place| self.containers.get(*place))
+        self.of_places(self.relations.served_by.get(model))
+    }
+
+    /// The containers that make the model at this place.
+    pub fn trained_by(&self, model: usize) -> impl Iterator<Item = &ContainerView> {
+        self.of_places(self.relations.trained_by.get(model))
+    }
+
+    fn of_places<'a>(&'a self, places: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a ContainerView> {
+        places.into_iter().flatten().filter_map(|place| self.containers.get(*place))
     }
 
     /// What the review says of the model at this place.
@@ -149,7 +172,10 @@ mod tests {
     use crate::alert::view::AlertsView;
     use crate::analysis::State;
     use crate::clock::Moment;
-    use crate::identity::{ContainerClaim, claim::DOCKER};
+    use crate::identity::{ContainerClaim, Pod, claim::DOCKER};
+    use crate::model::Spec;
+    use crate::model::view::ModelsView;
+    use crate::model::watch::{Progress, Watch};
     use crate::reading::Report;
 
     fn alert(name: &str, key: &str, value: &str) -> Alert {
@@ -199,6 +225,58 @@ mod tests {
         let about: Vec<Thing> = snapshot.firing().map(|(about, _)| about).collect();
         assert_eq!(about, [Thing::Container(1), Thing::Node, Thing::Agent]);
         assert!(snapshot.fires("Oom", Thing::Container(1)) && !snapshot.fires("Oom", Thing::Container(0)));
+    }
+
+    /// Containers of one node that name the model `m`, each with its stage and the namespace of its pod.
+    fn workers(of: &[(&str, Option<&str>, &str)]) -> Snapshot {
+        let now = Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
+        let mut state = State::new("node-1".to_owned(), Duration::from_secs(10), 10);
+        let claim = |(name, stage, namespace): &(&str, Option<&str>, &str)| {
+            let stage = stage.map(|stage| ("plumbline.io/stage".to_owned(), stage.to_owned()));
+            let model = ("plumbline.io/model".to_owned(), "m".to_owned());
+            Arc::new(ContainerClaim {
+                id: name.repeat(8),
+                source: DOCKER,
+                name: Some((*name).to_owned()),
+                labels: Some(stage.into_iter().chain([model]).collect()),
+                pod: Some(Pod { namespace: Some((*namespace).to_owned()), ..Pod::default() }),
+                ..ContainerClaim::default()
+            })
+        };
+        let claims = of.iter().map(claim).collect();
+        state.absorb(DOCKER, Report { claims: Some(claims), ..Report::default() }, now);
+        state.snapshot(now, false)
+    }
+
+    #[test]
+    fn who_serves_a_model_who_trains_it_and_whose_is_another() {
+        let snapshot =
+            workers(&[("here", None, "ml"), ("there", Some("serving"), "shop"), ("trainer", Some("training"), "ml")]);
+        let spec = |namespace: Option<&str>| Spec { namespace: namespace.map(str::to_owned), ..Spec::new("m") };
+        let joined = |namespace| {
+            let view = Watch::new(spec(namespace), 10, Progress::default(), Timestamp::UNIX_EPOCH).view();
+            let models = ModelsView { models: vec![view], ..ModelsView::default() };
+            snapshot.clone().joined(Arc::new(models), None, Arc::default())
+        };
+        let names = |of: &mut dyn Iterator<Item = &ContainerView>| of.map(|c| c.name.clone()).collect::<Vec<_>>();
+        let (ours, any) = (joined(Some("ml")), joined(None));
+        assert_eq!(
+            (names(&mut ours.served_by(0)), names(&mut ours.trained_by(0))),
+            (vec!["here".to_owned()], vec!["trainer".to_owned()])
+        );
+        assert_eq!(names(&mut any.served_by(0)), ["here", "there"], "a model without a namespace is anybody's");
+    }
+
+    #[test]
+    fn an_alert_about_one_of_two_namesakes_is_about_that_one() {
+        let mut snapshot = workers(&[("web", None, "ml"), ("db", None, "ml")]);
+        snapshot.containers[1].name = "web".to_owned();
+        snapshot.containers[1].pod = Some(Pod { namespace: Some("shop".to_owned()), ..Pod::default() });
+        let mut of_shop = alert("Oom", "container.name", "web");
+        of_shop.labels.insert("k8s.namespace.name".to_owned(), "shop".to_owned());
+        let alerts = AlertsView { alerts: vec![of_shop], ..AlertsView::default() };
+        let snapshot = snapshot.joined(Arc::default(), None, Arc::new(alerts));
+        assert_eq!(snapshot.firing().map(|(about, _)| about).collect::<Vec<_>>(), [Thing::Container(1)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use plumbline::frame::gpu::GpuRow;
 use plumbline::frame::model::ModelRow;
 use plumbline::frame::{MinuteRow, RowIdentity};
-use plumbline::identity::{Device, Model, Share, Workload, WorkloadKind};
+use plumbline::identity::{Device, Link, Model, Relation, Share, Workload, WorkloadKind};
 use plumbline::metric::Number::{Float, Int};
 use plumbline::minute::Summary;
 use plumbline::minute::gpu::GpuSummary;
@@ -74,7 +74,11 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
                     container_id: name.repeat(20),
                     container_name: Some(name.to_owned()),
                     runtime: Some("docker".to_owned()),
-                    model: model.map(|name| Model { namespace: None, name: name.to_owned(), version: None }),
+                    model: model.map(|name| Link {
+                        to: Model { namespace: None, name: name.to_owned(), version: None },
+                        relation: Relation::Serves,
+                        source: "plumbline.io/model",
+                    }),
                     workload: Some(Workload {
                         namespace: Some("docker".to_owned()),
                         kind: WorkloadKind::Container,

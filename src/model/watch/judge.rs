@@ -4,13 +4,26 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use polars::prelude::{
-    ChunkAgg, DataFrame, DataFrameJoinOps, DataType, PolarsResult, Series, SortMultipleOptions, UniqueKeepStrategy,
+    ChunkAgg, ChunkUnique, DataFrame, DataFrameJoinOps, DataType, PolarsResult, Series, SortMultipleOptions,
+    UniqueKeepStrategy,
 };
 
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::verdict::{Measured, judge};
 use crate::model::view::WindowResult;
 use crate::performance::{Performance, measure};
+
+/// Versions that a window names at most.
+const VERSIONS: usize = 20;
+
+/// The versions that the rows are of, in order.
+fn versions(frame: &DataFrame) -> Vec<String> {
+    let unique = frame.column("version").ok().and_then(|column| column.str().ok()?.unique().ok());
+    let mut versions: Vec<String> = unique.iter().flat_map(|texts| texts.iter().flatten()).map(str::to_owned).collect();
+    versions.sort();
+    versions.truncate(VERSIONS);
+    versions
+}
 
 impl Watch {
     /// Judges windows that are closed and pending, some at a time. Returns whether any was.
@@ -120,6 +133,7 @@ impl Watch {
             start,
             end: end_time,
             rows: frame.height() as u64,
+            versions: versions(&frame),
             reference: self.reference.as_ref().map(|reference| reference.about.hash.clone()),
             evaluated: now,
             evaluations: self.progress.results.get(&end).map_or(1, |result| result.evaluations + 1),

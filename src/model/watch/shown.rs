@@ -16,6 +16,7 @@ impl Watch {
         let results = self.progress.results.values().rev();
         ModelView {
             name: self.spec.name.clone(),
+            namespace: self.spec.namespace.clone(),
             task: self.spec.task.or(self.progress.known.task()),
             registered: self.progress.registered.unwrap_or(Timestamp::UNIX_EPOCH),
             counts: self.progress.counts,
@@ -113,6 +114,7 @@ fn summary(result: &WindowResult) -> WindowSummary {
         start: result.start,
         end: result.end,
         rows: result.rows,
+        versions: result.versions.clone(),
         drift: result.drift,
         drifted: result.drifted.clone(),
         performance: result.performance.clone(),

@@ -112,6 +112,7 @@ impl Watch {
             start: time(from),
             end: time(to),
             rows,
+            versions: Vec::new(),
             reference: None,
             evaluated: now,
             evaluations: 0,

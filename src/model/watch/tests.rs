@@ -47,6 +47,25 @@ fn judge_all(watch: &mut Watch, second: u64) {
     while watch.judge(now(), Duration::from_secs(second)).expect("judged") {}
 }
 
+/// A window says of which versions of the model its rows are.
+#[test]
+fn a_window_names_its_versions() {
+    let mut watch = Watch::new(spec(), 10, Progress::default(), now());
+    let versioned = |rows: Vec<String>, version: &str| {
+        let version = format!("{{\"version\": \"{version}\", ");
+        rows.into_iter().map(|row| row.replacen('{', &version, 1)).collect::<Vec<_>>()
+    };
+    take(&mut watch, &versioned(hour(0, 10, 0), "7"));
+    take(&mut watch, &versioned(hour(0, 20, 0).split_off(10), "8"));
+    take(&mut watch, &hour(1, 10, 0));
+    take(&mut watch, &hour(5, 10, 0));
+    judge_all(&mut watch, 100);
+    let view = watch.view();
+    let versions: Vec<&[String]> = view.windows.iter().rev().map(|window| window.versions.as_slice()).collect();
+    assert_eq!(versions[0], ["7", "8"]);
+    assert!(versions[1].is_empty(), "none is told");
+}
+
 /// A model whose traffic stops: the last window does not wait for the next event, which may never come.
 #[test]
 fn the_wall_clock_closes_the_last_window() {

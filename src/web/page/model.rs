@@ -67,6 +67,7 @@ fn summary(known: &Known, place: usize, model: &ModelView) -> Markup {
                         (window.start.strftime("%Y-%m-%d %H:%M")) " to " (window.end.strftime("%Y-%m-%d %H:%M UTC")) ", "
                         (grouped(window.rows)) " rows"
                     }
+                    @if !window.versions.is_empty() { dt { "Versions in it" } dd { (window.versions.join(", ")) } }
                 }
                 dt { "Cost of 1000" } dd { (cost(known, place)) }
             }
