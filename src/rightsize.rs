@@ -479,4 +479,174 @@ mod tests {
         assert!(find("job").ended && find("job").saving > 0.0);
         assert_eq!((review.totals.workloads, review.totals.saving), (1, 0.0));
     }
+
+    fn judged_by(rows: &[MinuteRow], end: Option<Timestamp>, config: &Config) -> Review {
+        let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let mut history = History::default();
+        history.containers.take(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
+        history.review(since, until, end, config, &Prices::default())
+    }
+
+    /// A hundred minutes at so many cores or MiB, with this request and this limit.
+    fn sized_cpu(cores: f64, request: Option<f64>, limit: Option<f64>) -> Vec<MinuteRow> {
+        let settings = RowSettings { cpu_request: request, cpu_limit: limit, ..RowSettings::default() };
+        (0..100).map(|minute| MinuteRow { settings, ..row(minute, cores, 10.0) }).collect()
+    }
+
+    fn sized_memory(mib: f64, request: Option<u64>, limit: Option<u64>) -> Vec<MinuteRow> {
+        let bytes = |mib: Option<u64>| mib.map(|mib| mib << 20);
+        let settings =
+            RowSettings { memory_request: bytes(request), memory_limit: bytes(limit), ..RowSettings::default() };
+        (0..100).map(|minute| MinuteRow { settings, ..row(minute, 0.1, mib) }).collect()
+    }
+
+    /// The verdict, what is recommended, and what request and limit are to be.
+    type Verdict = (Provisioning, Option<f64>, Option<f64>, Option<f64>);
+
+    fn verdict(resource: &Resource, unit: f64) -> Verdict {
+        let to = |change: Option<Change>| change.map(|change| change.to / unit);
+        (resource.provisioning, resource.recommended.map(|to| to / unit), to(resource.request), to(resource.limit))
+    }
+
+    #[test]
+    fn a_request_of_cpu_is_judged_before_the_limit_and_what_fits_stays() {
+        use Provisioning::{Fits, Over, Under};
+        let of = |request, limit| {
+            let cpu = judged(&sized_cpu(0.5, request, limit)).cpu;
+            (verdict(&cpu, 1.0), cpu.reason)
+        };
+        let (over, reason) = of(Some(1.0), Some(4.0));
+        assert_eq!(over, (Over, Some(0.58), Some(0.58), None), "a limit beside a request is a ceiling");
+        assert_eq!(reason, "CPU p95 0.5 cores, peak 0.75 cores, of a request of 1 core; lower to 0.58 cores");
+        assert_eq!(of(Some(2.0), Some(2.0)).0, (Over, Some(0.58), Some(0.58), Some(0.58)), "equal ones stay equal");
+        let (under, reason) = of(Some(0.2), Some(0.55));
+        assert_eq!(under, (Under, Some(0.58), Some(0.58), Some(0.58)), "a limit is never below its request");
+        assert_eq!(
+            reason,
+            "CPU p95 0.5 cores, peak 0.75 cores, too near its request of 0.2 cores; raise to 0.58 cores"
+        );
+        // A tenth more or less is not worth a word.
+        assert_eq!(of(Some(0.6), Some(0.6)).0, (Fits, Some(0.6), None, None));
+        assert_eq!(of(None, Some(0.55)).0, (Fits, Some(0.55), None, None));
+        let config = Config { min_cpu: 0.7, ..Config::default() };
+        let least = judged_by(&sized_cpu(0.5, None, Some(4.0)), None, &config).workloads.remove(0);
+        assert_eq!(verdict(&least.cpu, 1.0), (Over, Some(0.7), None, Some(0.7)));
+    }
+
+    #[test]
+    fn throttling_in_a_tenth_of_the_minutes_raises_the_limit_and_the_request_as_far_as_it_is_used() {
+        let of = |cores, request, throttled: usize| {
+            let mut rows = sized_cpu(cores, request, Some(2.0));
+            for (minute, row) in rows.iter_mut().enumerate() {
+                row.summary.increases[counter("cpu_periods")] = Some(600);
+                row.summary.increases[counter("cpu_throttled_periods")] =
+                    Some(if minute < throttled { 600 } else { 0 });
+            }
+            verdict(&judged(&rows).cpu, 1.0)
+        };
+        use Provisioning::{Over, Under};
+        assert_eq!(of(0.3, None, 10), (Under, Some(2.2), None, Some(2.2)));
+        assert_eq!(of(0.3, None, 9), (Over, Some(0.35), None, Some(0.35)), "too seldom to speak of want");
+        assert_eq!(of(1.9, Some(1.0), 10), (Under, Some(2.19), Some(2.19), Some(2.41)));
+        assert_eq!(of(0.3, Some(1.0), 10), (Under, Some(1.0), None, Some(2.2)), "want is no reason to ask for less");
+    }
+
+    #[test]
+    fn a_request_of_memory_is_judged_before_the_limit_and_what_fits_stays() {
+        use Provisioning::{Fits, Over, Under, Unset};
+        let of = |mib, request, limit| {
+            let memory = judged(&sized_memory(mib, request, limit)).memory;
+            (verdict(&memory, MIB), memory.reason)
+        };
+        let (over, reason) = of(300.0, Some(512), Some(1024));
+        assert_eq!(over, (Over, Some(345.0), Some(345.0), None));
+        assert_eq!(reason, "memory peak 300.0 MiB, of a request of 512.0 MiB; lower to 345.0 MiB");
+        assert_eq!(of(300.0, Some(512), Some(512)).0, (Over, Some(345.0), Some(345.0), Some(345.0)));
+        let (near, reason) = of(300.0, Some(200), Some(320));
+        assert_eq!(near, (Under, Some(345.0), Some(345.0), Some(345.0)));
+        assert_eq!(reason, "memory peak 300.0 MiB, 93.8 % of its limit of 320.0 MiB; raise to 345.0 MiB");
+        let (under, reason) = of(300.0, Some(300), None);
+        assert_eq!(under, (Under, Some(345.0), Some(345.0), None));
+        assert_eq!(reason, "memory peak 300.0 MiB, too near its request of 300.0 MiB; raise to 345.0 MiB");
+        assert_eq!(of(300.0, None, Some(360)).0, (Fits, Some(360.0), None, None));
+        assert_eq!(of(301.0, None, Some(1024)).0, (Over, Some(347.0), None, Some(347.0)), "up to whole MiB");
+        // The floor of 100 MB keeps from lowering, and raises nobody.
+        assert_eq!(of(10.0, None, Some(200)).0, (Over, Some(96.0), None, Some(96.0)));
+        assert_eq!(of(10.0, None, Some(50)).0, (Fits, Some(50.0), None, None));
+        assert_eq!(of(10.0, None, None).0, (Unset, Some(96.0), Some(96.0), None));
+        // Without a margin a peak near the limit needs no more than that.
+        let config = Config { memory_margin: 0.0, ..Config::default() };
+        let tight = judged_by(&sized_memory(950.0, None, Some(1024)), None, &config).workloads.remove(0);
+        assert_eq!(verdict(&tight.memory, MIB), (Fits, Some(1024.0), None, None));
+    }
+
+    #[test]
+    fn after_a_kill_the_limit_is_a_quarter_more_or_what_the_peak_needs() {
+        let of = |mib| {
+            let mut rows = sized_memory(mib, None, Some(1024));
+            rows[99].summary.increases[counter("oom_kills")] = Some(1);
+            let memory = judged(&rows).memory;
+            (verdict(&memory, MIB), memory.reason)
+        };
+        let (small, reason) = of(300.0);
+        assert_eq!(small, (Provisioning::Under, Some(1280.0), None, Some(1280.0)));
+        assert_eq!(reason, "1 OOM kill at a memory limit of 1.0 GiB; raise to 1.2 GiB");
+        assert_eq!(of(2000.0).0, (Provisioning::Under, Some(2300.0), None, Some(2300.0)));
+    }
+
+    #[test]
+    fn in_kubernetes_a_request_that_is_told_is_judged_and_a_peak_near_the_limit_speaks_without() {
+        let in_pod = |mut rows: Vec<MinuteRow>| {
+            rows.iter_mut().for_each(|row| row.identity.pod_uid = Some("uid".to_owned()));
+            judged(&rows)
+        };
+        assert_eq!(in_pod(sized_cpu(0.5, Some(1.0), None)).cpu.provisioning, Provisioning::Over);
+        let memory = |request, limit| in_pod(sized_memory(300.0, request, limit)).memory.provisioning;
+        assert_eq!(memory(Some(512), None), Provisioning::Over);
+        assert_eq!(memory(None, Some(320)), Provisioning::Under);
+        assert_eq!(memory(None, Some(1024)), Provisioning::Unknown);
+    }
+
+    #[test]
+    fn what_is_used_beyond_what_is_asked_for_is_paid_for() {
+        let settings = RowSettings { cpu_limit: Some(0.1), memory_limit: Some(100 << 20), ..RowSettings::default() };
+        let rows: Vec<MinuteRow> = (0..100).map(|minute| MinuteRow { settings, ..row(minute, 0.5, 200.0) }).collect();
+        let hour = 0.25 * 0.031_611 + 200.0 / 1024.0 * 0.004_237;
+        let cost = judged(&rows).cost;
+        assert!((cost - hour * 730.0).abs() < 0.01 * cost, "{cost}");
+    }
+
+    #[test]
+    fn a_review_names_its_nodes_once_and_puts_the_largest_change_first() {
+        let named = |name: &str, node: &str, rows: Vec<MinuteRow>| {
+            rows.into_iter()
+                .map(|mut row| {
+                    (row.identity.container_id, row.identity.node) = (name.repeat(64), node.to_owned());
+                    row.identity.container_name = Some(name.to_owned());
+                    row
+                })
+                .collect::<Vec<_>>()
+        };
+        let mut early = named("e", "node-2", sized_cpu(0.5, None, Some(64.0)));
+        early.truncate(80);
+        let rows = [
+            early,
+            named("a", "node-2", sized_cpu(0.5, None, Some(1.0))),
+            named("b", "node-1", sized_cpu(8.0, None, Some(1.0))),
+            named("c", "", sized_cpu(0.5, None, Some(4.0))),
+            named("d", "node-1", sized_cpu(0.5, None, None)),
+        ];
+        let at = |minute: i64| Timestamp::from_second(BEGIN + minute * 60).expect("a time");
+        let review = judged_by(&rows.concat(), None, &Config::default());
+        assert_eq!(review.nodes, ["node-1", "node-2"]);
+        let names: String = review.workloads.iter().map(|a| a.workload.name.as_str()).collect();
+        assert_eq!(names, "bcade", "what costs more counts as what saves; who ended comes last");
+        assert_eq!(review.covered, Some((at(0), at(100))));
+        let totals = &review.totals;
+        assert_eq!((totals.workloads, totals.over_provisioned, totals.under_provisioned, totals.unset), (4, 2, 1, 4));
+        let saving = |name: &str| review.workloads.iter().find(|a| a.workload.name == name).map_or(0.0, |a| a.saving);
+        assert!(saving("b") < 0.0 && (totals.needed + saving("b")).abs() < 1e-9, "{totals:?}");
+        let later = judged_by(&rows.concat(), Some(at(111)), &Config::default());
+        assert!(later.workloads.iter().all(|a| a.ended), "by the end that is given");
+    }
 }
