@@ -224,7 +224,10 @@ impl Rule {
             Part::Text(text) => text.to_owned(),
             Part::Value("value") => self.shown(value),
             Part::Value("threshold") => self.shown(self.threshold()),
-            Part::Value(key) => labels.get(key).cloned().unwrap_or_else(|| "unknown".to_owned()),
+            // What every series of the rule has goes without saying among the labels.
+            Part::Value(key) => {
+                labels.get(key).or_else(|| self.only.get(key)).map_or("unknown", String::as_str).to_owned()
+            }
         };
         parts(&self.message).map_or_else(|| self.message.clone(), |parts| parts.into_iter().map(fill).collect())
     }

@@ -471,6 +471,17 @@ fn a_rule_may_choose_by_its_subject_and_by_more_than_one_attribute() {
     assert_eq!(labels(psi, &points.each_ref()), [["m"]], "what all of them have goes without saying");
 }
 
+#[test]
+fn an_alert_of_a_rule_for_one_model_names_it_and_what_else_the_rule_chose() {
+    let text = "metric = \"plumbline.model.feature.drift\"\nabove = 0.5\nonly = { model = \"m\", test = \"psi\" }";
+    let mut engine = engine(Rule { message: "{model}: {feature} by {test}".to_owned(), ..rule(text) });
+    let of = vec![("model", "m".into()), ("feature", "a".into()), ("test", "psi".into())];
+    engine.step(&[&Point::new(&FEATURE_DRIFT, &Arc::new(Subject::node()), of, Number::Float(1.0), None, at(0))], at(0));
+    let alert = engine.view().alerts.remove(0);
+    assert_eq!(alert.labels, [("feature", "a"), ("model", "m")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+    assert_eq!(alert.message, "m: a by psi");
+}
+
 proptest! {
     /// Whatever the values: an alert fires only after its condition held for as long as the rule says, and each that fires
     /// is told of once, each that is over once.
