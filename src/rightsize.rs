@@ -597,7 +597,9 @@ mod tests {
     #[test]
     fn in_kubernetes_a_request_that_is_told_is_judged_and_a_peak_near_the_limit_speaks_without() {
         let in_pod = |mut rows: Vec<MinuteRow>| {
-            rows.iter_mut().for_each(|row| row.identity.pod_uid = Some("uid".to_owned()));
+            for row in &mut rows {
+                row.identity.pod_uid = Some("uid".to_owned());
+            }
             judged(&rows)
         };
         assert_eq!(in_pod(sized_cpu(0.5, Some(1.0), None)).cpu.provisioning, Provisioning::Over);
@@ -629,12 +631,14 @@ mod tests {
         };
         let mut early = named("e", "node-2", sized_cpu(0.5, None, Some(64.0)));
         early.truncate(80);
+        let mut late = named("d", "node-1", sized_cpu(0.5, None, None));
+        late.drain(..5);
         let rows = [
             early,
             named("a", "node-2", sized_cpu(0.5, None, Some(1.0))),
             named("b", "node-1", sized_cpu(8.0, None, Some(1.0))),
             named("c", "", sized_cpu(0.5, None, Some(4.0))),
-            named("d", "node-1", sized_cpu(0.5, None, None)),
+            late,
         ];
         let at = |minute: i64| Timestamp::from_second(BEGIN + minute * 60).expect("a time");
         let review = judged_by(&rows.concat(), None, &Config::default());
@@ -648,5 +652,75 @@ mod tests {
         assert!(saving("b") < 0.0 && (totals.needed + saving("b")).abs() < 1e-9, "{totals:?}");
         let later = judged_by(&rows.concat(), Some(at(111)), &Config::default());
         assert!(later.workloads.iter().all(|a| a.ended), "by the end that is given");
+    }
+
+    #[test]
+    fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
+        use crate::frame::Row;
+        use crate::frame::gpu::GpuRow;
+        use crate::frame::model::ModelRow;
+        use crate::identity::{Device, Model, Share};
+        use crate::minute::gpu::GpuSummary;
+
+        // Two containers of one model for 90 minutes, and for the same time a GPU that one of them holds.
+        let of = |id: &str, m: i64| {
+            let mut row = row(m, 0.5, 100.0);
+            (row.identity.container_id, row.identity.container_name) = (id.repeat(64), Some(id.to_owned()));
+            row.identity.model = Some(Model { namespace: None, name: "m".to_owned(), version: None });
+            row.settings = RowSettings { cpu_limit: Some(2.0), memory_limit: Some(1 << 30), ..RowSettings::default() };
+            row
+        };
+        let rows: Vec<MinuteRow> = (5..95).flat_map(|m| [of("a", m), of("b", m)]).collect();
+        let minute = |m: i64| Timestamp::from_second(BEGIN + m * 60).expect("a time");
+        let gpu = |m: i64| GpuRow {
+            minute: minute(m),
+            node: "node-1".to_owned(),
+            device: Device { vendor: "nvidia", uuid: "GPU-1".to_owned() },
+            parent: None,
+            share: Share::Whole,
+            index: 0,
+            model: None,
+            memory_total: None,
+            containers: Some(vec!["a".repeat(64)]),
+            // Ten readings: it computed in three, was held in five and free in two.
+            summary: GpuSummary { samples: 10, states: [3, 5, 2], ..GpuSummary::default() },
+        };
+        let model = ModelRow {
+            minute: minute(5),
+            node: "node-1".to_owned(),
+            model: "m".to_owned(),
+            predictions: 2000,
+            labels: 0,
+            drift: None,
+            provisional: false,
+            drifted: None,
+            measure: None,
+            performance: None,
+            reference_performance: None,
+        };
+        let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let review = |until_gpu: i64, model: ModelRow| {
+            let mut history = History::default();
+            history.containers.take(&minute_frame(&rows).expect("a frame"), since, until).expect("taken");
+            let gpus: Vec<GpuRow> = (5..until_gpu).map(gpu).collect();
+            history.gpus.take(&GpuRow::frame(&gpus).expect("a frame"), since, until).expect("taken");
+            history.models.take(&ModelRow::frame(&[model]).expect("a frame"), since, until).expect("taken");
+            history.review(since, until, None, &Config::default(), &Prices::default())
+        };
+        let found = review(95, model.clone());
+        assert_eq!(found.covered, Some((minute(5), minute(95))));
+        let hours = 1.5 * (2.0 * (2.0 * 0.031_611 + 0.004_237) + 0.95);
+        let cost = found.models[0].cost.expect("it is known");
+        assert!((cost - hours).abs() < 1e-9, "{cost} {hours}");
+        let (totals, month) = (&found.totals, 0.95 * 730.0);
+        let parts = [totals.gpu_cost, totals.gpu_held_idle_cost, totals.gpu_free_cost];
+        assert!(
+            parts.iter().zip([1.0, 0.5, 0.2]).all(|(part, share)| (part - share * month).abs() < 1e-9),
+            "{parts:?}"
+        );
+        // The newest row of any kind is the end of the time.
+        assert!(!found.workloads[0].ended);
+        assert!(review(120, model.clone()).workloads[0].ended);
+        assert!(review(95, ModelRow { minute: minute(120), ..model }).workloads[0].ended);
     }
 }

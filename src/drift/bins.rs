@@ -270,6 +270,10 @@ mod tests {
         assert_eq!(bins.count(&of(&["b", "z", "y", "missing"])), [0, 1, 1, 2, 0]);
         let both = bins.count_both(&of(&["a", "b"]), &of(&["b", "z"]));
         assert_eq!(both, Counts { reference: vec![1, 1, 0], current: vec![0, 1, 1] });
+        // The missing have a bin where either side has any.
+        let (some, none) = (Sample::categorical([None, Some("a".to_owned())]), of(&["a"]));
+        assert_eq!(bins.count_both(&some, &none), Counts { reference: vec![1, 1], current: vec![1, 0] });
+        assert_eq!(bins.count_both(&none, &some), Counts { reference: vec![1, 0], current: vec![1, 1] });
     }
 
     #[test]

@@ -46,3 +46,32 @@ fn largest_gap(a: &[f64], b: &[f64]) -> u64 {
     }
     largest as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::Bins;
+
+    #[test]
+    fn the_larger_side_decides_what_the_p_value_is_taken_from() {
+        // The current values lie in the upper half of the reference, so that the gap is about a half.
+        let found = |n: u32, m: u32| {
+            let reference = Sample::numeric((0..n).map(|i| Some(f64::from(i) / f64::from(n))));
+            let current = Sample::numeric((0..m).map(|i| Some(0.48 + f64::from(i) / f64::from(m) / 2.0)));
+            let outcome = ks(&Pair::new(&Bins::of(&reference), &reference, &current));
+            let d = outcome.statistic.expect("defined");
+            let steps = (d * f64::from(n) * f64::from(m)).round() as u64;
+            (outcome.p_value, two_sample_exact(n.into(), m.into(), steps), d)
+        };
+        let (p, exact, _) = found(10_000, 3);
+        assert_eq!(p, exact);
+        let (p, exact, d) = found(10_001, 3);
+        assert_eq!(p, one_sample(3, d), "30003 / 10004 is nearly 3");
+        assert_ne!(p, exact);
+        let (p, _, d) = found(10_002, 30_006);
+        // 7501.5 is rounded to the even one of its neighbours.
+        assert_eq!(p, one_sample(7502, d));
+        let (p, _, d) = found(10_001, 10_001);
+        assert_eq!(p, one_sample(5000, d), "5000.5");
+    }
+}

@@ -368,4 +368,16 @@ mod tests {
         let none = judged(&reference, &of(&[], 0));
         assert_eq!(none.current_missing, None);
     }
+
+    #[test]
+    fn the_defaults_are_those_that_the_configuration_shows() {
+        #[derive(Deserialize)]
+        struct Shown {
+            thresholds: Thresholds,
+        }
+        let lines = include_str!("../../config/plumbline.toml").lines();
+        let shown = lines.filter_map(|line| line.strip_prefix("# ")).find(|line| line.starts_with("thresholds = "));
+        let shown: Shown = toml::from_str(shown.expect("it is shown")).expect("thresholds");
+        assert_eq!(shown.thresholds, Thresholds::default());
+    }
 }

@@ -229,6 +229,6 @@ mod tests {
             };
             assert_eq!(patches(&workload, &cpu, &resource(None, None)), [], "{name}");
         }
-        assert_eq!(["", "-x", "$(id)", "a/b-c_d.e"].map(quoted), ["''", "'-x'", "'$(id)'", "a/b-c_d.e"]);
+        assert_eq!(["", "-x", "$HOME", "a/b-c_d.e"].map(quoted), ["''", "'-x'", "'$HOME'", "a/b-c_d.e"]);
     }
 }

@@ -534,10 +534,11 @@ mod tests {
         fs::remove_dir_all(&data).expect("removed");
         let mut second = open(&data);
         fill(&mut second, "2026-11-23T13:58:00Z");
+        fill(&mut second, "2026-11-23T13:58:00Z");
         drop(second);
         fill(&mut first, "2026-11-23T13:59:00Z");
         let files = files_below(&data, &["parquet"]).expect("files");
-        assert_eq!(files.iter().map(|file| rows_of(&file.path)).collect::<Vec<_>>(), [2; 3], "the other's is kept");
+        assert_eq!(files.iter().map(|file| rows_of(&file.path)).collect::<Vec<_>>(), [3; 3], "the other's is kept");
     }
 
     #[test]
