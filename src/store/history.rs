@@ -208,7 +208,7 @@ impl History {
         let mut remove = 0;
         while let Some((hour, file)) = kept.get(remove)
             && !is_newest(hour)
-            && (*hour < oldest || bytes > self.config.max_bytes.as_u64())
+            && (hour.parent() < oldest.parent() || bytes > self.config.max_bytes.as_u64())
         {
             bytes -= file.bytes;
             remove += 1;
@@ -663,12 +663,12 @@ mod tests {
         for hour in ["2026-11-22T22:00:00Z", "2026-11-22T23:00:00Z", "2026-11-23T00:00:00Z"] {
             history.append(vec![row(hour, "a")]).1.expect("written");
         }
-        for hour in ["date=2026-11-22/hour=22", "date=2026-11-23/hour=00"] {
+        for hour in ["date=2026-11-22/hour=22", "date=2026-11-22/hour=23", "date=2026-11-23/hour=00"] {
             fs::write(history.folder().join(hour).join("minutes.damaged"), "no parquet").expect("file");
         }
         history.configure(Config { retention: Duration::from_secs(90 * 60), ..Config::default() });
         history.retain(now()).expect("retained");
-        assert_eq!(stored(&history).len(), 3, "half of the second hour is young enough");
+        assert_eq!(stored(&history).len(), 4, "half of the second hour is young enough");
         history.configure(Config { retention: Duration::ZERO, max_bytes: ByteSize::b(1) });
         history.retain(now()).expect("retained");
         assert_eq!(stored(&history).len(), 2, "both files of the newest hour stay");
