@@ -351,4 +351,14 @@ mod tests {
         assert_eq!(names.len(), TESTS.len());
         assert!(test("psi").is_some() && test("PSI").is_none());
     }
+
+    #[test]
+    fn what_differs_by_a_hair_has_a_distance() {
+        // Rounding puts this divergence below zero, where there is no root.
+        let sample = Sample::categorical([Some("a".to_owned())]);
+        let counts = Counts { reference: vec![118_034_063, 176_397_250], current: vec![118_034_064, 176_397_250] };
+        let pair = Pair { reference: &sample, current: &sample, counts };
+        let distance = test("jensen_shannon").expect("a test").run(&pair);
+        assert_eq!(distance.statistic, Some(0.0));
+    }
 }

@@ -30,6 +30,8 @@ const EVENTS: usize = 1000;
 /// A subject's attributes that say whom an alert is about. The rest change (an id with each new container) or go without saying.
 const IDENTITY: &[&str] =
     &["container.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "hw.id", "hw.name", "hw.model"];
+/// A metric's own attributes that say the same: an alert has them though the rule chooses by them.
+const NAMES: &[&str] = &["collector", "exporter", "model"];
 
 type Labels = BTreeMap<String, String>;
 type Key = (String, Labels);
@@ -443,7 +445,7 @@ fn of<'a>(
         }
         let whom = point.subject.attributes.iter().filter(|a| IDENTITY.contains(&a.key.as_ref()));
         let mut labels: Labels = whom.map(|a| (a.key.to_string(), a.value.clone())).collect();
-        let which = point.attributes.iter().filter(|(key, _)| !rule.only.contains_key(*key));
+        let which = point.attributes.iter().filter(|(key, _)| NAMES.contains(key) || !rule.only.contains_key(*key));
         labels.extend(which.map(|(key, value)| ((*key).to_owned(), value.to_string())));
         Some((labels, value, *point))
     })

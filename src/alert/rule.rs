@@ -227,7 +227,10 @@ impl Rule {
             Part::Text(text) => text.to_owned(),
             Part::Value("value") => self.shown(value),
             Part::Value("threshold") => self.shown(self.threshold()),
-            Part::Value(key) => labels.get(key).cloned().unwrap_or_else(|| "unknown".to_owned()),
+            // What every series of the rule has goes without saying among the labels.
+            Part::Value(key) => {
+                labels.get(key).or_else(|| self.only.get(key)).map_or("unknown", String::as_str).to_owned()
+            }
         };
         parts(&self.message).map_or_else(|| self.message.clone(), |parts| parts.into_iter().map(fill).collect())
     }
@@ -313,5 +316,73 @@ mod tests {
         assert_eq!(message("container.cpu.usage", 0.75), "web: 0.75 cores (0.5 cores, unknown)");
         assert_eq!(message("container.memory.usage", 1024.0), "web: 1.0 KiB (0 B, unknown)");
         assert_eq!(message("plumbline.model.performance.drop", 0.183), "web: 18.3 % (50.0 %, unknown)");
+    }
+
+    #[test]
+    fn every_bound_of_a_rule_is_held() {
+        let problems = |rule: Rule| rule.problems().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+        let usage = || rule("metric = \"container.cpu.usage\"\nabove = 1");
+        let named = |name: &str| problems(Rule { name: name.to_owned(), ..usage() });
+        assert_eq!(
+            (named(" "), named(&"n".repeat(101)), named(&"n".repeat(100))),
+            (vec!["name"], vec!["name"], vec![])
+        );
+        let time =
+            |over: &str| problems(rule(&format!("metric = \"container.cpu.time\"\nabove = 1\nover = \"{over}\"")));
+        assert_eq!((time("24h"), time("86401s")), (vec![], vec!["over"]));
+        let per = |metric: &str, per: &str| {
+            let over = if metric == "container.cpu.time" { "\nover = \"5m\"" } else { "" };
+            problems(rule(&format!("metric = \"{metric}\"\nper = \"{per}\"\nabove = 1{over}")))
+        };
+        assert_eq!(per("container.cpu.time", "container.cpu.time"), [""; 0]);
+        assert_eq!(per("container.cpu.time", "container.cpu.usage"), ["per"]);
+        assert_eq!(per("container.cpu.usage", "container.cpu.time"), ["per"]);
+        assert_eq!(per("container.cpu.time", "container.cpu.tme"), ["per"]);
+        assert_eq!(problems(Rule { above: Some(f64::NAN), ..usage() }), ["above"]);
+        assert_eq!(problems(Rule { clear: Some(1.0), ..usage() }), [""; 0]);
+        assert_eq!(problems(Rule { above: None, below: Some(1.0), clear: Some(1.0), ..usage() }), [""; 0]);
+        // Far from every name nothing is proposed.
+        let (_, text) = rule("metric = \"zzz\"\nabove = 1").problems().remove(0);
+        assert_eq!(text, "there is no metric `zzz`; REFERENCE.md has them all");
+    }
+
+    #[test]
+    fn attributes_that_no_series_has_are_told() {
+        let only = |key: &str| Rule {
+            only: [(key.to_owned(), "x".to_owned())].into(),
+            ..rule("metric = \"container.cpu.time\"\nabove = 1\nover = \"5m\"")
+        };
+        let says = |key: &str| Rule { message: format!("{{{key}}}"), only: BTreeMap::new(), ..only("") };
+        for key in ["cpu.mode", "container.name", "container.label.team"] {
+            assert_eq!(only(key).problems(), [], "{key}");
+        }
+        let fields = |rule: Rule| rule.problems().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+        assert_eq!((fields(only("model")), fields(says("model"))), (vec!["only"], vec!["message"]));
+        assert_eq!((fields(says("cpu.mode")), fields(says("value"))), (vec![], vec![]));
+        // Of a metric that is not there nothing more is told.
+        assert_eq!(fields(Rule { metric: "none".to_owned(), over: None, ..only("model") }), ["metric"]);
+    }
+
+    #[test]
+    fn a_rule_is_met_beyond_its_threshold_and_holds_on_to_its_clear_level() {
+        let above = rule("metric = \"container.cpu.usage\"\nabove = 2\nclear = 1");
+        let below = rule("metric = \"container.cpu.usage\"\nbelow = 1\nclear = 2");
+        let [up, down] = [&above, &below].map(|rule| [1.0, 1.5, 2.0, 2.5].map(|value| rule.is_met(value)));
+        assert_eq!((up, down), ([false, false, false, true], [false; 4]));
+        assert!(below.is_met(0.5));
+        let [up, down] = [&above, &below].map(|rule| [1.0, 1.5, 2.0, 2.5].map(|value| rule.holds_on(value)));
+        assert_eq!((up, down), ([false, true, true, true], [true, true, false, false]));
+        assert_eq!((above.worse(1.0, 2.0), below.worse(1.0, 2.0)), (2.0, 1.0));
+    }
+
+    #[test]
+    fn shares_and_counts_are_told_apart() {
+        let shown =
+            |text: &str, value| Rule { message: "{value}".to_owned(), ..rule(text) }.message(value, &BTreeMap::new());
+        let throttled = "metric = \"plumbline.container.cpu.throttled.periods\"\nabove = 0.25\nover = \"5m\"";
+        assert_eq!(shown(throttled, 3.0), "3");
+        assert_eq!(shown(throttled, 2.346), "2.35");
+        assert_eq!(shown(&format!("{throttled}\nper = \"plumbline.container.cpu.periods\""), 0.25), "25.0 %");
+        assert_eq!(shown("metric = \"plumbline.model.drift\"\nabove = 0.5", 1.0), "1", "yes or no is no share");
     }
 }

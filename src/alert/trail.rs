@@ -88,4 +88,40 @@ mod tests {
         new.push(at(100), 1.0, Some(at(99)), true, over);
         assert_eq!(new.increase(), Some(1.0), "it began under our eyes");
     }
+
+    fn trail(values: &[(i64, f64)]) -> Trail {
+        let mut trail = Trail::default();
+        push(&mut trail, values);
+        trail
+    }
+
+    fn push(trail: &mut Trail, values: &[(i64, f64)]) {
+        for (second, value) in values {
+            let at = Timestamp::from_second(*second).expect("a time");
+            trail.push(at, *value, None, false, Duration::from_secs(60));
+        }
+    }
+
+    #[test]
+    fn a_counter_that_falls_began_anew_whatever_its_start() {
+        assert_eq!(trail(&[(0, 5.0), (10, 7.0), (20, 2.0)]).increase(), Some(4.0));
+    }
+
+    #[test]
+    fn the_increase_is_from_the_last_value_before_the_window() {
+        assert_eq!(trail(&[(0, 1.0), (10, 2.0), (70, 2.0)]).increase(), Some(0.0), "at its beginning is before it");
+        assert_eq!(trail(&[(0, 1.0), (50, 3.0), (70, 3.0)]).increase(), Some(2.0), "what grew since is within it");
+    }
+
+    #[test]
+    fn what_is_kept_has_the_end_and_moves_with_the_clock() {
+        let mut kept = trail(&[(0, 3.0), (5, 3.0), (10, 4.0)]).kept();
+        assert_eq!(kept.values.len(), 2);
+        push(&mut kept, &[(800, 4.0)]);
+        assert_eq!(kept.increase(), Some(0.0), "all of it was long ago");
+        let mut ahead = trail(&[(0, 1.0), (10, 3.0)]);
+        ahead.shift(SignedDuration::from_secs(100));
+        push(&mut ahead, &[(165, 3.0)]);
+        assert_eq!(ahead.increase(), Some(2.0));
+    }
 }

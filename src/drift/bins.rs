@@ -276,5 +276,64 @@ mod tests {
         assert_eq!(bins.count(&of(&["b", "z", "y", "missing"])), [0, 1, 1, 2, 0]);
         let both = bins.count_both(&of(&["a", "b"]), &of(&["b", "z"]));
         assert_eq!(both, Counts { reference: vec![1, 1, 0], current: vec![0, 1, 1] });
+        // The missing have a bin where either side has any.
+        let (some, none) = (Sample::categorical([None, Some("a".to_owned())]), of(&["a"]));
+        assert_eq!(bins.count_both(&some, &none), Counts { reference: vec![1, 1], current: vec![1, 0] });
+        assert_eq!(bins.count_both(&none, &some), Counts { reference: vec![1, 0], current: vec![1, 1] });
+    }
+
+    #[test]
+    fn people_read_four_digits() {
+        let values = [0.0, 3.0, 1200.0, 1234.6, 12.3456, -12.3456, 0.000_123_46, 0.000_012, 1e15];
+        assert_eq!(
+            values.map(short),
+            ["0", "3", "1200", "1235", "12.35", "-12.35", "0.0001235", "1.200e-5", "1.000e15"]
+        );
+        assert_eq!(Bins::Edges(vec![1.0, 2.5]).short_labels(), ["up to 1", "1 to 2.5", "above 2.5", "missing"]);
+        assert_eq!(Bins::Edges(vec![]).short_labels(), ["all", "missing"]);
+    }
+
+    #[test]
+    fn an_edge_is_a_number() {
+        let reference = [f64::NEG_INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY, 1.0, 2.0, 3.0, f64::INFINITY];
+        let bins = Bins::of(&Sample::numeric(reference.map(Some)));
+        assert!(matches!(&bins, Bins::Edges(edges) if !edges.is_empty() && edges.iter().all(|edge| edge.is_finite())));
+    }
+
+    #[test]
+    fn the_most_frequent_categories_are_kept_in_order_and_none_too_long_for_a_label() {
+        let (long, longer) = ("x".repeat(LONGEST), "x".repeat(LONGEST + 1));
+        let names = ["b", "b", "a", "a", "c", &long, &long, &long, &longer, &longer, &longer, &longer];
+        let sample = Sample::categorical(names.map(|name| Some(name.to_owned())));
+        let kept = |most| match Bins::of(&sample).most_frequent(&sample, most) {
+            Bins::Categories(kept) => kept,
+            Bins::Edges(_) => Vec::new(),
+        };
+        assert_eq!(
+            (kept(2), kept(9)),
+            (vec!["a".to_owned(), long.clone()], ["a", "b", "c", &long].map(str::to_owned).to_vec())
+        );
+    }
+
+    #[test]
+    fn no_category_is_called_what_a_bin_of_our_own_is() {
+        let bins = Bins::Categories(["\"a\"", "a", "other"].map(str::to_owned).to_vec());
+        assert_eq!(bins.labels(), ["\"\"a\"\"", "a", "\"other\"", "other", "missing"]);
+    }
+
+    #[test]
+    fn many_categories_are_counted_as_few_are() {
+        let names: Vec<String> = (0..=FEW).map(|n| n.to_string()).collect();
+        let series = Series::new(
+            "c".into(),
+            names.iter().map(|name| Some(name.as_str())).chain([None, Some("z")]).collect::<Vec<_>>(),
+        );
+        for categories in [&names[..FEW], &names[..]] {
+            let mut expected = vec![1; categories.len()];
+            expected.extend([names.len() as u64 - categories.len() as u64 + 1, 1]);
+            let mut sorted = categories.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(Bins::Categories(sorted).count_series(&series), expected);
+        }
     }
 }

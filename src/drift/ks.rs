@@ -47,3 +47,32 @@ pub(super) fn past(sorted: &[f64], at: usize, value: f64) -> usize {
     let rest = sorted.get(at..).unwrap_or_default();
     at.saturating_add(rest.iter().take_while(|held| **held <= value).count())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::Bins;
+
+    #[test]
+    fn the_larger_side_decides_what_the_p_value_is_taken_from() {
+        // Near enough to one another that no probability is nothing.
+        let found = |n: u32, m: u32| {
+            let reference = Sample::numeric((0..n).map(|i| Some(f64::from(i) / f64::from(n))));
+            let current = Sample::numeric((0..m).map(|i| Some(0.01 + f64::from(i) / f64::from(m))));
+            let outcome = ks(&Pair::new(&Bins::of(&reference), &reference, &current));
+            let d = outcome.statistic.expect("defined");
+            let steps = crate::stats::whole::unsigned((d * f64::from(n) * f64::from(m)).round());
+            (outcome.p_value, two_sample_exact(n.into(), m.into(), steps), d)
+        };
+        let (p, exact, _) = found(10_000, 3);
+        assert_eq!(p, exact);
+        let (p, exact, d) = found(10_001, 3);
+        assert_eq!(p, one_sample(3, d), "30003 / 10004 is nearly 3");
+        assert_ne!(p, exact);
+        let (p, _, d) = found(10_002, 30_006);
+        // 7501.5 is rounded to the even one of its neighbours.
+        assert_eq!(p, one_sample(7502, d));
+        let (p, _, d) = found(10_001, 10_001);
+        assert_eq!(p, one_sample(5000, d), "5000.5");
+    }
+}

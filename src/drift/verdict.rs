@@ -283,4 +283,83 @@ mod tests {
             judge(vec![Measured::new("c", &Bins::of(&reference), &reference, &current)], &Thresholds::default());
         assert_eq!(judged[0].drift, None);
     }
+
+    #[test]
+    fn thresholds_have_bounds() {
+        let fields =
+            |thresholds: Thresholds| thresholds.problems().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+        let default = Thresholds::default();
+        assert_eq!(fields(Thresholds { jensen_shannon: 1.0, psi: 9.0, ..default }), [""; 0]);
+        for significance in [0.0, 1.0] {
+            assert_eq!(fields(Thresholds { significance, ..default }), ["significance"]);
+        }
+        for psi in [0.0, f64::INFINITY] {
+            assert_eq!(fields(Thresholds { psi, ..default }), ["psi"]);
+        }
+        for jensen_shannon in [0.0, 1.1] {
+            assert_eq!(fields(Thresholds { jensen_shannon, ..default }), ["jensen_shannon"]);
+        }
+    }
+
+    #[test]
+    fn each_test_has_its_own_threshold_and_to_reach_it_is_no_drift() {
+        let found = |judged: &[Judged], name: &str| judged[0].tests.iter().find(|test| test.test == name).cloned();
+        let psi =
+            |thresholds: &Thresholds| found(&judge(vec![column("c", 200, 13.0)], thresholds), "psi").expect("psi");
+        let distance = psi(&Thresholds::default()).statistic.expect("defined");
+        let at = Thresholds { psi: distance, jensen_shannon: 1.0, ..Thresholds::default() };
+        assert_eq!((psi(&at).threshold, psi(&at).drift), (Some(distance), Some(false)));
+        let judged = judge(vec![column("c", 200, 13.0)], &at);
+        let shannon = found(&judged, "jensen_shannon").expect("it is run");
+        assert_eq!((shannon.threshold, shannon.p_adjusted), (Some(1.0), None), "a distance has no p-value");
+        let p = found(&judged, "ks").and_then(|test| test.p_adjusted).expect("defined");
+        let judged = judge(vec![column("c", 200, 13.0)], &Thresholds { significance: p, ..at });
+        assert_eq!(judged[0].drift, Some(false));
+    }
+
+    #[test]
+    fn a_column_says_what_is_missing_and_how_it_lies() {
+        let of = |counts: &[(&str, usize)], missing| {
+            let values = counts.iter().flat_map(|(name, n)| std::iter::repeat_n(Some((*name).to_owned()), *n));
+            Sample::categorical(values.chain(std::iter::repeat_n(None, missing)))
+        };
+        let names: Vec<String> = (0..12).map(|n| format!("c{n:02}")).collect();
+        let many: Vec<(&str, usize)> = names.iter().zip(1..).map(|(name, n)| (name.as_str(), n)).collect();
+        let (reference, current) = (of(&many, 26), of(&[("c11", 3), ("c00", 4), ("z", 1)], 0));
+        let judged = |reference: &Sample, current: &Sample| {
+            let measured = Measured::new("c", &Bins::of(reference), reference, current);
+            judge(vec![measured], &Thresholds::default()).remove(0)
+        };
+        let there = judged(&reference, &current);
+        assert_eq!((there.reference_missing, there.current_missing), (Some(0.25), Some(0.0)));
+        let shape = there.shape.expect("it is drawn");
+        assert_eq!((shape.bins.len(), shape.bins[0].as_str(), shape.bins[9].as_str()), (12, "c02", "c11"));
+        assert_eq!((&shape.reference[8..], &shape.current[8..]), (&[11, 12, 3, 26][..], &[0, 3, 5, 0][..]));
+        // The most frequent of the new first, ten of them by name.
+        let back = judged(&current, &reference);
+        assert_eq!((back.new_categories.count, back.new_categories.names[0].as_str()), (10, "c10"));
+        let ties: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        let new = judged(&of(&[("z", 1)], 0), &of(&ties, 0));
+        assert_eq!(new.new_categories, Named { count: 12, names: names[..10].to_vec() });
+        let gone = judged(&reference, &of(&[], 9));
+        assert_eq!(
+            gone.vanished_categories,
+            Named::default(),
+            "where nothing is present, nothing in particular is gone"
+        );
+        let none = judged(&reference, &of(&[], 0));
+        assert_eq!(none.current_missing, None);
+    }
+
+    #[test]
+    fn the_defaults_are_those_that_the_configuration_shows() {
+        #[derive(Deserialize)]
+        struct Shown {
+            thresholds: Thresholds,
+        }
+        let lines = include_str!("../../config/plumbline.toml").lines();
+        let shown = lines.filter_map(|line| line.strip_prefix("# ")).find(|line| line.starts_with("thresholds = "));
+        let shown: Shown = toml::from_str(shown.expect("it is shown")).expect("thresholds");
+        assert_eq!(shown.thresholds, Thresholds::default());
+    }
 }

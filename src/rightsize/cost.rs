@@ -107,4 +107,22 @@ mod tests {
             [Some("NVIDIA H100 80GB HBM3"), Some("NVIDIA H100 PCIe"), Some("NVIDIA A10"), Some("Tesla T4"), None];
         assert_eq!(of(&models), ["3", "2", "0.5", "0.95", "0.95"]);
     }
+
+    #[test]
+    fn every_price_and_name_is_held_to_its_bounds() {
+        let fields = |prices: Prices| prices.problems().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+        assert_eq!(fields(Prices::default()), [""; 0]);
+        assert_eq!(fields(Prices { cpu_core_hour: 0.0, memory_gib_hour: 1e6, ..Prices::default() }), [""; 0]);
+        let wrong = Prices { cpu_core_hour: -0.1, memory_gib_hour: 1e6 + 1.0, gpu_hour: f64::NAN, ..Prices::default() };
+        assert_eq!(fields(wrong), ["cpu_core_hour", "memory_gib_hour", "gpu_hour"]);
+        let models = [(" ".to_owned(), 1.0), ("A10".to_owned(), -1.0)].into();
+        let wrong = Prices { gpu_model_hour: models, ..Prices::default() };
+        assert_eq!(fields(wrong), ["gpu_model_hour.A10", "gpu_model_hour"]);
+        let called = |currency: &str| fields(Prices { currency: currency.to_owned(), ..Prices::default() });
+        for (currency, right) in
+            [("euro cents", true), ("twelve bytes", true), ("", false), ("thirteen byte", false), ("<b>", false)]
+        {
+            assert_eq!(called(currency).is_empty(), right, "{currency}");
+        }
+    }
 }

@@ -189,4 +189,47 @@ mod tests {
         let manifest = "resources:\n  limits:\n    memory: 300Mi\n  requests:\n    cpu: 250m\n    memory: 300Mi";
         assert_eq!(made[1].text, manifest);
     }
+
+    #[test]
+    fn one_resource_is_enough_and_nothing_is_made_without_a_verdict() {
+        let workload =
+            Member { runtime: Some("podman".to_owned()), container_id: "c1".to_owned(), ..Member::default() };
+        let nothing = resource(None, None);
+        let cpu = resource(None, Some((2.0, 0.25)));
+        let made = patches(&workload, &cpu, &nothing);
+        assert_eq!((made[0].tool, made[0].text.as_str()), ("podman", "podman update --cpus 0.25 c1"));
+        let unset = Resource { limit: Some(Change { from: None, to: 80.0 * MIB }), ..resource(None, None) };
+        let made = patches(&workload, &nothing, &unset);
+        assert_eq!(made[0].text, "podman update --memory 80m --memory-swap 160m c1");
+        // An engine knows no request of CPU.
+        assert_eq!(patches(&workload, &resource(Some((2.0, 0.25)), None), &nothing), []);
+        let unknown = Resource { provisioning: Provisioning::Unknown, ..cpu.clone() };
+        assert_eq!(patches(&workload, &unknown, &nothing), []);
+        let stranger = Member { runtime: None, ..workload };
+        assert_eq!(patches(&stranger, &cpu, &nothing), []);
+    }
+
+    #[test]
+    fn a_pods_limits_of_cpu_are_whole_millicores() {
+        let some = |text: &str| Some(text.to_owned());
+        let workload =
+            Member { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Member::default() };
+        let made = patches(&workload, &resource(None, Some((4.0, 2.01))), &resource(None, None));
+        assert_eq!(made[1].text, "resources:\n  limits:\n    cpu: 2010m");
+        assert!(made[0].text.contains(r#""resources":{"limits":{"cpu":"2010m"}}"#), "{}", made[0].text);
+    }
+
+    #[test]
+    fn no_name_becomes_an_option_or_a_command() {
+        let cpu = resource(None, Some((2.0, 0.25)));
+        for name in ["--privileged", "a\nb"] {
+            let workload = Member {
+                runtime: Some("docker".to_owned()),
+                container_name: Some(name.to_owned()),
+                ..Member::default()
+            };
+            assert_eq!(patches(&workload, &cpu, &resource(None, None)), [], "{name}");
+        }
+        assert_eq!(["", "-x", "$HOME", "a/b-c_d.e"].map(quoted), ["''", "'-x'", "'$HOME'", "a/b-c_d.e"]);
+    }
 }

@@ -144,3 +144,21 @@ fn totals(workloads: &[Assessment], gpus: &[GpuUse]) -> Totals {
         gpu_free_cost: gpus.iter().filter_map(|gpu| gpu.free_cost).sum(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Totals;
+
+    #[test]
+    fn what_is_wasted_is_what_is_confirmed_and_gpus_that_compute_nothing() {
+        let totals = Totals {
+            saving: 100.0,
+            confirmed_saving: 10.0,
+            gpu_cost: 50.0,
+            gpu_held_idle_cost: 2.0,
+            gpu_free_cost: 0.5,
+            ..Totals::default()
+        };
+        assert_eq!(totals.wasted().to_string(), "12.5");
+    }
+}

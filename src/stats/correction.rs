@@ -44,4 +44,9 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_missing_value_does_not_count_as_a_test() {
+        assert_eq!(benjamini_hochberg(&[Some(0.01), None, Some(0.04)]), [Some(0.02), None, Some(0.04)]);
+    }
 }

@@ -55,8 +55,15 @@ mod tests {
         let data = tempfile::tempdir().expect("a folder");
         check(data.path()).expect("a new folder");
         fs::create_dir_all(data.path().join("container_minute/version=2")).expect("made");
+        fs::create_dir_all(data.path().join("models/samples/node=node-1")).expect("made");
         check(data.path()).expect("ours");
-        for other in ["gpu_minute/version=1", "gpu_minute/version=3", "models/samples/model=m"] {
+        for other in [
+            "gpu_minute/version=1",
+            "gpu_minute/version=3",
+            "models/samples/model=m",
+            "models/labels/model=m",
+            "models/references/model=m",
+        ] {
             fs::create_dir_all(data.path().join(other)).expect("made");
             let error = check(data.path()).expect_err("refused").to_string();
             let place = other.strip_suffix("/model=m").unwrap_or(other);

@@ -365,4 +365,52 @@ mod tests {
             assert!(entries(&path).0.len() < 2, "damage at {at}");
         }
     }
+
+    #[test]
+    fn a_log_begins_behind_every_segment_and_tells_what_each_closed_one_ends_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(Log::open(folder.path(), 3, 1).expect("a log"));
+        let mut log = Log::open(folder.path(), 1, 7).expect("a log");
+        assert_eq!((log.segment, log.is_empty()), (4, true));
+        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
+        log.append(Kind::Samples, "m", &record(&[2])).expect("written");
+        assert!(!log.is_empty());
+        log.rotate().expect("rotated");
+        assert_eq!((log.last_of(3), log.last_of(4), log.last_of(5)), (None, Some(8), None));
+        assert!(log.is_empty() && log.is_there());
+        fs::remove_file(path(folder.path(), 5)).expect("removed");
+        fs::write(path(folder.path(), 5), HEAD).expect("written");
+        assert!(!log.is_there(), "another file stands in its place");
+    }
+
+    #[test]
+    fn a_segment_is_closed_when_it_is_large() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Log::open(folder.path(), 1, 1).expect("a log");
+        log.bytes = SEGMENT_BYTES - 1;
+        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
+        assert_eq!((log.segment, log.is_empty(), log.last_of(1)), (2, true, Some(1)));
+    }
+
+    #[test]
+    fn a_segment_that_takes_no_more_is_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Log::open(folder.path(), 1, 1).expect("a log");
+        log.file = File::open(path(folder.path(), 1)).expect("for reading alone");
+        log.append(Kind::Samples, "m", &record(&[1])).expect_err("it cannot be written");
+        assert_eq!(log.append(Kind::Samples, "m", &record(&[1])).expect("written to the next"), 1);
+        assert_eq!(entries(&path(folder.path(), 2)), (vec![(1, Kind::Samples, "m".to_owned(), 1)], End::Whole));
+    }
+
+    #[test]
+    fn what_is_no_log_gives_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Log::open(folder.path(), 1, 1).expect("a log");
+        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
+        let path = path(folder.path(), 1);
+        let mut bytes = fs::read(&path).expect("bytes");
+        bytes[0] ^= 1;
+        fs::write(&path, &bytes).expect("written");
+        assert_eq!(entries(&path), (vec![], End::Broken(bytes.len() as u64)));
+    }
 }

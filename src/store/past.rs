@@ -125,4 +125,76 @@ mod tests {
         assert_eq!(found, rows);
         assert!(largest <= AT_ONCE);
     }
+
+    /// An hour's file with these minutes of it and one column more.
+    fn fill(data: &Path, hour: &str, minutes: &[i64]) -> std::path::PathBuf {
+        let begin: Timestamp = hour.parse().expect("a time");
+        let path = table_folder::<MinuteRow>(data).join("node=n").join(hour_file(begin));
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        let times: Vec<i64> = minutes.iter().map(|minute| begin.as_millisecond() + minute * 60_000).collect();
+        let times = polars::prelude::Int64Chunked::new("minute".into(), times);
+        let times: Column = times.into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)).into_column();
+        let count = Series::new("samples".into(), minutes).into_column();
+        let mut frame = DataFrame::new(minutes.len(), vec![times, count]).expect("a frame");
+        ParquetWriter::new(File::create(&path).expect("a file")).finish(&mut frame).expect("written");
+        path
+    }
+
+    /// What was read of 13:30 to 15:30, and the counts in their order.
+    fn half_past_one_to_half_past_three(data: &Path) -> (Result<Past, Error>, Vec<i64>) {
+        let at = |time: &str| format!("2026-11-23T{time}:00Z").parse().expect("a time");
+        let mut found = Vec::new();
+        let past = read::<MinuteRow>(data, &["minute", "samples", "model"], at("13:30"), at("15:30"), |frame| {
+            assert!(frame.height() > 0 && frame.width() == 2, "{frame}");
+            found.extend(frame.column("samples")?.i64()?.iter().flatten());
+            Ok(())
+        });
+        (past, found)
+    }
+
+    #[test]
+    fn the_hours_of_the_time_are_read_in_order_and_no_others() {
+        let data = tempfile::tempdir().expect("a folder");
+        for (hour, minutes) in [("12", &[1][..]), ("13", &[3, 2]), ("14", &[]), ("15", &[5]), ("16", &[6])] {
+            fill(data.path(), &format!("2026-11-23T{hour}:00:00Z"), minutes);
+        }
+        let (past, found) = half_past_one_to_half_past_three(data.path());
+        assert_eq!((past.expect("read"), found), (Past { files: 3, damaged: vec![] }, vec![2, 3, 5]));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_passed_over_and_told_unless_it_went_meanwhile() {
+        let data = tempfile::tempdir().expect("a folder");
+        let [broken, gone, _] =
+            ["13", "14", "15"].map(|hour| fill(data.path(), &format!("2026-11-23T{hour}:00:00Z"), &[1]));
+        std::fs::write(&broken, "no parquet").expect("written");
+        // The first that is read takes the next away, as retention may.
+        let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let whole = fill(data.path(), "2026-11-23T12:00:00Z", &[1]);
+        let past = read::<MinuteRow>(data.path(), &["minute"], since, until, |_| {
+            let _ = std::fs::remove_file(&gone);
+            Ok(())
+        });
+        let past = past.expect("read");
+        assert_eq!((past.files, past.damaged.len()), (2, 1), "{past:?}");
+        assert!(past.damaged[0].contains("hour=13"), "{past:?}");
+        // Nor can a link to itself be read.
+        std::fs::remove_file(&broken).expect("removed");
+        let past = read::<MinuteRow>(data.path(), &["minute"], since, until, |_| {
+            let _ = std::fs::remove_file(&whole);
+            let last = data.path().join("container_minute/version=2/node=n/date=2026-11-23/hour=15/minutes.parquet");
+            let _ = std::fs::remove_file(&last);
+            let _ = std::os::unix::fs::symlink(&last, &last);
+            Ok(())
+        });
+        let past = past.expect("read");
+        assert_eq!((past.files, past.damaged.len()), (1, 1), "{past:?}");
+    }
+
+    #[test]
+    fn a_folder_of_another_version_is_not_read() {
+        let data = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(data.path().join("container_minute/version=1")).expect("made");
+        assert!(matches!(half_past_one_to_half_past_three(data.path()).0, Err(Error::OtherVersion { .. })));
+    }
 }

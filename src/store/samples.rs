@@ -620,4 +620,178 @@ mod tests {
         assert_eq!(retain(&short), 0);
         assert!(!aside.exists());
     }
+
+    /// A closed segment with these entries.
+    fn segment(samples: &Samples, entries: &[(Kind, &str, RecordBatch)]) -> Segment {
+        let mut log = Log::open(&samples.log_folder(), samples.next_segment().expect("a number"), 1).expect("a log");
+        for (kind, model, record) in entries {
+            log.append(*kind, model, record).expect("written");
+        }
+        log.rotate().expect("rotated");
+        log.closed().expect("segments").pop().expect("one")
+    }
+
+    fn rows(samples: &Samples, kind: Kind) -> Vec<(u64, String, usize)> {
+        let files = samples.compacted(kind).expect("files").into_iter();
+        files.map(|(number, model, path)| (number, model, read_parquet(&path).expect("a frame").height())).collect()
+    }
+
+    #[test]
+    fn a_folder_of_another_version_is_not_taken_and_what_is_half_written_goes() {
+        let data = tempfile::tempdir().expect("a folder");
+        let other = data.path().join("models/samples/model=m");
+        fs::create_dir_all(&other).expect("made");
+        assert!(matches!(Samples::open(data.path(), "node-1"), Err(Error::OtherVersion { .. })));
+        fs::remove_dir(&other).expect("removed");
+        let half = data.path().join("models/samples/node=node-1/model=m/000000000001.tmp");
+        fs::create_dir_all(half.parent().expect("a folder")).expect("made");
+        fs::write(&half, "half").expect("written");
+        Samples::open(data.path(), "node-1").expect("ours");
+        assert!(!half.exists());
+    }
+
+    #[test]
+    fn rows_that_came_before_are_left_out_and_references_are_not_stored_twice() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        let closed = segment(
+            &samples,
+            &[
+                (Kind::Samples, "m", ints(&[1, 2])),
+                (Kind::Samples, "m", ints(&[3, 4])),
+                (Kind::Reference, "m", ints(&[5])),
+                (Kind::Removal, "n", ints(&[])),
+            ],
+        );
+        // The second is of another entry: it says nothing of these rows.
+        let repeated = BTreeMap::from([(1, vec![false, true]), (2, vec![false])]);
+        let leave = Leave { removed: &BTreeMap::new(), repeated: &repeated };
+        assert_eq!(samples.compact(&closed, leave).expect("compacted"), 3);
+        assert_eq!(rows(&samples, Kind::Samples), [(1, "m".to_owned(), 3)]);
+        assert_eq!(rows(&samples, Kind::Reference), []);
+        assert!(!closed.path.exists() && !closed.path.with_extension(log::DAMAGED).exists(), "all of it is stored");
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_read_or_joined_is_set_aside() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        // Two columns of one name, which the border lets nobody send.
+        let column = || ("a", Arc::new(Int64Array::from(vec![2])) as _);
+        let twice = RecordBatch::try_from_iter([column(), column()]).expect("a record");
+        let mixed = segment(&samples, &[(Kind::Samples, "m", ints(&[1])), (Kind::Samples, "m", twice)]);
+        assert_eq!(samples.compact(&mixed, NOTHING).expect("compacted"), 1);
+        let cut = segment(&samples, &[(Kind::Samples, "m", ints(&[1])), (Kind::Samples, "m", ints(&[2]))]);
+        let bytes = fs::read(&cut.path).expect("bytes");
+        fs::write(&cut.path, &bytes[..bytes.len() - 1]).expect("written");
+        assert_eq!(samples.compact(&cut, NOTHING).expect("compacted"), 1);
+        for closed in [mixed, cut] {
+            assert!(!closed.path.exists() && closed.path.with_extension(log::DAMAGED).exists(), "{closed:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_crash_only_that_segments_files_go_and_of_a_removal_all_of_the_model() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        let both = |model| [(Kind::Samples, model, ints(&[1])), (Kind::Labels, model, ints(&[2]))];
+        samples.compact(&segment(&samples, &both("n")), NOTHING).expect("compacted");
+        let closed = segment(&samples, &both("m"));
+        let copy = fs::read(&closed.path).expect("bytes");
+        samples.compact(&closed, NOTHING).expect("compacted");
+        let number = closed.number;
+        let all = [(1, "n".to_owned(), 1), (number, "m".to_owned(), 1)];
+        assert_eq!((rows(&samples, Kind::Samples), rows(&samples, Kind::Labels)), (all.to_vec(), all.to_vec()));
+        fs::write(&closed.path, copy).expect("written");
+        samples.remove_half_compacted().expect("removed");
+        assert_eq!(
+            (rows(&samples, Kind::Samples), rows(&samples, Kind::Labels)),
+            (all[..1].to_vec(), all[..1].to_vec())
+        );
+        samples
+            .keep_reference(
+                "n",
+                false,
+                &read_parquet(&samples.compacted(Kind::Labels).expect("files")[0].2).expect("a frame"),
+            )
+            .expect("kept");
+        samples.remove("n").expect("removed");
+        assert_eq!((rows(&samples, Kind::Samples), rows(&samples, Kind::Labels)), (vec![], vec![]));
+        assert!(samples.references().expect("references").is_empty());
+    }
+
+    /// The bytes that are left.
+    fn retained(samples: &Samples, config: &Config) -> u64 {
+        samples.retain(config, Timestamp::UNIX_EPOCH, |_| Duration::ZERO).expect("retained").bytes
+    }
+
+    #[test]
+    fn segments_of_labels_alone_and_of_other_nodes_count_too() {
+        let data = tempfile::tempdir().expect("a folder");
+        let other = Samples::open(data.path(), "other").expect("ours");
+        other.compact(&segment(&other, &[(Kind::Labels, "m", ints(&[1]))]), NOTHING).expect("compacted");
+        drop(other);
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        fs::remove_dir_all(samples.log_folder()).expect("removed");
+        assert_eq!(samples.next_segment().expect("a number"), 2);
+        let config = Config { max_bytes: ByteSize::b(1), ..Config::default() };
+        assert_eq!(retained(&samples, &config), 0, "another node's goes, too");
+    }
+
+    #[test]
+    fn a_reference_takes_the_place_of_a_provisional_one_alone() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        let frame = frame_of(&ints(&[1, 2])).expect("a frame");
+        let kept = || {
+            let all = samples.references().expect("references").into_iter();
+            all.map(|kept| (kept.model, kept.provisional, kept.rows.expect("a frame").height())).collect::<Vec<_>>()
+        };
+        samples.keep_reference("m", true, &frame).expect("kept");
+        assert_eq!(kept(), [("m".to_owned(), true, 2)]);
+        samples.keep_reference("m", false, &frame).expect("kept");
+        assert_eq!(kept(), [("m".to_owned(), false, 2)]);
+    }
+
+    #[test]
+    fn the_oldest_segments_go_first_and_the_log_counts() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        for model in ["z", "a", "m"] {
+            samples.compact(&segment(&samples, &[(Kind::Samples, model, ints(&[1]))]), NOTHING).expect("compacted");
+        }
+        let models = || rows(&samples, Kind::Samples).into_iter().map(|(_, model, _)| model).collect::<String>();
+        let bound = |max| Config { max_bytes: ByteSize::b(max), retention: std::time::Duration::from_secs(3600) };
+        // Files from the future are not old.
+        let all = retained(&samples, &bound(u64::MAX));
+        assert_eq!(retained(&samples, &bound(all)), all);
+        assert_eq!(models(), "zam");
+        let logged: u64 =
+            files_below(&samples.log_folder(), &["log"]).expect("files").iter().map(|file| file.bytes).sum();
+        let left = retained(&samples, &bound(all - 1));
+        assert_eq!(models(), "am");
+        assert!(logged > 0 && left > logged);
+        assert_eq!(retained(&samples, &bound(1)), logged, "the log is never taken");
+    }
+
+    #[test]
+    fn a_checkpoint_that_is_absent_is_none_and_a_damaged_one_is_told() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        assert_eq!(samples.read_checkpoint::<u64>(), (None, None));
+        samples.write_checkpoint(&7_u64).expect("written");
+        assert_eq!(samples.read_checkpoint::<u64>(), (Some(7), None));
+        fs::write(data.path().join("models/checkpoint.json"), "{").expect("written");
+        let (none, why) = samples.read_checkpoint::<u64>();
+        assert!(none.is_none() && why.is_some_and(|why| why.contains("checkpoint.json")));
+    }
+
+    #[test]
+    fn columns_that_a_file_lacks_are_left_out() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        store(&samples, &[1, 2]);
+        let path = samples.compacted(Kind::Samples).expect("files").remove(0).2;
+        assert_eq!(read_columns(&path, &["a", "b"]).expect("a frame").shape(), (2, 1));
+    }
 }
