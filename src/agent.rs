@@ -87,8 +87,8 @@ pub struct Setting {
 }
 
 /// Runs the agent until `shutdown` ends, then drains within the grace period.
-/// Each config that comes by `reload` takes the place of the one before, whole, and is then told to `reloaded`.
-/// `started` is told once what was found.
+/// Each config that comes by `reload` takes the place of the one before, whole, and then goes to `reloaded`.
+/// `started` gets once what was found.
 ///
 /// # Errors
 /// The agent cannot start. Once it runs, what fails is reported and tried again.
@@ -118,10 +118,11 @@ pub async fn run(
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
-    let told = Arc::<export::Told>::default();
+    let delivered = Arc::<export::Delivered>::default();
     let (review_out, review) = watch::channel(None);
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
-    let outlets = pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out, told: Arc::clone(&told) };
+    let outlets =
+        pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out, delivered: Arc::clone(&delivered) };
     let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
     let recommender = {
         let (setting, configured, stop) = (Arc::clone(&setting), configured.clone(), stop_pipeline.clone());
@@ -156,7 +157,7 @@ pub async fn run(
     ));
 
     let mut config = config;
-    let streams = Streams { points: points.clone(), alerts, told };
+    let streams = Streams { points: points.clone(), alerts, delivered };
     let mut generation = Generation::start(&config, &setting, &health, &reports, &streams)?;
     summary::wait_until_known(&config, &health, snapshot).await;
     started(&Summary::new(&config, &setting, local, &health.state()));
@@ -293,7 +294,7 @@ fn note_what_needs_a_restart(before: &Config, now: &Config) {
 struct Streams {
     points: watch::Receiver<Arc<Points>>,
     alerts: watch::Receiver<Arc<AlertsView>>,
-    told: Arc<export::Told>,
+    delivered: Arc<export::Delivered>,
 }
 
 /// The collectors and exporters of one config.
@@ -319,7 +320,7 @@ impl Generation {
             let context = export::Context {
                 points: streams.points.clone(),
                 alerts: streams.alerts.clone(),
-                told: Arc::clone(&streams.told),
+                delivered: Arc::clone(&streams.delivered),
                 stop: stop.clone(),
                 node: setting.attributes.clone().into(),
                 clock: Arc::clone(&setting.clock),

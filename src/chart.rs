@@ -33,13 +33,13 @@ pub fn sparkline(values: &[Option<f64>], level: Option<f64>, thin: fn(f64, f64) 
 
 /// The largest minute of each hour, with a line where the request or limit lies. One hour alone makes nothing.
 #[must_use]
-pub fn peaks(hours: &[Option<f64>], asked: Option<f64>, unit: fn(f64) -> String) -> Markup {
+pub fn peaks(hours: &[Option<f64>], requested: Option<f64>, unit: fn(f64) -> String) -> Markup {
     if hours.len() < 2 {
         return html! {};
     }
     let most = hours.iter().flatten().copied().fold(0.0, f64::max);
     let text = format!("largest minute of each of {} hours, at most {}", hours.len(), unit(most));
-    sparkline(hours, asked, f64::max, &text)
+    sparkline(hours, requested, f64::max, &text)
 }
 
 /// The middle of two values.
@@ -144,12 +144,12 @@ pub fn overlay(bins: &[String], reference: &[u64], current: &[u64], figures: boo
 /// A bar of what is used; a mark where what was asked for lies. `whole` is its full length. The figures stand beside it, so it says
 /// nothing to those who do not see it.
 #[must_use]
-pub fn bar(used: f64, asked: Option<f64>, whole: f64, limited: bool) -> Markup {
+pub fn bar(used: f64, requested: Option<f64>, whole: f64, limited: bool) -> Markup {
     let place = |value: f64| (value / whole * 100.0).clamp(0.0, 100.0);
     html! {
         svg class=(if limited { "bar" } else { "bar free" }) viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
             rect width=(format!("{:.1}", place(used))) height="8" {}
-            @if let Some(asked) = asked.map(place) { path d=(format!("M{asked:.1} 0V8")) {} }
+            @if let Some(requested) = requested.map(place) { path d=(format!("M{requested:.1} 0V8")) {} }
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct Context {
     /// The newest alerts.
     pub alerts: watch::Receiver<Arc<AlertsView>>,
     /// What exporters have told of alerts, for the next generation of them after a reload.
-    pub told: Arc<Told>,
+    pub delivered: Arc<Delivered>,
     /// Turns true, or closes, when the exporter is to drain and end.
     pub stop: watch::Receiver<bool>,
     /// Attributes of the node, for every resource.
@@ -53,7 +53,7 @@ pub struct Context {
 
 /// The last event that each has told. Outlives a reload, so that nothing is passed over or told twice.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Delivered {
     /// As log events.
     pub otlp: AtomicU64,
     /// On standard output.

@@ -64,7 +64,7 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// It is not known, and there is no room for another.
-    fn known(&self, model: &str) -> Result<Known, Refused>;
+    fn describe(&self, model: &str) -> Result<Described, Refused>;
 
     /// Stores the rows, and takes them in some time later; `reservation` is given back then.
     ///
@@ -84,7 +84,7 @@ pub trait Sink: Send + Sync {
 
 /// What is known of a model when a body for it comes.
 #[derive(Clone)]
-pub struct Known {
+pub struct Described {
     /// Its description.
     pub spec: Arc<Spec>,
     /// Its columns so far.

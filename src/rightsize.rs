@@ -229,9 +229,9 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
     let confidence = Confidence::of(days, enough);
     let mut cpu = cpu::assess(usage, config, enough);
     let mut memory = memory::assess(usage, end, config, enough);
-    let cost = prices.month(usage, cpu.asked, memory.asked);
-    cpu.saving = cost - prices.month(usage, cpu.followed(), memory.asked);
-    memory.saving = cost - prices.month(usage, cpu.asked, memory.followed());
+    let cost = prices.month(usage, cpu.requested, memory.requested);
+    cpu.saving = cost - prices.month(usage, cpu.followed(), memory.requested);
+    memory.saving = cost - prices.month(usage, cpu.requested, memory.followed());
     for resource in [&mut cpu, &mut memory] {
         resource.confirmed = resource.acts() && (resource.evidence || confidence >= Confidence::Medium);
     }

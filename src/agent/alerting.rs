@@ -12,7 +12,7 @@ use crate::alert::steady::Alerts;
 use crate::alert::view::AlertsView;
 use crate::clock::Moment;
 use crate::config::Config;
-use crate::export::Told;
+use crate::export::Delivered;
 use crate::store::state;
 
 /// The state is kept at each change, and so often without one.
@@ -21,7 +21,7 @@ const KEEP_EVERY: Duration = Duration::from_secs(30);
 pub struct Alerting {
     path: PathBuf,
     out: watch::Sender<Arc<AlertsView>>,
-    told: Arc<Told>,
+    delivered: Arc<Delivered>,
     kept: Duration,
     /// The state could be written the last time.
     written: bool,
@@ -34,7 +34,7 @@ impl Alerting {
         node: &str,
         data: &Path,
         now: Moment,
-        told: Arc<Told>,
+        delivered: Arc<Delivered>,
         out: watch::Sender<Arc<AlertsView>>,
     ) -> (Self, Alerts) {
         let path = data.join("alerts.json");
@@ -46,12 +46,12 @@ impl Alerting {
         let most = config.alerting.max_alerts;
         let kept = kept.unwrap_or_default();
         // What waits is for the collector; standard output has had it.
-        told.stdout.store(kept.sequence, Ordering::Relaxed);
+        delivered.stdout.store(kept.sequence, Ordering::Relaxed);
         let before_first = kept.events.first().map_or(kept.sequence, |event| event.sequence.saturating_sub(1));
-        told.otlp.store(before_first, Ordering::Relaxed);
+        delivered.otlp.store(before_first, Ordering::Relaxed);
         let alerts = Alerts::new(Engine::new(node.to_owned(), rules, most, kept, now.wall), now);
         out.send_replace(alerts.view());
-        (Self { path, out, told, kept: now.monotonic, written: true }, alerts)
+        (Self { path, out, delivered, kept: now.monotonic, written: true }, alerts)
     }
 
     /// Makes them known after a step. `ours`: the data folder is held by this agent, so their state may be written.
@@ -65,7 +65,7 @@ impl Alerting {
     /// Writes the state.
     pub fn keep(&mut self, alerts: &mut Alerts, now: Moment) {
         self.kept = now.monotonic;
-        let result = state::write(&self.path, &alerts.kept(now, self.told.otlp.load(Ordering::Relaxed)));
+        let result = state::write(&self.path, &alerts.kept(now, self.delivered.otlp.load(Ordering::Relaxed)));
         if let Err(error) = &result
             && self.written
         {

@@ -81,7 +81,7 @@ pub struct ModelWorker {
     looked_up: Duration,
     looking: Duration,
     /// What is known of each model's stored files.
-    stored: BTreeMap<String, stored::Known>,
+    stored: BTreeMap<String, stored::StoredFiles>,
     /// Of entries that the log still has, which rows were new: those that were not are not stored.
     repeated: BTreeMap<u64, Vec<bool>>,
     /// As in the checkpoint.
@@ -603,7 +603,7 @@ mod tests {
     /// Hands rows to the ingest's side, and takes them in.
     fn send(worker: &mut ModelWorker, queue: &Receiver<Accepted>, purpose: Purpose, rows: &[String]) {
         let models = Arc::clone(&worker.models);
-        let known = models.known("m").expect("known");
+        let known = models.describe("m").expect("known");
         let limits = Limits { rows: 1_000_000, columns: 100, cells: 100_000_000 };
         let kinds = |name: &str| expected(name, &known.spec, &known.schema);
         let decoded = decode(rows.join("\n").as_bytes(), Layout::Lines, limits, &kinds).expect("rows");
@@ -851,7 +851,7 @@ mod tests {
         send(&mut worker, &queue, Purpose::Labels, &(0..250).map(label).collect::<Vec<_>>());
         worker.look_up();
         let view = worker.watches["m"].view();
-        assert_eq!((view.rows_held, view.counts.unmatched), (300, 0));
+        assert_eq!((view.rows_in_memory, view.counts.unmatched), (300, 0));
         let first = view.windows.last().and_then(|window| window.performance.as_ref());
         assert_eq!(first.map(|performance| (performance.rows, performance.accuracy)), Some((250, Some(0.5))));
     }

@@ -9,7 +9,7 @@ use arrow::array::{RecordBatch, StringArray};
 
 use crate::config::Config;
 use crate::health::Health;
-use crate::ingest::{Known, Refused, Reservation, Sink};
+use crate::ingest::{Described, Refused, Reservation, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
 use crate::store::log::{Entry, Kind};
@@ -159,7 +159,7 @@ impl Models {
 const STARTING: &str = "what was stored before is still being read";
 
 impl Sink for Models {
-    fn known(&self, model: &str) -> Result<Known, Refused> {
+    fn describe(&self, model: &str) -> Result<Described, Refused> {
         if let Some(message) = locked(&self.closed).clone() {
             return Err(if message == STARTING {
                 Refused::Busy { message, retry: Duration::from_secs(1) }
@@ -180,7 +180,7 @@ impl Sink for Models {
             );
             return Err(Refused::Busy { message, retry: Duration::from_secs(3600) });
         }
-        Ok(Known {
+        Ok(Described {
             spec: registry.spec(model),
             schema: registry.schemas.get(model).map_or_else(Arc::default, Arc::clone),
             max_features: registry.max_features,
@@ -275,7 +275,7 @@ mod tests {
         });
         begun.recv().expect("it began");
         let at = Instant::now();
-        assert!(models.known("m").is_ok());
+        assert!(models.describe("m").is_ok());
         assert!(at.elapsed() < Duration::from_secs(1), "it waited for the disk");
         slow.join().expect("it ended");
     }

@@ -20,7 +20,7 @@ use crate::analysis::gpu::{PAST_COLUMNS, PastStates};
 use crate::clock::Clock;
 use crate::collect::{Brings, Entry, Message, Stop};
 use crate::config::Config;
-use crate::export::{Points, Told};
+use crate::export::{Delivered, Points};
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
@@ -49,7 +49,7 @@ pub struct Outlets {
     /// For the page, the API and the exporters.
     pub alerts: watch::Sender<Arc<AlertsView>>,
     /// What exporters have told of them.
-    pub told: Arc<Told>,
+    pub delivered: Arc<Delivered>,
 }
 
 /// What others know.
@@ -108,7 +108,7 @@ impl Pipeline {
         let now = setting.clock.moment();
         let (node, data) = (setting.node.clone(), setting.data.clone());
         let (full_tick, max_containers) = (config.agent.tick, config.collect.max_containers);
-        let (alerting, alerts) = Alerting::recall(config, &node, &data, now, outlets.told, outlets.alerts);
+        let (alerting, alerts) = Alerting::recall(config, &node, &data, now, outlets.delivered, outlets.alerts);
         let start = Start { node: node.clone(), data, full_tick, max_containers };
         Self {
             state: NodeState::new(node, full_tick, start.analysis(now.wall), alerts, now.wall),

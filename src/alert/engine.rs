@@ -100,7 +100,7 @@ pub struct Engine {
     max_alerts: usize,
     /// Since when somebody looks: counters that begin later count from zero.
     started: Timestamp,
-    held: BTreeMap<Key, Active>,
+    active: BTreeMap<Key, Active>,
     resolved: VecDeque<Alert>,
     /// By rule and series.
     trails: HashMap<(String, String), (Trail, Timestamp)>,
@@ -131,7 +131,7 @@ impl Engine {
             alert.resolved = alert.resolved.map(|at| at.min(now));
         };
         let followed = kept.alerts.into_iter().filter(|held| held.alert.state != AlertState::Resolved);
-        let held = followed.take(max_alerts).map(|mut held| {
+        let active = followed.take(max_alerts).map(|mut held| {
             past(&mut held.alert);
             if held.alert.state == AlertState::Pending {
                 held.alert.since = later(held.alert.since);
@@ -146,7 +146,7 @@ impl Engine {
             node,
             max_alerts,
             started: now,
-            held: held.collect(),
+            active: active.collect(),
             resolved,
             trails: kept
                 .trails
@@ -181,7 +181,7 @@ impl Engine {
             sequence: self.sequence,
             events: self.events.iter().filter(fresh).cloned().collect(),
             at: Some(now),
-            alerts: self.held.values().cloned().collect(),
+            alerts: self.active.values().cloned().collect(),
             resolved: self.resolved.iter().cloned().collect(),
             trails: self
                 .trails
@@ -206,7 +206,7 @@ impl Engine {
             self.apply(rule, &values, now);
         }
         let known = |name: &str| rules.iter().any(|rule| rule.name == name);
-        let orphans: Vec<Key> = self.held.keys().filter(|(name, _)| !known(name)).cloned().collect();
+        let orphans: Vec<Key> = self.active.keys().filter(|(name, _)| !known(name)).cloned().collect();
         for key in orphans {
             self.resolve(&key, now);
         }
@@ -270,7 +270,7 @@ impl Engine {
     fn apply(&mut self, rule: &Rule, values: &BTreeMap<Labels, f64>, now: Timestamp) {
         for (labels, value) in values {
             let key = (rule.name.clone(), labels.clone());
-            let Some(held) = self.held.get_mut(&key) else {
+            let Some(held) = self.active.get_mut(&key) else {
                 if rule.is_met(*value) {
                     self.begin(rule, key, *value, now);
                 }
@@ -288,7 +288,7 @@ impl Engine {
                 held.cleared.get_or_insert(now);
             }
         }
-        let of_rule: Vec<Key> = self.held.keys().filter(|(name, _)| *name == rule.name).cloned().collect();
+        let of_rule: Vec<Key> = self.active.keys().filter(|(name, _)| *name == rule.name).cloned().collect();
         for key in of_rule {
             let told = values.contains_key(&key.1);
             self.advance(rule, &key, told, now);
@@ -296,11 +296,11 @@ impl Engine {
     }
 
     fn begin(&mut self, rule: &Rule, key: Key, value: f64, now: Timestamp) {
-        if self.held.len() >= self.max_alerts {
+        if self.active.len() >= self.max_alerts {
             self.left_out += 1;
             let Some(displaced) = self.least_below(rule.severity) else { return };
             // Whoever was told that it fires is told that nobody follows it any longer.
-            if let Some(held) = self.held.get_mut(&displaced) {
+            if let Some(held) = self.active.get_mut(&displaced) {
                 held.alert.message += " (no longer followed: alerting.max_alerts is reached)";
             }
             self.resolve(&displaced, now);
@@ -319,12 +319,12 @@ impl Engine {
             message: rule.message(value, &key.1),
         };
         self.changed = true;
-        self.held.insert(key, Active { alert, seen: now, cleared: None });
+        self.active.insert(key, Active { alert, seen: now, cleared: None });
     }
 
     /// The alert that gives way to one of this severity: of the least severe, those that are pending first, and the newest first.
     fn least_below(&self, severity: Severity) -> Option<Key> {
-        let below = self.held.iter().filter(|(_, held)| held.alert.severity < severity);
+        let below = self.active.iter().filter(|(_, held)| held.alert.severity < severity);
         // The key only so that it is always the same one.
         let order = |key: &Key, held: &Active| {
             let alert = &held.alert;
@@ -335,7 +335,7 @@ impl Engine {
 
     /// Moves one alert on: to firing when it was pending for long enough, out when it is over.
     fn advance(&mut self, rule: &Rule, key: &Key, told: bool, now: Timestamp) {
-        let Some(held) = self.held.get_mut(key) else { return };
+        let Some(held) = self.active.get_mut(key) else { return };
         let since = |at: Timestamp| now.duration_since(at).max(SignedDuration::ZERO);
         let long = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
         let pending = held.alert.state == AlertState::Pending;
@@ -363,7 +363,7 @@ impl Engine {
 
     /// The alert is over. One that never fired goes without a word.
     fn resolve(&mut self, key: &Key, now: Timestamp) {
-        let Some(Active { mut alert, .. }) = self.held.remove(key) else { return };
+        let Some(Active { mut alert, .. }) = self.active.remove(key) else { return };
         self.changed = true;
         if alert.state != AlertState::Firing {
             return;
@@ -387,7 +387,7 @@ impl Engine {
     /// All of it, as people see it.
     #[must_use]
     pub fn view(&self) -> AlertsView {
-        let mut alerts: Vec<Alert> = self.held.values().map(|held| held.alert.clone()).collect();
+        let mut alerts: Vec<Alert> = self.active.values().map(|held| held.alert.clone()).collect();
         alerts.sort_by(|a, b| {
             (b.state, b.severity)
                 .cmp(&(a.state, a.severity))

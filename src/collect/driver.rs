@@ -45,10 +45,10 @@ impl Schedule {
 
 /// Tells threads to stop or to read at once, and lets them wait for it.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<(Mutex<Told>, Condvar)>);
+pub struct Stop(Arc<(Mutex<Orders>, Condvar)>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Orders {
     stopped: bool,
     /// How often everyone was woken.
     wakes: u64,
@@ -66,43 +66,43 @@ pub enum Waited {
 }
 
 impl Stop {
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn orders(&self) -> MutexGuard<'_, Orders> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes everyone who waits, for good.
     pub fn stop(&self) {
-        self.told().stopped = true;
+        self.orders().stopped = true;
         self.0.1.notify_all();
     }
 
     /// Has everyone who waits go on.
     pub fn wake(&self) {
-        self.told().wakes += 1;
+        self.orders().wakes += 1;
         self.0.1.notify_all();
     }
 
-    /// Told to stop.
+    /// Orders to stop.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.told().stopped
+        self.orders().stopped
     }
 
     /// How often everyone was woken so far.
     #[must_use]
     pub fn wakes(&self) -> u64 {
-        self.told().wakes
+        self.orders().wakes
     }
 
     /// Waits until told to stop, woken more often than `wakes` times, or `at_most` this long.
     #[must_use]
     pub fn wait(&self, at_most: Duration, wakes: u64) -> Waited {
-        let quiet = |told: &mut Told| !told.stopped && told.wakes <= wakes;
+        let quiet = |told: &mut Orders| !told.stopped && told.wakes <= wakes;
         let (told, _) =
-            self.0.1.wait_timeout_while(self.told(), at_most, quiet).unwrap_or_else(PoisonError::into_inner);
+            self.0.1.wait_timeout_while(self.orders(), at_most, quiet).unwrap_or_else(PoisonError::into_inner);
         match *told {
-            Told { stopped: true, .. } => Waited::Stopped,
-            Told { wakes: now, .. } if now > wakes => Waited::Woken,
+            Orders { stopped: true, .. } => Waited::Stopped,
+            Orders { wakes: now, .. } if now > wakes => Waited::Woken,
             _ => Waited::Out,
         }
     }

@@ -64,11 +64,11 @@ struct Gpus {
     proc: PathBuf,
     clock: Arc<dyn Clock>,
     /// What does not change of a device, by index: a lost one cannot tell it any longer.
-    known: BTreeMap<u32, Known>,
+    identities: BTreeMap<u32, Identity>,
 }
 
 #[derive(Clone)]
-struct Known {
+struct Identity {
     id: String,
     model: Option<String>,
 }
@@ -89,7 +89,7 @@ impl Gpus {
         }
         let driver = nvml.sys_driver_version().ok();
         let (proc, clock) = (proc.to_owned(), Arc::clone(&context.clock));
-        let mut gpus = Self { nvml, driver, count, proc, clock, known: BTreeMap::new() };
+        let mut gpus = Self { nvml, driver, count, proc, clock, identities: BTreeMap::new() };
         gpus.meet();
         Ok(gpus)
     }
@@ -99,15 +99,15 @@ impl Gpus {
         for index in 0..self.count {
             let Ok(device) = self.nvml.device_by_index(index) else { continue };
             let Ok(id) = device.uuid() else { continue };
-            if self.known.get(&index).is_none_or(|known| known.id != id) {
-                self.known.insert(index, Known { id, model: device.name().ok() });
+            if self.identities.get(&index).is_none_or(|known| known.id != id) {
+                self.identities.insert(index, Identity { id, model: device.name().ok() });
             }
         }
-        self.known.retain(|index, _| *index < self.count);
+        self.identities.retain(|index, _| *index < self.count);
     }
 
     fn read_device(&self, index: u32, depth: Depth) -> GpuReading {
-        let known = self.known.get(&index).cloned();
+        let known = self.identities.get(&index).cloned();
         let id = known.as_ref().map_or_else(|| format!("gpu-{index}"), |known| known.id.clone());
         let mut reading = GpuReading {
             identified: known.is_some(),
@@ -167,11 +167,11 @@ fn share(percent: u32) -> Option<f64> {
 impl Collector for Gpus {
     fn found(&self) -> String {
         let mut models: BTreeMap<&str, u32> = BTreeMap::new();
-        for known in self.known.values() {
+        for known in self.identities.values() {
             *models.entry(known.model.as_deref().unwrap_or("unknown")).or_default() += 1;
         }
         let models: Vec<String> = models.into_iter().map(|(model, count)| format!("{count} x {model}")).collect();
-        let silent = self.count as usize - self.known.len();
+        let silent = self.count as usize - self.identities.len();
         let silent = if silent > 0 { format!(", {silent} that do not answer") } else { String::new() };
         let driver = self.driver.as_deref().unwrap_or("of unknown version");
         format!("{}{silent}; driver {driver}", models.join(", "))

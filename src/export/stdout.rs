@@ -74,9 +74,9 @@ async fn run(format: Format, mut context: Context) {
     });
     loop {
         let view = context.alerts.borrow_and_update().clone();
-        let told = context.told.stdout.load(Ordering::Relaxed);
+        let told = context.delivered.stdout.load(Ordering::Relaxed);
         for event in view.events.iter().filter(|event| event.sequence > told) {
-            context.told.stdout.store(event.sequence, Ordering::Relaxed);
+            context.delivered.stdout.store(event.sequence, Ordering::Relaxed);
             let line = match format {
                 Format::Text => text(event),
                 Format::Json => json!({ "time": event.at, "node": view.node, "alert": event.alert }).to_string(),

@@ -117,7 +117,7 @@ impl<T> Sourced<T> {
 }
 
 #[derive(Debug)]
-struct Heard {
+struct Statement {
     claim: Arc<ContainerClaim>,
     at: Timestamp,
     /// The source is there and still says so.
@@ -126,49 +126,51 @@ struct Heard {
 
 /// All that is said of one container, in order of belief.
 #[derive(Debug, Default)]
-pub struct Claims(Vec<Heard>);
+pub struct Claims(Vec<Statement>);
 
 impl Claims {
     /// Takes a claim in the place of the same source's last.
     pub fn take(&mut self, claim: Arc<ContainerClaim>, at: Timestamp) {
-        match self.0.iter_mut().find(|heard| heard.claim.source == claim.source) {
-            Some(heard) => (heard.claim, heard.at, heard.fresh) = (claim, at, true),
-            None => self.0.push(Heard { claim, at, fresh: true }),
+        match self.0.iter_mut().find(|statement| statement.claim.source == claim.source) {
+            Some(statement) => (statement.claim, statement.at, statement.fresh) = (claim, at, true),
+            None => self.0.push(Statement { claim, at, fresh: true }),
         }
         self.sort();
     }
 
     /// The source still says the same.
     pub fn confirm(&mut self, source: &str, at: Timestamp) {
-        for heard in self.0.iter_mut().filter(|heard| heard.claim.source == source) {
-            heard.at = at;
+        for statement in self.0.iter_mut().filter(|statement| statement.claim.source == source) {
+            statement.at = at;
         }
     }
 
     /// The source is gone, or says no more of this container: what it said stands until another says otherwise.
     pub fn let_age(&mut self, source: &str) {
-        for heard in self.0.iter_mut().filter(|heard| heard.claim.source == source) {
-            heard.fresh = false;
+        for statement in self.0.iter_mut().filter(|statement| statement.claim.source == source) {
+            statement.fresh = false;
         }
         self.sort();
     }
 
     fn sort(&mut self) {
         let strength = |claim: &ContainerClaim| SOURCES.iter().position(|source| *source == claim.source);
-        self.0.sort_by_key(|heard| (!heard.fresh, strength(&heard.claim).unwrap_or(SOURCES.len()), Reverse(heard.at)));
+        self.0.sort_by_key(|statement| {
+            (!statement.fresh, strength(&statement.claim).unwrap_or(SOURCES.len()), Reverse(statement.at))
+        });
     }
 
     /// One field: from the first in order that says anything of it.
     pub fn field<'a, T>(&'a self, get: impl Fn(&'a ContainerClaim) -> Option<T>) -> Option<Sourced<T>> {
-        self.0
-            .iter()
-            .find_map(|heard| Some(Sourced { value: get(&heard.claim)?, source: heard.claim.source, at: heard.at }))
+        self.0.iter().find_map(|statement| {
+            Some(Sourced { value: get(&statement.claim)?, source: statement.claim.source, at: statement.at })
+        })
     }
 
     /// Out-of-memory events in this run: whoever has seen more has seen them.
     #[must_use]
     pub fn oom_events(&self) -> u64 {
-        self.0.iter().map(|heard| heard.claim.oom_events).max().unwrap_or(0)
+        self.0.iter().map(|statement| statement.claim.oom_events).max().unwrap_or(0)
     }
 
     /// Its pod, each name from whoever knows it; `None` outside Kubernetes.

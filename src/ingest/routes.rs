@@ -50,9 +50,9 @@ pub fn router(ingest: Ingest) -> Router {
         .with_state(shared)
 }
 
-/// What the sender is told.
+/// The response to rows.
 #[derive(Debug, Serialize)]
-struct Told {
+struct Accepted {
     accepted: u64,
     rejected: u64,
     errors: Vec<RowError>,
@@ -118,7 +118,7 @@ impl From<Refused> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let errors = vec![RowError { row: None, field: None, message: self.message }];
-        let mut response = (self.status, Json(Told { accepted: 0, rejected: 0, errors })).into_response();
+        let mut response = (self.status, Json(Accepted { accepted: 0, rejected: 0, errors })).into_response();
         if let Some(retry) = self.retry {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry.as_secs().max(1)));
         }
@@ -169,13 +169,13 @@ async fn take_in(
     headers: HeaderMap,
     body: Body,
     purpose: Purpose,
-) -> Result<(StatusCode, Told), Refusal> {
-    let asked = Asked::of(&model, query.as_deref(), &headers).and_then(|asked| {
-        // Whether there is room is asked before the body is read, too.
-        shared.ingest.sink.known(&model).map(|_| asked).map_err(Refusal::from)
+) -> Result<(StatusCode, Accepted), Refusal> {
+    let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|upload| {
+        // Whether there is room is upload before the body is read, too.
+        shared.ingest.sink.describe(&model).map(|_| upload).map_err(Refusal::from)
     });
-    let Asked { format, whole } = match asked {
-        Ok(asked) => asked,
+    let Upload { format, whole } = match upload {
+        Ok(upload) => upload,
         Err(refusal) => {
             body::drain(body, shared.ingest.config.max_body.as_u64()).await;
             return Err(refusal);
@@ -198,12 +198,12 @@ async fn take_in(
 }
 
 /// What is asked, by all but the body.
-struct Asked {
+struct Upload {
     format: Format,
     whole: bool,
 }
 
-impl Asked {
+impl Upload {
     fn of(model: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Self, Refusal> {
         check_name(model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
         let whole = all_or_nothing(query)?;
@@ -241,13 +241,13 @@ fn decode_and_store(
     mut reservation: Reservation,
     purpose: Purpose,
     whole: bool,
-) -> Result<(StatusCode, Told), Refusal> {
+) -> Result<(StatusCode, Accepted), Refusal> {
     let room = usize::try_from(ingest.config.in_flight.as_u64()).unwrap_or(usize::MAX);
     // A cell takes eight bytes or sixteen, whatever it took on the way.
     let limits = Limits { rows: ingest.config.max_rows, columns: 4096, cells: room / 8 };
     // Another body may give a new column its kind while this one is decoded; then it is decoded again.
     for _ in 0..3 {
-        let mut known = ingest.sink.known(model)?;
+        let mut known = ingest.sink.describe(model)?;
         if purpose == Purpose::Reference {
             // A reference says itself what its columns hold.
             known.schema = Arc::default();
@@ -262,14 +262,14 @@ fn decode_and_store(
             } else {
                 errors
             };
-            let told = Told { accepted: 0, rejected, errors };
+            let told = Accepted { accepted: 0, rejected, errors };
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, told));
         };
         let accepted = batch.record.num_rows() as u64;
         reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
         let handed = std::mem::replace(&mut reservation, Reservation::none(&ingest.in_flight));
         match ingest.sink.accept(model, purpose, batch, handed) {
-            Ok(()) => return Ok((StatusCode::ACCEPTED, Told { accepted, rejected, errors })),
+            Ok(()) => return Ok((StatusCode::ACCEPTED, Accepted { accepted, rejected, errors })),
             Err(Refused::Changed) => {}
             Err(refused) => return Err(refused.into()),
         }

@@ -48,7 +48,7 @@ impl Points {
         ] {
             self.add(&metric::MODEL_DROPPED, vec![name(), ("reason", reason.into())], Number::Int(rows), since);
         }
-        self.add(&metric::MODEL_MEMORY, vec![name()], Number::Int(model.bytes_held), None);
+        self.add(&metric::MODEL_MEMORY, vec![name()], Number::Int(model.bytes_in_memory), None);
         let provisional = || ("reference.provisional", Cow::from(model.verdict.provisional.to_string()));
         if let Some(drift) = model.verdict.drift {
             // A rule on the one must not fire for the other.

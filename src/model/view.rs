@@ -37,9 +37,9 @@ pub struct ModelView {
     #[serde(skip)]
     pub min_rows: u64,
     /// Rows held in memory.
-    pub rows_held: u64,
+    pub rows_in_memory: u64,
     /// About how many bytes they take.
-    pub bytes_held: u64,
+    pub bytes_in_memory: u64,
     /// The newest event.
     pub newest: Option<Timestamp>,
     /// Windows that end before this are closed.

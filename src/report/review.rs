@@ -36,14 +36,14 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
         "confirmed",
         "minutes",
         "cpu_verdict",
-        "cpu_asked_cores",
+        "cpu_requested_cores",
         "cpu_p95_cores",
         "cpu_max_cores",
         "cpu_throttled",
         "cpu_recommended_cores",
         "cpu_reason",
         "memory_verdict",
-        "memory_asked_bytes",
+        "memory_requested_bytes",
         "memory_peak_bytes",
         "oom_kills",
         "memory_recommended_bytes",
@@ -67,14 +67,14 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
             a.confirmed.to_string(),
             a.history.minutes.to_string(),
             word(a.cpu.provisioning).to_owned(),
-            number(a.cpu.asked),
+            number(a.cpu.requested),
             number(a.used.cpu_p95),
             number(a.used.cpu_max),
             number(a.used.throttled),
             number(a.cpu.recommended),
             a.cpu.reason.clone(),
             word(a.memory.provisioning).to_owned(),
-            number(a.memory.asked),
+            number(a.memory.requested),
             number(a.used.memory_peak),
             a.used.oom_kills.map(|kills| kills.to_string()).unwrap_or_default(),
             number(a.memory.recommended),
@@ -151,10 +151,10 @@ fn title(review: &Review) -> String {
 
 /// The time that was asked for, and what there is history of.
 fn period(review: &Review) -> String {
-    let asked = format!("{} to {}", time(review.since), time(review.until));
+    let requested = format!("{} to {}", time(review.since), time(review.until));
     match review.covered {
-        Some((first, last)) => format!("{asked}; there is history from {} to {}", time(first), time(last)),
-        None => format!("{asked}; there is no history of containers"),
+        Some((first, last)) => format!("{requested}; there is history from {} to {}", time(first), time(last)),
+        None => format!("{requested}; there is no history of containers"),
     }
 }
 
@@ -217,9 +217,9 @@ fn method(review: &Review) -> Vec<String> {
 }
 
 fn change(resource: &Resource, unit: fn(f64) -> String) -> String {
-    match (resource.asked, resource.recommended) {
-        (Some(asked), Some(to)) if resource.changes() => format!("{} → {}", unit(asked), unit(to)),
-        (Some(asked), _) => unit(asked),
+    match (resource.requested, resource.recommended) {
+        (Some(requested), Some(to)) if resource.changes() => format!("{} → {}", unit(requested), unit(to)),
+        (Some(requested), _) => unit(requested),
         (None, Some(to)) => format!("nothing → {}", unit(to)),
         (None, None) => "nothing".to_owned(),
     }
@@ -436,8 +436,8 @@ fn workloads(list: &[&Assessment], review: &Review) -> Markup {
                 (a.workload.name)
                 @for word in [&a.workload.image, &a.workload.model].into_iter().flatten() { br; small { (word) } }
             }
-            td { (resource(&a.cpu, cores)) (chart::peaks(&a.used.hourly(|hour| hour.cpu), a.cpu.asked, cores)) }
-            td { (resource(&a.memory, bytes)) (chart::peaks(&a.used.hourly(|hour| hour.memory), a.memory.asked, bytes)) }
+            td { (resource(&a.cpu, cores)) (chart::peaks(&a.used.hourly(|hour| hour.cpu), a.cpu.requested, cores)) }
+            td { (resource(&a.memory, bytes)) (chart::peaks(&a.used.hourly(|hour| hour.memory), a.memory.requested, bytes)) }
             td { (worth(a, review)) br; small { (trust(a)) } }
             td { @for patch in &a.patches { pre { (patch.text) } @if let Some(note) = patch.note { small { (note) } } } }
         } } }

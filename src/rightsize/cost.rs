@@ -72,9 +72,9 @@ impl Prices {
     /// A month of a workload: what it asks for, or what it uses where that is more or nothing is asked for (as OpenCost
     /// allocates).
     #[must_use]
-    pub fn month(&self, usage: &Usage, cpu_asked: Option<f64>, memory_asked: Option<f64>) -> f64 {
-        let cores = cpu_asked.unwrap_or(0.0).max(usage.cpu_mean().unwrap_or(0.0));
-        let bytes = memory_asked.unwrap_or(0.0).max(usage.memory_mean.value().unwrap_or(0.0));
+    pub fn month(&self, usage: &Usage, cpu_requested: Option<f64>, memory_requested: Option<f64>) -> f64 {
+        let cores = cpu_requested.unwrap_or(0.0).max(usage.cpu_mean().unwrap_or(0.0));
+        let bytes = memory_requested.unwrap_or(0.0).max(usage.memory_mean.value().unwrap_or(0.0));
         self.hour(cores, bytes) * MONTH
     }
 

@@ -15,11 +15,11 @@ const THROTTLED_MINUTES: f64 = 0.1;
 const STEP: f64 = 0.01;
 
 pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
-    let asked = usage.cpu_request.or(usage.cpu_limit);
+    let requested = usage.cpu_request.or(usage.cpu_limit);
     let p95 = usage.cpu.quantile(config.cpu_percentile);
     let Some(p95) = p95.filter(|_| enough) else {
         let reason = if enough { "CPU could not be read".to_owned() } else { not_enough(usage, config) };
-        return Resource::unknown(asked, reason);
+        return Resource::unknown(requested, reason);
     };
     let max = usage.cpu_max.unwrap_or(p95);
     let needed = up(p95 * (1.0 + config.cpu_margin), STEP).max(config.min_cpu);
@@ -43,19 +43,19 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
                 .map(|request| Change { from: Some(request), to: of_request(request) })
                 .filter(|change| change.from.is_some_and(|from| is_more(change.to, from, config))),
             limit: Some(Change { from: Some(limit), to }),
-            ..Resource::unknown(asked, reason)
+            ..Resource::unknown(requested, reason)
         };
     }
     let used = format!("CPU p95 {}, peak {}", cores(p95), cores(max));
     if usage.workload.in_kubernetes && usage.cpu_request.is_none() {
-        return Resource { recommended: Some(needed), ..Resource::unknown(asked, format!("{used}; {NO_REQUEST}")) };
+        return Resource { recommended: Some(needed), ..Resource::unknown(requested, format!("{used}; {NO_REQUEST}")) };
     }
-    let Some(ask) = asked else {
+    let Some(ask) = requested else {
         return Resource {
             recommended: Some(needed),
             provisioning: Provisioning::Unset,
             request: Some(Change { from: None, to: needed }),
-            ..Resource::unknown(asked, format!("{used}, with no request and no limit; request {}", cores(needed)))
+            ..Resource::unknown(requested, format!("{used}, with no request and no limit; request {}", cores(needed)))
         };
     };
     let word = if usage.cpu_request.is_some() { "request" } else { "limit" };
@@ -79,7 +79,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         provisioning,
         request: usage.cpu_request.filter(|_| changes).map(change),
         limit: limit.filter(|_| changes).map(change),
-        ..Resource::unknown(asked, reason)
+        ..Resource::unknown(requested, reason)
     }
 }
 

@@ -61,7 +61,7 @@ pub struct GpuUse {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct DeviceUsage {
     index: u64,
     model: Option<String>,
     minutes: u64,
@@ -77,7 +77,7 @@ struct Known {
 /// Every GPU that was met, and what containers had of them.
 #[derive(Debug, Default)]
 pub struct GpuUsages {
-    gpus: BTreeMap<String, Known>,
+    gpus: BTreeMap<String, DeviceUsage>,
     /// GPU hours by container id and GPU model: a minute that several held is shared between them.
     held: BTreeMap<(String, Option<String>), f64>,
 }
@@ -149,16 +149,16 @@ impl GpuUsages {
     /// Each GPU that is still there at `end`, by index. With too little history none has a price for what it did.
     #[must_use]
     pub fn judged(&self, end: Timestamp, config: &Config, prices: &Prices) -> Vec<GpuUse> {
-        let there = |gpu: &Known| gpu.last.is_some_and(|last| end.duration_since(last) <= ENDED);
+        let there = |gpu: &DeviceUsage| gpu.last.is_some_and(|last| end.duration_since(last) <= ENDED);
         let all = self.gpus.iter().filter(|(_, gpu)| there(gpu));
-        let enough = |gpu: &Known| Duration::from_secs(gpu.minutes * 60) >= config.min_history;
+        let enough = |gpu: &DeviceUsage| Duration::from_secs(gpu.minutes * 60) >= config.min_history;
         let mut all: Vec<GpuUse> = all.map(|(id, gpu)| judged(id, gpu, enough(gpu), prices)).collect();
         all.sort_by(|a, b| (a.index, &a.id).cmp(&(b.index, &b.id)));
         all
     }
 }
 
-fn judged(id: &str, gpu: &Known, enough: bool, prices: &Prices) -> GpuUse {
+fn judged(id: &str, gpu: &DeviceUsage, enough: bool, prices: &Prices) -> GpuUse {
     let share = |state: usize| (gpu.judged > 0).then(|| gpu.states[state] / gpu.judged as f64);
     let cost = prices.gpu(gpu.model.as_deref()) * MONTH;
     GpuUse {

@@ -20,7 +20,7 @@ const STEP: f64 = 1_048_576.0;
 
 pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> Resource {
     let (request, limit) = (usage.memory_request, usage.memory_limit);
-    let asked = request.or(limit);
+    let requested = request.or(limit);
     let peak = usage.memory.max();
     let needed = peak.map(|peak| up(peak * (1.0 + config.memory_margin)));
     let recent = usage.last_oom.is_some_and(|at| end.duration_since(at) < REMEMBERED);
@@ -35,29 +35,29 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
             evidence: true,
             request: request.filter(|request| *request < to).map(raised),
             limit: Some(Change { from: Some(limit), to }),
-            ..Resource::unknown(asked, reason)
+            ..Resource::unknown(requested, reason)
         };
     }
     let Some((peak, needed)) = peak.zip(needed).filter(|_| enough) else {
         let reason = if enough { "memory could not be read".to_owned() } else { not_enough(usage, config) };
-        return Resource::unknown(asked, reason);
+        return Resource::unknown(requested, reason);
     };
     let near = limit.filter(|limit| peak > limit * NEAR_LIMIT && needed > *limit);
     if usage.workload.in_kubernetes && request.is_none() && near.is_none() {
         return Resource {
             recommended: Some(needed),
-            ..Resource::unknown(asked, format!("memory peak {}; {NO_REQUEST}", bytes(peak)))
+            ..Resource::unknown(requested, format!("memory peak {}; {NO_REQUEST}", bytes(peak)))
         };
     }
     let floor = config.min_memory.as_u64() as f64;
-    let Some(ask) = asked else {
+    let Some(ask) = requested else {
         let to = up(needed.max(floor));
         return Resource {
             recommended: Some(to),
             provisioning: Provisioning::Unset,
             request: Some(Change { from: None, to }),
             ..Resource::unknown(
-                asked,
+                requested,
                 format!("memory peak {}, with no request and no limit; request {}", bytes(peak), bytes(to)),
             )
         };
@@ -104,7 +104,7 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
             .filter(|request| changes && (is_less(needed, *request, config) || needed > *request))
             .map(change),
         limit: limit.filter(|_| changes && limit_changes).map(change),
-        ..Resource::unknown(asked, reason)
+        ..Resource::unknown(requested, reason)
     }
 }
 

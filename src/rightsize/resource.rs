@@ -31,7 +31,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Resource {
     /// What it asked for: its request, else its limit.
-    pub asked: Option<f64>,
+    pub requested: Option<f64>,
     /// What it should ask for. `None` without enough history.
     pub recommended: Option<f64>,
     /// The verdict.
@@ -52,9 +52,9 @@ pub struct Resource {
 
 impl Resource {
     /// Without a verdict. With one it is this, and what speaks for it; its money and whether it is confirmed come with `assess`.
-    pub(super) fn unknown(asked: Option<f64>, reason: String) -> Self {
+    pub(super) fn unknown(requested: Option<f64>, reason: String) -> Self {
         Self {
-            asked,
+            requested,
             recommended: None,
             provisioning: Provisioning::Unknown,
             reason,
@@ -81,6 +81,6 @@ impl Resource {
 
     /// What it will ask for once the recommendation is followed. What asks for nothing goes on to be paid for by what it uses.
     pub(super) fn followed(&self) -> Option<f64> {
-        if self.acts() { self.recommended.or(self.asked) } else { self.asked }
+        if self.acts() { self.recommended.or(self.requested) } else { self.requested }
     }
 }

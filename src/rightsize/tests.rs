@@ -69,7 +69,7 @@ fn too_much_is_told_with_its_reason_money_and_patch() {
     let a = judged(&rows);
     assert_eq!((a.cpu.provisioning, a.memory.provisioning), (Provisioning::Over, Provisioning::Over));
     assert_eq!((a.used.cpu_p95, a.used.memory_peak), (Some(0.4), Some(300.0 * MIB)));
-    assert_eq!((a.cpu.asked, a.cpu.recommended), (Some(2.0), Some(0.46)));
+    assert_eq!((a.cpu.requested, a.cpu.recommended), (Some(2.0), Some(0.46)));
     assert_eq!(a.memory.recommended, Some(345.0 * MIB));
     assert_eq!(a.cpu.reason, "CPU p95 0.4 cores, peak 0.6 cores, of a limit of 2 cores; lower to 0.46 cores");
     assert_eq!(a.memory.reason, "memory peak 300.0 MiB, of a limit of 1.0 GiB; lower to 345.0 MiB");

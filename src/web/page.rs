@@ -27,7 +27,7 @@ use crate::snapshot::Snapshot;
 use crate::units::{money, span};
 
 /// All that a page is made of, as of one instant.
-struct Known {
+struct View {
     snapshot: Arc<Snapshot>,
     health: Report,
     address: String,
@@ -38,7 +38,7 @@ struct Known {
     now: Timestamp,
 }
 
-impl Known {
+impl View {
     fn of(shared: &Shared) -> Self {
         Self {
             snapshot: Arc::clone(&shared.snapshot.borrow()),
@@ -56,32 +56,32 @@ impl Known {
 }
 
 pub async fn page(State(shared): State<Shared>) -> Html<String> {
-    Html(home(&Known::of(&shared)))
+    Html(home(&View::of(&shared)))
 }
 
-fn home(known: &Known) -> String {
+fn home(view: &View) -> String {
     let sections = html! {
-        (tiles(known))
-        (attention::section(known))
-        (models::section(known))
-        (containers::section(known))
-        (gpus::section(known))
-        (sizes::section(known))
-        (alerts::section(known))
+        (tiles(view))
+        (attention::section(view))
+        (models::section(view))
+        (containers::section(view))
+        (gpus::section(view))
+        (sizes::section(view))
+        (alerts::section(view))
     };
-    shell(known, &known.snapshot.node, None, &sections).into_string()
+    shell(view, &view.snapshot.node, None, &sections).into_string()
 }
 
 pub async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    let known = Known::of(&shared);
-    if let Some((place, found)) = known.snapshot.model(&name) {
-        let sections = model::sections(&known, place, found);
-        return Html(shell(&known, &found.name, Some(&found.name), &sections).into_string()).into_response();
+    let view = View::of(&shared);
+    if let Some((place, found)) = view.snapshot.model(&name) {
+        let sections = model::sections(&view, place, found);
+        return Html(shell(&view, &found.name, Some(&found.name), &sections).into_string()).into_response();
     }
     let sections = html! { section #missing { p.empty {
         "There is no model " strong { (name) } ". " a href="/" { "All models" } " are on the first page."
     } } };
-    (StatusCode::NOT_FOUND, Html(shell(&known, &name, Some(&name), &sections).into_string())).into_response()
+    (StatusCode::NOT_FOUND, Html(shell(&view, &name, Some(&name), &sections).into_string())).into_response()
 }
 
 pub async fn style() -> impl IntoResponse {
@@ -93,8 +93,8 @@ pub async fn script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("page.js"))
 }
 
-fn shell(known: &Known, title: &str, below: Option<&str>, sections: &Markup) -> Markup {
-    let snapshot = &known.snapshot;
+fn shell(view: &View, title: &str, below: Option<&str>, sections: &Markup) -> Markup {
+    let snapshot = &view.snapshot;
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -111,7 +111,7 @@ fn shell(known: &Known, title: &str, below: Option<&str>, sections: &Markup) -> 
                 header {
                     h1 { a href="/" { "plumbline" } @if let Some(below) = below { " / " (below) } }
                     p { "node " strong { (snapshot.node) } ", watched for "
-                        span #watched title={ "since " (exact(known.started)) } { (ago(known.now, known.started)) }
+                        span #watched title={ "since " (exact(view.started)) } { (ago(view.now, view.started)) }
                         " · as of "
                         time #as-of datetime=(snapshot.as_of) { (snapshot.as_of.strftime("%H:%M:%S UTC")) } }
                     @if below.is_none() {
@@ -137,19 +137,19 @@ fn shell(known: &Known, title: &str, below: Option<&str>, sections: &Markup) -> 
 }
 
 /// What fires, what is wasted, what drifts: one second to the verdict.
-fn tiles(known: &Known) -> Markup {
-    let firing = known.snapshot.alerts.firing().count();
-    let totals = known.snapshot.review.as_ref().map(|review| &review.totals);
+fn tiles(view: &View) -> Markup {
+    let firing = view.snapshot.alerts.firing().count();
+    let totals = view.snapshot.review.as_ref().map(|review| &review.totals);
     let wasted = totals.map(crate::rightsize::review::Totals::wasted);
     let perhaps = totals.map_or(0.0, |totals| totals.saving - totals.confirmed_saving);
-    let (drifting, all) = (drifting(known).count(), known.snapshot.models.models.len());
+    let (drifting, all) = (drifting(view).count(), view.snapshot.models.models.len());
     html! {
         section #tiles aria-label="In short" {
             ul.tiles {
                 (tile("#alerts", firing > 0, &firing.to_string(), if firing == 1 { "alert fires" } else { "alerts fire" }))
                 @match wasted {
-                    Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, known.currency()), &format!(
-                        "wasted a month; {} more to investigate", money(perhaps, known.currency())
+                    Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, view.currency()), &format!(
+                        "wasted a month; {} more to investigate", money(perhaps, view.currency())
                     ))) }
                     None => { (tile("#recommendations", false, "–", "wasted a month: not known yet")) }
                 }
@@ -168,9 +168,9 @@ fn tile(target: &str, bad: bool, figure: &str, word: &str) -> Markup {
 }
 
 /// The models whose verdict is drift, against a reference that was given.
-fn drifting(known: &Known) -> impl Iterator<Item = (usize, &ModelView)> {
+fn drifting(view: &View) -> impl Iterator<Item = (usize, &ModelView)> {
     let drifts = |model: &ModelView| model.verdict.drift == Some(true) && !model.verdict.provisional;
-    known.snapshot.models.models.iter().enumerate().filter(move |(_, model)| drifts(model))
+    view.snapshot.models.models.iter().enumerate().filter(move |(_, model)| drifts(model))
 }
 
 /// A section with its heading; its table scrolls by itself on a small screen, by keyboard too.
@@ -371,13 +371,13 @@ mod tests {
         view
     }
 
-    fn known() -> Known {
+    fn known() -> View {
         let mut snapshot = snapshot();
         let minutes = |n: usize| (format!("model-number-{n}"), (0..120).map(|m| m * 37 % 1000).collect());
         snapshot.traffic = Arc::new((0..MODELS).map(minutes).collect::<BTreeMap<_, _>>());
         let models = ModelsView { models: (0..MODELS).map(model).collect(), ..ModelsView::default() };
         let snapshot = snapshot.joined(Arc::new(models), Some(Arc::new(review())), Arc::default());
-        Known {
+        View {
             snapshot: Arc::new(snapshot),
             health: health::report(&Health::default(), Duration::ZERO),
             address: "127.0.0.1:9477".to_owned(),
@@ -390,15 +390,15 @@ mod tests {
     /// What the page is to hold: a hundred containers, each with a recommendation, and twenty models that drift.
     #[test]
     fn a_full_node_is_a_light_page() {
-        let known = known();
-        let text = home(&known);
+        let view = known();
+        let text = home(&view);
         assert!(text.contains("team-a-recommendation-service-99") && text.contains("model-number-19"));
         assert!(text.contains("docker update"));
         let sizes: Vec<(&str, usize)> =
             text.split("<section id=\"").map(|s| (&s[..12.min(s.len())], s.len())).collect();
         assert!(text.len() < 200_000, "{} bytes: {sizes:?}", text.len());
         let of_model =
-            shell(&known, "m", Some("m"), &model::sections(&known, 0, &known.snapshot.models.models[0])).into_string();
+            shell(&view, "m", Some("m"), &model::sections(&view, 0, &view.snapshot.models.models[0])).into_string();
         assert!(of_model.len() < 200_000, "{} bytes", of_model.len());
     }
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::clock::FixedClock;
 use crate::drift::verdict::{Measured, Thresholds, judge};
 use crate::frame::stack::frame_of;
-use crate::ingest::{self, Ingest, Known, Refused, Reservation, Sink};
+use crate::ingest::{self, Described, Ingest, Refused, Reservation, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::reference::Reference;
 use crate::model::{Spec, check_name};
@@ -20,9 +20,9 @@ use crate::units::hostile::values;
 struct Taking;
 
 impl Sink for Taking {
-    fn known(&self, model: &str) -> Result<Known, Refused> {
+    fn describe(&self, model: &str) -> Result<Described, Refused> {
         assert_eq!(check_name(model), Ok(()));
-        Ok(Known { spec: Arc::new(Spec::new(model)), schema: Arc::default(), max_features: 20 })
+        Ok(Described { spec: Arc::new(Spec::new(model)), schema: Arc::default(), max_features: 20 })
     }
 
     fn accept(&self, model: &str, _: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {

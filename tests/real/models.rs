@@ -308,7 +308,7 @@ fn an_unknown_model_gets_a_provisional_reference() -> Result<(), Failed> {
 /// How many rows the model has taken in, by its own count.
 fn taken(agent: &Agent) -> Result<Value, Failed> {
     let model = agent.model("m")?;
-    Ok(json!([model["counts"]["samples"], model["rows_held"], model["counts"]["labels"]]))
+    Ok(json!([model["counts"]["samples"], model["rows_in_memory"], model["counts"]["labels"]]))
 }
 
 fn accepted_rows_survive_kill_9() -> Result<(), Failed> {

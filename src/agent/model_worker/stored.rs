@@ -31,7 +31,7 @@ const SHARES: u64 = 20;
 
 /// What is known of a model's stored files.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct StoredFiles {
     /// What each spans, by kind; nothing of one that cannot be read.
     spans: HashMap<Kind, HashMap<PathBuf, Option<Span>>>,
     /// Stored files read by looks and measurements.
@@ -46,7 +46,7 @@ pub(super) struct Look<'a> {
     removal: Option<u64>,
     /// Rows that are joined with their labels at a time.
     pub(super) share: usize,
-    known: &'a mut Known,
+    known: &'a mut StoredFiles,
     health: &'a Health,
     clock: &'a dyn Clock,
 }
@@ -209,7 +209,7 @@ impl Look<'_> {
         let mut files = self.files(Kind::Samples)?;
         files.retain(|(_, span)| span.meets(from, to));
         let files: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
-        let held = watch.held(from, to).map_err(broken)?;
+        let held = watch.rows_between(from, to).map_err(broken)?;
         let mut ids = hashes(&held).map_err(broken)?;
         let samples = (Kind::Samples, &files[..]);
         self.each(samples, &["id", "timestamp"], |rows| {
@@ -223,7 +223,7 @@ impl Look<'_> {
         candidates.retain(|(_, span)| span.times.1 >= from.saturating_sub(AHEAD));
         candidates.retain(|(path, _)| self.may_hold(Kind::Labels, path, &ids));
         let answers: Vec<PathBuf> = candidates.into_iter().map(|(path, _)| path).collect();
-        let held_labels = watch.held_labels().map_err(broken)?;
+        let labels_in_memory = watch.labels_in_memory().map_err(broken)?;
         let shares = ids.len().div_ceil(self.share).max(1) as u64;
         let (mut count, mut all) = (0_u64, DataFrame::empty());
         for share in 0..shares.min(SHARES) {
@@ -235,7 +235,7 @@ impl Look<'_> {
             self.each(samples, MEASURED, |part| stack(&mut rows, of(&between(part, from, to)?, &ours)?))?;
             self.each((Kind::Labels, &answers), LABELS, |part| stack(&mut labels, of(part, &ours)?))?;
             let joined = of(&held, &ours).and_then(|part| stack(&mut rows, part));
-            let joined = joined.and_then(|()| stack(&mut labels, of(&held_labels, &ours)?));
+            let joined = joined.and_then(|()| stack(&mut labels, of(&labels_in_memory, &ours)?));
             let (named, measured) = joined.and_then(|()| labelled(&rows, &labels)).map_err(broken)?;
             count = count.saturating_add(named);
             if measured.height() > 0 {

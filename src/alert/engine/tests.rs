@@ -455,7 +455,7 @@ fn the_least_severe_gives_way_then_what_is_pending_then_the_newest() {
     let mut engine = Engine::new("node-1".to_owned(), all.to_vec(), 4, Kept::default(), at(0));
     engine.step(&[&usage("web", 0.55, 0)], at(0));
     engine.step(&[&usage("web", 0.65, 10)], at(10));
-    let names = |engine: &Engine| engine.held.keys().map(|(name, _)| name.clone()).collect::<String>();
+    let names = |engine: &Engine| engine.active.keys().map(|(name, _)| name.clone()).collect::<String>();
     assert_eq!(names(&engine), "ABCD");
     let mut left = String::new();
     let mut rules = all.to_vec();
@@ -463,7 +463,7 @@ fn the_least_severe_gives_way_then_what_is_pending_then_the_newest() {
         rules.truncate(rules.iter().position(|rule| rule.name == more).unwrap_or(rules.len()));
         // The rules of those that gave way are quiet from now on, else they would begin anew.
         rules.retain(|rule| {
-            rule.severity == Severity::Critical || engine.held.keys().any(|(name, _)| *name == rule.name)
+            rule.severity == Severity::Critical || engine.active.keys().any(|(name, _)| *name == rule.name)
         });
         rules.push(named(more, Severity::Critical, 0.5, 0));
         engine.configure(rules.clone(), 4);

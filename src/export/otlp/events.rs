@@ -42,7 +42,7 @@ pub async fn run(connection: Connection, mut context: Context) {
     let logger = SdkLoggerProvider::builder().build().logger(env!("CARGO_PKG_NAME"));
     let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build();
     let mut waiting: VecDeque<Event> = VecDeque::new();
-    let mut taken = context.told.otlp.load(Ordering::Relaxed);
+    let mut taken = context.delivered.otlp.load(Ordering::Relaxed);
     let mut pause = RETRY.0;
     let mut correction = context.alerts.borrow().correction;
     loop {
@@ -63,7 +63,7 @@ pub async fn run(connection: Connection, mut context: Context) {
             match tokio::time::timeout(connection.timeout, exporter.export(LogBatch::new(&batch))).await {
                 Ok(Ok(())) => {
                     if let Some(last) = waiting.back() {
-                        context.told.otlp.fetch_max(last.sequence, Ordering::Relaxed);
+                        context.delivered.otlp.fetch_max(last.sequence, Ordering::Relaxed);
                     }
                     waiting.clear();
                     pause = RETRY.0;

@@ -21,8 +21,8 @@ impl Watch {
             registered: self.progress.registered.unwrap_or(Timestamp::UNIX_EPOCH),
             counts: self.progress.counts,
             min_rows: self.spec.min_rows,
-            rows_held: self.rows.rows(),
-            bytes_held: self.bytes(),
+            rows_in_memory: self.rows.rows(),
+            bytes_in_memory: self.bytes(),
             newest: self.progress.newest.and_then(time),
             watermark: self.watermark().filter(|_| by_time).and_then(time),
             reference: self.reference.as_ref().map(|reference| ReferenceView {

@@ -86,7 +86,7 @@ impl Watch {
     ///
     /// # Errors
     /// Never, for rows that were pushed before.
-    pub fn held(&self, from: i64, to: i64) -> PolarsResult<DataFrame> {
+    pub fn rows_between(&self, from: i64, to: i64) -> PolarsResult<DataFrame> {
         only(&self.rows.range(from, to)?, MEASURED)
     }
 
@@ -94,7 +94,7 @@ impl Watch {
     ///
     /// # Errors
     /// Never, for labels that were pushed before.
-    pub fn held_labels(&self) -> PolarsResult<DataFrame> {
+    pub fn labels_in_memory(&self) -> PolarsResult<DataFrame> {
         only(&self.labels.all()?, LABELS)
     }
 

@@ -152,7 +152,11 @@ fn late_rows_land_in_their_own_window_and_repeated_ones_nowhere() {
     take(&mut watch, &hour(100, 10, 0)); // four days on: the day's horizon has passed them
     take(&mut watch, &hour(9, 5, 0));
     let counts = watch.view().counts;
-    assert_eq!((counts.too_late, watch.view().rows_held), (5, 190), "the part that holds the old rows is still open");
+    assert_eq!(
+        (counts.too_late, watch.view().rows_in_memory),
+        (5, 190),
+        "the part that holds the old rows is still open"
+    );
 }
 
 #[test]
@@ -201,8 +205,8 @@ fn a_window_whose_labels_have_left_memory_keeps_them() {
     assert_eq!(rows(&watch), Some(50), "as it was, until it is measured");
     let (end, from, to) = watch.to_measure().expect("to be measured from what is stored");
     assert_eq!(end, 11);
-    let held = watch.held(from, to).expect("rows");
-    let (count, measured) = labelled(&held, &watch.held_labels().expect("labels")).expect("joined");
+    let held = watch.rows_between(from, to).expect("rows");
+    let (count, measured) = labelled(&held, &watch.labels_in_memory().expect("labels")).expect("joined");
     assert_eq!((count, measured.height()), (50, 1), "memory has the one that came last");
 }
 
@@ -249,7 +253,7 @@ fn bounds_hold_and_what_falls_off_is_counted() {
         take(&mut watch, &rows);
     }
     let view = watch.view();
-    assert_eq!((view.rows_held, view.counts.forgotten), (20_000, 20_000));
+    assert_eq!((view.rows_in_memory, view.counts.forgotten), (20_000, 20_000));
 }
 
 #[test]
@@ -259,7 +263,7 @@ fn a_body_larger_than_the_bound_leaves_its_newest_rows() {
     take(&mut watch, &rows);
     judge_all(&mut watch, 0);
     let view = watch.view();
-    assert_eq!((view.rows_held, view.counts.forgotten, view.windows.len()), (20_000, 30_000, 40));
+    assert_eq!((view.rows_in_memory, view.counts.forgotten, view.windows.len()), (20_000, 30_000, 40));
 }
 
 #[test]
@@ -327,7 +331,7 @@ fn windows_of_rows_go_on_after_a_restart() {
         after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
     }
     after.rebuilt().expect("rebuilt");
-    assert_eq!(after.view().rows_held, before.view().rows_held);
+    assert_eq!(after.view().rows_in_memory, before.view().rows_in_memory);
     take(&mut after, &hour(19, 30, 0)); // all repeated
     assert_eq!(after.view().counts.repeated, 30);
 }
@@ -367,8 +371,8 @@ fn a_restart_goes_on_where_it_was() {
     after.rebuilt().expect("rebuilt");
     let (one, other) = (before.view(), after.view());
     assert_eq!(
-        (one.counts, one.rows_held, &one.verdict, &one.bins),
-        (other.counts, other.rows_held, &other.verdict, &other.bins)
+        (one.counts, one.rows_in_memory, &one.verdict, &one.bins),
+        (other.counts, other.rows_in_memory, &other.verdict, &other.bins)
     );
     assert_eq!(one.windows, other.windows);
     for watch in [&mut before, &mut after] {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{Known, anchor, drifting, since, sizes};
+use super::{View, anchor, drifting, since, sizes};
 use crate::alert::rule::Severity;
 use crate::minute::gpu::GpuState;
 use crate::rightsize::Provisioning;
@@ -24,8 +24,8 @@ struct Item {
     at: Option<Timestamp>,
 }
 
-pub fn section(known: &Known) -> Markup {
-    let mut items = items(known);
+pub fn section(view: &View) -> Markup {
+    let mut items = items(view);
     items.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.money.total_cmp(&a.money)));
     let more = items.len().saturating_sub(MOST);
     html! {
@@ -37,7 +37,7 @@ pub fn section(known: &Known) -> Markup {
                     @for item in items.iter().take(MOST) {
                         li class=(item.severity.name()) {
                             span.tag { (item.severity.name()) } " " a href=(item.target) { (item.text) }
-                            @if let Some(at) = item.at { " " small { (since(known.now, at)) } }
+                            @if let Some(at) = item.at { " " small { (since(view.now, at)) } }
                         }
                     }
                     @if more > 0 { li { a href="#recommendations" { "and " (more) " more below" } } }
@@ -47,24 +47,24 @@ pub fn section(known: &Known) -> Markup {
     }
 }
 
-fn items(known: &Known) -> Vec<Item> {
-    let mut items: Vec<Item> = known
+fn items(view: &View) -> Vec<Item> {
+    let mut items: Vec<Item> = view
         .health
         .faults()
         .into_iter()
         .map(|text| Item { severity: Severity::Warning, money: 0.0, text, target: "/healthz".to_owned(), at: None })
         .collect();
-    let snapshot = &known.snapshot;
+    let snapshot = &view.snapshot;
     for (about, alert) in snapshot.firing() {
         items.push(Item {
             severity: alert.severity,
             money: 0.0,
             text: alert.message.clone(),
-            target: target(known, about),
+            target: target(view, about),
             at: alert.fired,
         });
     }
-    for (place, model) in drifting(known) {
+    for (place, model) in drifting(view) {
         if snapshot.fires("ModelDrift", Thing::Model(place)) {
             continue;
         }
@@ -77,11 +77,11 @@ fn items(known: &Known) -> Vec<Item> {
                 model.verdict.columns.len(),
                 model.verdict.columns.join(", ")
             ),
-            target: target(known, Thing::Model(place)),
+            target: target(view, Thing::Model(place)),
             at: model.latest.as_ref().map(|window| window.evaluated),
         });
     }
-    let currency = known.currency();
+    let currency = view.currency();
     for (place, w) in snapshot.acting() {
         let container = w.workload.container_name.as_deref().unwrap_or(&w.workload.name);
         let kills = snapshot.fires("ContainerOomKilled", Thing::Container(place));
@@ -104,7 +104,7 @@ fn items(known: &Known) -> Vec<Item> {
                 severity: if under && resource.confirmed { Severity::Warning } else { Severity::Info },
                 money: resource.saving.abs(),
                 text,
-                target: sizes::link(known, place).unwrap_or_else(|| "#recommendations".to_owned()),
+                target: sizes::link(view, place).unwrap_or_else(|| "#recommendations".to_owned()),
                 at: None,
             });
         }
@@ -115,7 +115,7 @@ fn items(known: &Known) -> Vec<Item> {
                 severity: Severity::Info,
                 money: 0.0,
                 text: format!("GPU {}: memory held, no kernel runs.", gpu.index),
-                target: target(known, Thing::Gpu(place)),
+                target: target(view, Thing::Gpu(place)),
                 at: None,
             });
         }
@@ -130,8 +130,8 @@ fn sentence(text: &str) -> String {
 }
 
 /// Where the page speaks of the thing.
-fn target(known: &Known, about: Thing) -> String {
-    let snapshot = &known.snapshot;
+fn target(view: &View, about: Thing) -> String {
+    let snapshot = &view.snapshot;
     let place = match about {
         Thing::Model(place) => snapshot.models.models.get(place).map(|model| format!("/models/{}", model.name)),
         Thing::Gpu(place) => snapshot.gpus.get(place).map(|gpu| format!("#{}", anchor("gpu", &gpu.device.uuid))),

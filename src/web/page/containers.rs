@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Known, anchor, section as whole, since, sizes, unknown, wide};
+use super::{View, anchor, section as whole, since, sizes, unknown, wide};
 use crate::chart;
 use crate::rightsize::Provisioning;
 use crate::signal::Id;
@@ -17,8 +17,8 @@ const CPU: Id<Container> = id("cpu.usage");
 const MEMORY: Id<Container> = id("memory.working_set");
 const KILLS: Id<Container> = id("memory.oom_kills");
 
-pub fn section(known: &Known) -> Markup {
-    let snapshot = &known.snapshot;
+pub fn section(view: &View) -> Markup {
+    let snapshot = &view.snapshot;
     // Bars without a limit of their own are drawn against the largest on the node.
     let most_cpu = snapshot.containers.iter().filter_map(|c| c.signals.value(CPU)).fold(1.0, f64::max);
     let most_memory = snapshot.containers.iter().filter_map(|c| c.signals.value(MEMORY)).fold(1.0, f64::max);
@@ -26,7 +26,7 @@ pub fn section(known: &Known) -> Markup {
         @if snapshot.containers.is_empty() {
             p.empty {
                 @if !snapshot.ready { "Reading the node …" }
-                @else if known.health.is_down("cgroup") {
+                @else if view.health.is_down("cgroup") {
                     "Containers cannot be read: the cgroup tree must be mounted and readable (collect.cgroup.root). "
                     a href="/healthz" { "Health" } " says what is missing."
                 } @else {
@@ -43,7 +43,7 @@ pub fn section(known: &Known) -> Markup {
                 } }
                 tbody {
                     @for (place, c) in snapshot.containers.iter().enumerate().take(MOST) {
-                        (row(known, place, c, most_cpu, most_memory))
+                        (row(view, place, c, most_cpu, most_memory))
                     }
                 }
             } }))
@@ -64,7 +64,7 @@ pub fn section(known: &Known) -> Markup {
     whole("containers", &format!("Containers ({})", snapshot.containers.len()), &body)
 }
 
-fn row(known: &Known, place: usize, c: &ContainerView, most_cpu: f64, most_memory: f64) -> Markup {
+fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory: f64) -> Markup {
     let pod = c.pod.as_ref().and_then(|p| Some(format!("{}/{}", p.namespace.as_ref()?, p.name.as_ref()?)));
     let stage = c.labels.get("plumbline.io/stage");
     let owner = c.labels.get("plumbline.io/owner");
@@ -96,15 +96,15 @@ fn row(known: &Known, place: usize, c: &ContainerView, most_cpu: f64, most_memor
                 Some(kills) => { strong { (kills) " ⚠" } }
                 None => { (unknown("unknown")) }
             } }
-            td { (size(known, place)) }
-            td.number { (since(known.snapshot.as_of, c.run.began)) }
+            td { (size(view, place)) }
+            td.number { (since(view.snapshot.as_of, c.run.began)) }
         }
     }
 }
 
 /// The verdict in a word, with a way to the reason.
-fn size(known: &Known, place: usize) -> Markup {
-    let Some(judged) = known.snapshot.assessment(place) else { return unknown("not judged yet") };
+fn size(view: &View, place: usize) -> Markup {
+    let Some(judged) = view.snapshot.assessment(place) else { return unknown("not judged yet") };
     let word = |p| match p {
         Provisioning::Over => "too large",
         Provisioning::Under => "too small",
@@ -126,25 +126,25 @@ fn size(known: &Known, place: usize) -> Markup {
             }
         }
     };
-    match sizes::link(known, place) {
+    match sizes::link(view, place) {
         Some(place) => html! { a href=(place) { (verdict) } },
         None => verdict,
     }
 }
 
 /// What is used against the limit or, paler, against the largest on the node; a mark where the request lies.
-fn bar([used, asked, limit]: [Option<f64>; 3], most: f64, unit: fn(f64) -> String) -> Markup {
+fn bar([used, requested, limit]: [Option<f64>; 3], most: f64, unit: fn(f64) -> String) -> Markup {
     let Some(used) = used else { return unknown("unknown") };
-    let whole = limit.unwrap_or(most).max(asked.unwrap_or(0.0)).max(f64::MIN_POSITIVE);
-    let text = match (limit, asked) {
-        (Some(limit), Some(asked)) => format!("{}, {}, {}", unit(used), unit(asked), unit(limit)),
+    let whole = limit.unwrap_or(most).max(requested.unwrap_or(0.0)).max(f64::MIN_POSITIVE);
+    let text = match (limit, requested) {
+        (Some(limit), Some(requested)) => format!("{}, {}, {}", unit(used), unit(requested), unit(limit)),
         (Some(limit), None) => format!("{} of {}", unit(used), unit(limit)),
-        (None, Some(asked)) => format!("{} of {} requested, no limit", unit(used), unit(asked)),
+        (None, Some(requested)) => format!("{} of {} requested, no limit", unit(used), unit(requested)),
         (None, None) => format!("{}, no limit", unit(used)),
     };
     let near = limit.is_some_and(|limit| used >= 0.9 * limit);
     html! {
-        (chart::bar(used, asked, whole, limit.is_some()))
+        (chart::bar(used, requested, whole, limit.is_some()))
         span.number { (text) @if near { strong { " near limit" } } }
     }
 }

@@ -2,20 +2,20 @@
 
 use maud::{Markup, html};
 
-use super::{Known, anchor, section as whole, unknown, wide};
+use super::{View, anchor, section as whole, unknown, wide};
 use crate::chart::{self, Piece};
 use crate::minute::gpu::GpuState;
 use crate::signal::gpu::id;
 use crate::snapshot::{GpuProcessView, GpuView};
 use crate::units::{bytes, money, percent};
 
-pub fn section(known: &Known) -> Markup {
-    let gpus = &known.snapshot.gpus;
+pub fn section(view: &View) -> Markup {
+    let gpus = &view.snapshot.gpus;
     let body = html! {
         @if gpus.is_empty() {
             p.empty {
                 "No GPU is seen. "
-                @match known.health.message_of("nvml") {
+                @match view.health.message_of("nvml") {
                     Some(message) if !message.is_empty() => { "Looked for: " (message) "." }
                     _ => { "The collector nvml is switched off (collect.disabled)." }
                 }
@@ -28,7 +28,7 @@ pub fn section(known: &Known) -> Markup {
                     th scope="col" { "GPU" } th scope="col" { "State" } th scope="col" { "Utilization" } th scope="col" { "Memory" }
                     th scope="col" { "Power" } th scope="col" { "Temp." } th scope="col" { "Last day by minute" } th scope="col" { "Held by" }
                 } }
-                tbody { @for gpu in gpus { (row(known, gpu)) } }
+                tbody { @for gpu in gpus { (row(view, gpu)) } }
             } }))
             p.key {
                 span.swatch.active {} "active: computing " span.swatch.held {} "held idle: memory resident, nothing computed "
@@ -39,7 +39,7 @@ pub fn section(known: &Known) -> Markup {
     whole("gpus", &format!("GPUs ({})", gpus.len()), &body)
 }
 
-fn row(known: &Known, gpu: &GpuView) -> Markup {
+fn row(view: &View, gpu: &GpuView) -> Markup {
     let value = |id| gpu.signals.value(id);
     let total = value(const { id("memory_total") }).filter(|total| *total > 0.0);
     let memory = value(const { id("memory_used") }).zip(total);
@@ -51,9 +51,9 @@ fn row(known: &Known, gpu: &GpuView) -> Markup {
             td {
                 @match (gpu.ok, gpu.state) {
                     (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver no longer reaches it" } }
-                    (_, Some(GpuState::HeldIdle)) => { strong { "held idle ⚠" } (price(known, gpu)) }
+                    (_, Some(GpuState::HeldIdle)) => { strong { "held idle ⚠" } (price(view, gpu)) }
                     (_, Some(GpuState::Active)) => { "active" }
-                    (_, Some(GpuState::Free)) => { "free" (price(known, gpu)) }
+                    (_, Some(GpuState::Free)) => { "free" (price(view, gpu)) }
                     (_, None) => { (unknown("unknown")) }
                 }
             }
@@ -77,10 +77,10 @@ fn row(known: &Known, gpu: &GpuView) -> Markup {
 }
 
 /// What it costs in a month while it computes nothing.
-fn price(known: &Known, gpu: &GpuView) -> Markup {
-    let Some(review) = &known.snapshot.review else { return html! {} };
+fn price(view: &View, gpu: &GpuView) -> Markup {
+    let Some(review) = &view.snapshot.review else { return html! {} };
     let month = review.prices.gpu(gpu.model.as_deref()) * crate::rightsize::cost::MONTH;
-    html! { br; small { "at " (money(month, known.currency())) " a month" } }
+    html! { br; small { "at " (money(month, view.currency())) " a month" } }
 }
 
 fn strip(gpu: &GpuView) -> Markup {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::models::{by_distance, cost, over_time, overlay_text, verdict};
-use super::{Known, ago, anchor, section, unknown, wide};
+use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
 use crate::drift::Kind;
 use crate::drift::verdict::{Judged, Tested};
@@ -16,19 +16,19 @@ const WINDOWS: usize = 200;
 /// Features listed.
 const FEATURES: usize = 200;
 
-pub fn sections(known: &Known, place: usize, model: &ModelView) -> Markup {
+pub fn sections(view: &View, place: usize, model: &ModelView) -> Markup {
     html! {
-        (summary(known, place, model))
+        (summary(view, place, model))
         (section("features", "Features in the last window", &features(model)))
         (section("drift", "Drift over time", &drift(model)))
         (section("performance", "Performance over time", &performance(model)))
-        (section("served", "Served by", &served(known, place, model)))
+        (section("served", "Served by", &served(view, place, model)))
     }
 }
 
-fn summary(known: &Known, place: usize, model: &ModelView) -> Markup {
+fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
     let alerts: Vec<_> =
-        known.snapshot.firing().filter_map(|(about, alert)| (about == Thing::Model(place)).then_some(alert)).collect();
+        view.snapshot.firing().filter_map(|(about, alert)| (about == Thing::Model(place)).then_some(alert)).collect();
     let counts = &model.counts;
     html! {
         section #summary aria-label="In short" {
@@ -36,7 +36,7 @@ fn summary(known: &Known, place: usize, model: &ModelView) -> Markup {
                 ul.attention { @for alert in &alerts {
                     li class=(alert.severity.name()) {
                         span.tag { (alert.severity.name()) } " " (alert.message)
-                        @if let Some(at) = alert.fired { " " small { (ago(known.now, at)) } }
+                        @if let Some(at) = alert.fired { " " small { (ago(view.now, at)) } }
                     }
                 } }
             }
@@ -50,7 +50,7 @@ fn summary(known: &Known, place: usize, model: &ModelView) -> Markup {
                             @if reference.about.provisional { ", provisional: its own first rows" }
                         }
                         None => { (unknown("none yet")) ". " code {
-                            "curl -X PUT http://" (known.address) "/v1/models/" (model.name)
+                            "curl -X PUT http://" (view.address) "/v1/models/" (model.name)
                             "/reference -H 'Content-Type: application/x-ndjson' --data-binary @train.ndjson"
                         } }
                     }
@@ -69,7 +69,7 @@ fn summary(known: &Known, place: usize, model: &ModelView) -> Markup {
                     }
                     @if !window.versions.is_empty() { dt { "Versions in it" } dd { (window.versions.join(", ")) } }
                 }
-                dt { "Cost of 1000" } dd { (cost(known, place)) }
+                dt { "Cost of 1000" } dd { (cost(view, place)) }
             }
             p { a href={ "/api/v1/models/" (model.name) } { "All of it as JSON" } }
         }
@@ -198,8 +198,8 @@ fn ends(first: Option<jiff::Timestamp>, last: Option<jiff::Timestamp>) -> Markup
     html! { p.ends { span { (shown(first)) } span { (shown(last)) } } }
 }
 
-fn served(known: &Known, place: usize, model: &ModelView) -> Markup {
-    let mut all = known.snapshot.served_by(place).peekable();
+fn served(view: &View, place: usize, model: &ModelView) -> Markup {
+    let mut all = view.snapshot.served_by(place).peekable();
     html! {
         @if all.peek().is_none() {
             p.empty {

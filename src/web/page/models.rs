@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Known, section as whole, unknown, wide};
+use super::{View, section as whole, unknown, wide};
 use crate::chart;
 use crate::drift::verdict::Judged;
 use crate::model::view::ModelView;
@@ -13,14 +13,14 @@ const NAMED: usize = 2;
 /// Windows in a sparkline.
 const WINDOWS: usize = 60;
 
-pub fn section(known: &Known) -> Markup {
-    let models = &known.snapshot.models.models;
+pub fn section(view: &View) -> Markup {
+    let models = &view.snapshot.models.models;
     let body = html! {
         @if models.is_empty() {
             p.empty {
                 "No model has sent samples yet. Send the first: "
                 code {
-                    "curl http://" (known.address) "/v1/models/my-model/samples -H 'Content-Type: application/json' -d '"
+                    "curl http://" (view.address) "/v1/models/my-model/samples -H 'Content-Type: application/json' -d '"
                     r#"{"id": "1", "age": 41, "prediction": 1, "score": 0.83}"# "'"
                 }
             }
@@ -31,14 +31,14 @@ pub fn section(known: &Known) -> Markup {
                     th scope="col" { "Performance" } th scope="col" { "Traffic" } th scope="col" { "Labels" }
                     th scope="col" { "Served by" } th scope="col" { "Per 1000" }
                 } }
-                tbody { @for (place, model) in models.iter().enumerate() { (row(known, place, model)) } }
+                tbody { @for (place, model) in models.iter().enumerate() { (row(view, place, model)) } }
             } }))
         }
     };
     whole("models", &format!("Models ({})", models.len()), &body)
 }
 
-fn row(known: &Known, place: usize, model: &ModelView) -> Markup {
+fn row(view: &View, place: usize, model: &ModelView) -> Markup {
     html! {
         tr {
             th scope="row" {
@@ -50,10 +50,10 @@ fn row(known: &Known, place: usize, model: &ModelView) -> Markup {
             td { (verdict(model)) }
             td { (moved(model)) }
             td { (performance(model)) }
-            td { (traffic(known, model)) }
+            td { (traffic(view, model)) }
             td.number { (coverage(model)) }
-            td { (served_by(known, place)) }
-            td.number { (cost(known, place)) }
+            td { (served_by(view, place)) }
+            td.number { (cost(view, place)) }
         }
     }
 }
@@ -152,8 +152,8 @@ pub fn over_time(model: &ModelView, measure: &str) -> Vec<Option<f64>> {
     model.windows.iter().rev().map(|window| window.performance.as_ref().and_then(value)).collect()
 }
 
-fn traffic(known: &Known, model: &ModelView) -> Markup {
-    let minutes = known.snapshot.traffic.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+fn traffic(view: &View, model: &ModelView) -> Markup {
+    let minutes = view.snapshot.traffic.get(&model.name).map(Vec::as_slice).unwrap_or_default();
     let values: Vec<Option<f64>> = minutes.iter().map(|count| Some(*count as f64)).collect();
     let last = minutes.last().copied().unwrap_or(0);
     html! {
@@ -170,8 +170,8 @@ fn coverage(model: &ModelView) -> Markup {
     }
 }
 
-fn served_by(known: &Known, place: usize) -> Markup {
-    let mut all = known.snapshot.served_by(place).peekable();
+fn served_by(view: &View, place: usize) -> Markup {
+    let mut all = view.snapshot.served_by(place).peekable();
     if all.peek().is_none() {
         return html! { span.unknown title="a container's label plumbline.io/model names the model it serves" { "unknown" } };
     }
@@ -182,10 +182,10 @@ fn served_by(known: &Known, place: usize) -> Markup {
     } }
 }
 
-pub fn cost(known: &Known, place: usize) -> Markup {
-    let used = known.snapshot.model_use(place);
+pub fn cost(view: &View, place: usize) -> Markup {
+    let used = view.snapshot.model_use(place);
     html! {
-        @if let Some(cost) = used.and_then(|used| used.cost_per_thousand) { (money(cost, known.currency())) }
+        @if let Some(cost) = used.and_then(|used| used.cost_per_thousand) { (money(cost, view.currency())) }
         @else { span.unknown title="needs a container labelled plumbline.io/model, and traffic" { "–" } }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Known, anchor, section as whole, since, wide};
+use super::{View, anchor, section as whole, since, wide};
 use crate::chart;
 use crate::rightsize::review::Review;
 use crate::rightsize::usage::Hour;
@@ -12,39 +12,39 @@ use crate::units::{bytes, cores, minutes, money};
 /// More are left to the API and the report.
 const MOST: usize = 25;
 
-pub fn section(known: &Known) -> Markup {
-    let Some(review) = &known.snapshot.review else {
+pub fn section(view: &View) -> Markup {
+    let Some(review) = &view.snapshot.review else {
         return whole("recommendations", "Recommendations", &html! { p.empty { "The history is being read …" } });
     };
-    let all: Vec<&Assessment> = known.snapshot.acting().map(|(_, assessment)| assessment).collect();
+    let all: Vec<&Assessment> = view.snapshot.acting().map(|(_, assessment)| assessment).collect();
     let more = all.len().saturating_sub(MOST);
     let body = html! {
-        (sums(known, review))
+        (sums(view, review))
         @if all.is_empty() { (nothing(review)) } @else {
             (wide("Recommendations", &html! { table {
                 thead { tr {
                     th scope="col" { "Workload" } th scope="col" { "CPU" } th scope="col" { "Memory" }
                     th scope="col" { "A month" } th scope="col" { "Confidence" } th scope="col" { "Apply" }
                 } }
-                tbody { @for a in all.iter().take(MOST) { (row(known, a)) } }
+                tbody { @for a in all.iter().take(MOST) { (row(view, a)) } }
             } }))
             @if more > 0 { p.empty { (more) " more: " a href="/api/v1/recommendations" { "as JSON" } ", or by " code { "plumbline report" } } }
         }
-        p.empty { "For a report to forward: " code { "plumbline report --data " (known.data) " --since 7d --format html --output review.html" } }
+        p.empty { "For a report to forward: " code { "plumbline report --data " (view.data) " --since 7d --format html --output review.html" } }
     };
     whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
 }
 
 /// Where the page speaks of the size of the container at this place, if it does.
-pub fn link(known: &Known, place: usize) -> Option<String> {
-    let mut shown = known.snapshot.acting().take(MOST);
+pub fn link(view: &View, place: usize) -> Option<String> {
+    let mut shown = view.snapshot.acting().take(MOST);
     let (_, assessment) = shown.find(|(container, _)| *container == place)?;
     Some(format!("#{}", anchor("w", &assessment.workload.container_id)))
 }
 
-fn sums(known: &Known, review: &Review) -> Markup {
+fn sums(view: &View, review: &Review) -> Markup {
     let t = &review.totals;
-    let money = |amount| money(amount, known.currency());
+    let money = |amount| money(amount, view.currency());
     html! {
         p {
             "Containers cost " strong.plain { (money(t.cost)) } " a month; "
@@ -55,7 +55,7 @@ fn sums(known: &Known, review: &Review) -> Markup {
                 " GPUs cost " strong.plain { (money(t.gpu_cost)) } ", of it " (money(t.gpu_held_idle_cost)) " held idle and "
                 (money(t.gpu_free_cost)) " free."
             }
-            " " small { "judged " (since(known.now, review.until)) " ago" }
+            " " small { "judged " (since(view.now, review.until)) " ago" }
         }
     }
 }
@@ -74,17 +74,17 @@ fn nothing(review: &Review) -> Markup {
     }
 }
 
-fn row(known: &Known, a: &Assessment) -> Markup {
+fn row(view: &View, a: &Assessment) -> Markup {
     html! {
         tr id=(anchor("w", &a.workload.container_id)) {
             th scope="row" { (a.workload.name) br; small { (a.workload.image.as_deref().unwrap_or("image unknown")) } }
-            td { (resource(&a.cpu, cores)) (peaks(a, |hour| hour.cpu, a.cpu.asked, cores)) }
-            td { (resource(&a.memory, bytes)) (peaks(a, |hour| hour.memory, a.memory.asked, bytes)) }
+            td { (resource(&a.cpu, cores)) (peaks(a, |hour| hour.cpu, a.cpu.requested, cores)) }
+            td { (resource(&a.memory, bytes)) (peaks(a, |hour| hour.memory, a.memory.requested, bytes)) }
             td.number {
-                @if a.saving > 0.0 { "saves " strong.plain { (money(a.saving, known.currency())) } }
-                @else if a.saving < 0.0 { "costs " strong.plain { (money(-a.saving, known.currency())) } " more" }
+                @if a.saving > 0.0 { "saves " strong.plain { (money(a.saving, view.currency())) } }
+                @else if a.saving < 0.0 { "costs " strong.plain { (money(-a.saving, view.currency())) } " more" }
                 @else { "–" }
-                br; small { "of " (money(a.cost, known.currency())) }
+                br; small { "of " (money(a.cost, view.currency())) }
             }
             td {
                 @if a.confirmed { "confirmed" } @else if a.confidence == Confidence::None { "not enough history" } @else { "investigate" }
@@ -105,7 +105,7 @@ fn row(known: &Known, a: &Assessment) -> Markup {
 }
 
 fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
-    let arrow = resource.asked.zip(resource.recommended).filter(|_| resource.changes());
+    let arrow = resource.requested.zip(resource.recommended).filter(|_| resource.changes());
     let word = match resource.provisioning {
         Provisioning::Over => "too much",
         Provisioning::Under => "too little",
@@ -115,14 +115,14 @@ fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
     };
     html! {
         @if resource.provisioning == Provisioning::Under { strong { (word) " ⚠" } } @else { (word) }
-        @if let Some((asked, to)) = arrow { " " span.number { (unit(asked)) " → " (unit(to)) } }
-        @else if let Some(to) = resource.recommended.filter(|_| resource.asked.is_none()) { " " span.number { "→ " (unit(to)) } }
+        @if let Some((requested, to)) = arrow { " " span.number { (unit(requested)) " → " (unit(to)) } }
+        @else if let Some(to) = resource.recommended.filter(|_| resource.requested.is_none()) { " " span.number { "→ " (unit(to)) } }
         br; small { (resource.reason) }
     }
 }
 
 /// Of the last week.
-fn peaks(a: &Assessment, value: fn(&Hour) -> Option<f64>, asked: Option<f64>, unit: fn(f64) -> String) -> Markup {
+fn peaks(a: &Assessment, value: fn(&Hour) -> Option<f64>, requested: Option<f64>, unit: fn(f64) -> String) -> Markup {
     let hours = a.used.hourly(value);
-    chart::peaks(&hours[hours.len().saturating_sub(7 * 24)..], asked, unit)
+    chart::peaks(&hours[hours.len().saturating_sub(7 * 24)..], requested, unit)
 }
