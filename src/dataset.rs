@@ -109,7 +109,8 @@ impl Dataset {
             return Err(failed("is empty".to_owned()));
         }
         let format = Format::of(path, &head).ok_or_else(|| {
-            let hint = "not known by its content, nor by its name; use Parquet, Arrow, .csv, .tsv, .ndjson or .jsonl";
+            let hint =
+                "neither its content nor its name tells its format; use Parquet, Arrow, .csv, .tsv, .ndjson or .jsonl";
             failed(hint.to_owned())
         })?;
         let mut warnings = Vec::new();

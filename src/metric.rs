@@ -75,7 +75,7 @@ pub static COLLECTOR_DROPPED: Metric = metric(
     Kind::Counter,
     "{report}",
     &["collector"],
-    "Reports thrown away because nobody took them in time.",
+    "Reports dropped because the pipeline was busy; the next one makes them good.",
 );
 /// Containers over the bound.
 pub static CONTAINERS_LEFT_OUT: Metric = metric(
@@ -154,7 +154,7 @@ pub static SAMPLES_IN_FLIGHT: Metric = metric(
     Kind::UpDown,
     "By",
     &[],
-    "Bytes of bodies and batches that wait to be taken in; at ingest.in_flight the next are told to wait.",
+    "Bytes of request bodies and batches that wait to be processed; beyond ingest.in_flight requests get 429.",
 );
 /// Samples on disk.
 pub static SAMPLES_SIZE: Metric = metric(
@@ -202,7 +202,7 @@ pub static INGEST_REJECTED: Metric = metric(
     Kind::Counter,
     "{row}",
     &[],
-    "Rows that were not taken in because something was wrong with them; each was told to its sender.",
+    "Rows rejected for an error in them; the response to their request names each.",
 );
 /// Samples of a model.
 pub static MODEL_PREDICTIONS: Metric = metric(
@@ -346,7 +346,7 @@ pub static CONTAINER_GPU_MEMORY: Metric = metric(
     Kind::UpDown,
     "By",
     &["hw.id"],
-    "GPU memory held by the container's processes, by GPU; absent where the driver does not tell it.",
+    "GPU memory held by the container's processes, by GPU; absent if the driver does not report it.",
 );
 /// GPU health.
 pub static GPU_STATUS: Metric = metric(
@@ -362,7 +362,7 @@ pub static GPU_STATE: Metric = metric(
     Kind::UpDown,
     "1",
     &["state"],
-    "1 for the state the GPU is in, 0 for the others: active (computing), held_idle (memory resident, nothing computed), free (nobody).",
+    "1 for the state the GPU is in, 0 for the others: active (computing), held_idle (memory resident, nothing computed), free (no process).",
 );
 /// CPU to ask for.
 pub static RECOMMENDED_CPU: Metric = metric(
@@ -370,7 +370,7 @@ pub static RECOMMENDED_CPU: Metric = metric(
     Kind::UpDown,
     "{cpu}",
     &[],
-    "Cores the container should ask for, by its history; absent without enough of it.",
+    "Recommended CPU request, by the container's history; absent without enough of it.",
 );
 /// Memory to ask for.
 pub static RECOMMENDED_MEMORY: Metric = metric(
@@ -378,7 +378,7 @@ pub static RECOMMENDED_MEMORY: Metric = metric(
     Kind::UpDown,
     "By",
     &[],
-    "Memory the container should ask for, by its history; absent without enough of it.",
+    "Recommended memory request, by the container's history; absent without enough of it.",
 );
 /// Too much.
 pub static OVER_PROVISIONED: Metric = metric(
@@ -386,7 +386,7 @@ pub static OVER_PROVISIONED: Metric = metric(
     Kind::UpDown,
     "1",
     &["resource"],
-    "1 when the container asks for more of the resource (cpu, memory) than it needs, else 0.",
+    "1 when the container requests more of the resource (cpu, memory) than it needs, else 0.",
 );
 /// Too little.
 pub static UNDER_PROVISIONED: Metric = metric(
@@ -394,7 +394,7 @@ pub static UNDER_PROVISIONED: Metric = metric(
     Kind::UpDown,
     "1",
     &["resource"],
-    "1 when the container asks for less of the resource (cpu, memory) than it needs, else 0.",
+    "1 when the container requests less of the resource (cpu, memory) than it needs, else 0.",
 );
 /// What following it saves.
 pub static RECOMMENDED_SAVING: Metric = metric(
@@ -410,7 +410,7 @@ pub static CONTAINER_COST: Metric = metric(
     Kind::Gauge,
     "{currency}",
     &[],
-    "What the container costs in a month of 730 hours at the configured prices: what it asks for, or uses if that is more.",
+    "What the container costs in a month of 730 hours at the configured prices: what it requests, or uses if that is more.",
 );
 /// Loss of performance.
 pub static PERFORMANCE_DROP: Metric = metric(

@@ -47,9 +47,9 @@ pub struct Config {
     pub memory_margin: f64,
     /// A change by a smaller share than this is not worth a word.
     pub min_change: f64,
-    /// No container is told to ask for fewer cores.
+    /// No recommendation is for fewer cores.
     pub min_cpu: f64,
-    /// No container is told to ask for less memory, unless it asks for less already.
+    /// No recommendation is for less memory, unless less is requested already.
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub min_memory: ByteSize,

@@ -74,7 +74,7 @@ pub fn parse<T: for<'de> Deserialize<'de>>(
                     problems.push(Problem { line: line(span.start), field, message: improved(error.message()) });
                 }
                 if problems.len() >= MAX_PROBLEMS {
-                    let message = "has more errors than are told at once; mend these first".to_owned();
+                    let message = "has more errors than are listed at once; fix these first".to_owned();
                     problems.push(Problem { line: text.lines().count().max(1), field: String::new(), message });
                     break None;
                 }
@@ -188,6 +188,6 @@ fn improved(message: &str) -> String {
     let what = what.replace("unknown variant", "unknown value");
     match nearest {
         Some(name) => format!("{what}; did you mean `{name}`?"),
-        None => format!("{what}; known are {}", valid.join(", ")),
+        None => format!("{what}; valid are {}", valid.join(", ")),
     }
 }

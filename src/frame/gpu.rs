@@ -47,7 +47,7 @@ pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
     column("gpu_model", "what it is", Cells::Text(|r| r.model.as_deref())),
     column(
         "containers",
-        "ids of the containers on it, as last seen; null where the driver does not tell",
+        "ids of the containers on it, as last seen; null if the driver does not report them",
         Cells::Texts(|r| r.containers.as_deref()),
     ),
     column("samples", "readings that fell into the minute", Cells::Count(|r| Some(r.summary.signals.samples.into()))),
@@ -61,7 +61,7 @@ pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
         "share in which memory was resident and nothing computed",
         Cells::Real(|r| r.summary.share(GpuState::HeldIdle)),
     ),
-    column("free", "share in which nobody held it", Cells::Real(|r| r.summary.share(GpuState::Free))),
+    column("free", "share in which no process was on it", Cells::Real(|r| r.summary.share(GpuState::Free))),
 ];
 
 impl Row for GpuRow {

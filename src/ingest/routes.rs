@@ -225,7 +225,7 @@ fn all_or_nothing(query: Option<&str>) -> Result<bool, Refusal> {
             "all_or_nothing" | "all_or_nothing=true" | "all_or_nothing=1" => true,
             "all_or_nothing=false" | "all_or_nothing=0" => false,
             other => {
-                let message = format!("`{other}` is no known parameter; there is all_or_nothing=true");
+                let message = format!("unknown parameter `{other}`; there is all_or_nothing=true");
                 return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
             }
         };

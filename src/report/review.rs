@@ -178,7 +178,10 @@ fn sums(review: &Review) -> Vec<String> {
         ),
     ];
     if t.unset + t.unknown > 0 {
-        lines.push(format!("{} ask for nothing, {} have no verdict on something: too little history, or a request that is not known here.", t.unset, t.unknown));
+        lines.push(format!(
+            "{} have no request or limit, {} have no verdict on something: too little history, or an unknown request.",
+            t.unset, t.unknown
+        ));
     }
     if !review.gpus.is_empty() {
         lines.push(format!(

@@ -114,7 +114,7 @@ impl Table for Container {
                 UpDown,
                 "{cpu}",
                 &[],
-                "CPU request in cores; absent where there is none or nothing tells it.",
+                "CPU request in cores; absent if it is unset or unknown.",
             ),
         )
         .minute("cpu_request", "CPU request in cores, null if none or unknown", &[Last])
@@ -186,7 +186,7 @@ impl Table for Container {
                 UpDown,
                 "By",
                 &[],
-                "Memory request (soft limit); absent where there is none or nothing tells it.",
+                "Memory request (soft limit); absent if it is unset or unknown.",
             ),
         )
         .minute("memory_request", "memory request in bytes, null if none or unknown", &[Last])

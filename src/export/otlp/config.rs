@@ -178,7 +178,7 @@ impl Config {
             match text.trim() {
                 "gzip" => self.compression = Compression::Gzip,
                 "none" => self.compression = Compression::None,
-                other => problems.push(format!("{name}: `{other}` is not known here; use gzip or none")),
+                other => problems.push(format!("{name}: `{other}` is not supported; use gzip or none")),
             }
         }
         if let Some((text, name)) = lookup("TIMEOUT") {
@@ -253,7 +253,7 @@ impl Config {
         let with_scheme = match text.split_once("://") {
             Some(("http" | "https", _)) => text.to_owned(),
             Some((scheme, _)) => {
-                return Err(problem("endpoint", format!("scheme `{scheme}` is not known; use http or https")));
+                return Err(problem("endpoint", format!("scheme `{scheme}` is not supported; use http or https")));
             }
             // As the specification has it: encrypted unless told otherwise.
             None if self.insecure => format!("http://{text}"),

@@ -32,7 +32,7 @@ pub fn section(view: &View) -> Markup {
             } }))
             p.key {
                 span.swatch.active {} "active: computing " span.swatch.held {} "held idle: memory resident, nothing computed "
-                span.swatch.free {} "free: nobody"
+                span.swatch.free {} "free: no process"
             }
         }
     };
@@ -113,7 +113,7 @@ fn strip(gpu: &GpuView) -> Markup {
 }
 
 fn holders(gpu: &GpuView) -> Markup {
-    let Some(processes) = &gpu.processes else { return unknown("the driver does not tell") };
+    let Some(processes) = &gpu.processes else { return unknown("not reported by the driver") };
     let name = |process: &GpuProcessView| match (&process.container_name, &process.container) {
         (Some(name), _) => name.clone(),
         (None, Some(link)) => link.to.chars().take(12).collect(),
@@ -121,7 +121,7 @@ fn holders(gpu: &GpuView) -> Markup {
         (None, None) => format!("process {}, not seen here: needs the host's PIDs (hostPID, --pid=host)", process.pid),
     };
     html! {
-        @if processes.is_empty() { "nobody" }
+        @if processes.is_empty() { "no process" }
         @for process in processes {
             (name(process)) @if let Some(memory) = process.memory { " " small { (bytes(memory as f64)) } } br;
         }

@@ -68,7 +68,7 @@ fn nothing(review: &Review) -> Markup {
             @if review.totals.workloads == 0 { "No history yet: the first minute is written when it is over." }
             @else if waiting > 0 {
                 (waiting) " of " (review.totals.workloads) " containers have no verdict: it takes "
-                code { "rightsizing.min_history" } " (an hour by default), and a request that is known here. An OOM kill speaks at once."
+                code { "rightsizing.min_history" } " (an hour by default), and a known request. An OOM kill needs no history."
             } @else { "Every container requests about what it needs." }
         }
     }
