@@ -154,7 +154,7 @@ impl State {
                 container.claims.let_age(claim.source);
             }
         }
-        if let Some(mut gpus) = self.gpus.remove(collector) {
+        if let Some(gpus) = self.gpus.get_mut(collector) {
             outcome.gpu_rows = gpus.lose(&self.node);
         }
         if self.reader == Some(collector) {

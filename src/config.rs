@@ -435,7 +435,7 @@ max_bytes = "many"
         12: exprot: unknown field `exprot`; did you mean `export`?
         20: export.otlp.protocol: unknown value `grcp`; did you mean `grpc`?
         21: export.otlp.headers: expected a table of texts, as in { api-key = "..." }
-        22: export.otlp.nonsense_of_its_own: unknown field `nonsense_of_its_own`; known are endpoint, protocol, headers, compression, timeout, interval, queue_bytes, certificate, client_certificate, client_key
+        22: export.otlp.nonsense_of_its_own: unknown field `nonsense_of_its_own`; valid are endpoint, protocol, headers, compression, timeout, interval, queue_bytes, certificate, client_certificate, client_key
         24: history.max_bytes: invalid value: string "many", expected a size such as "512 MiB" or "1 GB", 1 PiB at most
         "#);
     }

@@ -143,8 +143,14 @@ impl<T: Table> Accumulator<T> {
             }
             self.add(item.id, item.count, before.filter(|_| !restarted), before.is_some() || new_counts);
         }
-        // An interface or device that comes later may have counted for others before.
-        self.from_zero &= !reading.full;
+        if reading.full {
+            // An interface or device that comes later may have counted for others before; one that is gone is forgotten, or a
+            // container that makes interfaces all the time would grow without end.
+            self.from_zero = false;
+            let there =
+                |item: &Item<T>| reading.signals.items.iter().any(|now| now.id == item.id && now.name == item.name);
+            self.last_items.retain(there);
+        }
         for sampled in &mut self.sampled {
             if let Some(rate) = &mut sampled.rate
                 && let Some(now) = reading.signals.value(rate.counter)
@@ -372,6 +378,10 @@ mod tests {
         minute.count(&with(2, vec![io("eth0", 1020), io("eth2", 700)]).reading());
         let received = increase(&closed(&mut minute).expect("a summary"), "network.receive");
         assert_eq!(received, Some(20.0), "eth1's past is not counted again, eth2's is not ours");
+        minute.count(&with(3, vec![io("eth1", 50_005)]).reading());
+        let received = increase(&closed(&mut minute).expect("a summary"), "network.receive");
+        assert_eq!(received, Some(0.0), "one that comes back was not watched meanwhile");
+        assert_eq!(minute.last_items.len(), 1, "what is gone is forgotten");
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct GpuReading {
     pub driver: Option<String>,
     /// When it was read.
     pub at: Moment,
+    /// How much was read: an inner tick leaves processes and slow signals out.
+    pub depth: Depth,
     /// Whether the driver still reaches it; `None` when it does not say.
     pub ok: Option<bool>,
     /// What was read.
@@ -99,6 +101,7 @@ impl GpuReading {
             share: Share::Whole,
             driver: None,
             at,
+            depth: Depth::Full,
             ok: None,
             signals: Signals::default(),
             processes: None,

@@ -89,6 +89,10 @@ pub struct ContainerView {
     pub workload: Option<Link<Workload>>,
     /// The model it serves, and who says so.
     pub model: Option<Link<Model>>,
+    /// The stage of the workflow it is part of (label `plumbline.io/stage`).
+    pub stage: Option<String>,
+    /// Whose it is (label `plumbline.io/owner`).
+    pub owner: Option<String>,
     /// Labels set on the container or its image.
     pub labels: BTreeMap<String, String>,
     /// Where each field that could come from several sources is from, and when it was last said.

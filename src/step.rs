@@ -3,6 +3,7 @@
 //!
 //! Pure: `agent` brings the events, writes the rows and makes the snapshot known. The same events give the same snapshots.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,17 @@ pub struct Expected {
     pub tree_coming: bool,
 }
 
+/// Rows of minutes that closed.
+#[derive(Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Of containers.
+    pub containers: Vec<MinuteRow>,
+    /// Of GPUs.
+    pub gpus: Vec<GpuRow>,
+    /// Of models.
+    pub models: Vec<ModelRow>,
+}
+
 /// What follows from a step.
 #[derive(Debug, Default)]
 pub struct Step {
@@ -77,12 +89,8 @@ pub struct Step {
     pub points: Option<(Vec<Point>, Vec<Point>)>,
     /// An alert came, went or changed its state.
     pub alerts_changed: bool,
-    /// Rows of containers' minutes that closed.
-    pub rows: Vec<MinuteRow>,
-    /// Rows of GPUs' minutes that closed.
-    pub gpu_rows: Vec<GpuRow>,
-    /// Rows of models' minutes that closed.
-    pub model_rows: Vec<ModelRow>,
+    /// To be written.
+    pub rows: Rows,
 }
 
 /// All that is known between steps.
@@ -93,6 +101,8 @@ pub struct NodeState {
     analysis: State,
     traffic: Traffic,
     alerts: Alerts,
+    /// Rows that no step has given out yet: a panic behind them loses nothing.
+    rows: Rows,
     /// When points were last made.
     pointed: Duration,
     /// Others know more than the last snapshot has.
@@ -107,13 +117,14 @@ impl NodeState {
     /// Nothing known but what `analysis` and `alerts` begin with.
     #[must_use]
     pub fn new(node: String, full_tick: Duration, analysis: State, alerts: Alerts, now: Timestamp) -> Self {
-        let traffic = Traffic::new(now);
+        let (traffic, rows) = (Traffic::new(now), Rows::default());
         Self {
             node,
             full_tick,
             analysis,
             traffic,
             alerts,
+            rows,
             pointed: Duration::ZERO,
             news: false,
             waiting: false,
@@ -121,9 +132,13 @@ impl NodeState {
         }
     }
 
-    /// Forgets what collectors said: it is gathered anew from `analysis` on. What was concluded stands.
+    /// Forgets what collectors said, as after a panic: it is gathered anew from `analysis` on. What was concluded stands, and so does the
+    /// open minute, as far as it can still be closed.
     pub fn restart(&mut self, analysis: State) {
-        self.analysis = analysis;
+        let mut old = std::mem::replace(&mut self.analysis, analysis);
+        if let Ok((containers, gpus)) = catch_unwind(AssertUnwindSafe(|| (old.finish(), old.finish_gpus()))) {
+            self.keep(containers, gpus);
+        }
     }
 
     /// The alerts, for those who keep them and tell of them.
@@ -151,12 +166,12 @@ impl NodeState {
             Event::Report { collector, report, depth } => {
                 let leads = report.containers.is_some() || !self.analysis.reads_tree();
                 let outcome = self.analysis.absorb(collector, report, now);
-                (step.rows, step.gpu_rows) = (outcome.rows, outcome.gpu_rows);
+                self.keep(outcome.rows, outcome.gpu_rows);
                 (leads || outcome.changed, outcome.changed || (leads && depth == Depth::Full))
             }
             Event::Lost { collector } => {
                 let outcome = self.analysis.lose(collector, now);
-                (step.rows, step.gpu_rows) = (outcome.rows, outcome.gpu_rows);
+                self.keep(outcome.rows, outcome.gpu_rows);
                 (true, outcome.changed)
             }
             Event::Silence if self.waiting || !self.ready => (true, true),
@@ -169,7 +184,13 @@ impl NodeState {
         if tells {
             self.tell(with_points, inputs, now, &mut step);
         }
+        step.rows = std::mem::take(&mut self.rows);
         step
+    }
+
+    fn keep(&mut self, containers: Vec<MinuteRow>, gpus: Vec<GpuRow>) {
+        self.rows.containers.extend(containers);
+        self.rows.gpus.extend(gpus);
     }
 
     /// Makes the snapshot, and its points too where they are worth sending.
@@ -185,7 +206,7 @@ impl NodeState {
         let mut snapshot = join(Snapshot { ready: self.ready, ..seen }, &self.alerts);
         if self.ready && (with_points || waited || !was_ready) {
             let (measured, mut own) = (snapshot.points(), own());
-            step.model_rows = self.traffic.step(&self.node, &models, now.wall);
+            self.rows.models.extend(self.traffic.step(&self.node, &models, now.wall));
             let all: Vec<&Point> = measured.iter().chain(&own).collect();
             step.alerts_changed = self.alerts.step(&all, now);
             own.extend(self.alerts.view().points(now.wall));
@@ -198,8 +219,11 @@ impl NodeState {
     }
 
     /// Closes the open minute, as at the end. What it holds so far becomes its rows.
-    pub fn finish(&mut self) -> Step {
-        Step { rows: self.analysis.finish(), gpu_rows: self.analysis.finish_gpus(), ..Step::default() }
+    pub fn finish(&mut self, models: &ModelsView) -> Rows {
+        let (containers, gpus) = (self.analysis.finish(), self.analysis.finish_gpus());
+        self.keep(containers, gpus);
+        self.rows.models.extend(self.traffic.finish(&self.node, models));
+        std::mem::take(&mut self.rows)
     }
 }
 
@@ -274,7 +298,23 @@ mod tests {
             "a full tick without a reading"
         );
         let lost = state.step(Event::Lost { collector: "cgroup" }, inputs(false), moment(31));
-        assert_eq!(lost.rows.len(), 1, "what was sampled is kept");
+        assert_eq!(lost.rows.containers.len(), 1, "what was sampled is kept");
+    }
+
+    #[test]
+    fn a_panic_behind_a_minute_does_not_lose_it() {
+        let mut state = state();
+        for second in [0, 30] {
+            state.step(tree(second, &[1], Depth::Full), inputs(false), moment(second));
+        }
+        let Inputs { models, review, news, expected, .. } = inputs(false);
+        let broken = Inputs { models, review, news, expected, own: || -> Vec<Point> { panic!("a bug") } };
+        let stepped = catch_unwind(AssertUnwindSafe(|| state.step(tree(61, &[1], Depth::Full), broken, moment(61))));
+        assert!(stepped.is_err());
+        state.restart(State::new("n".to_owned(), TICK, 10));
+        let rows = state.step(Event::Silence, inputs(false), moment(62)).rows.containers;
+        let minutes: Vec<i64> = rows.iter().map(|row| row.minute.as_second()).collect();
+        assert_eq!(minutes, [0, 60], "the minute that closed with it, and what had begun of the next");
     }
 
     proptest! {

@@ -27,7 +27,7 @@ use crate::frame::model::ModelRow;
 use crate::health::Health;
 use crate::model::view::ModelsView;
 use crate::snapshot::Snapshot;
-use crate::step::{Event, Expected, Inputs, NodeState};
+use crate::step::{Event, Expected, Inputs, NodeState, Rows};
 use crate::store::history::Appended;
 use crate::store::past;
 use crate::store::{self, History};
@@ -111,7 +111,13 @@ impl Pipeline {
         let (alerting, alerts) = Alerting::recall(config, &node, &data, now, outlets.delivered, outlets.alerts);
         let start = Start { node: node.clone(), data, full_tick, max_containers };
         Self {
-            state: NodeState::new(node, full_tick, start.analysis(now.wall), alerts, now.wall),
+            state: NodeState::new(
+                node.clone(),
+                full_tick,
+                State::new(node, full_tick, max_containers),
+                alerts,
+                now.wall,
+            ),
             setting: start,
             history,
             collectors: config.collect.enabled().collect(),
@@ -141,8 +147,11 @@ impl Pipeline {
                 }
             }
         }
-        let last = self.state.finish();
-        let lost = self.keep(last.rows) + self.keep_gpus(last.gpu_rows);
+        let models = Arc::clone(&self.sources.models.borrow());
+        let lost = {
+            let rows = self.state.finish(&models);
+            self.write(rows)
+        };
         if self.history.is_ours() {
             self.alerting.keep(self.state.alerts_mut(), self.clock.moment());
         }
@@ -212,11 +221,7 @@ impl Pipeline {
             own: || health.points(weigh(OWN_PROC.as_ref()), started, now.wall, now.monotonic),
         };
         let step = self.state.step(event, inputs, now);
-        if !step.rows.is_empty() {
-            self.keep(step.rows);
-        }
-        self.keep_gpus(step.gpu_rows);
-        self.keep_models(step.model_rows);
+        self.write(step.rows);
         if let Some((measured, own)) = step.points {
             let ours = self.history.is_ours();
             self.alerting.publish(self.state.alerts_mut(), step.alerts_changed, now, ours);
@@ -225,6 +230,13 @@ impl Pipeline {
         if let Some(snapshot) = step.snapshot {
             self.snapshots.send_replace(Arc::new(snapshot));
         }
+    }
+
+    /// Writes rows. Returns how many of containers and GPUs could not be written yet.
+    fn write(&mut self, rows: Rows) -> u64 {
+        let waiting = if rows.containers.is_empty() { 0 } else { self.keep(rows.containers) };
+        self.keep_models(rows.models);
+        waiting + self.keep_gpus(rows.gpus)
     }
 
     /// Writes models' rows.

@@ -76,8 +76,14 @@ pub fn run(
             let history = SignedDuration::try_from(config.rightsizing.history).unwrap_or(SignedDuration::MAX);
             let since = until.checked_sub(history).unwrap_or(Timestamp::MIN);
             let judged = catch_unwind(AssertUnwindSafe(|| review(data, &config, since, until, Some(until))));
-            match judged.unwrap_or_else(|_| Err(Error::Record("a panic; this is a bug in plumbline".to_owned()))) {
-                Ok((review, past)) => {
+            match judged {
+                Err(_) => {
+                    tracing::error!(
+                        "the recommender panicked: there are no new recommendations; this is a bug in plumbline"
+                    );
+                    health.update(|state| state.panics += 1);
+                }
+                Ok(Ok((review, past))) => {
                     let wrong = past.damaged.join("; ");
                     if !wrong.is_empty() && wrong != told {
                         tracing::warn!(files = wrong, "parts of the history cannot be read");
@@ -85,7 +91,7 @@ pub fn run(
                     told = wrong;
                     out.send_replace(Some(Arc::new(review)));
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     let wrong = error.to_string();
                     if wrong != told {
                         tracing::warn!(error = wrong, "the history cannot be read: there are no new recommendations");

@@ -134,10 +134,7 @@ impl Container {
     /// All that is known of it now.
     pub fn view(&self, id: &str, now: Timestamp) -> ContainerView {
         let claims = &self.claims;
-        let mut sources = BTreeMap::new();
-        let mut note = |field: &'static str, from: Option<FieldSource>| {
-            sources.extend(from.map(|from| (field, from)));
-        };
+        let mut sources = claims.sources();
         let name = claims.field(|claim| claim.name.as_ref());
         let image = claims.field(|claim| claim.image.as_ref());
         // A tag belongs to its image: one of another source would make an image nobody runs.
@@ -147,14 +144,6 @@ impl Container {
         let pod = claims.pod();
         let pod_container = claims.field(|claim| claim.pod_container.as_ref());
         let role = claims.field(|claim| claim.role);
-        let labels = claims.field(|claim| claim.labels.as_ref());
-        note("name", name.map(|name| name.origin()));
-        note("image", image.map(|image| image.origin()));
-        note("runtime", runtime.map(|runtime| runtime.origin()));
-        note("pod", pod.as_ref().map(Sourced::origin));
-        note("pod_container", pod_container.map(|name| name.origin()));
-        note("role", role.map(|role| role.origin()));
-        note("labels", labels.map(|labels| labels.origin()));
         let run = Run { began: self.began(), ended: None };
         ContainerView {
             id: id.to_owned(),
@@ -167,8 +156,10 @@ impl Container {
             role: value(role),
             workload: claims.workload(),
             model: claims.model(),
-            labels: labels.map(|labels| labels.value.clone()).unwrap_or_default(),
-            signals: self.settled(run, now, &mut note),
+            stage: claims.stage().map(str::to_owned),
+            owner: claims.owner().map(str::to_owned),
+            labels: claims.labels(),
+            signals: self.settled(run, now, &mut sources),
             sources,
             run,
             read_at: self.reading.as_ref().map(|reading| reading.at.wall),
@@ -182,7 +173,7 @@ impl Container {
         &self,
         run: Run,
         now: Timestamp,
-        note: &mut impl FnMut(&'static str, Option<FieldSource>),
+        sources: &mut BTreeMap<&'static str, FieldSource>,
     ) -> Signals<signals::Container> {
         let claims = &self.claims;
         let mut signals = self.signals();
@@ -204,10 +195,9 @@ impl Container {
         ];
         for (id, claimed) in settings {
             if values.number(id).is_some() {
-                note(id.signal().key, by_kernel);
+                sources.extend(by_kernel.map(|from| (id.signal().key, from)));
             } else if let Some(claimed) = claimed {
                 values.set(id, claimed.value);
-                note(id.signal().key, Some(claimed.origin()));
             }
         }
         values.real(const { id("cpu.usage") }, self.trail.rate());

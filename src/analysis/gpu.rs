@@ -11,7 +11,7 @@ use crate::frame::gpu::GpuRow;
 use crate::identity::claim::{CGROUP, Devices};
 use crate::identity::{Device, Link, Relation, Source, Sourced};
 use crate::minute::gpu::{GpuAccumulator, GpuState, GpuSummary, state};
-use crate::reading::{GpuProcess, GpuReading};
+use crate::reading::{Depth, GpuProcess, GpuReading};
 use crate::signal::gpu::id;
 use crate::snapshot::{ContainerGpuView, ContainerView, GpuProcessView, GpuView};
 
@@ -57,12 +57,14 @@ impl PastStates {
     }
 }
 
-/// Every GPU that is there, by index.
+/// Every GPU that is there, or was within the last day, by its id.
 #[derive(Debug, Default)]
 pub struct Gpus {
-    gpus: BTreeMap<u32, Gpu>,
+    devices: BTreeMap<String, Gpu>,
     /// The open minute, in minutes since the epoch.
     minute: Option<i64>,
+    /// The one that was closed last.
+    closed: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,8 @@ struct Gpu {
     reading: GpuReading,
     minute: GpuAccumulator,
     states: VecDeque<Option<GpuState>>,
+    /// It was in the last reading.
+    there: bool,
 }
 
 fn state_of(reading: &GpuReading) -> Option<GpuState> {
@@ -77,6 +81,19 @@ fn state_of(reading: &GpuReading) -> Option<GpuState> {
 }
 
 impl Gpu {
+    fn new(reading: GpuReading, states: VecDeque<Option<GpuState>>) -> Self {
+        Self { reading, minute: GpuAccumulator::default(), states, there: true }
+    }
+
+    /// Takes a newer reading of the device in. What inner ticks leave out stands as last read, as long as the driver reaches it.
+    fn take(&mut self, mut reading: GpuReading) {
+        if reading.depth == Depth::Inner && reading.ok != Some(false) {
+            reading.processes = reading.processes.or_else(|| self.reading.processes.clone());
+            reading.signals.complete(&self.reading.signals);
+        }
+        (self.reading, self.there) = (reading, true);
+    }
+
     /// Adds minutes' states, and forgets those of more than a day ago.
     fn remember(&mut self, states: impl IntoIterator<Item = Option<GpuState>>) {
         self.states.extend(states);
@@ -89,49 +106,55 @@ impl Gpus {
     /// Brings them in line with a whole reading. Returns the rows of a minute that closed with it.
     pub fn take(&mut self, node: &str, past: &PastStates, readings: Vec<GpuReading>, now: Timestamp) -> Vec<GpuRow> {
         let minute = now.as_second().div_euclid(60);
-        let open = self.minute.filter(|open| *open != minute);
-        let rows = if open.is_some() { self.close(node) } else { Vec::new() };
-        // Minutes in which nobody read are unknown, not left out.
-        let gap = open.map_or(0, |open| minute.saturating_sub(open).saturating_sub(1));
-        let gap = u16::try_from(gap.max(0)).unwrap_or(MINUTES).min(MINUTES).into();
-        for gpu in self.gpus.values_mut() {
-            gpu.remember(std::iter::repeat_n(None, gap));
+        let rows = if self.minute.is_some_and(|open| open != minute) { self.close(node) } else { Vec::new() };
+        self.open(minute);
+        for gpu in self.devices.values_mut() {
+            gpu.there = false;
         }
-        self.minute = Some(minute);
-        let mut before = std::mem::take(&mut self.gpus);
-        for mut reading in readings {
-            let known = before.remove(&reading.index).filter(|known| known.reading.id == reading.id);
-            // What inner ticks leave out stands as last told, as long as the device is there.
-            if let Some(Gpu { reading: last, .. }) = known.as_ref().filter(|_| reading.ok != Some(false)) {
-                reading.processes = reading.processes.or_else(|| last.processes.clone());
-                reading.signals.complete(&last.signals);
+        for reading in readings {
+            let id = reading.id.clone();
+            if let Some(gpu) = self.devices.get_mut(&id) {
+                gpu.take(reading);
+            } else {
+                let states = past.before(&id, minute);
+                self.devices.insert(id.clone(), Gpu::new(reading, states));
             }
-            let (accumulated, states) = known.map_or_else(
-                || (GpuAccumulator::default(), past.before(&reading.id, minute)),
-                |known| (known.minute, known.states),
-            );
-            let mut gpu = Gpu { reading, minute: accumulated, states };
+            let Some(gpu) = self.devices.get_mut(&id) else { continue };
             let state = state_of(&gpu.reading);
             gpu.minute.take(&gpu.reading, state);
-            self.gpus.insert(gpu.reading.index, gpu);
         }
         rows
     }
 
-    /// Nobody reads them any longer. Returns the open minute's rows.
+    /// Nobody reads them any longer. Returns the open minute's rows; what each did in the last day is not forgotten.
     pub fn lose(&mut self, node: &str) -> Vec<GpuRow> {
-        let rows = self.close(node);
-        self.gpus.clear();
-        rows
+        for gpu in self.devices.values_mut() {
+            gpu.there = false;
+        }
+        self.close(node)
+    }
+
+    /// Opens a minute. Minutes since the one that closed last, in which nobody read, are unknown; one that is opened again goes on.
+    fn open(&mut self, minute: i64) {
+        if let Some(closed) = self.closed.take().filter(|_| self.minute.is_none()) {
+            let gap = minute.saturating_sub(closed).saturating_sub(1).clamp(-1, i64::from(MINUTES));
+            for gpu in self.devices.values_mut() {
+                if gap < 0 {
+                    gpu.states.pop_back();
+                }
+                gpu.remember((0..gap).map(|_| None));
+            }
+        }
+        self.minute = Some(minute);
     }
 
     /// Closes the open minute.
     pub fn close(&mut self, node: &str) -> Vec<GpuRow> {
-        let Some(minute) = self.minute.take().and_then(|open| Timestamp::from_second(open * 60).ok()) else {
-            return Vec::new();
-        };
+        let Some(open) = self.minute.take() else { return Vec::new() };
+        let Ok(minute) = Timestamp::from_second(open.saturating_mul(60)) else { return Vec::new() };
+        self.closed = Some(open);
         let mut rows = Vec::new();
-        for gpu in self.gpus.values_mut() {
+        for gpu in self.devices.values_mut() {
             let summary = gpu.minute.close(&gpu.reading.signals.values);
             gpu.remember([summary.as_ref().and_then(GpuSummary::mostly)]);
             let Some(summary) = summary.filter(|_| gpu.reading.identified) else { continue };
@@ -149,6 +172,8 @@ impl Gpus {
                 summary,
             });
         }
+        // One that is away for a day is gone.
+        self.devices.retain(|_, gpu| gpu.there || gpu.states.iter().any(Option::is_some));
         rows
     }
 
@@ -179,7 +204,9 @@ impl Gpus {
                 minutes: gpu.states.iter().copied().collect(),
             }
         };
-        self.gpus.values().map(view).collect()
+        let mut there: Vec<&Gpu> = self.devices.values().filter(|gpu| gpu.there).collect();
+        there.sort_by_key(|gpu| gpu.reading.index);
+        there.into_iter().map(view).collect()
     }
 }
 
@@ -240,6 +267,7 @@ mod tests {
     use crate::identity::claim::DOCKER;
     use crate::identity::{ContainerClaim, Device};
     use crate::reading::Report;
+    use crate::signal::gpu::id as id_of;
 
     fn frame(rows: &[(i64, &str, Option<f64>, Option<f64>)]) -> DataFrame {
         let minutes: Vec<i64> = rows.iter().map(|row| row.0 * 60_000).collect();
@@ -283,6 +311,52 @@ mod tests {
         gpus.take("here", &past, vec![reading], at.wall);
         let views = gpus.views("nvml", at, Duration::from_secs(1));
         assert_eq!(VecDeque::from(views[0].minutes.clone()), states);
+    }
+
+    fn moment(second: u32) -> Moment {
+        let wall = Timestamp::from_second(i64::from(second)).expect("a time");
+        Moment { wall, monotonic: Duration::from_secs(second.into()) }
+    }
+
+    /// A full reading of a device that computes, with its temperature.
+    fn busy(id: &str, index: u32, second: u32) -> GpuReading {
+        let mut reading = GpuReading::unread(id.to_owned(), index, "nvidia", moment(second));
+        (reading.identified, reading.ok) = (true, Some(true));
+        reading.signals.values.real(id_of("utilization"), 0.5);
+        reading.signals.values.real(id_of("temperature"), 60.0);
+        reading.processes = Some(Vec::new());
+        reading
+    }
+
+    #[test]
+    fn what_a_full_reading_no_longer_tells_is_unknown() {
+        let mut gpus = Gpus::default();
+        let mut take = |reading| drop(gpus.take("n", &PastStates::default(), vec![reading], moment(1).wall));
+        take(busy("G", 0, 0));
+        let inner = GpuReading { depth: Depth::Inner, ..GpuReading::unread("G".to_owned(), 0, "nvidia", moment(1)) };
+        take(inner.clone());
+        let known = |gpus: &Gpus| {
+            let view = gpus.views("nvml", moment(2), Duration::from_secs(9)).remove(0);
+            (view.signals.value(id_of("temperature")), view.processes.is_some())
+        };
+        assert_eq!(known(&gpus), (Some(60.0), true), "an inner tick leaves it out");
+        drop(gpus.take("n", &PastStates::default(), vec![GpuReading { depth: Depth::Full, ..inner }], moment(2).wall));
+        assert_eq!(known(&gpus), (None, false), "the driver stopped to tell it");
+    }
+
+    #[test]
+    fn a_device_that_goes_leaves_its_minute_and_its_day_outlives_the_collector() {
+        let (mut gpus, past) = (Gpus::default(), PastStates::default());
+        gpus.take("n", &past, vec![busy("A", 0, 0), busy("B", 1, 0)], moment(0).wall);
+        // B takes A's place; A is gone.
+        gpus.take("n", &past, vec![busy("B", 0, 30)], moment(30).wall);
+        let ids = |rows: Vec<GpuRow>| rows.into_iter().map(|row| row.device.uuid).collect::<Vec<_>>();
+        assert_eq!(ids(gpus.lose("n")), ["A", "B"], "both have a row of the minute");
+        assert_eq!(gpus.views("nvml", moment(31), Duration::from_secs(99)).len(), 0);
+        // Three minutes later the driver is back.
+        assert_eq!(ids(gpus.take("n", &past, vec![busy("B", 0, 200)], moment(200).wall)), [""; 0]);
+        let views = gpus.views("nvml", moment(200), Duration::from_secs(99));
+        assert_eq!(views[0].minutes, [Some(GpuState::Active), None, None], "the day is not forgotten");
     }
 
     #[test]

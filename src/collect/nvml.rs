@@ -113,6 +113,7 @@ impl Gpus {
             identified: known.is_some(),
             model: known.and_then(|known| known.model),
             driver: self.driver.clone(),
+            depth,
             ..GpuReading::unread(id, index, VENDOR, self.clock.moment())
         };
         let mut signals = Signals::default();

@@ -12,6 +12,8 @@ pub struct ModelRow {
     pub minute: Timestamp,
     /// The node's name.
     pub node: String,
+    /// In what its name is unique, where that is told.
+    pub namespace: Option<String>,
     /// The model's name.
     pub model: String,
     /// Samples that arrived in the minute.
@@ -36,6 +38,7 @@ pub struct ModelRow {
 pub const MODEL_COLUMNS: &[MinuteColumn<ModelRow>] = &[
     column("minute", "when the minute began (UTC)", Cells::Time(|r| Some(r.minute))),
     column("node", "name of the node", Cells::Text(|r| Some(&r.node))),
+    column("model_namespace", "in what its name is unique; null if not told", Cells::Text(|r| r.namespace.as_deref())),
     column("model_name", "the model", Cells::Text(|r| Some(&r.model))),
     column("predictions", "increase: samples that arrived", Cells::Count(|r| Some(r.predictions))),
     column("labels", "increase: labels that arrived", Cells::Count(|r| Some(r.labels))),

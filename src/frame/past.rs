@@ -128,6 +128,17 @@ impl Past {
         &self.minutes[run.rows.clone()]
     }
 
+    /// How many of a run's minutes are later than `last`, which moves on to its end: a minute that has two rows counts once.
+    #[must_use]
+    pub fn new_minutes(&self, run: &Run, last: &mut Option<Timestamp>) -> u64 {
+        let mut new = 0;
+        for minute in self.minutes(run).iter().filter_map(|ms| Timestamp::from_millisecond(*ms).ok()) {
+            new += u64::from(last.is_none_or(|last| minute > last));
+            *last = (*last).max(Some(minute));
+        }
+        new
+    }
+
     /// A column of texts; `None` if an older version did not write it.
     ///
     /// # Errors

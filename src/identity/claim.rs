@@ -69,6 +69,26 @@ pub struct ContainerClaim {
     pub oom_events: u64,
 }
 
+/// The fields that may come from several sources, as the API names them, and whether a claim says anything of them.
+type Field = (&'static str, fn(&ContainerClaim) -> bool);
+const FIELDS: &[Field] = &[
+    ("name", |claim| claim.name.is_some()),
+    ("image", |claim| claim.image.is_some()),
+    ("runtime", |claim| claim.runtime.is_some()),
+    ("pod", |claim| claim.pod.is_some()),
+    ("pod_container", |claim| claim.pod_container.is_some()),
+    ("role", |claim| claim.role.is_some()),
+    ("labels", |claim| claim.labels.is_some()),
+    ("run.began", |claim| claim.started.is_some()),
+    ("host_network", |claim| claim.host_network.is_some()),
+    ("gpus", |claim| claim.devices.is_some()),
+    ("cpu.limit", |claim| claim.cpu_limit.is_some()),
+    ("cpu.request", |claim| claim.cpu_request.is_some()),
+    ("memory.limit", |claim| claim.memory_limit.is_some()),
+    ("memory.request", |claim| claim.memory_request.is_some()),
+    ("restarts", |claim| claim.restarts.is_some()),
+];
+
 /// The devices a container was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Devices {
@@ -215,14 +235,47 @@ impl Claims {
         let (source, name) = MODEL_LABELS.iter().find_map(|key| Some((*key, self.label(key)?)))?;
         let namespace = self.pod().and_then(|pod| pod.value.namespace);
         let version = self.label(MODEL_VERSION_LABEL).map(str::to_owned);
-        let trains = self.label(STAGE_LABEL).is_some_and(|stage| TRAINING.contains(&stage));
+        let trains = self.stage().is_some_and(|stage| TRAINING.contains(&stage));
         let relation = if trains { Relation::Trains } else { Relation::Serves };
         Some(Link { to: Model { namespace, name: name.to_owned(), version }, relation, source })
     }
 
+    /// A label, from the first in order that has it.
     fn label(&self, key: &str) -> Option<&str> {
-        let labels = self.field(|claim| claim.labels.as_ref())?;
-        labels.value.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        let value =
+            |claim: &'_ ContainerClaim| claim.labels.as_ref()?.get(key).filter(|value| !value.is_empty()).cloned();
+        let statement = self.0.iter().find(|statement| value(&statement.claim).is_some())?;
+        statement.claim.labels.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// All labels, each from the first in order that has it.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::new();
+        for statement in self.0.iter().rev() {
+            labels.extend(statement.claim.labels.clone().unwrap_or_default());
+        }
+        labels
+    }
+
+    /// Where each field that anybody knows is from.
+    #[must_use]
+    pub fn sources(&self) -> BTreeMap<&'static str, FieldSource> {
+        let from =
+            |has: fn(&ContainerClaim) -> bool| self.field(|claim| has(claim).then_some(())).map(|at| at.origin());
+        FIELDS.iter().filter_map(|(name, has)| Some((*name, from(*has)?))).collect()
+    }
+
+    /// The stage of the workflow it is part of.
+    #[must_use]
+    pub fn stage(&self) -> Option<&str> {
+        self.label(STAGE_LABEL)
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.label(OWNER_LABEL)
     }
 }
 
@@ -232,6 +285,7 @@ const MODEL_LABELS: [&str; 2] = ["plumbline.io/model", "serving.kserve.io/infere
 const MODEL_VERSION_LABEL: &str = "plumbline.io/model-version";
 /// The label that names the stage of the workflow it is part of, and the stages that make a model.
 const STAGE_LABEL: &str = "plumbline.io/stage";
+const OWNER_LABEL: &str = "plumbline.io/owner";
 const TRAINING: [&str; 2] = ["training", "tuning"];
 const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 const COMPOSE_SERVICE: &str = "com.docker.compose.service";

@@ -52,7 +52,7 @@ pub fn router(ingest: Ingest) -> Router {
 
 /// The response to rows.
 #[derive(Debug, Serialize)]
-struct Accepted {
+struct RowsResponse {
     accepted: u64,
     rejected: u64,
     errors: Vec<RowError>,
@@ -118,7 +118,7 @@ impl From<Refused> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let errors = vec![RowError { row: None, field: None, message: self.message }];
-        let mut response = (self.status, Json(Accepted { accepted: 0, rejected: 0, errors })).into_response();
+        let mut response = (self.status, Json(RowsResponse { accepted: 0, rejected: 0, errors })).into_response();
         if let Some(retry) = self.retry {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry.as_secs().max(1)));
         }
@@ -169,7 +169,7 @@ async fn take_in(
     headers: HeaderMap,
     body: Body,
     purpose: Purpose,
-) -> Result<(StatusCode, Accepted), Refusal> {
+) -> Result<(StatusCode, RowsResponse), Refusal> {
     let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|upload| {
         // Whether there is room is upload before the body is read, too.
         shared.ingest.sink.describe(&model).map(|_| upload).map_err(Refusal::from)
@@ -241,7 +241,7 @@ fn decode_and_store(
     mut reservation: Reservation,
     purpose: Purpose,
     whole: bool,
-) -> Result<(StatusCode, Accepted), Refusal> {
+) -> Result<(StatusCode, RowsResponse), Refusal> {
     let room = usize::try_from(ingest.config.in_flight.as_u64()).unwrap_or(usize::MAX);
     // A cell takes eight bytes or sixteen, whatever it took on the way.
     let limits = Limits { rows: ingest.config.max_rows, columns: 4096, cells: room / 8 };
@@ -262,14 +262,14 @@ fn decode_and_store(
             } else {
                 errors
             };
-            let told = Accepted { accepted: 0, rejected, errors };
+            let told = RowsResponse { accepted: 0, rejected, errors };
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, told));
         };
         let accepted = batch.record.num_rows() as u64;
         reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
         let handed = std::mem::replace(&mut reservation, Reservation::none(&ingest.in_flight));
         match ingest.sink.accept(model, purpose, batch, handed) {
-            Ok(()) => return Ok((StatusCode::ACCEPTED, Accepted { accepted, rejected, errors })),
+            Ok(()) => return Ok((StatusCode::ACCEPTED, RowsResponse { accepted, rejected, errors })),
             Err(Refused::Changed) => {}
             Err(refused) => return Err(refused.into()),
         }

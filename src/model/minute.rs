@@ -50,6 +50,11 @@ impl Traffic {
         closing.map_or_else(Vec::new, |open| self.close(node, view, open))
     }
 
+    /// Closes the open minute, as at the end. Returns its rows.
+    pub fn finish(&mut self, node: &str, view: &ModelsView) -> Vec<ModelRow> {
+        self.minute.take().map_or_else(Vec::new, |open| self.close(node, view, open))
+    }
+
     /// Notes the counts of models that are seen for the first time. One that began before we looked has counted before.
     fn meet(&mut self, view: &ModelsView) {
         for model in &view.models {
@@ -95,6 +100,7 @@ fn row(node: &str, model: &ModelView, minute: Timestamp, predictions: u64, label
     ModelRow {
         minute,
         node: node.to_owned(),
+        namespace: model.namespace.clone(),
         model: model.name.clone(),
         predictions,
         labels,

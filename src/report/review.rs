@@ -243,6 +243,11 @@ fn trust(a: &Assessment) -> String {
     format!("{word}; confidence {}, {seen} seen", a.confidence.name())
 }
 
+/// The node, where the review is of several.
+fn on(node: &str, review: &Review) -> String {
+    if review.nodes.len() > 1 { format!(" on {node}") } else { String::new() }
+}
+
 fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
     let verdict = match model.drift {
         Some(true) if model.provisional => format!("not as it began: {}", model.drifted.join(", ")),
@@ -262,7 +267,14 @@ fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
         || if model.predictions == 0 { "no traffic".to_owned() } else { "no container is labelled with it".to_owned() },
         |cost| money(cost, &review.prices.currency),
     );
-    [model.name.clone(), verdict, share, performance, grouped(model.predictions), cost]
+    [
+        format!("{}{}", model.name, on(&model.node, review)),
+        verdict,
+        share,
+        performance,
+        grouped(model.predictions),
+        cost,
+    ]
 }
 
 const MODEL_HEADS: [&str; 6] =
@@ -275,7 +287,7 @@ fn gpu_line(gpu: &GpuUse, review: &Review) -> [String; 8] {
     let peak = gpu.memory_peak.map_or_else(|| "unknown".to_owned(), bytes);
     let total = gpu.memory_total.map_or_else(String::new, |total| format!(" of {}", bytes(total as f64)));
     [
-        format!("GPU {} {}", gpu.index, gpu.model.as_deref().unwrap_or("of unknown model")),
+        format!("GPU {} {}{}", gpu.index, gpu.model.as_deref().unwrap_or("of unknown model"), on(&gpu.node, review)),
         money(gpu.cost, &review.prices.currency),
         share(gpu.active),
         format!("{} ({})", share(gpu.held_idle), cost(gpu.held_idle_cost)),

@@ -14,7 +14,8 @@ use crate::signal::Part::{Increase, Last, Max, Mean};
 use crate::signal::gpu::{Gpu, id};
 use crate::stats::sketch::Sketch;
 
-const IDENTITY: &[&str] = &["minute", "gpu", "gpu_index", "gpu_model", "containers", "active", "held_idle", "free"];
+const IDENTITY: &[&str] =
+    &["minute", "node", "gpu", "gpu_index", "gpu_model", "containers", "active", "held_idle", "free"];
 
 /// The columns of the GPU table that are read.
 #[must_use]
@@ -28,6 +29,8 @@ const ALIKE: &[&str] = &["gpu_index", "gpu_model", "memory_total", "containers"]
 /// A GPU and what was made of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GpuUse {
+    /// The node it is on.
+    pub node: String,
     /// The device's id.
     pub id: String,
     /// Its place among the node's devices.
@@ -77,7 +80,7 @@ struct DeviceUsage {
 /// Every GPU that was met, and what containers had of them.
 #[derive(Debug, Default)]
 pub struct GpuUsages {
-    gpus: BTreeMap<String, DeviceUsage>,
+    gpus: BTreeMap<(String, String), DeviceUsage>,
     /// GPU hours by container id and GPU model: a minute that several held is shared between them.
     held: BTreeMap<(String, Option<String>), f64>,
 }
@@ -88,8 +91,8 @@ impl GpuUsages {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let past = Past::new(frame, &["gpu"], ALIKE, since, until)?;
-        let (ids, models) = (past.text("gpu")?, past.text("gpu_model")?);
+        let past = Past::new(frame, &["node", "gpu"], ALIKE, since, until)?;
+        let (nodes, ids, models) = (past.text("node")?, past.text("gpu")?, past.text("gpu_model")?);
         let (indices, containers) = (past.count("gpu_index")?, past.list("containers")?);
         let states = [past.real("active")?, past.real("held_idle")?, past.real("free")?];
         let get = |key: &str, part| past.signal(id(key).column(part));
@@ -99,13 +102,13 @@ impl GpuUsages {
         for run in &past.runs {
             let first = run.rows.start;
             let Some(name) = ids.and_then(|ids| ids.get(first)) else { continue };
-            let gpu = self.gpus.entry(name.to_owned()).or_default();
+            let node = nodes.and_then(|nodes| nodes.get(first)).unwrap_or_default();
+            let gpu = self.gpus.entry((node.to_owned(), name.to_owned())).or_default();
             gpu.index = indices.get(first).unwrap_or(gpu.index);
             gpu.model = models.and_then(|models| models.get(first)).map(str::to_owned).or(gpu.model.take());
             gpu.memory_total = total.get(first).or(gpu.memory_total);
-            let minutes = past.minutes(run);
-            gpu.minutes += minutes.len() as u64;
-            gpu.last = gpu.last.max(minutes.last().and_then(|ms| Timestamp::from_millisecond(*ms).ok()));
+            let minutes = past.new_minutes(run, &mut gpu.last);
+            gpu.minutes += minutes;
             let [active, held, free] = states.each_ref().map(|state| run.of(state));
             for ((active, held), free) in active.iter().zip(held.iter()).zip(free.iter()) {
                 if let (Some(active), Some(held), Some(free)) = (active, held, free) {
@@ -127,7 +130,7 @@ impl GpuUsages {
             let Some(holders) = containers.and_then(|containers| containers.get_as_series(first)) else { continue };
             for container in holders.str()?.iter().flatten() {
                 let hours = self.held.entry((container.to_owned(), gpu.model.clone())).or_default();
-                *hours += minutes.len() as f64 / 60.0 / holders.len() as f64;
+                *hours += minutes as f64 / 60.0 / holders.len() as f64;
             }
         }
         Ok(())
@@ -152,16 +155,17 @@ impl GpuUsages {
         let there = |gpu: &DeviceUsage| gpu.last.is_some_and(|last| end.duration_since(last) <= ENDED);
         let all = self.gpus.iter().filter(|(_, gpu)| there(gpu));
         let enough = |gpu: &DeviceUsage| Duration::from_secs(gpu.minutes * 60) >= config.min_history;
-        let mut all: Vec<GpuUse> = all.map(|(id, gpu)| judged(id, gpu, enough(gpu), prices)).collect();
-        all.sort_by(|a, b| (a.index, &a.id).cmp(&(b.index, &b.id)));
+        let mut all: Vec<GpuUse> = all.map(|((node, id), gpu)| judged(node, id, gpu, enough(gpu), prices)).collect();
+        all.sort_by(|a, b| (&a.node, a.index, &a.id).cmp(&(&b.node, b.index, &b.id)));
         all
     }
 }
 
-fn judged(id: &str, gpu: &DeviceUsage, enough: bool, prices: &Prices) -> GpuUse {
+fn judged(node: &str, id: &str, gpu: &DeviceUsage, enough: bool, prices: &Prices) -> GpuUse {
     let share = |state: usize| (gpu.judged > 0).then(|| gpu.states[state] / gpu.judged as f64);
     let cost = prices.gpu(gpu.model.as_deref()) * MONTH;
     GpuUse {
+        node: node.to_owned(),
         id: id.to_owned(),
         index: gpu.index,
         model: gpu.model.clone(),

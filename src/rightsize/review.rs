@@ -1,7 +1,5 @@
 //! A node's review: every workload judged, GPUs by state, models, and the sums in money.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -99,10 +97,6 @@ impl History {
         nodes.sort();
         nodes.dedup();
         nodes.retain(|node| !node.is_empty());
-        let mut costs: BTreeMap<&str, f64> = BTreeMap::new();
-        for (model, usage) in usages.iter().filter_map(|usage| Some((usage.workload.model.as_deref()?, usage))) {
-            *costs.entry(model).or_default() += spent(usage, &self.gpus, prices);
-        }
         let newest = usages.iter().map(|usage| usage.last).chain(self.gpus.newest()).chain(self.models.newest()).max();
         let covered = usages.iter().map(|usage| usage.first).min().zip(usages.iter().map(|usage| usage.last).max());
         let end = end.or(newest).unwrap_or(until);
@@ -111,8 +105,12 @@ impl History {
             let size = b.saving.abs().total_cmp(&a.saving.abs());
             a.ended.cmp(&b.ended).then(size).then_with(|| a.workload.name.cmp(&b.workload.name))
         });
+        let cost = |model: &ModelUse| {
+            let servers = usages.iter().filter(|usage| usage.workload.serves(model));
+            servers.map(|usage| spent(usage, &self.gpus, prices)).reduce(|a, b| a + b)
+        };
+        let models = self.models.priced(cost);
         let gpus = self.gpus.judged(end, config, prices);
-        let models = self.models.priced(|model| costs.get(model).copied());
         let totals = totals(&workloads, &gpus);
         Review { nodes, since, until, covered, prices: prices.clone(), totals, workloads, gpus, models }
     }

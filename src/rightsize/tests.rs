@@ -417,6 +417,7 @@ fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
     let model = ModelRow {
         minute: minute(5),
         node: "node-1".to_owned(),
+        namespace: None,
         model: "m".to_owned(),
         predictions: 2000,
         labels: 0,
@@ -448,4 +449,67 @@ fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
     assert!(!found.workloads[0].ended);
     assert!(review(120, model.clone()).workloads[0].ended);
     assert!(review(95, ModelRow { minute: minute(120), ..model }).workloads[0].ended);
+}
+
+/// Each node's verdict on a model is its own, and a model costs what its own namespace's containers on its own node do.
+#[test]
+fn a_model_on_two_nodes_is_two_and_namespaces_keep_apart() {
+    use crate::frame::Row;
+    use crate::frame::gpu::GpuRow;
+    use crate::frame::model::ModelRow;
+    use crate::identity::{Device, Link, Model, Relation, Share};
+    use crate::minute::gpu::GpuSummary;
+
+    let minute = |m: i64| Timestamp::from_second(BEGIN + m * 60).expect("a time");
+    let of = |node: &str, drift| ModelRow {
+        minute: minute(0),
+        node: node.to_owned(),
+        namespace: Some("ml".to_owned()),
+        model: "m".to_owned(),
+        predictions: 1000,
+        labels: 0,
+        drift: Some(drift),
+        provisional: false,
+        drifted: None,
+        measure: None,
+        performance: None,
+        reference_performance: None,
+    };
+    let served = |id: &str, node: &str, namespace: &str| {
+        let mut row = row(0, 0.5, 100.0);
+        (row.identity.container_id, row.identity.container_name) = (id.repeat(64), Some(id.to_owned()));
+        row.identity.node = node.to_owned();
+        let to = Model { namespace: Some(namespace.to_owned()), name: "m".to_owned(), version: None };
+        row.identity.model = Some(Link { to, relation: Relation::Serves, source: "plumbline.io/model" });
+        row
+    };
+    // A minute that a restart cut in two has two rows of the device, and is one.
+    let gpu = |node: &str| GpuRow {
+        minute: minute(0),
+        node: node.to_owned(),
+        device: Device { vendor: "nvidia", uuid: "GPU-1".to_owned() },
+        parent: None,
+        share: Share::Whole,
+        index: 0,
+        model: None,
+        containers: Some(vec!["a".repeat(64)]),
+        summary: GpuSummary { signals: Summary::of::<crate::signal::gpu::Gpu>(10, []), states: [1, 0, 0] },
+    };
+    let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+    let mut history = History::default();
+    // The store gives node after node.
+    for (node, drift) in [("node-1", true), ("node-2", false)] {
+        let rows = [served(if node == "node-1" { "a" } else { "b" }, node, "ml"), served("c", node, "shop")];
+        history.containers.take(&minute_frame(&rows).expect("a frame"), since, until).expect("taken");
+        history.gpus.take(&GpuRow::frame(&[gpu(node), gpu(node)]).expect("a frame"), since, until).expect("taken");
+        history.models.take(&ModelRow::frame(&[of(node, drift)]).expect("a frame"), since, until).expect("taken");
+    }
+    let review = history.review(since, until, None, &Config::default(), &Prices::default());
+    let found: Vec<_> = review.models.iter().map(|model| (model.node.as_str(), model.drift)).collect();
+    assert_eq!(found, [("node-1", Some(true)), ("node-2", Some(false))]);
+    let minutes: Vec<_> = review.gpus.iter().map(|gpu| (gpu.node.as_str(), gpu.minutes)).collect();
+    assert_eq!(minutes, [("node-1", 1), ("node-2", 1)]);
+    let hour = 2.0 * 0.031_611 + 0.004_237;
+    let costs: Vec<f64> = review.models.iter().map(|model| model.cost.expect("known") * 60.0).collect();
+    assert!((costs[0] - hour - 2.0 * 0.95).abs() < 1e-9 && (costs[1] - hour).abs() < 1e-9, "{costs:?} {hour}");
 }

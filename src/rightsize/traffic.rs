@@ -11,6 +11,8 @@ use crate::frame::past::Past;
 /// The columns of the models' table that are read.
 pub const COLUMNS: &[&str] = &[
     "minute",
+    "node",
+    "model_namespace",
     "model_name",
     "predictions",
     "labels",
@@ -25,6 +27,10 @@ pub const COLUMNS: &[&str] = &[
 /// A model over a time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ModelUse {
+    /// The node that its samples came to.
+    pub node: String,
+    /// In what its name is unique, where that is told.
+    pub namespace: Option<String>,
     /// The model.
     pub name: String,
     /// Minutes that were seen.
@@ -61,7 +67,7 @@ pub struct ModelUse {
 
 /// Every model that was met.
 #[derive(Debug, Default)]
-pub struct ModelUses(BTreeMap<String, ModelUse>);
+pub struct ModelUses(BTreeMap<(String, String), ModelUse>);
 
 impl ModelUses {
     /// Takes rows from `since` to `until` in, in order of time.
@@ -69,8 +75,9 @@ impl ModelUses {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let past = Past::new(frame, &["model_name"], &[], since, until)?;
+        let past = Past::new(frame, &["node", "model_name"], &["model_namespace"], since, until)?;
         let (names, drifted, measures) = (past.text("model_name")?, past.text("drifted")?, past.text("measure")?);
+        let (nodes, namespaces) = (past.text("node")?, past.text("model_namespace")?);
         let (predictions, labels) = (past.count("predictions")?, past.count("labels")?);
         let (drift, provisional) = (past.count("drift")?, past.count("provisional")?);
         let (performance, reference) = (past.real("performance")?, past.real("reference_performance")?);
@@ -78,11 +85,11 @@ impl ModelUses {
         for run in &past.runs {
             let last = run.last();
             let Some(name) = text(names, last) else { continue };
-            let new = || ModelUse { name: name.clone(), ..ModelUse::default() };
-            let model = self.0.entry(name.clone()).or_insert_with(new);
-            let minutes = past.minutes(run);
-            model.minutes += minutes.len() as u64;
-            model.last = model.last.max(minutes.last().and_then(|ms| Timestamp::from_millisecond(*ms).ok()));
+            let node = text(nodes, last).unwrap_or_default();
+            let new = || ModelUse { node: node.clone(), name: name.clone(), ..ModelUse::default() };
+            let model = self.0.entry((node.clone(), name.clone())).or_insert_with(new);
+            model.namespace = text(namespaces, last);
+            model.minutes += past.new_minutes(run, &mut model.last);
             model.predictions = model.predictions.saturating_add(run.of(&predictions).sum().unwrap_or(0));
             model.labels = model.labels.saturating_add(run.of(&labels).sum().unwrap_or(0));
             let verdicts = run.of(&drift);
@@ -107,9 +114,9 @@ impl ModelUses {
 
     /// Each model, with what `cost` says its containers cost.
     #[must_use]
-    pub fn priced(self, cost: impl Fn(&str) -> Option<f64>) -> Vec<ModelUse> {
+    pub fn priced(self, cost: impl Fn(&ModelUse) -> Option<f64>) -> Vec<ModelUse> {
         let price = |mut model: ModelUse| {
-            model.cost = cost(&model.name);
+            model.cost = cost(&model);
             let thousands = (model.predictions > 0).then_some(model.predictions as f64 / 1000.0);
             model.cost_per_thousand = model.cost.zip(thousands).map(|(cost, thousands)| cost / thousands);
             model

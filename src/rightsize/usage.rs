@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use polars::prelude::{ChunkAgg, DataFrame, Float64Chunked, PolarsResult, StringChunked, UInt64Chunked};
 use serde::Serialize;
 
+use super::traffic::ModelUse;
 use super::{Used, is_equal};
 use crate::frame::past::{Past, Run, columns};
 use crate::identity::{Relation, Workload, WorkloadKind};
@@ -34,6 +35,7 @@ const IDENTITY: &[&str] = &[
     "pod_container",
     "model",
     "model_relation",
+    "model_namespace",
 ];
 
 /// The columns of the minute table that are read.
@@ -43,7 +45,18 @@ pub fn read_columns() -> Vec<String> {
 }
 
 /// A run ends where one of these changes: a name may come after the container was met, and a model's label with it; a limit may be raised.
-const ALIKE: &[&str] = &["container_name", "runtime", "model", "model_relation", "pod", "cpu_limit", "memory_limit"];
+const ALIKE: &[&str] = &[
+    "container_name",
+    "runtime",
+    "workload_namespace",
+    "workload_kind",
+    "workload",
+    "model",
+    "model_relation",
+    "pod",
+    "cpu_limit",
+    "memory_limit",
+];
 
 /// A minute counts as throttled beyond this share of its periods.
 const THROTTLED_PERIODS: f64 = 0.25;
@@ -78,6 +91,17 @@ pub struct Member {
     pub pod_container: Option<String>,
     /// The model it serves.
     pub model: Option<String>,
+    /// In what that model's name is unique.
+    pub model_namespace: Option<String>,
+}
+
+impl Member {
+    /// It serves this model: on the same node, by its name, and by its namespace where both have one.
+    #[must_use]
+    pub fn serves(&self, model: &ModelUse) -> bool {
+        let differ = self.model_namespace.as_ref().zip(model.namespace.as_ref()).is_some_and(|(a, b)| a != b);
+        self.node == model.node && self.model.as_ref() == Some(&model.name) && !differ
+    }
 }
 
 /// The largest minute of an hour.
@@ -334,6 +358,7 @@ impl Usages {
                     && workload.runtime.as_deref() == columns.text("runtime", run)
                     && workload.model.as_deref() == served(&columns, run)
                     && workload.pod.as_deref() == columns.text("pod", run)
+                    && workload.workload == workload_of(&columns, run)
             };
             let index = match known.filter(same) {
                 Some(index) => index,
@@ -393,10 +418,8 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
         Some(tag) => format!("{image}:{tag}"),
         None => image,
     });
-    let kind = columns.text("workload_kind", run).and_then(WorkloadKind::named);
-    let workload = kind.zip(text("workload"));
     Member {
-        workload: workload.map(|(kind, name)| Workload { namespace: text("workload_namespace"), kind, name }),
+        workload: workload_of(columns, run),
         in_kubernetes: pod.is_some() || text("pod_uid").is_some(),
         name,
         node: text("node").unwrap_or_default(),
@@ -408,7 +431,14 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
         pod,
         pod_container,
         model: served(columns, run).map(str::to_owned),
+        model_namespace: text("model_namespace"),
     }
+}
+
+fn workload_of(columns: &Columns<'_>, run: &Run) -> Option<Workload> {
+    let text = |name: &'static str| columns.text(name, run).map(str::to_owned);
+    let kind = columns.text("workload_kind", run).and_then(WorkloadKind::named);
+    Some(Workload { namespace: text("workload_namespace"), kind: kind?, name: text("workload")? })
 }
 
 /// The model that the container serves: what it costs to make one is not what a prediction costs.

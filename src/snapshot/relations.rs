@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Snapshot;
 use crate::alert::view::{Alert, AlertState};
 use crate::identity::Relation;
-use crate::metric::Attribute;
+use crate::metric::{Attribute, Metric};
 use crate::model::view::ModelView;
 use crate::rightsize::Assessment;
 use crate::rightsize::traffic::ModelUse;
@@ -77,7 +77,8 @@ impl Relations {
         }
         let mut uses = vec![None; models.len()];
         for (place, used) in snapshot.review.iter().flat_map(|review| review.models.iter().enumerate()) {
-            if let Some(model) = by_model.get(used.name.as_str()) {
+            let ours = Some(used.name.as_str()).filter(|_| used.node == snapshot.node);
+            if let Some(model) = ours.and_then(|name| by_model.get(name)) {
                 uses[*model] = Some(place);
             }
         }
@@ -153,10 +154,17 @@ impl Snapshot {
         all.filter(|(_, alert)| alert.state == AlertState::Firing)
     }
 
-    /// Whether the alert of this name fires for the thing.
+    /// Whether an alert on this metric fires for the thing.
     #[must_use]
-    pub fn fires(&self, name: &str, thing: Thing) -> bool {
-        self.firing().any(|(about, alert)| about == thing && alert.name == name)
+    pub fn fires(&self, metric: &Metric, thing: Thing) -> bool {
+        self.firing().any(|(about, alert)| about == thing && alert.metric == metric.name)
+    }
+
+    /// Samples of the model at this place that arrived in each of the last minutes, oldest first.
+    #[must_use]
+    pub fn traffic_of(&self, model: usize) -> &[u64] {
+        let model = self.models.models.get(model);
+        model.and_then(|model| self.traffic.get(&model.name)).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -184,7 +192,7 @@ mod tests {
             severity: Severity::Warning,
             state: AlertState::Firing,
             labels: [(key.to_owned(), value.to_owned())].into(),
-            metric: String::new(),
+            metric: "plumbline.container.memory.oom_kills".to_owned(),
             value: 1.0,
             threshold: 0.0,
             since: Timestamp::UNIX_EPOCH,
@@ -224,7 +232,9 @@ mod tests {
         let snapshot = snapshot().joined(Arc::default(), None, Arc::new(alerts));
         let about: Vec<Thing> = snapshot.firing().map(|(about, _)| about).collect();
         assert_eq!(about, [Thing::Container(1), Thing::Node, Thing::Agent]);
-        assert!(snapshot.fires("Oom", Thing::Container(1)) && !snapshot.fires("Oom", Thing::Container(0)));
+        let kills = crate::catalogue::named("plumbline.container.memory.oom_kills").expect("a metric");
+        assert!(snapshot.fires(kills, Thing::Container(1)) && !snapshot.fires(kills, Thing::Container(0)));
+        assert!(!snapshot.fires(&crate::metric::MODEL_DRIFT, Thing::Container(1)), "it is on another metric");
     }
 
     /// Containers of one node that name the model `m`, each with its stage and the namespace of its pod.

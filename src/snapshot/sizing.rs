@@ -36,7 +36,8 @@ impl Snapshot {
             }
         }
         let node = Arc::new(Subject::node());
-        for (model, cost) in review.models.iter().filter_map(|model| Some((model, model.cost_per_thousand?))) {
+        let ours = review.models.iter().filter(|model| model.node == self.node);
+        for (model, cost) in ours.filter_map(|model| Some((model, model.cost_per_thousand?))) {
             let attributes = vec![("model", model.name.clone().into())];
             points.push(Point::new(&metric::MODEL_COST, &node, attributes, Number::Float(cost), None, review.until));
         }

@@ -494,6 +494,7 @@ mod tests {
         ModelRow {
             minute: minute.parse().expect("a time"),
             node: NODE.to_owned(),
+            namespace: None,
             model: "m".to_owned(),
             predictions: 1,
             labels: 0,

@@ -106,6 +106,7 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
         models.push(ModelRow {
             minute: minute(end, at),
             node: "node-1".to_owned(),
+            namespace: None,
             model: "churn".to_owned(),
             predictions: 100,
             labels: 1,

@@ -5,8 +5,10 @@ use maud::{Markup, html};
 
 use super::{View, anchor, drifting, since, sizes};
 use crate::alert::rule::Severity;
+use crate::metric;
 use crate::minute::gpu::GpuState;
 use crate::rightsize::Provisioning;
+use crate::signal::container::id;
 use crate::snapshot::relations::Thing;
 use crate::units::money;
 
@@ -65,7 +67,7 @@ fn items(view: &View) -> Vec<Item> {
         });
     }
     for (place, model) in drifting(view) {
-        if snapshot.fires("ModelDrift", Thing::Model(place)) {
+        if snapshot.fires(&metric::MODEL_DRIFT, Thing::Model(place)) {
             continue;
         }
         items.push(Item {
@@ -84,10 +86,12 @@ fn items(view: &View) -> Vec<Item> {
     let currency = view.currency();
     for (place, w) in snapshot.acting() {
         let container = w.workload.container_name.as_deref().unwrap_or(&w.workload.name);
-        let kills = snapshot.fires("ContainerOomKilled", Thing::Container(place));
-        for (name, resource) in w.resources() {
+        // An alert that fires says the same, and more.
+        let metric = const { id("memory.oom_kills") }.signal().metric.as_ref();
+        let killed = metric.is_some_and(|metric| snapshot.fires(metric, Thing::Container(place)));
+        for (resource, told) in [(&w.cpu, false), (&w.memory, killed)] {
             let text = match resource.provisioning {
-                Provisioning::Under if !(kills && name == "memory") => {
+                Provisioning::Under if !told => {
                     format!("{container}: {}.", resource.reason)
                 }
                 Provisioning::Over if resource.saving >= WORTH => {
@@ -110,7 +114,7 @@ fn items(view: &View) -> Vec<Item> {
         }
     }
     for (place, gpu) in snapshot.gpus.iter().enumerate().filter(|(_, gpu)| gpu.state == Some(GpuState::HeldIdle)) {
-        if !snapshot.fires("GpuHeldIdle", Thing::Gpu(place)) {
+        if !snapshot.fires(&metric::GPU_STATE, Thing::Gpu(place)) {
             items.push(Item {
                 severity: Severity::Info,
                 money: 0.0,

@@ -66,8 +66,6 @@ pub fn section(view: &View) -> Markup {
 
 fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory: f64) -> Markup {
     let pod = c.pod.as_ref().and_then(|p| Some(format!("{}/{}", p.namespace.as_ref()?, p.name.as_ref()?)));
-    let stage = c.labels.get("plumbline.io/stage");
-    let owner = c.labels.get("plumbline.io/owner");
     let value = |id| c.signals.value(id);
     let periods = value(const { id("cpu.periods") }).filter(|periods| *periods > 0.0);
     let throttled = value(const { id("cpu.throttled_periods") }).zip(periods).map(|(t, periods)| t / periods);
@@ -80,7 +78,7 @@ fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory:
                 small {
                     (pod.as_deref().or(c.image.as_deref()).unwrap_or("image unknown"))
                     @if pod.is_none() { @if let Some(tag) = &c.image_tag { ":" (tag) } }
-                    @for word in stage.into_iter().chain(owner) { " · " (word) }
+                    @for word in c.stage.iter().chain(&c.owner) { " · " (word) }
                 }
             }
             td { (bar(cpu, most_cpu, cores)) }

@@ -50,7 +50,7 @@ fn row(view: &View, place: usize, model: &ModelView) -> Markup {
             td { (verdict(model)) }
             td { (moved(model)) }
             td { (performance(model)) }
-            td { (traffic(view, model)) }
+            td { (traffic(view, place, model)) }
             td.number { (coverage(model)) }
             td { (served_by(view, place)) }
             td.number { (cost(view, place)) }
@@ -152,8 +152,8 @@ pub fn over_time(model: &ModelView, measure: &str) -> Vec<Option<f64>> {
     model.windows.iter().rev().map(|window| window.performance.as_ref().and_then(value)).collect()
 }
 
-fn traffic(view: &View, model: &ModelView) -> Markup {
-    let minutes = view.snapshot.traffic.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+fn traffic(view: &View, place: usize, model: &ModelView) -> Markup {
+    let minutes = view.snapshot.traffic_of(place);
     let values: Vec<Option<f64>> = minutes.iter().map(|count| Some(*count as f64)).collect();
     let last = minutes.last().copied().unwrap_or(0);
     html! {
