@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Deserialize;
 
 use super::{Brings, Collector, Entry, Error};
@@ -22,7 +23,7 @@ use crate::identity::cgroup::CgroupIdentity;
 use crate::reading::{ContainerReading, Depth, Report};
 use crate::signal::Signals;
 use crate::signal::container::id;
-use files::{ContainerFiles, TextReader, items_of};
+use files::{ContainerFiles, KEPT, TextReader, items_of};
 use layout::Layout;
 use tree::Found;
 
@@ -56,6 +57,8 @@ struct Cgroups {
     walked: PathBuf,
     proc: PathBuf,
     max_containers: usize,
+    /// Containers whose files stay open: a quarter of what the process may open is theirs.
+    keeps: u64,
     clock: Arc<dyn Clock>,
     text: TextReader,
     host_network: Option<u64>,
@@ -106,6 +109,7 @@ impl Cgroups {
             host_network: namespace(&proc, 1).or_else(|| namespace_of(&proc.join("self/ns/net"))),
             proc,
             max_containers: config.max_containers,
+            keeps: open_files() / 4 / KEPT,
             clock,
             text,
             devices: HashMap::new(),
@@ -127,8 +131,9 @@ impl Cgroups {
         let (known, new): (Vec<_>, Vec<_>) =
             found.into_iter().zip(nested).partition(|(f, _)| before.contains_key(&f.path));
         for (Found { path, identity }, has_nested) in known.into_iter().chain(new).take(self.max_containers) {
+            let keep = u64::try_from(self.tracked.len()).is_ok_and(|tracked| tracked < self.keeps);
             let mut tracked = before.remove(&path).unwrap_or_else(|| Tracked {
-                files: ContainerFiles::new(&self.layout, &path, identity.pod_uid.is_some()),
+                files: ContainerFiles::new(&self.layout, &path, identity.pod_uid.is_some(), keep),
                 identity,
                 started: None,
                 has_nested: false,
@@ -196,6 +201,16 @@ impl Cgroups {
     }
 }
 
+/// How many files the process may have open; as many as the system lets it.
+fn open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => raised.current.unwrap_or(u64::MAX),
+        Err(_) => limit.current.unwrap_or(u64::MAX),
+    }
+}
+
 fn is_inside(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
@@ -244,7 +259,7 @@ fn sees_processes(layout: &Layout, walked: &Path, proc: &Path, text: &mut TextRe
     let found = tree::containers(walked, &|_| false).unwrap_or_default();
     match found.first() {
         Some(first) => {
-            let pid = ContainerFiles::new(layout, &first.path, false).any_pid(text);
+            let pid = ContainerFiles::new(layout, &first.path, false, false).any_pid(text);
             pid.is_some_and(|pid| namespace(proc, pid).is_some())
         }
         None => namespace(proc, 1).is_some() || text.read(&proc.join("1/stat")).is_some(),

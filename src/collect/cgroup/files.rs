@@ -1,7 +1,8 @@
 //! Reads one container's files, v1 or v2 as the layout says, into a reading.
 
 use std::fs::File;
-use std::io::Read;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::layout::{Hierarchy, Layout, Version};
@@ -18,32 +19,70 @@ const USUAL_FILE: usize = 8 << 10;
 #[derive(Debug)]
 pub struct TextReader {
     buffer: Vec<u8>,
+    length: usize,
 }
 
 impl Default for TextReader {
     fn default() -> Self {
-        Self { buffer: vec![0; USUAL_FILE] }
+        Self { buffer: vec![0; USUAL_FILE], length: 0 }
     }
 }
 
 impl TextReader {
     /// The file's text, or `None` if it cannot be read (absent, gone since, forbidden, not UTF-8).
     pub fn read(&mut self, path: &Path) -> Option<&str> {
-        let mut file = File::open(path).ok()?;
-        let mut length = 0;
+        self.fill(&File::open(path).ok()?).ok()?;
+        self.text()
+    }
+
+    /// Reads a file from its beginning to its end.
+    fn fill(&mut self, file: &File) -> io::Result<()> {
+        self.length = 0;
         loop {
-            if length == self.buffer.len() {
-                if length >= MAX_FILE {
-                    break;
+            if self.length == self.buffer.len() {
+                if self.length >= MAX_FILE {
+                    return Ok(());
                 }
-                self.buffer.resize(length * 2, 0);
+                self.buffer.resize(self.length.saturating_mul(2), 0);
             }
-            match file.read(&mut self.buffer[length..]).ok()? {
-                0 => break,
-                more => length += more,
+            match file.read_at(&mut self.buffer[self.length..], self.length as u64)? {
+                0 => return Ok(()),
+                more => self.length = self.length.saturating_add(more),
             }
         }
-        std::str::from_utf8(&self.buffer[..length]).ok()
+    }
+
+    /// Reads a file of one record, which the kernel gives whole: what does not fill the buffer is all of it.
+    fn fill_record(&mut self, file: &File) -> io::Result<()> {
+        self.length = file.read_at(&mut self.buffer, 0)?;
+        if self.length < self.buffer.len() { Ok(()) } else { self.fill(file) }
+    }
+
+    /// What was read last.
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.buffer[..self.length]).ok()
+    }
+}
+
+/// A file that every tick reads. One that is kept open costs a quarter of the system calls.
+#[derive(Debug)]
+struct TickFile {
+    path: PathBuf,
+    open: Option<File>,
+    keep: bool,
+}
+
+impl TickFile {
+    fn read<'t>(&mut self, text: &'t mut TextReader) -> Option<&'t str> {
+        let open = self.open.take().filter(|file| text.fill_record(file).is_ok());
+        // A cgroup that was made anew under its old name has other files.
+        let again = || {
+            let file = File::open(&self.path).ok()?;
+            text.fill_record(&file).ok()?;
+            Some(file)
+        };
+        self.open = Some(open.or_else(again)?).filter(|_| self.keep);
+        text.text()
     }
 }
 
@@ -57,7 +96,14 @@ pub struct ContainerFiles {
     io: Option<Folder>,
     pressure: Option<Folder>,
     kubernetes: bool,
+    /// What every tick reads: CPU time, memory usage, and its parts.
+    cpu_time: Option<(Version, TickFile)>,
+    memory_usage: Option<TickFile>,
+    memory_stat: Option<(Version, TickFile)>,
 }
+
+/// Files that a container keeps open, where it does.
+pub const KEPT: u64 = 3;
 
 #[derive(Debug)]
 struct Folder {
@@ -75,15 +121,22 @@ impl Folder {
 }
 
 impl ContainerFiles {
-    /// The files of the container whose cgroup lies at `path` below each hierarchy's root.
-    pub fn new(layout: &Layout, path: &str, kubernetes: bool) -> Self {
+    /// The files of the container whose cgroup lies at `path` below each hierarchy's root. `keep`: those that every tick reads stay open.
+    pub fn new(layout: &Layout, path: &str, kubernetes: bool, keep: bool) -> Self {
         let folder = |hierarchy: &Option<Hierarchy>| {
             hierarchy.as_ref().map(|h| Folder { path: h.root.join(path.trim_start_matches('/')), version: h.version })
         };
+        let (cpuacct, memory) = (folder(&layout.cpuacct), folder(&layout.memory));
+        let file = |path| TickFile { path, open: None, keep };
+        let cpu_time = |at: &Folder| (at.version, file(at.file("cpuacct.usage", "cpu.stat")));
+        let memory_stat = |at: &Folder| (at.version, file(at.path.join("memory.stat")));
         Self {
             cpu: folder(&layout.cpu),
-            cpuacct: folder(&layout.cpuacct),
-            memory: folder(&layout.memory),
+            cpu_time: cpuacct.as_ref().map(cpu_time),
+            memory_usage: memory.as_ref().map(|at| file(at.file("memory.usage_in_bytes", "memory.current"))),
+            memory_stat: memory.as_ref().map(memory_stat),
+            cpuacct,
+            memory,
             pids: folder(&layout.pids),
             io: folder(&layout.io),
             pressure: folder(&layout.pressure),
@@ -92,26 +145,24 @@ impl ContainerFiles {
     }
 
     /// What every tick reads: CPU time and memory.
-    pub fn read_inner(&self, text: &mut TextReader, values: &mut Values<Container>) {
-        values.count(const { id("cpu.time") }, self.cpu_time_ns(text));
-        let Some(folder) = &self.memory else { return };
-        let usage = text.read(&folder.file("memory.usage_in_bytes", "memory.current")).and_then(parse::number);
-        let inactive = match folder.version {
-            Version::V1 => "total_inactive_file",
-            Version::V2 => "inactive_file",
-        };
-        let inactive = text.read(&folder.path.join("memory.stat")).and_then(|stat| parse::keyed(stat, inactive));
-        let working_set = usage.zip(inactive).map(|(usage, inactive)| usage.saturating_sub(inactive));
+    pub fn read_inner(&mut self, text: &mut TextReader, values: &mut Values<Container>) {
+        if let Some((version, file)) = &mut self.cpu_time {
+            let time = file.read(text).and_then(|stat| match version {
+                Version::V1 => parse::number(stat),
+                Version::V2 => parse::keyed(stat, "usage_usec").map(|us| us.saturating_mul(1000)),
+            });
+            values.count(const { id("cpu.time") }, time);
+        }
+        let usage = self.memory_usage.as_mut().and_then(|file| file.read(text)).and_then(parse::number);
         values.count(const { id("memory.usage") }, usage);
-        values.count(const { id("memory.working_set") }, working_set);
-    }
-
-    fn cpu_time_ns(&self, text: &mut TextReader) -> Option<u64> {
-        let folder = self.cpuacct.as_ref()?;
-        let stat = text.read(&folder.file("cpuacct.usage", "cpu.stat"))?;
-        match folder.version {
-            Version::V1 => parse::number(stat),
-            Version::V2 => parse::keyed(stat, "usage_usec").map(|us| us.saturating_mul(1000)),
+        if let Some((version, file)) = &mut self.memory_stat {
+            let inactive = match version {
+                Version::V1 => "total_inactive_file",
+                Version::V2 => "inactive_file",
+            };
+            let inactive = file.read(text).and_then(|stat| parse::keyed(stat, inactive));
+            let working_set = usage.zip(inactive).map(|(usage, inactive)| usage.saturating_sub(inactive));
+            values.count(const { id("memory.working_set") }, working_set);
         }
     }
 
@@ -273,7 +324,7 @@ mod tests {
         dir
     }
 
-    fn read(files: &ContainerFiles, device: &str) -> Signals<Container> {
+    fn read(files: &mut ContainerFiles, device: &str) -> Signals<Container> {
         let (mut signals, text) = (Signals::default(), &mut TextReader::default());
         files.read_inner(text, &mut signals.values);
         files.read_full(text, &|_| device.to_owned(), &mut signals);
@@ -308,9 +359,9 @@ mod tests {
             ("c/container/cgroup.procs", "123\n"),
         ]);
         let layout = Layout::detect(dir.path()).expect("a layout");
-        let files = ContainerFiles::new(&layout, "/c", false);
+        let mut files = ContainerFiles::new(&layout, "/c", false, true);
         let text = &mut TextReader::default();
-        let Signals { values, items } = read(&files, "sda");
+        let Signals { values, items } = read(&mut files, "sda");
         let want = [
             ("cpu.time", 0.0015),
             ("cpu.time_user", 0.001),
@@ -356,8 +407,8 @@ mod tests {
         ]);
         let layout = Layout::detect(dir.path()).expect("a layout");
         let text = &mut TextReader::default();
-        let files = ContainerFiles::new(&layout, "/c", true);
-        let values = read(&files, "").values;
+        let mut files = ContainerFiles::new(&layout, "/c", true, false);
+        let values = read(&mut files, "").values;
         let value = |key: &str| values.value(id(key));
         assert_eq!(value("memory.working_set"), Some(0.0), "floored at zero");
         assert_eq!((value("cpu.time_user"), value("cpu.time_system")), (Some(0.03), Some(0.02)));
@@ -365,7 +416,7 @@ mod tests {
         assert_eq!((value("memory.limit"), value("memory.oom_kills")), (None, Some(2.0)));
         assert_eq!((value("pids.current"), value("pressure.cpu.some")), (None, None));
         assert_eq!(files.any_pid(text), None, "PID 0 is a process of another PID namespace");
-        let plain = read(&ContainerFiles::new(&layout, "/c", false), "");
+        let plain = read(&mut ContainerFiles::new(&layout, "/c", false, false), "");
         assert_eq!(plain.value(id("cpu.request")), None, "outside Kubernetes shares are no request");
     }
 
@@ -373,7 +424,25 @@ mod tests {
     fn a_container_that_is_gone_reads_as_nothing() {
         let dir = lay_out(&[("cgroup.controllers", "cpu io memory pids\n")]);
         let layout = Layout::detect(dir.path()).expect("a layout");
-        let files = ContainerFiles::new(&layout, "/gone", false);
-        assert_eq!(read(&files, ""), Signals::default());
+        let mut files = ContainerFiles::new(&layout, "/gone", false, true);
+        assert_eq!(read(&mut files, ""), Signals::default());
+    }
+
+    /// A cgroup that is removed and made anew, as a container's is that starts again: what was kept open is another's.
+    #[test]
+    fn what_is_made_anew_is_read_anew() {
+        let dir = lay_out(&[("cgroup.controllers", "cpu io memory pids\n"), ("c/memory.current", "1000\n")]);
+        let layout = Layout::detect(dir.path()).expect("a layout");
+        let mut files = ContainerFiles::new(&layout, "/c", false, true);
+        let usage = |files: &mut ContainerFiles| read(files, "").values.get(id("memory.usage"));
+        assert_eq!(usage(&mut files), Some(1000));
+        fs::write(dir.path().join("c/memory.current"), "2000\n").expect("written");
+        assert_eq!(usage(&mut files), Some(2000), "read again from its beginning");
+        // A file that can be opened and not be read plays the one of a cgroup that is gone.
+        files.memory_usage.as_mut().expect("a file").open = Some(File::open(dir.path()).expect("a folder"));
+        assert_eq!(usage(&mut files), Some(2000));
+        fs::remove_file(dir.path().join("c/memory.current")).expect("removed");
+        files.memory_usage.as_mut().expect("a file").open = None;
+        assert_eq!(usage(&mut files), None);
     }
 }
