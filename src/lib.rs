@@ -19,14 +19,18 @@
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, the border, the reference, rows in event time, windows and verdicts (watch)
-//! identity/    things of a node and their keys (things); what sources say of a container, merged (claim); cgroup paths, images
+//! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup paths, images
+//! metric       Metric, Point; metrics that are concluded; which series vanished
+//! signal/      the tables of signals: of containers (container), of GPUs (gpu); values by their places in a table (values)
+//! catalogue    every metric there is
 //! reading      what a collector reports, as levels: readings of containers and GPUs, claims
-//! minute       readings -> the minute's signals: mean, max, p95, increases
-//! frame        the minute's row and its frame; JSON rows (json), the normalised types (normal), the bridge to polars
-//! metric       the one catalogue of metrics; Point; which series vanished
+//! minute       readings -> the minute's signals, as their table says: mean, max, p95, increases, last values
+//! frame        the minute's row and its frame; frames read back, in runs (past); JSON rows (json), the normalised types (normal),
+//!              the bridge to polars
 //! health       how the agent itself is doing, and its own points
 //! snapshot     all that is known at one instant, joined (relations); points()
-//! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container)
+//! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, analysis/gpu)
+//! step         an event in; the snapshot, its points, alerts and the rows to be written out
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
@@ -41,16 +45,18 @@
 //!
 //! - **A collector**: a file below `collect/` with an `Entry`, and a line in `COLLECTORS`. Its retries, health, line in
 //!   the summary and name in the config follow. What it reports is a `reading::Report`: all it knows now.
-//! - **A fact of a container**: a field of `identity::ContainerClaim`; its source is a line in `identity::claim::SOURCES`.
+//! - **A signal of a container or a GPU**: an entry in `signal::container` or `signal::gpu`, and the line of the collector that reads it.
+//!   The API, the metric, the history's columns, the reference page and the readers of the history follow.
+//! - **A fact of a container** (a name, an owner, a setting): a field of `identity::ContainerClaim` and a line in `identity::claim::FIELDS`;
+//!   a source of facts is a line in `identity::claim::SOURCES`. Where people see it: a field of `snapshot::ContainerView`; where it is
+//!   kept: a line in `frame::MINUTE_COLUMNS`.
 //! - **A thing, or a part of its key** (a device's slice, a model's version): `identity::things`.
 //! - **A relation** (who serves a model, what an alert is about): `snapshot::relations`.
 //! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
-//! - **A metric of a container**: a static and a line in `metric::CONTAINER_METRICS`, and where `snapshot` adds its point.
-//!   A signal that is not read yet begins in `reading` and `collect/cgroup/files`, and passes `analysis` into the view.
-//! - **A metric of a GPU**: a static and a line in `metric::GPU_METRICS`, and where `snapshot`'s `GpuView` adds its point.
-//! - **An alert**: a rule in `config/alerts.toml`, and the same for Prometheus in `deploy/prometheus/alerts.yml`.
+//! - **A metric that is concluded, not read**: a static and a line in its list in `metric`, and where `snapshot` adds its point.
+//! - **An alert**: a rule in `config/alerts.toml`; `deploy/prometheus/alerts.yml` is made from it.
 //! - **A section of the page**: a file below `web/page/` and its place in `web/page`.
-//! - **A column of the history**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those tables), or in `minute::COUNTERS` for what counts.
+//! - **A column of the history that is no signal**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those tables).
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
 //!   and the tests of laws follow.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
@@ -65,7 +71,9 @@
 //! - **An alert is told of once, or until it is taken.** Its state is kept at each change; a restart fires and resolves nothing.
 //! - **Undefined is `None`**, JSON `null`, an absent series: never NaN, never 0.
 //! - **Counters carry the kernel's values** and the start time of their own container; nothing is summed up by us.
-//! - **Reports are levels.** One that was dropped, or a panic behind it, is made good by the next.
+//! - **Reports are levels.** One that was dropped, or a panic behind it, is made good by the next; rows that closed before it are kept.
+//! - **One pure step.** The page, the API, the points and the alerts read the snapshot of `step` alone; `plumbline report` reads the review
+//!   of the same rows.
 //! - **A key has one form**: node, workload, container, device and model are types of `identity`; nobody joins by names.
 //! - **A collector that fails is retried, never fatal**, and a panic in one is a failure of that one.
 //! - **Every queue is bounded, and what falls off is counted** in `health`, which `/healthz` and `/metrics` show.

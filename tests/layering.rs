@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "clock",
             "drift",
             "health",
+            "metric",
             "minute",
             "model",
             "performance",
@@ -406,4 +407,40 @@ fn what_follows_a_test_is_looked_at_too() {
 fn the_parser_of_imports_sees_groups() {
     let code = "use crate::{a::{self, B}, c};\nuse crate::d::E;\ncrate::f::g();";
     assert_eq!(imports(code).into_iter().collect::<Vec<_>>(), ["a", "c", "d", "f"]);
+}
+
+/// The map and the guide to contributors send people to places that are there: `room::item`, `src/room.rs`, `tests/real`.
+#[test]
+fn the_places_that_the_map_names_are_there() {
+    let mut wrong = Vec::new();
+    for page in ["src/lib.rs", "CONTRIBUTING.md", "ARCHITECTURE.md"] {
+        let text = fs::read_to_string(root().join(page)).expect("a readable file");
+        let text: String = if page.ends_with(".rs") {
+            text.lines().filter_map(|line| line.strip_prefix("//!")).collect::<Vec<_>>().join("\n")
+        } else {
+            text
+        };
+        let named = text.split('`').skip(1).step_by(2).filter(|named| !named.contains(char::is_whitespace));
+        for named in named.filter(|named| !is_there(named)) {
+            wrong.push(format!("{page}: `{named}`"));
+        }
+    }
+    assert!(wrong.is_empty(), "these are not there:\n{}", wrong.join("\n"));
+    assert!(!is_there("reading::Detail") && !is_there("src/readings.rs") && is_there("signal::container"));
+}
+
+/// What looks like a place in the tree is one.
+fn is_there(named: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    if named.contains("::") && named.split("::").all(plain) {
+        let (path, item) = named.rsplit_once("::").unwrap_or_default();
+        let file = |path: &str| root().join("src").join(path.replace("::", "/")).with_extension("rs");
+        let says = |text: String| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == item);
+        return file(named).is_file() || fs::read_to_string(file(path)).is_ok_and(says);
+    }
+    let first = named.split('/').next().unwrap_or_default();
+    if !named.contains('/') || !["src", "tests", "benches", "config", "deploy", "dashboards"].contains(&first) {
+        return true;
+    }
+    !named.split('/').all(plain) || root().join(named).exists() || root().join(named).with_extension("rs").exists()
 }
