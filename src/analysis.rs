@@ -2,6 +2,8 @@
 //!
 //! Pure: state and inputs in, results out, the time as an argument. Reading and sending are left to the edges.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod container;
 pub mod gpu;
 
@@ -260,13 +262,13 @@ impl State {
             container.running = running;
         }
         self.containers.retain(|_, container| container.running || container.reading.is_some());
-        let forget_after = self.full_tick * 2;
+        let forget_after = self.full_tick.saturating_mul(2);
         self.exited.retain(|exited| now.monotonic.saturating_sub(exited.at.monotonic) < forget_after);
         changed
     }
 
     fn close_minute(&mut self, open: i64, rows: &mut Vec<MinuteRow>) {
-        let Ok(minute) = Timestamp::from_second(open * 60) else { return };
+        let Ok(minute) = Timestamp::from_second(open.saturating_mul(60)) else { return };
         for (id, container) in &mut self.containers {
             if !container.running {
                 container.count_again();
@@ -312,7 +314,7 @@ impl State {
         containers.sort_by_key(|container| container.read_at.is_none());
         containers.truncate(self.max_containers);
         containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let stale = (self.full_tick * 3).max(STALE);
+        let stale = self.full_tick.saturating_mul(3).max(STALE);
         let mut gpus: Vec<GpuView> =
             self.gpus.iter().flat_map(|(source, gpus)| gpus.views(source, now, stale)).collect();
         let claimed = |id: &str| self.containers.get(id)?.claims.field(|claim| claim.devices.clone());

@@ -5,6 +5,8 @@
 //! Its name in the config, its health, its line in the start-up summary and its retries follow from the entry.
 //! Joining what they report is left to `analysis`.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod cgroup;
 mod driver;
 pub mod engine;

@@ -9,6 +9,8 @@
 //! Pure. A *fact* from a new source (Kubernetes, CRI) is a line in [`claim::SOURCES`] and a collector that reports
 //! [`ContainerClaim`]s; a new *thing* or a part of a key is a type in [`things`].
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod cgroup;
 pub mod claim;
 pub mod image;

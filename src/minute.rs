@@ -3,6 +3,8 @@
 //!
 //! Pure. Storing the rows is left to `store`.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod gpu;
 
 use std::collections::VecDeque;
@@ -226,7 +228,7 @@ impl<T: Table> Rate<T> {
             }
             rate = Some((now - last) / elapsed.as_secs_f64());
             self.grown += now - last;
-            self.over += elapsed;
+            self.over = self.over.saturating_add(elapsed);
         }
         self.last = Some((at, now));
         rate
@@ -262,7 +264,7 @@ impl Trail {
             self.readings.clear();
         }
         self.readings.push_back((at, count));
-        while self.readings.len() > 2 && self.readings[1].0 + span <= at {
+        while self.readings.len() > 2 && self.readings[1].0.saturating_add(span) <= at {
             self.readings.pop_front();
         }
     }

@@ -1,5 +1,7 @@
 //! What is kept on disk: the minute history, and the models' samples, as hive-partitioned Parquet.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod files;
 pub mod history;
 pub mod ids;

@@ -26,7 +26,7 @@ pub struct PastStates(HashMap<String, BTreeMap<i64, GpuState>>);
 pub const PAST_COLUMNS: &[&str] = &["minute", "node", "gpu", "active", "held_idle", "free"];
 
 impl PastStates {
-    /// Takes this node's stored minutes in.
+    /// Takes this node's stored minutes in, row by row: a GPU has 1,440 a day, and each becomes one state.
     ///
     /// # Errors
     /// A column is of another type than this version writes.
@@ -51,7 +51,7 @@ impl PastStates {
     /// The device's minutes before this one, oldest first, a day at most.
     fn before(&self, gpu: &str, minute: i64) -> VecDeque<Option<GpuState>> {
         let Some(states) = self.0.get(gpu) else { return VecDeque::new() };
-        let from = minute - i64::from(MINUTES);
+        let from = minute.saturating_sub(i64::from(MINUTES));
         let first = states.range(from..minute).next().map_or(minute, |(first, _)| *first);
         (first..minute).map(|minute| states.get(&minute).copied()).collect()
     }
@@ -241,7 +241,7 @@ pub fn join(
             let used = |part: &ContainerGpuView| part.device.to == gpu.device && part.device.relation == Relation::Used;
             let at = parts.iter().position(used).unwrap_or_else(|| {
                 parts.push(part(gpu, Relation::Used, gpu.source));
-                parts.len() - 1
+                parts.len().saturating_sub(1)
             });
             let so_far = parts[at].memory;
             parts[at].memory = match (so_far, process.memory) {

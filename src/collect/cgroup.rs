@@ -125,7 +125,7 @@ impl Cgroups {
         let nested: Vec<bool> = found
             .iter()
             .enumerate()
-            .map(|(i, f)| found.get(i + 1).is_some_and(|next| is_inside(&next.path, &f.path)))
+            .map(|(i, f)| found.get(i.saturating_add(1)).is_some_and(|next| is_inside(&next.path, &f.path)))
             .collect();
         // Those already followed stay, so that a crowd of newcomers does not push out what is known.
         let (known, new): (Vec<_>, Vec<_>) =

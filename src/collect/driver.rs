@@ -37,9 +37,9 @@ impl Schedule {
     #[must_use]
     pub fn next(&self, now_ms: i64) -> (Duration, Depth) {
         let [inner, full] = [self.inner, self.full].map(|d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX).max(1));
-        let due = (now_ms.div_euclid(inner) + 1) * inner;
+        let due = now_ms.div_euclid(inner).saturating_add(1).saturating_mul(inner);
         let depth = if due.rem_euclid(full) == 0 { Depth::Full } else { Depth::Inner };
-        (Duration::from_millis(u64::try_from(due - now_ms).unwrap_or(1)), depth)
+        (Duration::from_millis(u64::try_from(due.saturating_sub(now_ms)).unwrap_or(1)), depth)
     }
 }
 
@@ -78,7 +78,9 @@ impl Stop {
 
     /// Has everyone who waits go on.
     pub fn wake(&self) {
-        self.orders().wakes += 1;
+        let mut orders = self.orders();
+        orders.wakes = orders.wakes.wrapping_add(1);
+        drop(orders);
         self.0.1.notify_all();
     }
 
@@ -164,7 +166,7 @@ impl Driver {
             if self.stop.wait(pause, u64::MAX) == Waited::Stopped {
                 return;
             }
-            pause = (pause * 2).min(RETRY.1);
+            pause = pause.saturating_mul(2).min(RETRY.1);
         }
     }
 
@@ -195,7 +197,7 @@ impl Driver {
             state.up = false;
             state.absent = matches!(error, Error::NotFound(_)) && self.entry.brings != Brings::Containers;
             // What is not installed does not fail.
-            state.failures += u64::from(!state.absent);
+            state.failures = state.failures.saturating_add(u64::from(!state.absent));
             state.message = message;
         });
         let _ = self.out.try_send(Message { collector: self.entry.name, depth: Depth::Inner, report: None });
@@ -225,7 +227,9 @@ impl Driver {
             });
             match self.out.try_send(Message { collector: self.entry.name, depth, report: Some(report) }) {
                 Ok(()) => {}
-                Err(TrySendError::Full(_)) => self.health.collector(self.entry.name, |state| state.dropped += 1),
+                Err(TrySendError::Full(_)) => self.health.collector(self.entry.name, |state| {
+                    state.dropped = state.dropped.saturating_add(1);
+                }),
                 Err(TrySendError::Disconnected(_)) => return None,
             }
             depth = self.wait_for_next(wakes)?;

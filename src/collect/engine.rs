@@ -122,7 +122,7 @@ async fn connect(
     let runtime = if components.iter().any(|c| c.name.starts_with("Podman")) { "podman" } else { runtime };
     let server = server.version.unwrap_or_else(|| "of unknown version".to_owned());
     let Context { clock, wake } = context.clone();
-    let since = clock.now().as_second() - 1;
+    let since = clock.now().as_second().saturating_sub(1);
     let found = format!("{runtime} {server} at {socket}");
     let follower = Follower { runtime, docker, clock, wake, shared: Arc::default(), found, since, max_containers };
     follower.resync().await.map_err(failed)?;
@@ -327,7 +327,7 @@ impl Follower {
                 (_, None) => return,
             };
             if action == "oom" && claim.finished.is_none() {
-                claim.oom_events += 1;
+                claim.oom_events = claim.oom_events.saturating_add(1);
             } else if action == "oom" {
                 claim.oom_events = claim.oom_events.max(1);
             }
@@ -364,7 +364,8 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         (Some(name), tag)
     });
     let labels = config.labels.unwrap_or_default().into_iter();
-    let labels = labels.filter(|(key, value)| key.len() + value.len() <= MAX_LABEL).take(MAX_LABELS).collect();
+    let labels =
+        labels.filter(|(key, value)| key.len().saturating_add(value.len()) <= MAX_LABEL).take(MAX_LABELS).collect();
     let labels: BTreeMap<String, String> = labels;
     let (pod, pod_container) = pod_by_labels(&labels);
     // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.

@@ -169,10 +169,11 @@ impl Collector for Gpus {
     fn found(&self) -> String {
         let mut models: BTreeMap<&str, u32> = BTreeMap::new();
         for known in self.identities.values() {
-            *models.entry(known.model.as_deref().unwrap_or("unknown")).or_default() += 1;
+            let count = models.entry(known.model.as_deref().unwrap_or("unknown")).or_default();
+            *count = count.saturating_add(1);
         }
         let models: Vec<String> = models.into_iter().map(|(model, count)| format!("{count} x {model}")).collect();
-        let silent = self.count as usize - self.identities.len();
+        let silent = (self.count as usize).saturating_sub(self.identities.len());
         let silent = if silent > 0 { format!(", {silent} that do not answer") } else { String::new() };
         let driver = self.driver.as_deref().unwrap_or("of unknown version");
         format!("{}{silent}; driver {driver}", models.join(", "))

@@ -4,6 +4,8 @@
 //! history takes runs: sums and maxima of a run's columns are polars', over slices of them; only where a quantile needs each value are
 //! the values walked, one column at a time.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -133,8 +135,10 @@ impl Past {
     pub fn new_minutes(&self, run: &Run, last: &mut Option<Timestamp>) -> u64 {
         let mut new = 0;
         for minute in self.minutes(run).iter().filter_map(|ms| Timestamp::from_millisecond(*ms).ok()) {
-            new += u64::from(last.is_none_or(|last| minute > last));
-            *last = (*last).max(Some(minute));
+            if last.is_none_or(|last| minute > last) {
+                *last = Some(minute);
+                new = u64::saturating_add(new, 1);
+            }
         }
         new
     }

@@ -98,7 +98,7 @@ fn pod_uid(component: &str) -> Option<String> {
     let hex = uid.bytes().filter(u8::is_ascii_hexdigit).count();
     let dashes = uid.bytes().filter(|b| *b == b'-').count();
     // A UUID, or the bare digest that static pods get.
-    (hex == 32 && hex + dashes == uid.len() && matches!(dashes, 0 | 4)).then_some(uid)
+    (hex == 32 && uid.len().checked_sub(hex) == Some(dashes) && matches!(dashes, 0 | 4)).then_some(uid)
 }
 
 #[cfg(test)]

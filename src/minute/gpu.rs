@@ -103,7 +103,8 @@ impl GpuAccumulator {
         });
         self.signals.sample(&reading.signals.values);
         if let Some(state) = state {
-            self.states[state as usize] += 1;
+            let count = &mut self.states[state as usize];
+            *count = count.saturating_add(1);
         }
     }
 

@@ -210,8 +210,8 @@ impl History {
             && !is_newest(hour)
             && (hour.parent() < oldest.parent() || bytes > self.config.max_bytes.as_u64())
         {
-            bytes -= file.bytes;
-            remove += 1;
+            bytes = bytes.saturating_sub(file.bytes);
+            remove = usize::saturating_add(remove, 1);
         }
         for (_, file) in kept.drain(..remove) {
             fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
@@ -269,7 +269,7 @@ impl<R: Row> Table<R> {
             result = self.write_hour(&path, count);
             if result.is_ok() {
                 self.pending.drain(..count);
-                appended.written += count as u64;
+                appended.written = appended.written.saturating_add(count as u64);
             }
         }
         if let Some(excess) = self.pending.len().checked_sub(MAX_PENDING) {

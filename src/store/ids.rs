@@ -100,7 +100,7 @@ pub fn write(parquet: &Path, rows: &DataFrame, time: &str) -> Result<(), Error> 
     let count = u32::try_from(pages.len()).ok().filter(|count| usize::try_from(*count).is_ok_and(|n| n <= MOST_PAGES));
     let count = count.ok_or_else(|| Error::Record(format!("{}: too many ids for an index", parquet.display())))?;
     let bytes = fs::metadata(parquet).map_err(Error::io(parquet))?.len();
-    let mut head = Vec::with_capacity(FIXED + 8 * pages.len());
+    let mut head = Vec::with_capacity(pages.len().saturating_mul(8).saturating_add(FIXED));
     head.extend_from_slice(&count.to_le_bytes());
     head.extend_from_slice(&bytes.to_le_bytes());
     head.extend_from_slice(&span.rows.to_le_bytes());
@@ -154,12 +154,12 @@ impl Index {
         let (rows, rest) = rest.split_first_chunk()?;
         let (first, rest) = rest.split_first_chunk()?;
         let (last, _) = rest.split_first_chunk()?;
-        let mut firsts = vec![0; 8 * pages];
+        let mut firsts = vec![0; pages.saturating_mul(8)];
         file.read_exact_at(&mut firsts, FIXED as u64).ok()?;
         let mut sum = crc32fast::Hasher::new();
         sum.update(fixed);
         sum.update(&firsts);
-        let whole = file.metadata().ok()?.len() == (FIXED + pages * (8 + PAGE)) as u64;
+        let whole = file.metadata().ok()?.len() == pages.saturating_mul(8 + PAGE).saturating_add(FIXED) as u64;
         let ours = fs::metadata(parquet).ok()?.len() == u64::from_le_bytes(*bytes);
         if start != HEAD || sum.finalize() != u32::from_le_bytes(*checksum) || !whole || !ours {
             return None;
@@ -178,7 +178,8 @@ impl Index {
         let mut page = 0;
         while let Some(next) = left.first() {
             // The page that would hold it: the last that begins no later.
-            page += self.firsts.get(page..).unwrap_or_default().partition_point(|first| first <= next);
+            let further = self.firsts.get(page..).unwrap_or_default().partition_point(|first| first <= next);
+            page = page.saturating_add(further);
             let end = self.firsts.get(page).copied();
             // One at least, whatever the head says: a look must end.
             let here = left.partition_point(|hash| end.is_none_or(|end| *hash < end)).max(1);
@@ -197,12 +198,12 @@ impl Index {
     fn page(&self, at: usize) -> Result<Vec<u64>, Error> {
         let damaged = || Error::Record(format!("{}: the index is damaged", self.path.display()));
         let mut page = vec![0; PAGE];
-        let place = FIXED + 8 * self.firsts.len() + PAGE * at;
+        let place = self.firsts.len().saturating_mul(8).saturating_add(PAGE.saturating_mul(at)).saturating_add(FIXED);
         self.file.read_exact_at(&mut page, place as u64).map_err(Error::io(&self.path))?;
         let (checksum, body) = page.split_first_chunk().ok_or_else(damaged)?;
         let (count, hashes) = body.split_first_chunk().ok_or_else(damaged)?;
         let count = usize::try_from(u32::from_le_bytes(*count)).ok().filter(|count| *count <= IN_A_PAGE);
-        match count.and_then(|count| hashes.get(..8 * count)) {
+        match count.and_then(|count| hashes.get(..count.checked_mul(8)?)) {
             Some(hashes) if crc32fast::hash(body) == u32::from_le_bytes(*checksum) => Ok(words(hashes)),
             _ => Err(damaged()),
         }

@@ -130,7 +130,7 @@ impl Log {
             }
             return Err(Error::io(path)(error));
         }
-        self.bytes += entry.len() as u64;
+        self.bytes = self.bytes.saturating_add(entry.len() as u64);
         let written = self.next;
         self.next = written.saturating_add(1);
         if self.bytes >= SEGMENT_BYTES {
@@ -214,7 +214,7 @@ fn path(folder: &Path, segment: u64) -> PathBuf {
 
 fn encode(sequence: u64, kind: Kind, model: &str, record: &RecordBatch) -> Result<Vec<u8>, Error> {
     let broken = |error: arrow::error::ArrowError| Error::Record(error.to_string());
-    let mut entry = Vec::with_capacity(bytes_of(record) + 4096);
+    let mut entry = Vec::with_capacity(bytes_of(record).saturating_add(4096));
     entry.extend_from_slice(&[0; FRAME]);
     entry.extend_from_slice(&sequence.to_le_bytes());
     entry.push(kind.code());
@@ -224,7 +224,7 @@ fn encode(sequence: u64, kind: Kind, model: &str, record: &RecordBatch) -> Resul
     writer.write(record).map_err(broken)?;
     writer.finish().map_err(broken)?;
     let mut entry = writer.into_inner().map_err(broken)?;
-    let length = u32::try_from(entry.len() - FRAME).ok().filter(|length| *length <= MAX_ENTRY);
+    let length = u32::try_from(entry.len().saturating_sub(FRAME)).ok().filter(|length| *length <= MAX_ENTRY);
     let length = length.ok_or_else(|| Error::Record("a batch is larger than 1 GiB".to_owned()))?;
     let checksum = crc32fast::hash(&entry[FRAME..]);
     entry[..4].copy_from_slice(&length.to_le_bytes());
@@ -281,15 +281,15 @@ pub fn read(path: &Path, mut take: impl FnMut(Entry)) -> Result<End, Error> {
     if left < HEAD.len() as u64 || file.read_exact(&mut head).is_err() || &head != HEAD {
         return Ok(if left == 0 { End::Whole } else { End::Broken(left) });
     }
-    left -= HEAD.len() as u64;
+    left = left.saturating_sub(HEAD.len() as u64);
     while left > 0 {
         let mut frame = [0; FRAME];
         if left < FRAME as u64 || file.read_exact(&mut frame).is_err() {
             return Ok(End::Broken(left));
         }
-        let number = |at: usize| u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
-        let (length, checksum) = (number(0), number(4));
-        if u64::from(length) > left - FRAME as u64 || length > MAX_ENTRY {
+        let [l0, l1, l2, l3, c0, c1, c2, c3] = frame;
+        let (length, checksum) = (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([c0, c1, c2, c3]));
+        if u64::from(length) > left.saturating_sub(FRAME as u64) || length > MAX_ENTRY {
             return Ok(End::Broken(left));
         }
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
@@ -298,7 +298,7 @@ pub fn read(path: &Path, mut take: impl FnMut(Entry)) -> Result<End, Error> {
         }
         let Some(entry) = decode(&bytes) else { return Ok(End::Broken(left)) };
         take(entry);
-        left -= FRAME as u64 + u64::from(length);
+        left = left.saturating_sub(u64::from(length).saturating_add(FRAME as u64));
     }
     Ok(End::Whole)
 }

@@ -45,7 +45,7 @@ pub fn read<R: Row>(
             continue;
         }
         match rows(&path, columns, &mut take) {
-            Ok(()) => past.files += 1,
+            Ok(()) => past.files = past.files.saturating_add(1),
             // Retention may have taken it meanwhile.
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
             Err(error @ Error::Io { .. }) => past.damaged.push(error.to_string()),
@@ -75,7 +75,7 @@ fn rows(
         if rows < AT_ONCE {
             return Ok(());
         }
-        from += rows;
+        from = rows.saturating_add(from);
     }
 }
 

@@ -160,12 +160,12 @@ impl Samples {
                 Some(fresh) if fresh.len() == rows.height() => keep(&rows, fresh),
                 _ => Ok(rows),
             });
-            wrong += u64::from(rows.and_then(|rows| stack(frame, rows)).is_err());
+            wrong = u64::saturating_add(wrong, rows.and_then(|rows| stack(frame, rows)).is_err().into());
         })?;
         let mut rows = 0;
         for ((kind, model), mut frame) in frames {
             let path = self.table(kind).join(format!("model={model}")).join(name(segment.number));
-            rows += frame.height() as u64;
+            rows = u64::saturating_add(rows, frame.height() as u64);
             write_parquet(&path, &mut frame)?;
             ids::write(&path, &frame, time_of(kind))?;
         }
@@ -325,7 +325,8 @@ impl Samples {
         let mut files = Vec::new();
         for kind in [Kind::Samples, Kind::Labels] {
             for mut file in files_below(&self.tables(kind), &[EXTENSION])? {
-                file.bytes += fs::metadata(ids::beside(&file.path)).map_or(0, |index| index.len());
+                let index = fs::metadata(ids::beside(&file.path)).map_or(0, |index| index.len());
+                file.bytes = file.bytes.saturating_add(index);
                 files.push(file);
             }
             // What a crash left of a file that was being removed.
@@ -339,7 +340,7 @@ impl Samples {
         files.extend(files_below(&self.log_folder(), &[log::DAMAGED])?);
         files.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
         let logged: u64 = files_below(&self.log_folder(), &["log"])?.iter().map(|file| file.bytes).sum();
-        let mut left = logged + files.iter().map(|file| file.bytes).sum::<u64>();
+        let mut left = files.iter().map(|file| file.bytes).fold(logged, u64::saturating_add);
         let mut early = 0_u64;
         for file in files {
             let written = fs::metadata(&file.path).and_then(|meta| meta.modified()).map_err(Error::io(&file.path))?;

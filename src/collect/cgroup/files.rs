@@ -303,7 +303,7 @@ fn pids_below(folder: &Path, text: &mut TextReader, at_most: usize, depth: usize
     entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()))
-        .map(|entry| pids_below(&entry.path(), text, at_most, depth + 1))
+        .map(|entry| pids_below(&entry.path(), text, at_most, depth.saturating_add(1)))
         .find(|pids| !pids.is_empty())
         .unwrap_or_default()
 }

@@ -27,8 +27,9 @@ pub fn number(text: &str) -> Option<u64> {
 
 /// A v1 limit: the kernel spells "none" as the largest number of whole pages.
 pub fn v1_memory_limit(text: &str) -> Option<u64> {
-    const PAGE_64K: u64 = 1 << 16;
-    number(text).filter(|bytes| *bytes < i64::MAX as u64 - PAGE_64K)
+    /// Less than a page of 64 KiB below the largest number that is signed.
+    const NONE: u64 = i64::MAX.unsigned_abs() - (1 << 16);
+    number(text).filter(|bytes| *bytes < NONE)
 }
 
 /// The value of `key` in a file of `key value` lines.
@@ -85,7 +86,7 @@ pub fn io_service_bytes(text: &str, device_name: impl Fn(&str) -> String) -> Vec
         let Some(bytes) = number(bytes).filter(|bytes| *bytes > 0) else { continue };
         let index = devices.iter().position(|(name, ..)| *name == device).unwrap_or_else(|| {
             devices.push((device, 0, 0));
-            devices.len() - 1
+            devices.len().saturating_sub(1)
         });
         match operation {
             "Read" => devices[index].1 = devices[index].1.saturating_add(bytes),

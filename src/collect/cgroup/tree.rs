@@ -43,7 +43,7 @@ fn walk(folder: &Path, path: &mut String, depth: usize, enter: &dyn Fn(&str) -> 
         let is_container = container.is_some();
         found.extend(container.map(|identity| Found { path: path.clone(), identity }));
         if !is_container || enter(path) {
-            walk(&entry.path(), path, depth + 1, enter, found);
+            walk(&entry.path(), path, depth.saturating_add(1), enter, found);
         }
         path.truncate(length);
     }
