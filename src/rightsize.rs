@@ -31,7 +31,7 @@ use usage::{Member, Usage};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How far back the history is looked at.
+    /// How far back the history is read.
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub history: Duration,
@@ -45,7 +45,7 @@ pub struct Config {
     pub cpu_margin: f64,
     /// What is added to the peak of memory.
     pub memory_margin: f64,
-    /// A change by a smaller share than this is not worth a word.
+    /// A change by a smaller share than this is not recommended.
     pub min_change: f64,
     /// No recommendation is for fewer cores.
     pub min_cpu: f64,
