@@ -115,7 +115,7 @@ fn sighup_swaps_whole_or_not_at_all() -> Result<(), Failed> {
     let last_read = || -> Result<Instant, Failed> {
         let health = agent.json("/healthz")?;
         let staleness = health["collectors"]["cgroup"]["staleness"].as_f64().ok_or("never read")?;
-        Ok(Instant::now() - Duration::from_secs_f64(staleness))
+        Instant::now().checked_sub(Duration::from_secs_f64(staleness)).ok_or_else(|| Failed::from("before the boot"))
     };
     let before = last_read()?;
     eventually(Duration::from_secs(10), || {
