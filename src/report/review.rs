@@ -255,7 +255,7 @@ fn on(node: &str, review: &Review) -> String {
 
 fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
     let verdict = match model.drift {
-        Some(true) if model.provisional => format!("not as it began: {}", model.drifted.join(", ")),
+        Some(true) if model.provisional => format!("drifts from its own first rows: {}", model.drifted.join(", ")),
         Some(true) => format!("drifts: {}", model.drifted.join(", ")),
         Some(false) => "no drift".to_owned(),
         None => "no verdict".to_owned(),

@@ -267,4 +267,24 @@ mod tests {
         assert_eq!((stalled.status, stalled.alive), ("stalled", false));
         assert!(stalled.faults()[0].starts_with("Thread models hangs: no output for 2 s"), "{:?}", stalled.faults());
     }
+
+    #[test]
+    fn what_needs_attention_has_its_figure() {
+        let mut state = State::default();
+        let read_at = Some(Duration::ZERO);
+        let silent = CollectorState { up: true, read_at, message: "docker 20".to_owned(), ..CollectorState::default() };
+        state.collectors.insert("docker", silent);
+        state.history.message = "disk full".to_owned();
+        (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
+        let faults = report(&state, Duration::from_secs(3600)).faults();
+        for fault in [
+            "Collector docker hangs: no output for 3600 s; what it reads does not answer.",
+            "The history cannot be written: disk full.",
+            "2 batches were stored but could not be judged: please report it, with the log.",
+            "3 files of samples could not be read to their end; the log says which.",
+            "Threads panicked 4 times and were restarted: please report it, with the log.",
+        ] {
+            assert!(faults.iter().any(|found| found == fault), "{fault} {faults:?}");
+        }
+    }
 }
