@@ -21,11 +21,11 @@ pub const DEFAULTS: &str = include_str!("../config/alerts.toml");
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Whether the rules that come with it hold.
+    /// Whether the rules that come with it apply.
     pub defaults: bool,
     /// Rules that do not, by name.
     pub disabled: Vec<String>,
-    /// Alerts that are followed at once; beyond them the next are counted only.
+    /// Alerts at once, firing and pending; more are only counted.
     #[serde(deserialize_with = "crate::units::count")]
     pub max_alerts: usize,
 }

@@ -87,7 +87,7 @@ pub enum Error {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Collectors to leave closed, by name.
+    /// Collectors to switch off, by name.
     #[serde(deserialize_with = "collector_names")]
     pub disabled: Vec<String>,
     /// Containers beyond this many are left out, and counted.

@@ -74,7 +74,7 @@ pub struct AgentConfig {
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub inner_tick: Duration,
-    /// How long the end may take.
+    /// How long a shutdown may take.
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub grace: Duration,

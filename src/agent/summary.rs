@@ -75,7 +75,7 @@ impl Summary {
             name: "models",
             found: samples.up,
             message: if samples.up {
-                format!("POST http://{local}/v1/models/{{model}}/samples; {} known", samples.models)
+                format!("POST http://{local}/v1/models/{{model}}/samples; {} models", samples.models)
             } else if samples.message.is_empty() {
                 "what was stored before is still being read".to_owned()
             } else {

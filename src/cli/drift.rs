@@ -33,7 +33,7 @@ Exit codes: 0 done; with --fail-on-drift 0 without drift, 1 with drift; 2 for an
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What the current data is held against: the training data, or a time that was good.
+    /// What the current data is compared with: the training data, or a time that was good.
     #[arg(long, value_name = "FILE")]
     reference: PathBuf,
     /// The data in question.
@@ -57,10 +57,10 @@ pub struct Arguments {
     /// Columns of the ground truth: never compared, but performance is measured against it.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     label: Vec<String>,
-    /// Columns of the model's prediction: compared, and held against the label.
+    /// Columns of the model's prediction: compared, and measured by the label.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     prediction: Vec<String>,
-    /// Columns of the score of the positive class: compared, and held against the label.
+    /// Columns of the score of the positive class: compared, and measured by the label.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     score: Vec<String>,
     /// Columns to leave out.

@@ -36,7 +36,7 @@ pub const ENTRY: Entry = Entry {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// NVML's library, a path; by default it is looked for where drivers put it.
+    /// NVML's library, a path; by default it is searched for where drivers put it.
     pub nvml_library: Option<PathBuf>,
 }
 
@@ -85,7 +85,7 @@ impl Gpus {
         };
         let count = nvml.device_count().map_err(|error| failed(&error))?;
         if count == 0 {
-            return Err(Error::NotFound("the NVIDIA driver is there, but no GPU".to_owned()));
+            return Err(Error::NotFound("a GPU, though the NVIDIA driver is there".to_owned()));
         }
         let driver = nvml.sys_driver_version().ok();
         let (proc, clock) = (proc.to_owned(), Arc::clone(&context.clock));
@@ -186,7 +186,7 @@ impl Collector for Gpus {
         }
         let gpus: Vec<GpuReading> = (0..self.count).map(|index| self.read_device(index, depth)).collect();
         if gpus.is_empty() {
-            return Err(Error::NotFound("the NVIDIA driver is there, but no GPU any longer".to_owned()));
+            return Err(Error::NotFound("a GPU any longer, though the NVIDIA driver is there".to_owned()));
         }
         Ok(Report { gpus: Some(gpus), ..Report::default() })
     }
@@ -243,14 +243,14 @@ fn found() -> Result<Nvml, Error> {
             Err(error) => return Err(failed(&error)),
         }
     }
-    Err(Error::NotFound(format!("no {LIBRARY} (gpu.nvml_library names one elsewhere)")))
+    Err(Error::NotFound(format!("{LIBRARY} (gpu.nvml_library names one elsewhere)")))
 }
 
 /// A driver that is not loaded or has no device is absent; all else is a fault.
 fn failed(error: &NvmlError) -> Error {
     match error {
-        NvmlError::DriverNotLoaded => Error::NotFound("the NVIDIA driver is not loaded".to_owned()),
-        NvmlError::NotFound => Error::NotFound("the NVIDIA driver finds no GPU".to_owned()),
+        NvmlError::DriverNotLoaded => Error::NotFound("a loaded NVIDIA driver".to_owned()),
+        NvmlError::NotFound => Error::NotFound("a GPU, by the NVIDIA driver".to_owned()),
         NvmlError::LibRmVersionMismatch => Error::Failed(
             "NVML and the NVIDIA driver are of different versions; a restart of the host usually mends it".to_owned(),
         ),

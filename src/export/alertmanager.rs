@@ -39,7 +39,7 @@ const AT_ONCE: usize = 500;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Base addresses, `http://host:9093`; every one is told. Without any it is off.
+    /// Base addresses, `http://host:9093`; all receive every alert. Without any it is off.
     pub urls: Vec<String>,
     /// Sent with every request; the place for keys.
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
@@ -48,7 +48,7 @@ pub struct Config {
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub timeout: Duration,
-    /// How often it is reminded of what fires.
+    /// How often what fires is sent again.
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub resend: Duration,
@@ -265,7 +265,7 @@ impl Receiver {
             });
         }
         if self.note(None) {
-            tracing::info!(exporter = NAME, to = self.shown, "alerts are taken again");
+            tracing::info!(exporter = NAME, to = self.shown, "alerts are accepted again");
         }
         Ok(())
     }

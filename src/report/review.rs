@@ -136,7 +136,7 @@ impl<'a> Parts<'a> {
         [
             ("Under-provisioned", &self.under, Some("No workload requests less than it needs.")),
             ("Over-provisioned", &self.over, Some("No workload requests more than it needs.")),
-            ("Asks for nothing", &self.unset, None),
+            ("No request", &self.unset, None),
             ("Fits, or no verdict", &self.rest, None),
         ]
     }
@@ -164,7 +164,7 @@ fn sums(review: &Review) -> Vec<String> {
     let money = |amount: f64| money(amount, &review.prices.currency);
     let mut lines = vec![
         format!(
-            "{} workloads cost {} a month. {} could be saved, {} of it confirmed; the rest is worth a look.",
+            "{} workloads cost {} a month. {} could be saved, {} of it confirmed; the rest is to be investigated.",
             t.workloads,
             money(t.cost),
             money(t.saving),
@@ -200,15 +200,15 @@ fn method(review: &Review) -> Vec<String> {
     let p = &review.prices;
     let mut lines = vec![
         "CPU: the 95th percentile, over the minutes, of each minute's 95th percentile of one-second readings, plus a margin of \
-         15 %; memory: the peak working set plus 15 %, or a quarter above the limit after an OOM kill (percentile and margins \
+         15 %; memory: the peak working set plus 15 %, or 25 % above the limit after an OOM kill (percentile and margins \
          as configured)."
             .to_owned(),
-        "Confirmed: throttled or killed, or a day of history at least. Investigate: less than that. What speaks of a limit counts \
-         since the limit is what it is."
+        "Confirmed: throttled or killed, or a day of history at least. Investigate: less than that. Throttling and \
+         kills count from the last change of the limit on."
             .to_owned(),
         format!(
             "Prices: {} a core and hour, {} a GiB of memory and hour, {} a GPU and hour unless its model has a price of its own, in \
-             {}; a month has 730 hours. A workload costs what it asks for, or what it uses where that is more.",
+             {}; a month has 730 hours. A workload costs what it requests, or what it uses where that is more.",
             p.cpu_core_hour, p.memory_gib_hour, p.gpu_hour, p.currency
         ),
     ];
@@ -219,12 +219,17 @@ fn method(review: &Review) -> Vec<String> {
     lines
 }
 
+/// What stands in the place of a request.
+fn missing(resource: &Resource) -> &'static str {
+    if resource.provisioning == Provisioning::Unset { "none" } else { "unknown" }
+}
+
 fn change(resource: &Resource, unit: fn(f64) -> String) -> String {
     match (resource.requested, resource.recommended) {
         (Some(requested), Some(to)) if resource.changes() => format!("{} → {}", unit(requested), unit(to)),
         (Some(requested), _) => unit(requested),
-        (None, Some(to)) => format!("nothing → {}", unit(to)),
-        (None, None) => "nothing".to_owned(),
+        (None, Some(to)) => format!("{} → {}", missing(resource), unit(to)),
+        (None, None) => missing(resource).to_owned(),
     }
 }
 
@@ -250,7 +255,7 @@ fn on(node: &str, review: &Review) -> String {
 
 fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
     let verdict = match model.drift {
-        Some(true) if model.provisional => format!("not as it began: {}", model.drifted.join(", ")),
+        Some(true) if model.provisional => format!("drifts from its own first rows: {}", model.drifted.join(", ")),
         Some(true) => format!("drifts: {}", model.drifted.join(", ")),
         Some(false) => "no drift".to_owned(),
         None => "no verdict".to_owned(),

@@ -102,11 +102,12 @@ impl Report {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for (name, thread) in self.threads.iter().filter(|(_, thread)| thread.hangs) {
-            faults.push(format!("Thread {name} hangs for {:.0} s: what it makes is old.", thread.staleness));
+            faults.push(format!("Thread {name} hangs: no output for {:.0} s.", thread.staleness));
         }
         for (name, c) in self.collectors.iter().filter(|(_, c)| c.fault) {
             if c.up {
-                faults.push(format!("Collector {name} hangs: what it reads does not answer."));
+                let silent = c.staleness.map_or_else(String::new, |s| format!("no output for {s:.0} s; "));
+                faults.push(format!("Collector {name} hangs: {silent}what it reads does not answer."));
             } else {
                 faults.push(format!("Collector {name} is down: {}.", c.message));
             }
@@ -116,17 +117,23 @@ impl Report {
             faults.push(format!("Exporter {name} cannot send: {error}."));
         }
         if !self.history.up {
-            faults.push(format!("The history is not kept: {}.", self.history.message));
+            faults.push(format!("The history cannot be written: {}.", self.history.message));
         }
         let samples = &self.samples;
         if !samples.up && !samples.message.is_empty() {
             faults.push(format!("Samples of models are refused: {}.", samples.message));
         }
         if samples.failed > 0 {
-            faults.push("Batches were stored but could not be judged: please report it, with the log.".to_owned());
+            faults.push(format!(
+                "{} batches were stored but could not be judged: please report it, with the log.",
+                samples.failed
+            ));
         }
         if samples.damaged > 0 {
-            faults.push("Stored samples could not all be read again; the log says which.".to_owned());
+            faults.push(format!(
+                "{} files of samples could not be read to their end; the log says which.",
+                samples.damaged
+            ));
         }
         if samples.removed_early > 0 {
             faults.push(format!(
@@ -139,7 +146,7 @@ impl Report {
         }
         if self.panics > 0 {
             faults.push(format!(
-                "A thread panicked {} times and began anew: please report it, with the log.",
+                "Threads panicked {} times and were restarted: please report it, with the log.",
                 self.panics
             ));
         }
@@ -258,6 +265,26 @@ mod tests {
         state.threads.insert("pipeline", ThreadState { beat: second * 3, silent: second, restarts: 0 });
         let stalled = report(&state, second * 3);
         assert_eq!((stalled.status, stalled.alive), ("stalled", false));
-        assert!(stalled.faults()[0].starts_with("Thread models hangs for 2 s"), "{:?}", stalled.faults());
+        assert!(stalled.faults()[0].starts_with("Thread models hangs: no output for 2 s"), "{:?}", stalled.faults());
+    }
+
+    #[test]
+    fn what_needs_attention_has_its_figure() {
+        let mut state = State::default();
+        let read_at = Some(Duration::ZERO);
+        let silent = CollectorState { up: true, read_at, message: "docker 20".to_owned(), ..CollectorState::default() };
+        state.collectors.insert("docker", silent);
+        state.history.message = "disk full".to_owned();
+        (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
+        let faults = report(&state, Duration::from_secs(3600)).faults();
+        for fault in [
+            "Collector docker hangs: no output for 3600 s; what it reads does not answer.",
+            "The history cannot be written: disk full.",
+            "2 batches were stored but could not be judged: please report it, with the log.",
+            "3 files of samples could not be read to their end; the log says which.",
+            "Threads panicked 4 times and were restarted: please report it, with the log.",
+        ] {
+            assert!(faults.iter().any(|found| found == fault), "{fault} {faults:?}");
+        }
     }
 }

@@ -151,7 +151,7 @@ fn tiles(view: &View) -> Markup {
                     Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, view.currency()), &format!(
                         "wasted a month; {} more to investigate", money(perhaps, view.currency())
                     ))) }
-                    None => { (tile("#recommendations", false, "–", "wasted a month: not known yet")) }
+                    None => { (tile("#recommendations", false, "–", "wasted a month: no history yet")) }
                 }
                 (tile("#models", drifting > 0, &format!("{drifting} of {all}"), "models drift"))
             }

@@ -115,6 +115,18 @@ impl Agent {
         self.child.id()
     }
 
+    /// The names of its threads, in order.
+    pub fn threads(&self) -> Result<Vec<String>, Failed> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid()))?.flatten();
+        // One that ends meanwhile has no name any longer.
+        let mut names: Vec<String> = tasks
+            .filter_map(|task| fs::read_to_string(task.path().join("comm")).ok())
+            .map(|name| name.trim_end().to_owned())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
     pub fn signal(&self, signal: &str) -> Result<(), Failed> {
         crate::parts::command("kill", &[&format!("-{signal}"), &self.pid().to_string()]).map(drop)
     }

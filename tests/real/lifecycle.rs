@@ -1,7 +1,7 @@
 //! Start, reload, end; and the commands that only print. Most need no part but a Linux host.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub const TESTS: &[Test] = &[
     (&[], "lifecycle::a_silent_engine_holds_nothing_up", a_silent_engine_holds_nothing_up),
     (&[Part::Docker], "lifecycle::a_redirect_is_refused", a_redirect_is_refused),
     (&[], "lifecycle::a_taken_port_is_told", a_taken_port_is_told),
-    (&[], "lifecycle::first_metrics_within_a_second", first_metrics_within_a_second),
+    (&[], "lifecycle::first_metrics_wait_for_no_tick", first_metrics_wait_for_no_tick),
     (&[], "lifecycle::every_route_answers", every_route_answers),
     (&[], "lifecycle::half_open_requests_do_not_shut_health_out", half_open_requests_do_not_shut_health_out),
     (&[], "lifecycle::a_foreign_page_is_refused", a_foreign_page_is_refused),
@@ -105,9 +105,22 @@ fn sighup_swaps_whole_or_not_at_all() -> Result<(), Failed> {
         check(agent.get("/healthz")?.0 == 200, || agent.log())?;
     }
 
-    // The old generation's threads are gone: readings go on, once a tick and not twice.
-    let health = agent.json("/healthz")?;
-    check(health["collectors"]["cgroup"]["up"] == true, || health.to_string())
+    // The old generation's threads are gone, one is left for each collector: readings go on, once a tick and not twice.
+    eventually(Duration::from_secs(5), || {
+        let mut threads = agent.threads()?;
+        threads.retain(|name| name.starts_with("collect-"));
+        let expected = ["collect-cgroup", "collect-docker", "collect-nvml"];
+        check(threads == expected, || format!("{threads:?}"))
+    })?;
+    let last_read = || -> Result<Instant, Failed> {
+        let health = agent.json("/healthz")?;
+        let staleness = health["collectors"]["cgroup"]["staleness"].as_f64().ok_or("never read")?;
+        Instant::now().checked_sub(Duration::from_secs_f64(staleness)).ok_or_else(|| Failed::from("before the boot"))
+    };
+    let before = last_read()?;
+    eventually(Duration::from_secs(10), || {
+        check(last_read()? > before + Duration::from_millis(500), || "no reading since".to_owned())
+    })
 }
 
 /// A socket that takes connections and never answers: the rest is read all the same, and the end comes in time.
@@ -178,17 +191,23 @@ fn a_taken_port_is_told() -> Result<(), Failed> {
     check(errors.contains(&address) && errors.contains("--listen"), || errors.clone())
 }
 
-fn first_metrics_within_a_second() -> Result<(), Failed> {
-    let begun = Instant::now();
-    let agent = Agent::with_defaults()?;
-    let text = eventually(Duration::from_secs(2), || {
-        let (status, _) = agent.get("/readyz")?;
-        check(status == 200, || format!("readyz: {status}"))?;
-        Ok(agent.get("/metrics")?.1)
-    })?;
-    // A debug build on a shared machine: the README's figure is measured on a release build by benches/weight.
-    check(begun.elapsed() < Duration::from_secs(4), || format!("took {:?}", begun.elapsed()))?;
-    check(text.contains("plumbline_collector_up{collector=\"cgroup\"} 1"), || text)
+/// How soon they come is measured by `benches/weight.sh`; here, that they come before a tick that is a minute away.
+fn first_metrics_wait_for_no_tick() -> Result<(), Failed> {
+    let minute = || jiff::Timestamp::now().as_second() / 60;
+    loop {
+        let begun = minute();
+        let config = "[agent]\ntick = \"60s\"\ninner_tick = \"60s\"\n";
+        let agent = Agent::start(Options { config, ..Options::default() })?;
+        let text = eventually(Duration::from_secs(10), || {
+            let (status, _) = agent.get("/readyz")?;
+            check(status == 200, || format!("readyz: {status}"))?;
+            Ok(agent.get("/metrics")?.1)
+        })?;
+        // Ticks come with the minute: where one came in between, nothing is shown yet.
+        if minute() == begun {
+            return check(text.contains("plumbline_collector_up{collector=\"cgroup\"} 1"), || text);
+        }
+    }
 }
 
 fn every_route_answers() -> Result<(), Failed> {
@@ -266,10 +285,29 @@ fn a_foreign_page_is_refused() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A page open in many browsers, or a port scanner, must not shut Prometheus out for good.
+/// A page open in many browsers must not shut Prometheus out for good: one address has 300 connections, all of them answered
+/// and kept open, and the oldest gives way to the next.
 fn idle_connections_do_not_shut_others_out() -> Result<(), Failed> {
+    const OF_ONE_ADDRESS: usize = 300;
     let agent = Agent::with_defaults()?;
-    let idle: Vec<_> = (0..60).map(|_| std::net::TcpStream::connect(&agent.address)).collect::<Result<_, _>>()?;
+    let answered = || -> Result<TcpStream, Failed> {
+        let mut stream = TcpStream::connect(&agent.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET /page.css HTTP/1.1\r\nHost: {}\r\n\r\n", agent.address)?;
+        check(stream.read(&mut [0_u8; 64])? > 0, || "no answer".to_owned())?;
+        Ok(stream)
+    };
+    let mut idle: Vec<TcpStream> = (0..OF_ONE_ADDRESS).map(|_| answered()).collect::<Result<_, _>>()?;
     let (status, _) = agent.get("/metrics")?;
-    check(status == 200 && idle.len() == 60, || format!("{status}"))
+    check(status == 200, || format!("{status}"))?;
+    let is_open = |stream: &mut TcpStream| -> Result<bool, Failed> {
+        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        // What is left of the answer is passed over.
+        match std::io::copy(stream, &mut std::io::sink()) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(true),
+            _ => Ok(false),
+        }
+    };
+    check(!is_open(&mut idle[0])?, || "the oldest did not give way: the bound is not reached".to_owned())?;
+    check(is_open(&mut idle[OF_ONE_ADDRESS - 1])?, || "the newest gave way".to_owned())
 }

@@ -160,7 +160,7 @@ impl Config {
             match text.trim() {
                 "grpc" => self.protocol = Some(Protocol::Grpc),
                 "http/protobuf" => self.protocol = Some(Protocol::Http),
-                other => problems.push(format!("{name}: `{other}` is not spoken here; use grpc or http/protobuf")),
+                other => problems.push(format!("{name}: `{other}` is not supported; use grpc or http/protobuf")),
             }
         }
         if let Some((text, name)) = lookup("HEADERS") {

@@ -1,4 +1,4 @@
-//! Alerts: what fires, what is pending, what was over last, and the rules.
+//! Alerts: what fires, what is pending, what was resolved last, and the rules.
 
 use maud::{Markup, html};
 
@@ -17,7 +17,7 @@ pub fn section(view: &View) -> Markup {
                 table {
                     caption { (caption) }
                     thead { tr {
-                        th scope="col" { "Alert" } th scope="col" { "State" } th scope="col" { "What" } th scope="col" { "Whom" }
+                        th scope="col" { "Alert" } th scope="col" { "State" } th scope="col" { "What" } th scope="col" { "About" }
                         th scope="col" { "Since" }
                     } }
                     tbody { @for alert in rows { (row(view, alert)) } }
@@ -29,11 +29,11 @@ pub fn section(view: &View) -> Markup {
     let over: Vec<&Alert> = alerts.resolved.iter().take(OVER).collect();
     let body = html! {
         @if active.is_empty() {
-            p.empty { "Nothing fires and nothing is pending. " (alerts.rules.len()) " rules are watched." }
+            p.empty { "No alert is firing or pending; " (alerts.rules.len()) " rules are watched." }
         } @else { (table(&active, "Firing and pending")) }
         @if alerts.left_out > 0 { p.empty { (alerts.left_out) " more are left out by alerting.max_alerts." } }
         @if !over.is_empty() {
-            details #alerts-over { summary { "Over (" (alerts.resolved.len()) " within a day)" } (table(&over, "Over")) }
+            details #alerts-over { summary { "Resolved (" (alerts.resolved.len()) " within a day)" } (table(&over, "Resolved")) }
         }
         details #alerts-rules {
             summary { "Rules (" (alerts.rules.len()) ")" }

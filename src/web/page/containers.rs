@@ -30,7 +30,7 @@ pub fn section(view: &View) -> Markup {
                     "Containers cannot be read: the cgroup tree must be mounted and readable (collect.cgroup.root). "
                     a href="/healthz" { "Health" } " says what is missing."
                 } @else {
-                    "No container runs on this node. Start one, and it stands here within two seconds: "
+                    "No container runs on this node. Start one, and it shows here within 2 s: "
                     code { "docker run -d --cpus 1 -m 512m nginx" }
                 }
             }

@@ -15,8 +15,9 @@ pub fn section(view: &View) -> Markup {
         @if gpus.is_empty() {
             p.empty {
                 "No GPU is seen. "
-                @match view.health.message_of("nvml") {
-                    Some(message) if !message.is_empty() => { "Looked for: " (message) "." }
+                @match view.health.message_of("nvml").map(|message| (message, message.strip_prefix("not found: "))) {
+                    Some((_, Some(missing))) => { "Not found: " (missing) "." }
+                    Some((message, None)) if !message.is_empty() => { "Collector nvml: " (message) "." }
                     _ => { "The collector nvml is switched off (collect.disabled)." }
                 }
                 " In a container the driver's library and devices must be given to the agent "
@@ -26,7 +27,7 @@ pub fn section(view: &View) -> Markup {
             (wide("GPUs", &html! { table {
                 thead { tr {
                     th scope="col" { "GPU" } th scope="col" { "State" } th scope="col" { "Utilization" } th scope="col" { "Memory" }
-                    th scope="col" { "Power" } th scope="col" { "Temp." } th scope="col" { "Last day by minute" } th scope="col" { "Held by" }
+                    th scope="col" { "Power" } th scope="col" { "Temp." } th scope="col" { "Last day by minute" } th scope="col" { "Used by" }
                 } }
                 tbody { @for gpu in gpus { (row(view, gpu)) } }
             } }))

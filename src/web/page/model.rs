@@ -83,7 +83,7 @@ fn features(model: &ModelView) -> Markup {
     let all = by_distance(&window.features);
     html! {
         @if all.is_empty() {
-            p.empty { "There is no reference to hold the window against." }
+            p.empty { "There is no reference to compare the window with." }
         } @else {
             p.key { span.swatch.reference {} "reference " span.swatch.current {} "last window" }
             (wide("Features", &html! { table {
