@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
-use nvml_wrapper::enums::device::UsedGpuMemory;
+use nvml_wrapper::enum_wrappers::device::{Sampling, TemperatureSensor};
+use nvml_wrapper::enums::device::{SampleValue, UsedGpuMemory};
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::struct_wrappers::device::ProcessInfo;
 use nvml_wrapper::{Device, Nvml};
@@ -71,6 +71,8 @@ struct Gpus {
 struct Identity {
     id: String,
     model: Option<String>,
+    /// The driver's time of the last sample of utilization that was read, in microseconds.
+    sampled: Option<u64>,
 }
 
 impl Gpus {
@@ -100,14 +102,15 @@ impl Gpus {
             let Ok(device) = self.nvml.device_by_index(index) else { continue };
             let Ok(id) = device.uuid() else { continue };
             if self.identities.get(&index).is_none_or(|known| known.id != id) {
-                self.identities.insert(index, Identity { id, model: device.name().ok() });
+                self.identities.insert(index, Identity { id, model: device.name().ok(), sampled: None });
             }
         }
         self.identities.retain(|index, _| *index < self.count);
     }
 
-    fn read_device(&self, index: u32, depth: Depth) -> GpuReading {
+    fn read_device(&mut self, index: u32, depth: Depth) -> GpuReading {
         let known = self.identities.get(&index).cloned();
+        let mut sampled = known.as_ref().and_then(|known| known.sampled);
         let id = known.as_ref().map_or_else(|| format!("gpu-{index}"), |known| known.id.clone());
         let mut reading = GpuReading {
             identified: known.is_some(),
@@ -119,8 +122,8 @@ impl Gpus {
         let mut signals = Signals::default();
         if let Some(device) = signals.take(self.nvml.device_by_index(index)) {
             let values = &mut reading.signals.values;
-            let rates = signals.take(device.utilization_rates());
-            values.real(const { signal("utilization") }, rates.and_then(|rates| share(rates.gpu)));
+            let busy = signals.take(utilization(&device, &mut sampled));
+            values.real(const { signal("utilization") }, busy.flatten());
             let memory = signals.take(device.memory_info()).filter(|memory| memory.used <= memory.total);
             values.count(const { signal("memory_used") }, memory.as_ref().map(|memory| memory.used));
             let total = memory.map(|memory| memory.total);
@@ -137,6 +140,9 @@ impl Gpus {
             }
         }
         reading.ok = signals.ok();
+        if let Some(known) = self.identities.get_mut(&index) {
+            known.sampled = sampled;
+        }
         reading
     }
 
@@ -158,6 +164,26 @@ impl Gpus {
         }
         processes.into_values().collect()
     }
+}
+
+/// Share of the time since the last reading in which a kernel ran.
+///
+/// The driver's rate tells of the last sixth of a second alone: with a reading each second, work that comes in bursts is missed, all of it
+/// where it keeps step with the readings (seen on an H200: half of each second busy, and 0 % in twelve readings of twelve). So every sample
+/// that the driver took since is read, and the rate only where it keeps none.
+fn utilization(device: &Device<'_>, sampled: &mut Option<u64>) -> Result<Option<f64>, NvmlError> {
+    let samples = device.samples(Sampling::GpuUtilization, *sampled).unwrap_or_default();
+    let Some(newest) = samples.iter().map(|sample| sample.timestamp).max() else {
+        return device.utilization_rates().map(|rates| share(rates.gpu));
+    };
+    // What was sampled before the first reading is not of its time.
+    let first = sampled.replace(newest).is_none();
+    let shares = samples.iter().filter(|sample| !first || sample.timestamp == newest).filter_map(|sample| {
+        let SampleValue::U32(percent) = sample.value else { return None };
+        share(percent)
+    });
+    let (sum, count) = shares.fold((0.0, 0.0), |(sum, count), share| (sum + share, count + 1.0));
+    Ok((count > 0.0).then(|| sum / count))
 }
 
 /// Corrupt values occur: more than all of it is no answer.

@@ -22,6 +22,7 @@ use serde_json::Value;
 const SUCCESS: c_int = 0;
 const INVALID_ARGUMENT: c_int = 2;
 const NOT_SUPPORTED: c_int = 3;
+const NOT_FOUND: c_int = 6;
 const INSUFFICIENT_SIZE: c_int = 7;
 const DRIVER_NOT_LOADED: c_int = 9;
 const GPU_IS_LOST: c_int = 15;
@@ -145,6 +146,49 @@ pub unsafe extern "C" fn nvmlDeviceGetUtilizationRates(handle: *const c_void, ou
     let rates = number(handle, "utilization").map(|gpu| Utilization { gpu: narrow(gpu), memory: 0 });
     // SAFETY: as the caller promises.
     unsafe { put(out, rates) }
+}
+
+/// A sample of utilization, as the driver keeps a few a second.
+#[repr(C)]
+pub struct Sample {
+    timestamp: c_ulonglong,
+    /// A union of eight bytes; here an unsigned number of four.
+    value: c_ulonglong,
+}
+
+/// Plays `samples`, each a pair of a time and a percentage.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetSamples(
+    handle: *const c_void,
+    _kind: c_uint,
+    after: c_ulonglong,
+    value_type: *mut c_uint,
+    count: *mut c_uint,
+    samples: *mut Sample,
+) -> c_int {
+    const UNSIGNED_INT: c_uint = 1;
+    let all = device(handle).and_then(|gpu| gpu["samples"].as_array().cloned().ok_or(NOT_SUPPORTED));
+    let newer = all.map(|all| {
+        let pair = |pair: &serde_json::Value| Some(Sample { timestamp: pair[0].as_u64()?, value: pair[1].as_u64()? });
+        all.iter().filter_map(pair).filter(|sample| sample.timestamp > after).collect::<Vec<_>>()
+    });
+    status(newer.and_then(|newer| {
+        if newer.is_empty() {
+            return Err(NOT_FOUND);
+        }
+        // SAFETY: the caller gives valid places, and room for the count that it was told before.
+        unsafe {
+            value_type.write(UNSIGNED_INT);
+            if !samples.is_null() {
+                let room = usize::try_from(count.read()).unwrap_or(0);
+                newer.iter().take(room).enumerate().for_each(|(at, sample)| {
+                    samples.add(at).write(Sample { timestamp: sample.timestamp, value: sample.value });
+                });
+            }
+            count.write(narrow(newer.len() as u64));
+        }
+        Ok(())
+    }))
 }
 
 #[unsafe(no_mangle)]

@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     (&[], "gpus::without_a_library_there_is_one_line", without_a_library_there_is_one_line),
     (&[Part::Docker], "gpus::a_process_is_its_containers", a_process_is_its_containers),
     (&[], "gpus::a_lost_one_takes_only_itself_along", a_lost_one_takes_only_itself_along),
+    (&[Part::DuckDb], "gpus::bursts_between_readings_are_seen", bursts_between_readings_are_seen),
     (&[], "gpus::a_gpu_is_who_it_says_it_is", a_gpu_is_who_it_says_it_is),
     (&[Part::Docker], "gpus::a_slow_one_delays_no_container", a_slow_one_delays_no_container),
     (&[Part::DuckDb], "gpus::minutes_are_kept", minutes_are_kept),
@@ -180,6 +181,30 @@ fn a_lost_one_takes_only_itself_along() -> Result<(), Failed> {
     })?;
     check(agent.json("/healthz")?["collectors"]["nvml"]["up"] == true, || agent.log())?;
     check(agent.sum("hw_power_watts", "GPU-1").is_err(), || "power that nobody told".to_owned())
+}
+
+/// Work that comes in bursts is seen though every rate that is asked for falls between them.
+fn bursts_between_readings_are_seen() -> Result<(), Failed> {
+    let data = tempfile::tempdir()?;
+    let mut bursty = gpu(0, 0, GIB, &[(1, GIB)]);
+    bursty["samples"] = json!([[100, 90], [200, 0]]);
+    let node = Node::new(&[bursty.clone()])?;
+    let options = Options { config: &Node::config(), env: node.env(), data: Some(data.path().to_owned()) };
+    let mut agent = Agent::start(options)?;
+    let held = || check(gpus(&agent)?[0]["state"] == "held_idle", || agent.log());
+    eventually(Duration::from_secs(10), held)?;
+    // Of five samples since, two tell of work; one is corrupt.
+    bursty["samples"] = json!([[100, 90], [200, 0], [300, 0], [400, 30], [500, 70], [600, 0], [700, 101], [800, 0]]);
+    node.play(&[bursty])?;
+    std::thread::sleep(Duration::from_secs(3));
+    agent.signal("TERM")?;
+    agent.wait(Duration::from_secs(10))?;
+    let rows = duckdb(
+        &data.path().join("gpu_minute"),
+        "select max(utilization_max) as most, max(active) as active, max(held_idle) as idle from TABLE",
+    )?;
+    let some = |name: &str| rows[0][name].as_f64().is_some_and(|share| share > 0.0);
+    check(rows[0]["most"] == 0.2 && some("active") && some("idle"), || format!("{rows:?}"))
 }
 
 /// Cards that swap places keep their names.
