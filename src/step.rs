@@ -141,14 +141,8 @@ impl NodeState {
         }
     }
 
-    /// The alerts, for those who keep them and tell of them.
-    #[must_use]
-    pub fn alerts(&self) -> &Alerts {
-        &self.alerts
-    }
-
-    /// The same to change: other rules, another clock.
-    pub fn alerts_mut(&mut self) -> &mut Alerts {
+    /// The alerts, for those who keep them and give them other rules.
+    pub fn alerts(&mut self) -> &mut Alerts {
         &mut self.alerts
     }
 

@@ -153,7 +153,7 @@ impl Pipeline {
             self.write(rows)
         };
         if self.history.is_ours() {
-            self.alerting.keep(self.state.alerts_mut(), self.clock.moment());
+            self.alerting.keep(self.state.alerts(), self.clock.moment());
         }
         if lost > 0 {
             tracing::warn!(rows = lost, "minutes are lost: the history could not be written before the end");
@@ -187,7 +187,7 @@ impl Pipeline {
         (self.setting.full_tick, self.setting.max_containers) = (full_tick, max_containers);
         self.state.configure(full_tick, max_containers);
         self.history.configure(config.history.clone());
-        self.state.alerts_mut().configure(config.alerting.rules(&config.alert), config.alerting.max_alerts);
+        self.state.alerts().configure(config.alerting.rules(&config.alert), config.alerting.max_alerts);
         self.retained = None;
         let collectors: Vec<&'static Entry> = config.collect.enabled().collect();
         for entry in std::mem::replace(&mut self.collectors, collectors) {
@@ -224,7 +224,7 @@ impl Pipeline {
         self.write(step.rows);
         if let Some((measured, own)) = step.points {
             let ours = self.history.is_ours();
-            self.alerting.publish(self.state.alerts_mut(), step.alerts_changed, now, ours);
+            self.alerting.publish(self.state.alerts(), step.alerts_changed, now, ours);
             self.points.send_replace(Arc::new(Points { measured, own }));
         }
         if let Some(snapshot) = step.snapshot {

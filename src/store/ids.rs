@@ -3,7 +3,7 @@
 //!
 //! `SEGMENT.ids` beside `SEGMENT.parquet`, little-endian. The head: what the file is, a checksum of the rest of the head, the bytes
 //! of the Parquet file it speaks of, its rows, the first and the last time in milliseconds, and the first hash of each page. Then the
-//! pages of [`PAGE`] bytes: a checksum, a count, and sorted 64-bit hashes of ids. So one id costs the head and a page. A Bloom filter is
+//! pages of `PAGE` bytes: a checksum, a count, and sorted 64-bit hashes of ids. So one id costs the head and a page. A Bloom filter is
 //! a sixth as large, but among 100,000 ids some would seem to be in every file.
 //!
 //! An index is made good from its Parquet file when it is missing, damaged, or of another file.
