@@ -222,8 +222,8 @@ impl Config {
                     ),
                 ));
             }
-            if self.model[..at].iter().any(|other| other.name == spec.name) {
-                found.push((format!("model.{at}.name"), format!("`{}` is described twice", spec.name)));
+            if self.model[..at].iter().any(|other| other.key() == spec.key()) {
+                found.push((format!("model.{at}.name"), format!("`{}` is described twice", spec.key())));
             }
         }
         for (field, value) in [("max_models", self.models.max_models), ("max_features", self.models.max_features)] {

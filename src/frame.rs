@@ -189,7 +189,7 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column(
         "model",
         "the model it serves or trains: label plumbline.io/model, else KServe's inference service",
-        Cells::Text(|r| Some(&r.identity.model.as_ref()?.to.name)),
+        Cells::Text(|r| Some(&r.identity.model.as_ref()?.to.key.name)),
     ),
     column(
         "model_relation",
@@ -199,7 +199,7 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column(
         "model_namespace",
         "in what the model's name is unique: its pod's namespace",
-        Cells::Text(|r| r.identity.model.as_ref()?.to.namespace.as_deref()),
+        Cells::Text(|r| r.identity.model.as_ref()?.to.key.namespace.as_deref()),
     ),
     column(
         "model_version",

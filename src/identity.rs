@@ -19,4 +19,4 @@ pub mod things;
 pub use cgroup::from_proc_cgroup;
 pub use claim::{Claims, ContainerClaim, Devices, FieldSource, Source, Sourced};
 pub use image::split_image;
-pub use things::{Device, Link, Model, Pod, Relation, Role, Run, Share, Workload, WorkloadKind};
+pub use things::{Device, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Workload, WorkloadKind};

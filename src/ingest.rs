@@ -16,6 +16,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use crate::clock::Clock;
+use crate::identity::ModelKey;
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
 
@@ -64,19 +65,20 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// It is not known, and there is no room for another.
-    fn describe(&self, model: &str) -> Result<Described, Refused>;
+    fn describe(&self, model: &ModelKey) -> Result<Described, Refused>;
 
     /// Stores the rows, and takes them in some time later; `reservation` is given back then.
     ///
     /// # Errors
     /// They cannot be stored now.
-    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, reservation: Reservation) -> Result<(), Refused>;
+    fn accept(&self, model: &ModelKey, purpose: Purpose, batch: Batch, reservation: Reservation)
+    -> Result<(), Refused>;
 
     /// Removes a model with all that is stored of it. False if it is not known.
     ///
     /// # Errors
     /// It cannot be removed now.
-    fn remove(&self, model: &str) -> Result<bool, Refused>;
+    fn remove(&self, model: &ModelKey) -> Result<bool, Refused>;
 
     /// Counts an answer, and the rows that were told to be wrong in it.
     fn answered(&self, status: u16, rejected: u64);

@@ -50,7 +50,7 @@
 //! - **A fact of a container** (a name, an owner, a setting): a field of `identity::ContainerClaim` and a line in `identity::claim::FIELDS`;
 //!   a source of facts is a line in `identity::claim::SOURCES`. Where people see it: a field of `snapshot::ContainerView`; where it is
 //!   kept: a line in `frame::MINUTE_COLUMNS`.
-//! - **A thing, or a part of its key** (a device's slice, a model's version): `identity::things`.
+//! - **A thing, or a part of its key** (a device's slice, a model's namespace): `identity::things`.
 //! - **A relation** (who serves a model, what an alert is about): `snapshot::relations`.
 //! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
 //! - **A metric that is concluded, not read**: a static and a line in its list in `metric`, and where `snapshot` adds its point.

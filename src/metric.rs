@@ -209,18 +209,18 @@ pub static MODEL_PREDICTIONS: Metric = metric(
     "plumbline.model.prediction.count",
     Kind::Counter,
     "{prediction}",
-    &["model"],
+    &["model", "model.namespace"],
     "Samples taken in, each once.",
 );
 /// Labels of a model.
 pub static MODEL_LABELS: Metric =
-    metric("plumbline.model.label.count", Kind::Counter, "{label}", &["model"], "Labels taken in.");
+    metric("plumbline.model.label.count", Kind::Counter, "{label}", &["model", "model.namespace"], "Labels taken in.");
 /// Rows that did not make it.
 pub static MODEL_DROPPED: Metric = metric(
     "plumbline.model.dropped",
     Kind::Counter,
     "{row}",
-    &["model", "reason"],
+    &["model", "model.namespace", "reason"],
     "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample, labels_forgotten.",
 );
 /// Late rows.
@@ -228,7 +228,7 @@ pub static MODEL_LATE: Metric = metric(
     "plumbline.model.late",
     Kind::Counter,
     "{row}",
-    &["model"],
+    &["model", "model.namespace"],
     "Samples that came after their window was closed; it is judged again.",
 );
 /// Features without metrics.
@@ -236,18 +236,23 @@ pub static MODEL_FEATURES_LEFT_OUT: Metric = metric(
     "plumbline.model.features.left_out",
     Kind::UpDown,
     "{feature}",
-    &["model"],
+    &["model", "model.namespace"],
     "Features without metrics of their own because there are more than models.metric_features; the API has them.",
 );
 /// Memory of a model.
-pub static MODEL_MEMORY: Metric =
-    metric("plumbline.model.memory.usage", Kind::UpDown, "By", &["model"], "About what the model's windows take.");
+pub static MODEL_MEMORY: Metric = metric(
+    "plumbline.model.memory.usage",
+    Kind::UpDown,
+    "By",
+    &["model", "model.namespace"],
+    "About what the model's windows take.",
+);
 /// The verdict.
 pub static MODEL_DRIFT: Metric = metric(
     "plumbline.model.drift",
     Kind::UpDown,
     "1",
-    &["model"],
+    &["model", "model.namespace"],
     "1 when any feature or the prediction drifts for enough windows in a row, else 0; absent without a verdict.",
 );
 /// The verdict against a provisional reference.
@@ -255,18 +260,23 @@ pub static MODEL_DRIFT_PROVISIONAL: Metric = metric(
     "plumbline.model.drift.provisional",
     Kind::UpDown,
     "1",
-    &["model"],
+    &["model", "model.namespace"],
     "The same against a provisional reference, the model's own first rows: worth a look, not an alarm.",
 );
 /// Rows of the last window.
-pub static MODEL_WINDOW_ROWS: Metric =
-    metric("plumbline.model.window.rows", Kind::Gauge, "{row}", &["model"], "Rows of the last window that was closed.");
+pub static MODEL_WINDOW_ROWS: Metric = metric(
+    "plumbline.model.window.rows",
+    Kind::Gauge,
+    "{row}",
+    &["model", "model.namespace"],
+    "Rows of the last window that was closed.",
+);
 /// Drift of a feature.
 pub static FEATURE_DRIFT: Metric = metric(
     "plumbline.model.feature.drift",
     Kind::Gauge,
     "{statistic}",
-    &["model", "feature", "test"],
+    &["model", "model.namespace", "feature", "test"],
     "Statistic of the test over the last window; Wasserstein is in the feature's own unit.",
 );
 /// Significance of it.
@@ -274,7 +284,7 @@ pub static FEATURE_P_VALUE: Metric = metric(
     "plumbline.model.feature.drift.p_value",
     Kind::Gauge,
     "{probability}",
-    &["model", "feature", "test"],
+    &["model", "model.namespace", "feature", "test"],
     "P-value of the test over the last window, corrected over the features.",
 );
 /// Whether a feature drifts.
@@ -282,7 +292,7 @@ pub static FEATURE_DRIFTED: Metric = metric(
     "plumbline.model.feature.drifted",
     Kind::UpDown,
     "1",
-    &["model", "feature"],
+    &["model", "model.namespace", "feature"],
     "1 when the feature drifted in the last window, else 0; absent without a verdict.",
 );
 /// Missing values.
@@ -290,7 +300,7 @@ pub static DATA_MISSING: Metric = metric(
     "plumbline.model.data.missing",
     Kind::Gauge,
     "1",
-    &["model", "feature"],
+    &["model", "model.namespace", "feature"],
     "Share of the last window's rows without a value.",
 );
 /// Performance.
@@ -298,7 +308,7 @@ pub static MODEL_PERFORMANCE: Metric = metric(
     "plumbline.model.performance",
     Kind::Gauge,
     "{measure}",
-    &["model", "measure"],
+    &["model", "model.namespace", "measure"],
     "Performance over the newest window with labels: accuracy, precision, recall, f1, roc_auc, brier, log_loss, or mae, rmse, r2.",
 );
 /// Labels behind it.
@@ -306,7 +316,7 @@ pub static MODEL_PERFORMANCE_ROWS: Metric = metric(
     "plumbline.model.performance.rows",
     Kind::Gauge,
     "{row}",
-    &["model"],
+    &["model", "model.namespace"],
     "Rows with a label in the newest window that has any.",
 );
 /// Performance of the reference.
@@ -314,7 +324,7 @@ pub static REFERENCE_PERFORMANCE: Metric = metric(
     "plumbline.model.reference.performance",
     Kind::Gauge,
     "{measure}",
-    &["model", "measure"],
+    &["model", "model.namespace", "measure"],
     "Performance over the reference, where it has labels.",
 );
 /// Bins.
@@ -322,7 +332,7 @@ pub static BIN_COUNT: Metric = metric(
     "plumbline.model.feature.bin.count",
     Kind::Counter,
     "{value}",
-    &["model", "feature", "bin", "reference.hash", "reference.provisional"],
+    &["model", "model.namespace", "feature", "bin", "reference.hash", "reference.provisional"],
     "Values that fell into the reference's bin. Counts of equal hashes add up over replicas.",
 );
 /// The reference's bins.
@@ -330,7 +340,7 @@ pub static BIN_REFERENCE: Metric = metric(
     "plumbline.model.feature.bin.reference.share",
     Kind::Gauge,
     "1",
-    &["model", "feature", "bin", "reference.hash", "reference.provisional"],
+    &["model", "model.namespace", "feature", "bin", "reference.hash", "reference.provisional"],
     "Share of the reference's rows in the bin.",
 );
 /// The agent's CPU time.
@@ -417,7 +427,7 @@ pub static PERFORMANCE_DROP: Metric = metric(
     "plumbline.model.performance.drop",
     Kind::Gauge,
     "1",
-    &["model", "measure"],
+    &["model", "model.namespace", "measure"],
     "How much worse the leading measure (roc_auc, else accuracy, or mae) is than over the reference, as a share of it; below zero where it is better.",
 );
 /// Cost of predictions.
@@ -425,7 +435,7 @@ pub static MODEL_COST: Metric = metric(
     "plumbline.model.cost",
     Kind::Gauge,
     "{currency}",
-    &["model"],
+    &["model", "model.namespace"],
     "Cost of a thousand predictions over the time that recommendations look back on (rightsizing.history): the containers labelled plumbline.io/model, over the samples that arrived.",
 );
 /// Alerts.

@@ -1,8 +1,9 @@
 //! A model that is watched: what is known of it beforehand ([`Spec`]) and what its columns hold ([`Schema`]).
 //!
-//! Below: the border a body crosses (`border`), the reference, the rows in event time (`rows`), and the state that takes
+//! Below: how it is addressed (`address`), the border a body crosses (`border`), the reference, the rows in event time (`rows`), and the state that takes
 //! rows in and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
+pub mod address;
 pub mod border;
 pub mod minute;
 pub mod points;
@@ -22,6 +23,7 @@ use self::border::RESERVED;
 use crate::drift::Kind;
 use crate::drift::verdict::Thresholds;
 use crate::frame::normal::ColumnKind;
+use crate::identity::ModelKey;
 use crate::performance::Task;
 
 /// Bounds over all models.
@@ -80,7 +82,8 @@ impl Default for Config {
 pub struct Spec {
     /// As it is called in the address its samples are sent to.
     pub name: String,
-    /// In what its name is unique: the Kubernetes namespace of the containers that serve it. Without one containers of any namespace do.
+    /// In what its name is unique: the Kubernetes namespace of the containers that serve it. Its samples are sent with
+    /// `?namespace=` and this. Without one containers of any namespace serve it that no other model of the name is for.
     #[serde(default)]
     pub namespace: Option<String>,
     /// What it predicts; found from the labels if not given.
@@ -201,6 +204,18 @@ impl Spec {
         }
     }
 
+    /// The same, of a model in a namespace or none.
+    #[must_use]
+    pub fn of(key: &ModelKey) -> Self {
+        Self { namespace: key.namespace.clone(), ..Self::new(&key.name) }
+    }
+
+    /// What the model is known by.
+    #[must_use]
+    pub fn key(&self) -> ModelKey {
+        ModelKey { namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+
     /// How far apart windows begin, in positions: milliseconds of event time, or rows by arrival. One at least.
     #[must_use]
     pub fn step(&self) -> i64 {
@@ -224,6 +239,9 @@ impl Spec {
         let mut wrong = |field: &str, message: String| found.push((field.to_owned(), message));
         if let Err(message) = check_name(&self.name) {
             wrong("name", message);
+        }
+        if let Some(Err(message)) = self.namespace.as_deref().map(check_namespace) {
+            wrong("namespace", message);
         }
         if let Some(slide) = self.slide
             && (slide > self.window || !self.window.as_millis().is_multiple_of(slide.as_millis().max(1)))
@@ -281,14 +299,30 @@ pub fn millis(duration: Duration) -> i64 {
 /// # Errors
 /// It is none; says what one is.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let sound = (1..=100).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        && !name.starts_with('.');
-    if sound {
+    if is_plain(name) {
         Ok(())
     } else {
         Err("is no model's name; use up to 100 letters, digits, `-`, `_` and `.`, not beginning with a dot".to_owned())
     }
+}
+
+/// So does its namespace. In folders what begins with `_` says that there is none.
+///
+/// # Errors
+/// It is none; says what one is.
+pub fn check_namespace(namespace: &str) -> Result<(), String> {
+    if is_plain(namespace) && !namespace.starts_with('_') {
+        Ok(())
+    } else {
+        Err("is no namespace; use up to 100 letters, digits, `-`, `_` and `.`, not beginning with a dot or `_`"
+            .to_owned())
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    (1..=100).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && !name.starts_with('.')
 }
 
 /// The columns that play the reserved roles, by the names the sender gives them.

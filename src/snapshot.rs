@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::alert::view::AlertsView;
-use crate::identity::{Device, FieldSource, Link, Model, Pod, Relation, Role, Run, Share, Source, Workload};
+use crate::identity::{Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Workload};
 use crate::metric::{self, Attribute, Metric, Number, Point, Subject};
 use crate::minute::gpu::GpuState;
 use crate::model::points::points as model_points;
@@ -42,7 +42,7 @@ pub struct Snapshot {
     pub ready: bool,
     /// Samples that arrived in each of the last minutes, by model.
     #[serde(skip)]
-    pub traffic: Arc<BTreeMap<String, Vec<u64>>>,
+    pub traffic: Arc<BTreeMap<ModelKey, Vec<u64>>>,
     /// The models.
     #[serde(skip)]
     pub models: Arc<ModelsView>,

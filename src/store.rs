@@ -33,13 +33,13 @@ pub enum Error {
     Locked(PathBuf),
     /// Another version of plumbline wrote the folder.
     #[error(
-        "{path}: written by another version of plumbline (this one reads and writes version={ours}); move the data folder away, or give a new one with --data"
+        "{path}: written by another version of plumbline (this one reads and writes {ours}); move the data folder away, or give a new one with --data"
     )]
     OtherVersion {
         /// The table's folder.
         path: PathBuf,
-        /// The version of this plumbline.
-        ours: u32,
+        /// What this plumbline has in its place.
+        ours: String,
     },
     /// Rows cannot be written as they are.
     #[error("{0}")]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::model::address;
 use crate::snapshot::Snapshot;
 
 /// What the routes read.
@@ -161,18 +162,23 @@ async fn models(State(shared): State<Shared>) -> Response {
     Json(snapshot.models.as_ref()).into_response()
 }
 
-async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
-    match snapshot.model(&name) {
+    let key = match address::alone(&name, query.as_deref()) {
+        Ok(key) => key,
+        Err(message) => return (StatusCode::NOT_FOUND, format!("{message}\n")).into_response(),
+    };
+    match snapshot.model(&key) {
         Some((_, model)) => Json(model).into_response(),
         None => {
-            (StatusCode::NOT_FOUND, format!("no model `{name}`; /api/v1/models has those there are\n")).into_response()
+            (StatusCode::NOT_FOUND, format!("no model `{key}`; /api/v1/models has those there are\n")).into_response()
         }
     }
 }
 
 async fn not_found() -> impl IntoResponse {
     const PATHS: &str = "/, /models/{model}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/recommendations, /api/v1/alerts; \
-         POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference";
+         POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}; \
+         models with ?namespace= where they are in one";
     (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
 }

@@ -27,6 +27,7 @@ use crate::collect::Stop;
 use crate::config::Config;
 use crate::frame::stack::frame_of;
 use crate::health::Health;
+use crate::identity::ModelKey;
 use crate::ingest::Sink as _;
 use crate::model::Schema;
 use crate::model::view::ModelsView;
@@ -58,10 +59,10 @@ const SEGMENT_AGE: Duration = Duration::from_secs(300);
 struct Checkpoint {
     /// Entries up to this one are counted in it.
     through: u64,
-    models: BTreeMap<String, Progress>,
+    models: Vec<(ModelKey, Progress)>,
     /// The entries by which models were removed, as long as the log may have older ones of theirs.
     #[serde(default)]
-    removed: BTreeMap<String, u64>,
+    removed: Vec<(ModelKey, u64)>,
 }
 
 /// The thread that owns the models.
@@ -73,19 +74,19 @@ pub struct ModelWorker {
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     view: watch::Sender<Arc<ModelsView>>,
-    watches: BTreeMap<String, Watch>,
+    watches: BTreeMap<ModelKey, Watch>,
     /// Whether each model drifted when people were last told.
-    told: BTreeMap<String, bool>,
+    told: BTreeMap<ModelKey, bool>,
     store: Option<Samples>,
     /// When labels were last looked up, and how long that took.
     looked_up: Duration,
     looking: Duration,
     /// What is known of each model's stored files.
-    stored: BTreeMap<String, stored::StoredFiles>,
+    stored: BTreeMap<ModelKey, stored::StoredFiles>,
     /// Of entries that the log still has, which rows were new: those that were not are not stored.
     repeated: BTreeMap<u64, Vec<bool>>,
     /// As in the checkpoint.
-    removed: BTreeMap<String, u64>,
+    removed: BTreeMap<ModelKey, u64>,
     /// The last entry that was taken in.
     through: u64,
     /// The last entry that the checkpoint on disk counts.
@@ -185,11 +186,11 @@ impl ModelWorker {
         self.limit = memory::allowance(&config);
         self.config = config;
         let mut differ = Vec::new();
-        for (name, watch) in &mut self.watches {
-            match watch.configure(self.models.spec(name), self.config.models.metric_bins) {
-                Ok(true) => differ.push(name.clone()),
+        for (key, watch) in &mut self.watches {
+            match watch.configure(self.models.spec(key), self.config.models.metric_bins) {
+                Ok(true) => differ.push(key.clone()),
                 Ok(false) => {}
-                Err(error) => tracing::error!(model = name, %error, "its rows cannot be placed anew"),
+                Err(error) => tracing::error!(model = %key, %error, "its rows cannot be placed anew"),
             }
         }
         self.refer_again(&differ);
@@ -197,7 +198,7 @@ impl ModelWorker {
     }
 
     /// Takes the references of models up anew, whose description says now what is compared and how.
-    fn refer_again(&mut self, models: &[String]) {
+    fn refer_again(&mut self, models: &[ModelKey]) {
         let references = self.store.as_ref().and_then(|store| store.references().ok()).unwrap_or_default();
         let now = self.clock.now();
         for reference in references.into_iter().filter(|reference| models.contains(&reference.model)) {
@@ -286,13 +287,13 @@ impl ModelWorker {
         self.changed = true;
     }
 
-    fn failed(&mut self, model: &str, error: &str) {
-        tracing::error!(model, error, "a batch is stored but could not be taken in");
+    fn failed(&mut self, model: &ModelKey, error: &str) {
+        tracing::error!(%model, error, "a batch is stored but could not be taken in");
         self.health.update(|state| state.samples.failed += 1);
     }
 
     /// After a panic nothing that was being changed can be relied on: the model goes on from what it knows for certain.
-    fn begin_anew(&mut self, model: &str) {
+    fn begin_anew(&mut self, model: &ModelKey) {
         let Some(watch) = self.watches.remove(model) else { return };
         let progress = watch.progress.clone();
         let spec = self.models.spec(model);
@@ -300,12 +301,12 @@ impl ModelWorker {
         if let Some(store) = &self.store
             && let Ok(references) = store.references()
         {
-            let of_this = references.into_iter().filter(|reference| reference.model == model);
+            let of_this = references.into_iter().filter(|reference| reference.model == *model);
             for frame in of_this.filter_map(|reference| reference.rows.ok()) {
                 anew.remember(&frame, self.clock.now());
             }
         }
-        self.watches.insert(model.to_owned(), anew);
+        self.watches.insert(model.clone(), anew);
     }
 
     fn apply(&mut self, entry: &Entry, mode: Mode) -> PolarsResult<()> {
@@ -325,10 +326,10 @@ impl ModelWorker {
         Ok(())
     }
 
-    fn apply_frame(&mut self, model: &str, kind: Kind, frame: DataFrame, mode: Mode) -> PolarsResult<()> {
+    fn apply_frame(&mut self, model: &ModelKey, kind: Kind, frame: DataFrame, mode: Mode) -> PolarsResult<()> {
         let now = self.clock.now();
-        let watch = self.watches.entry(model.to_owned()).or_insert_with(|| {
-            tracing::info!(model, "a model is met for the first time");
+        let watch = self.watches.entry(model.clone()).or_insert_with(|| {
+            tracing::info!(%model, "a model is met for the first time");
             Watch::new(self.models.spec(model), self.config.models.metric_bins, Progress::default(), now)
         });
         if mode == Mode::Live {
@@ -338,7 +339,7 @@ impl ModelWorker {
             Kind::Samples => {
                 watch.progress.schema.merge(&Schema::of(&frame));
                 if let Some(rows) = watch.absorb(frame, mode, now)? {
-                    tracing::info!(model, rows = rows.height(), "its first rows are a provisional reference");
+                    tracing::info!(%model, rows = rows.height(), "its first rows are a provisional reference");
                     self.keep_reference(model, true, &rows);
                 }
             }
@@ -346,7 +347,7 @@ impl ModelWorker {
             Kind::Reference if mode == Mode::Live => {
                 watch.progress.schema.replace(&Schema::of(&frame));
                 watch.refer_to(&frame, now, false);
-                tracing::info!(model, rows = frame.height(), "a reference took effect");
+                tracing::info!(%model, rows = frame.height(), "a reference took effect");
                 self.keep_reference(model, false, &frame);
             }
             // Its file has it; and who is removed is not here.
@@ -356,15 +357,15 @@ impl ModelWorker {
     }
 
     /// Forgets a model and removes what is stored of it.
-    fn remove(&mut self, model: &str, sequence: u64) {
+    fn remove(&mut self, model: &ModelKey, sequence: u64) {
         // One that began anew after this removal, replayed: its checkpoint is of the new one.
         if self.removed.get(model).is_some_and(|known| *known >= sequence) {
             return;
         }
-        self.removed.insert(model.to_owned(), sequence);
+        self.removed.insert(model.clone(), sequence);
         // Of so many the oldest are long past what the log still has.
         if self.removed.len() > REMOVED
-            && let Some(oldest) = self.removed.iter().min_by_key(|(_, at)| **at).map(|(name, _)| name.clone())
+            && let Some(oldest) = self.removed.iter().min_by_key(|(_, at)| **at).map(|(key, _)| key.clone())
         {
             self.removed.remove(&oldest);
         }
@@ -375,10 +376,10 @@ impl ModelWorker {
         if let Some(store) = &self.store
             && let Err(error) = store.remove(model)
         {
-            tracing::error!(model, %error, "not all that is stored of a removed model could be removed");
+            tracing::error!(%model, %error, "not all that is stored of a removed model could be removed");
         }
         self.changed = true;
-        tracing::info!(model, "removed");
+        tracing::info!(%model, "removed");
     }
 
     /// Removes models of which nothing has come for long; where there is no room for another, the one that has been silent for
@@ -387,25 +388,25 @@ impl ModelWorker {
         let now = self.clock.now();
         let after = self.config.models.expire_after;
         let silent = |watch: &Watch| watch.silent(now);
-        let mut gone: Vec<String> =
-            self.watches.iter().filter(|(_, watch)| silent(watch) >= after).map(|(name, _)| name.clone()).collect();
+        let mut gone: Vec<ModelKey> =
+            self.watches.iter().filter(|(_, watch)| silent(watch) >= after).map(|(key, _)| key.clone()).collect();
         if gone.is_empty() && self.models.is_full() {
-            let undescribed = self.watches.iter().filter(|(name, _)| !self.models.is_described(name));
+            let undescribed = self.watches.iter().filter(|(key, _)| !self.models.is_described(key));
             let quiet = undescribed.filter(|(_, watch)| silent(watch) >= MAKES_ROOM);
-            gone.extend(quiet.max_by_key(|(_, watch)| silent(watch)).map(|(name, _)| name.clone()));
+            gone.extend(quiet.max_by_key(|(_, watch)| silent(watch)).map(|(key, _)| key.clone()));
         }
         for model in gone {
-            tracing::info!(model, "nothing has come for it for long: it expires");
+            tracing::info!(%model, "nothing has come for it for long: it expires");
             if let Err(error) = self.models.remove(&model) {
-                tracing::warn!(model, %error, "it could not be removed");
+                tracing::warn!(%model, %error, "it could not be removed");
             }
         }
     }
 
-    fn keep_reference(&self, model: &str, provisional: bool, frame: &DataFrame) {
+    fn keep_reference(&self, model: &ModelKey, provisional: bool, frame: &DataFrame) {
         let Some(store) = &self.store else { return };
         if let Err(error) = store.keep_reference(model, provisional, frame) {
-            tracing::error!(model, %error, "the reference cannot be kept: a restart will not know it");
+            tracing::error!(%model, %error, "the reference cannot be kept: a restart will not know it");
         }
     }
 
@@ -413,12 +414,12 @@ impl ModelWorker {
     fn judge(&mut self) {
         let now = self.clock.moment();
         let mut broken = Vec::new();
-        for (name, watch) in &mut self.watches {
+        for (key, watch) in &mut self.watches {
             let judged = catch_unwind(AssertUnwindSafe(|| watch.judge(now.wall, now.monotonic)));
             match judged {
                 Ok(Ok(any)) => self.changed |= any,
-                Ok(Err(error)) => tracing::error!(model = name, %error, "a window could not be judged"),
-                Err(_) => broken.push(name.clone()),
+                Ok(Err(error)) => tracing::error!(model = %key, %error, "a window could not be judged"),
+                Err(_) => broken.push(key.clone()),
             }
         }
         for model in broken {
@@ -433,17 +434,17 @@ impl ModelWorker {
         for model in &models {
             let verdict = &model.verdict;
             let Some(drift) = verdict.drift else { continue };
-            let before = self.told.insert(model.name.clone(), drift);
+            let before = self.told.insert(model.key.clone(), drift);
             let provisional = verdict.provisional;
             if drift && before != Some(true) && provisional {
                 let columns = verdict.columns.join(", ");
-                tracing::info!(model = model.name, columns, "it is not as it began (its reference is provisional)");
+                tracing::info!(model = %model.key, columns, "it is not as it began (its reference is provisional)");
             } else if drift && before != Some(true) {
-                tracing::warn!(model = model.name, columns = verdict.columns.join(", "), "drift");
+                tracing::warn!(model = %model.key, columns = verdict.columns.join(", "), "drift");
             } else if !drift && before == Some(true) {
-                tracing::info!(model = model.name, "drifts no longer");
+                tracing::info!(model = %model.key, "drifts no longer");
             } else if !drift && before.is_none() && verdict.in_a_row.is_empty() {
-                tracing::info!(model = model.name, "first verdict: no drift");
+                tracing::info!(model = %model.key, "first verdict: no drift");
             }
         }
         let in_flight = self.models.in_flight.load(Ordering::Relaxed);
@@ -476,11 +477,11 @@ impl ModelWorker {
         let mut too_much = held.saturating_sub(budget).max(over_limit.min(held));
         let mut empty = Vec::new();
         while too_much > 0 {
-            let full = self.watches.iter_mut().filter(|(name, _)| !empty.contains(*name));
-            let Some((name, largest)) = full.max_by_key(|(_, watch)| watch.bytes()) else { break };
+            let full = self.watches.iter_mut().filter(|(key, _)| !empty.contains(*key));
+            let Some((key, largest)) = full.max_by_key(|(_, watch)| watch.bytes()) else { break };
             let before = largest.bytes();
             if largest.give_up_oldest() == 0 {
-                empty.push(name.clone());
+                empty.push(key.clone());
                 continue;
             }
             too_much = too_much.saturating_sub(before.saturating_sub(largest.bytes()));
@@ -504,8 +505,9 @@ impl ModelWorker {
     fn keep_checkpoint(&mut self) {
         let Some(store) = &self.store else { return };
         let begun = self.clock.monotonic();
-        let models = self.watches.iter().map(|(name, watch)| (name.clone(), watch.progress.clone())).collect();
-        match store.write_checkpoint(&Checkpoint { through: self.through, models, removed: self.removed.clone() }) {
+        let models = self.watches.iter().map(|(key, watch)| (key.clone(), watch.progress.clone())).collect();
+        let removed = self.removed.iter().map(|(key, at)| (key.clone(), *at)).collect();
+        match store.write_checkpoint(&Checkpoint { through: self.through, models, removed }) {
             Ok(()) => self.kept = self.through,
             Err(error) => tracing::error!(%error, "the checkpoint cannot be written; a restart will replay more"),
         }
@@ -530,7 +532,7 @@ impl ModelWorker {
         if self.compact() || due {
             self.retained = Some(now);
             if let Some(store) = &self.store {
-                let horizon = |model: &str| self.models.spec(model).label_horizon;
+                let horizon = |model: &ModelKey| self.models.spec(model).label_horizon;
                 match store.retain(&self.config.samples, self.clock.now(), horizon) {
                     Ok(Retained { bytes, early }) => {
                         if early > 0 {
@@ -596,20 +598,34 @@ mod tests {
 
     const DAY: u64 = 86_400;
 
+    fn key() -> ModelKey {
+        ModelKey::named("m")
+    }
+
     fn known(worker: &ModelWorker) -> Vec<&str> {
-        worker.watches.keys().map(String::as_str).collect()
+        worker.watches.keys().map(|key| key.name.as_str()).collect()
     }
 
     /// Hands rows to the ingest's side, and takes them in.
     fn send(worker: &mut ModelWorker, queue: &Receiver<Accepted>, purpose: Purpose, rows: &[String]) {
+        send_to(worker, queue, &key(), purpose, rows);
+    }
+
+    fn send_to(
+        worker: &mut ModelWorker,
+        queue: &Receiver<Accepted>,
+        key: &ModelKey,
+        purpose: Purpose,
+        rows: &[String],
+    ) {
         let models = Arc::clone(&worker.models);
-        let known = models.describe("m").expect("known");
+        let known = models.describe(key).expect("known");
         let limits = Limits { rows: 1_000_000, columns: 100, cells: 100_000_000 };
         let kinds = |name: &str| expected(name, &known.spec, &known.schema);
         let decoded = decode(rows.join("\n").as_bytes(), Layout::Lines, limits, &kinds).expect("rows");
         let passed = pass(decoded, purpose, &known.spec, &known.schema, 100, worker.clock.now());
         let batch = passed.batch.expect("a batch");
-        models.accept("m", purpose, batch, Reservation::none(&models.in_flight)).expect("accepted");
+        models.accept(key, purpose, batch, Reservation::none(&models.in_flight)).expect("accepted");
         while let Ok(accepted) = queue.try_recv() {
             worker.take(accepted);
         }
@@ -647,7 +663,7 @@ mod tests {
             };
             clock.advance(Duration::from_secs(3600));
             send(&mut worker, &queue, Purpose::Samples, &(0..ROWS).map(row).collect::<Vec<_>>());
-            most = most.max(worker.watches["m"].bytes());
+            most = most.max(worker.watches[&key()].bytes());
             if hour % 48 == 47 {
                 models.with_log(|log| log.rotate().expect("rotated"));
                 worker.keep_checkpoint();
@@ -665,7 +681,7 @@ mod tests {
         send(&mut worker, &queue, Purpose::Labels, &[r#"{"id": "never", "label": 1}"#.to_owned()]);
         let measured = |worker: &ModelWorker, hour: i64| {
             let start = Timestamp::from_second(hour * 3600).expect("a time");
-            let view = worker.watches["m"].view();
+            let view = worker.watches[&key()].view();
             let window = view.windows.iter().find(|window| window.start == start).cloned();
             window.and_then(|window| window.performance).map(|found| {
                 let accuracy = found.measures().find(|(name, _)| *name == "accuracy").map(|(_, value)| value);
@@ -677,7 +693,7 @@ mod tests {
         for hour in [0, 300] {
             assert_eq!(measured(&worker, hour), Some((ROWS as u64, Some((right * 1000.0).round()))), "hour {hour}");
         }
-        assert_eq!(worker.watches["m"].view().counts.unmatched, 1);
+        assert_eq!(worker.watches[&key()].view().counts.unmatched, 1);
         // A restart in between forgets nothing that waits.
         send(&mut worker, &queue, Purpose::Labels, &(0..ROWS).map(label(100)).collect::<Vec<_>>());
         worker.keep_checkpoint();
@@ -710,7 +726,7 @@ mod tests {
                 ("_arrival", times),
                 ("prediction", Arc::new(predictions) as _),
             ]);
-            log.append(Kind::Samples, "m", &record.expect("a record")).expect("written");
+            log.append(Kind::Samples, &key(), &record.expect("a record")).expect("written");
             log.rotate().expect("rotated");
             let leave = Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new() };
             store.compact(&log.closed().expect("segments")[0], leave).expect("compacted");
@@ -745,7 +761,7 @@ mod tests {
         let mut worker = begin();
         clock.advance(Duration::from_secs(3600));
         let settle = |worker: &mut ModelWorker| {
-            let read = |worker: &ModelWorker| worker.stored.get("m").map_or(0, |known| known.read);
+            let read = |worker: &ModelWorker| worker.stored.get(&key()).map_or(0, |known| known.read);
             let before = read(worker);
             clock.advance(Duration::from_secs(300));
             worker.judge();
@@ -754,7 +770,7 @@ mod tests {
         };
         let measured = |worker: &ModelWorker, hour: i64| {
             let start = Timestamp::from_second(hour * 3600).expect("a time");
-            let view = worker.watches["m"].view();
+            let view = worker.watches[&key()].view();
             let window = view.windows.iter().find(|window| window.start == start).cloned();
             window.and_then(|window| window.performance).map_or((0, 0.0), |found| {
                 let right = found.measures().find(|(name, _)| *name == "accuracy").map_or(0.0, |(_, value)| value);
@@ -777,7 +793,7 @@ mod tests {
         let strangers: Vec<String> = (0..20_000).map(|i| format!(r#"{{"id": "never-{i}", "label": 1}}"#)).collect();
         send(&mut worker, &queue, Purpose::Labels, &strangers);
         assert_eq!(settle(&mut worker), 0);
-        assert_eq!(worker.watches["m"].view().counts.unmatched, 20_000);
+        assert_eq!(worker.watches[&key()].view().counts.unmatched, 20_000);
         // They pushed the others out of memory, which are read from where they are stored: here a few are corrected.
         models.with_log(|log| log.rotate().expect("rotated"));
         worker.keep_checkpoint();
@@ -795,7 +811,7 @@ mod tests {
         worker.keep_checkpoint();
         drop(worker);
         let store = Samples::open(data.path(), "n").expect("a store");
-        let files = store.compacted_of(Kind::Samples, "m").expect("files");
+        let files = store.compacted_of(Kind::Samples, &key()).expect("files");
         drop(store);
         assert_eq!(files.len(), 720);
         let (gone, damaged) = (crate::store::ids::beside(&files[100]), crate::store::ids::beside(&files[200]));
@@ -817,7 +833,8 @@ mod tests {
         assert!(gone.exists());
         assert_eq!(std::fs::read(&damaged).expect("an index"), whole);
         // A window of more rows than are joined at a time has them all, and each once.
-        let (mut look, watch) = worker.look("m").expect("it is known");
+        let of_m = key();
+        let (mut look, watch) = worker.look(&of_m).expect("it is known");
         let mut window = |share: usize| {
             look.share = share;
             let (rows, labelled) = look.window(watch, 0, HOUR).expect("a window");
@@ -825,7 +842,7 @@ mod tests {
         };
         assert_eq!(window(400), window(1_000_000));
         assert_eq!(window(400), (1500, 1500, Some(750)));
-        let bytes = worker.watches["m"].bytes();
+        let bytes = worker.watches[&key()].bytes();
         assert!(bytes < 4 << 20, "{bytes} bytes in memory of {} rows", HOURS * ROWS);
     }
 
@@ -850,7 +867,7 @@ mod tests {
         let label = |i: i64| format!(r#"{{"id": "0-{i}", "label": 1}}"#);
         send(&mut worker, &queue, Purpose::Labels, &(0..250).map(label).collect::<Vec<_>>());
         worker.look_up();
-        let view = worker.watches["m"].view();
+        let view = worker.watches[&key()].view();
         assert_eq!((view.rows_in_memory, view.counts.unmatched), (300, 0));
         let first = view.windows.last().and_then(|window| window.performance.as_ref());
         assert_eq!(first.map(|performance| (performance.rows, performance.accuracy)), Some((250, Some(0.5))));
@@ -899,6 +916,94 @@ mod tests {
         assert!(worker.repeated.is_empty(), "nothing is remembered of what is stored");
     }
 
+    /// Three models of one name: each has its own rows, verdict, files and end, over a restart too.
+    #[test]
+    fn namesakes_live_side_by_side() {
+        let data = tempfile::tempdir().expect("a folder");
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        let (out, queue) = channel();
+        let config = "[[model]]\nname = \"m\"\nwindow_rows = 250\n[[model]]\nname = \"m\"\nnamespace = \"ml\"\nwindow_rows = 300\n";
+        let config = Config::parse(config).expect("a config");
+        let models = Arc::new(Models::new(&config, Arc::default(), out));
+        let begin = || {
+            models.set_log(Err("away".to_owned()));
+            let (folder, view) = ((data.path().to_owned(), "n".to_owned()), watch::Sender::new(Arc::default()));
+            let shared = Arc::clone(&clock);
+            let mut worker =
+                ModelWorker::new(Arc::clone(&models), folder, config.clone(), shared, Arc::default(), view);
+            worker.open();
+            worker
+        };
+        let keys = [ModelKey::named("m"), ModelKey::within("ml", "m"), ModelKey::within("shop", "m")];
+        // The same ids, a column of another kind in each, and as many rows as the first's window holds.
+        let rows = |column: &str, value: &str| -> Vec<String> {
+            (0..250)
+                .map(|i| format!(r#"{{"id": "{i}", "timestamp": {i}, "{column}": {value}, "version": "{column}"}}"#))
+                .collect()
+        };
+        let mut worker = begin();
+        for (key, (column, value)) in keys.iter().zip([("x", "1"), ("x", "\"a\""), ("y", "true")]) {
+            send_to(&mut worker, &queue, key, Purpose::Reference, &rows(column, value));
+            send_to(&mut worker, &queue, key, Purpose::Samples, &rows(column, value));
+        }
+        let seen = |worker: &ModelWorker| -> Vec<(String, u64, Vec<String>, bool)> {
+            let view = |watch: &Watch| {
+                let view = watch.view();
+                let versions = view.latest.as_ref().map(|window| window.versions.clone()).unwrap_or_default();
+                (
+                    view.key.to_string(),
+                    view.counts.samples,
+                    versions,
+                    view.reference.is_some_and(|r| !r.about.provisional),
+                )
+            };
+            worker.watches.values().map(view).collect()
+        };
+        let all = [("m", vec!["x"]), ("ml/m", vec![]), ("shop/m", vec![])];
+        let all = all.map(|(key, versions): (&str, Vec<&str>)| {
+            (key.to_owned(), 250, versions.into_iter().map(str::to_owned).collect::<Vec<_>>(), true)
+        });
+        assert_eq!(seen(&worker), all, "the first alone has windows of so many rows");
+        // Half of it in Parquet, half in the log, all in the checkpoint; then without one.
+        models.with_log(|log| log.rotate().expect("rotated"));
+        worker.keep_checkpoint();
+        assert!(worker.compact());
+        drop(worker);
+        let mut worker = begin();
+        assert_eq!(seen(&worker), all);
+        send_to(
+            &mut worker,
+            &queue,
+            &keys[1],
+            Purpose::Samples,
+            &[r#"{"id": "250", "timestamp": 250, "x": "b"}"#.to_owned()],
+        );
+        drop(worker);
+        std::fs::remove_file(data.path().join("models/checkpoint.json")).expect("removed");
+        let mut worker = begin();
+        let counts =
+            |worker: &ModelWorker| worker.watches.values().map(|w| w.view().counts.samples).collect::<Vec<_>>();
+        assert_eq!(counts(&worker), [250, 251, 250]);
+        // One goes, with its files and nobody else's.
+        assert_eq!(models.remove(&keys[1]), Ok(true));
+        assert_eq!(models.remove(&ModelKey::within("away", "m")), Ok(false));
+        while let Ok(accepted) = queue.try_recv() {
+            worker.take(accepted);
+        }
+        let stored = |worker: &ModelWorker| {
+            let files = worker.store.as_ref().expect("a store").compacted(Kind::Samples).expect("files");
+            files.into_iter().map(|(_, key, _)| key).collect::<Vec<_>>()
+        };
+        assert_eq!((counts(&worker), stored(&worker)), (vec![250, 250], vec![keys[0].clone(), keys[2].clone()]));
+        worker.keep_checkpoint();
+        drop(worker);
+        let mut worker = begin();
+        assert_eq!(counts(&worker), [250, 250]);
+        // It may come again, with columns of other kinds.
+        send_to(&mut worker, &queue, &keys[1], Purpose::Samples, &rows("x", "2"));
+        assert_eq!(counts(&worker), [250, 250, 250]);
+    }
+
     #[test]
     fn models_that_are_silent_expire_and_make_room() {
         let data = tempfile::tempdir().expect("a folder");
@@ -929,10 +1034,11 @@ mod tests {
             let mut rows = rows.expect("a frame");
             let at = Series::new("label".into(), vec![1_i64]).into_column();
             rows.with_column(at).expect("a column");
-            models.remember(model, &Schema::of(&rows));
+            let model = ModelKey::named(model);
+            models.remember(&model, &Schema::of(&rows));
             let mut progress = Progress::default();
             progress.heard = Some(clock.now());
-            worker.watches.insert(model.to_owned(), Watch::new(models.spec(model), 10, progress, clock.now()));
+            worker.watches.insert(model.clone(), Watch::new(models.spec(&model), 10, progress, clock.now()));
         };
         let expire = |worker: &mut ModelWorker| {
             worker.expire();

@@ -9,6 +9,7 @@ use arrow::array::{RecordBatch, StringArray};
 
 use crate::config::Config;
 use crate::health::Health;
+use crate::identity::ModelKey;
 use crate::ingest::{Described, Refused, Reservation, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
@@ -41,8 +42,8 @@ pub struct Models {
 
 #[derive(Default)]
 struct Registry {
-    specs: BTreeMap<String, Arc<Spec>>,
-    schemas: BTreeMap<String, Arc<Schema>>,
+    specs: BTreeMap<ModelKey, Arc<Spec>>,
+    schemas: BTreeMap<ModelKey, Arc<Schema>>,
     max_models: usize,
     max_features: usize,
     /// How long samples are kept.
@@ -51,21 +52,21 @@ struct Registry {
 
 impl Registry {
     fn configure(&mut self, config: &Config) {
-        self.specs = config.model.iter().map(|spec| (spec.name.clone(), Arc::new(spec.clone()))).collect();
+        self.specs = config.model.iter().map(|spec| (spec.key(), Arc::new(spec.clone()))).collect();
         (self.max_models, self.max_features) = (config.models.max_models, config.models.max_features);
         self.retention = config.samples.retention;
     }
 
     /// The model is known or described, or there is room for one more.
-    fn has_room(&self, model: &str) -> bool {
+    fn has_room(&self, model: &ModelKey) -> bool {
         self.schemas.contains_key(model) || self.specs.contains_key(model) || self.schemas.len() < self.max_models
     }
 
-    fn spec(&self, model: &str) -> Arc<Spec> {
+    fn spec(&self, model: &ModelKey) -> Arc<Spec> {
         self.specs.get(model).map_or_else(
             || {
                 // Nobody said how long its labels are waited for: as long as its rows are kept.
-                let spec = Spec::new(model);
+                let spec = Spec::of(model);
                 Arc::new(Spec { label_horizon: spec.label_horizon.min(self.retention), ..spec })
             },
             Arc::clone,
@@ -98,22 +99,22 @@ impl Models {
     }
 
     /// The model's description: the configuration's, or the defaults.
-    pub fn spec(&self, model: &str) -> Spec {
+    pub fn spec(&self, model: &ModelKey) -> Spec {
         locked(&self.known).spec(model).as_ref().clone()
     }
 
     /// Notes what a stored model's columns hold.
-    pub fn remember(&self, model: &str, schema: &Schema) {
-        Arc::make_mut(locked(&self.known).schemas.entry(model.to_owned()).or_default()).merge(schema);
+    pub fn remember(&self, model: &ModelKey, schema: &Schema) {
+        Arc::make_mut(locked(&self.known).schemas.entry(model.clone()).or_default()).merge(schema);
     }
 
     /// Forgets what a model's columns hold: there is room for another.
-    pub fn forget(&self, model: &str) {
+    pub fn forget(&self, model: &ModelKey) {
         locked(&self.known).schemas.remove(model);
     }
 
     /// The model is described in the configuration.
-    pub fn is_described(&self, model: &str) -> bool {
+    pub fn is_described(&self, model: &ModelKey) -> bool {
         locked(&self.known).specs.contains_key(model)
     }
 
@@ -159,7 +160,7 @@ impl Models {
 const STARTING: &str = "what was stored before is still being read";
 
 impl Sink for Models {
-    fn describe(&self, model: &str) -> Result<Described, Refused> {
+    fn describe(&self, model: &ModelKey) -> Result<Described, Refused> {
         if let Some(message) = locked(&self.closed).clone() {
             return Err(if message == STARTING {
                 Refused::Busy { message, retry: Duration::from_secs(1) }
@@ -187,7 +188,13 @@ impl Sink for Models {
         })
     }
 
-    fn accept(&self, model: &str, purpose: Purpose, batch: Batch, reservation: Reservation) -> Result<(), Refused> {
+    fn accept(
+        &self,
+        model: &ModelKey,
+        purpose: Purpose,
+        batch: Batch,
+        reservation: Reservation,
+    ) -> Result<(), Refused> {
         // Locked until the rows are written and queued: a schema is what was stored, no two bodies make it at once, and the queue
         // has the log's order.
         let mut log = locked(&self.log);
@@ -212,20 +219,20 @@ impl Sink for Models {
         let sequence =
             open.append(kind, model, &batch.record).map_err(|error| Refused::NotStored(error.to_string()))?;
         let mut registry = locked(&self.known);
-        let schema = Arc::make_mut(registry.schemas.entry(model.to_owned()).or_default());
+        let schema = Arc::make_mut(registry.schemas.entry(model.clone()).or_default());
         if purpose == Purpose::Reference {
             schema.replace(&batch.schema);
         } else {
             schema.merge(&batch.schema);
         }
         drop(registry);
-        let entry = Entry { sequence, kind, model: model.to_owned(), record: batch.record };
+        let entry = Entry { sequence, kind, model: model.clone(), record: batch.record };
         // The model_worker outlives the ingest; were it gone, the log has the rows for the next start.
         let _ = self.out.send(Accepted { entry, reservation });
         Ok(())
     }
 
-    fn remove(&self, model: &str) -> Result<bool, Refused> {
+    fn remove(&self, model: &ModelKey) -> Result<bool, Refused> {
         let mut log = locked(&self.log);
         if !locked(&self.known).schemas.contains_key(model) {
             return Ok(false);
@@ -237,7 +244,7 @@ impl Sink for Models {
         let sequence =
             open.append(Kind::Removal, model, &record).map_err(|error| Refused::NotStored(error.to_string()))?;
         locked(&self.known).schemas.remove(model);
-        let entry = Entry { sequence, kind: Kind::Removal, model: model.to_owned(), record };
+        let entry = Entry { sequence, kind: Kind::Removal, model: model.clone(), record };
         let _ = self.out.send(Accepted { entry, reservation: Reservation::none(&self.in_flight) });
         Ok(true)
     }
@@ -275,7 +282,7 @@ mod tests {
         });
         begun.recv().expect("it began");
         let at = Instant::now();
-        assert!(models.describe("m").is_ok());
+        assert!(models.describe(&ModelKey::named("m")).is_ok());
         assert!(at.elapsed() < Duration::from_secs(1), "it waited for the disk");
         slow.join().expect("it ended");
     }

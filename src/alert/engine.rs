@@ -31,7 +31,7 @@ const EVENTS: usize = 1000;
 const IDENTITY: &[&str] =
     &["container.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "hw.id", "hw.name", "hw.model"];
 /// A metric's own attributes that say the same: an alert has them though the rule chooses by them.
-const NAMES: &[&str] = &["collector", "exporter", "model"];
+const NAMES: &[&str] = &["collector", "exporter", "model", "model.namespace"];
 
 type Labels = BTreeMap<String, String>;
 type Key = (String, Labels);

@@ -4,18 +4,19 @@ use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsResult};
 
 use super::{Cells, MinuteColumn, Row, column};
+use crate::identity::ModelKey;
 
 /// One model's row of one minute.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelRow {
     /// When the minute began.
     pub minute: Timestamp,
     /// The node's name.
     pub node: String,
-    /// In what its name is unique, where that is told.
-    pub namespace: Option<String>,
-    /// The model's name.
-    pub model: String,
+    /// The model.
+    pub key: ModelKey,
+    /// The versions of it that the last window's rows are of, in order.
+    pub versions: Vec<String>,
     /// Samples that arrived in the minute.
     pub predictions: u64,
     /// Labels that arrived in the minute.
@@ -38,8 +39,17 @@ pub struct ModelRow {
 pub const MODEL_COLUMNS: &[MinuteColumn<ModelRow>] = &[
     column("minute", "when the minute began (UTC)", Cells::Time(|r| Some(r.minute))),
     column("node", "name of the node", Cells::Text(|r| Some(&r.node))),
-    column("model_namespace", "in what its name is unique; null if not told", Cells::Text(|r| r.namespace.as_deref())),
-    column("model_name", "the model", Cells::Text(|r| Some(&r.model))),
+    column(
+        "model_namespace",
+        "in what its name is unique; null if not told",
+        Cells::Text(|r| r.key.namespace.as_deref()),
+    ),
+    column("model_name", "the model", Cells::Text(|r| Some(&r.key.name))),
+    column(
+        "model_versions",
+        "the versions of it that the last window's rows are of; empty where samples name none",
+        Cells::Texts(|r| Some(&r.versions)),
+    ),
     column("predictions", "increase: samples that arrived", Cells::Count(|r| Some(r.predictions))),
     column("labels", "increase: labels that arrived", Cells::Count(|r| Some(r.labels))),
     column("drift", "the verdict: 1 drift, 0 none, null without one", Cells::Count(|r| r.drift.map(u64::from))),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::things::{Link, Model, Pod, Relation, Role, Workload, WorkloadKind};
+use super::things::{Link, Model, ModelKey, Pod, Relation, Role, Workload, WorkloadKind};
 
 /// A source of facts. Its place in [`SOURCES`] is its strength.
 pub type Source = &'static str;
@@ -237,7 +237,8 @@ impl Claims {
         let version = self.label(MODEL_VERSION_LABEL).map(str::to_owned);
         let trains = self.stage().is_some_and(|stage| TRAINING.contains(&stage));
         let relation = if trains { Relation::Trains } else { Relation::Serves };
-        Some(Link { to: Model { namespace, name: name.to_owned(), version }, relation, source })
+        let key = ModelKey { namespace, name: name.to_owned() };
+        Some(Link { to: Model { key, version }, relation, source })
     }
 
     /// A label, from the first in order that has it.
@@ -374,7 +375,7 @@ mod tests {
         claims.take(Arc::new(named), at(1));
         assert_eq!(claims.workload().map(|link| link.to.to_string()).as_deref(), Some("shop/ComposeService/web"));
         let model = claims.model().expect("a model");
-        assert_eq!((model.to.name.as_str(), model.to.version.as_deref()), ("housing", Some("7")));
+        assert_eq!((model.to.key.name.as_str(), model.to.version.as_deref()), ("housing", Some("7")));
         assert_eq!((model.source, model.relation), ("plumbline.io/model", Relation::Serves));
         let mut trainer = Claims::default();
         let labels = labels(&[("plumbline.io/model", "housing"), ("plumbline.io/stage", "training")]);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A Kubernetes pod, as far as its names are known. Its UID alone is a key; the names are what people read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -127,14 +127,58 @@ pub struct Device {
     pub uuid: String,
 }
 
-/// A model. One model may be served in several versions at once.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Model {
+/// What a model is known by. Its version is no part of it: one model is served in several at once, labels name none, and each new one
+/// would begin without a reference.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ModelKey {
     /// In what its name is unique: a Kubernetes namespace; `None` on plain hosts.
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
-    /// Its version.
+}
+
+impl ModelKey {
+    /// Of a model that is in no namespace.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { namespace: None, name: name.to_owned() }
+    }
+
+    /// Of a model in a namespace.
+    #[must_use]
+    pub fn within(namespace: &str, name: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), name: name.to_owned() }
+    }
+
+    /// Which of the models that are `known` a container means that names this one: this one itself; else the one of its name without a
+    /// namespace, which is anybody's. A container that is in no namespace means the only one of the name.
+    #[must_use]
+    pub fn among<'a>(&self, known: impl Iterator<Item = &'a Self> + Clone) -> Option<&'a Self> {
+        let named = known.filter(|key| key.name == self.name);
+        let in_namespace = |namespace: Option<&String>| named.clone().find(|key| key.namespace.as_ref() == namespace);
+        in_namespace(self.namespace.as_ref()).or_else(|| in_namespace(None)).or_else(|| {
+            let mut any = named.clone().filter(|_| self.namespace.is_none());
+            any.next().filter(|_| any.next().is_none())
+        })
+    }
+}
+
+impl fmt::Display for ModelKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// A model as a container names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Model {
+    /// Which.
+    #[serde(flatten)]
+    pub key: ModelKey,
+    /// The version that is served.
     pub version: Option<String>,
 }
 
@@ -205,5 +249,19 @@ mod tests {
             assert_eq!(WorkloadKind::named(kind.name()), Some(kind));
         }
         assert_eq!(WorkloadKind::named("pod"), None);
+    }
+
+    #[test]
+    fn a_container_means_the_model_of_its_own_namespace_before_anybody_s() {
+        let (ml, shop, any) = (ModelKey::within("ml", "m"), ModelKey::within("shop", "m"), ModelKey::named("m"));
+        let other = ModelKey::within("ml", "n");
+        let all = [&other, &ml, &shop, &any];
+        let among = |told: &ModelKey, known: &[&ModelKey]| told.among(known.iter().copied()).map(ToString::to_string);
+        assert_eq!(among(&ml, &all).as_deref(), Some("ml/m"));
+        assert_eq!(among(&any, &all).as_deref(), Some("m"));
+        assert_eq!(among(&ModelKey::within("web", "m"), &all).as_deref(), Some("m"), "anybody's");
+        assert_eq!(among(&ModelKey::within("web", "m"), &all[..3]), None);
+        assert_eq!(among(&any, &all[..2]).as_deref(), Some("ml/m"), "the only one of the name");
+        assert_eq!(among(&any, &all[..3]), None, "one of two, and nobody says which");
     }
 }

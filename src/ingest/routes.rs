@@ -1,4 +1,5 @@
-//! `POST /v1/models/{model}/samples` and `/labels`, `PUT /v1/models/{model}/reference`.
+//! `POST /v1/models/{model}/samples` and `/labels`, `PUT /v1/models/{model}/reference`, `DELETE /v1/models/{model}`; each with
+//! `?namespace=` for a model in one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,9 @@ use super::decode::{self, CONTENT_TYPES, Format};
 use super::{Ingest, Refused, Reservation, body};
 use crate::frame::json::{Limits, RowError};
 use crate::frame::stack::bytes_of;
+use crate::identity::ModelKey;
+use crate::model::address;
 use crate::model::border::{Passed, Purpose, expected, pass};
-use crate::model::check_name;
 
 /// Bodies decoded at once: it is work for a core each.
 const AT_ONCE: usize = 2;
@@ -127,10 +129,11 @@ impl IntoResponse for Refusal {
 }
 
 /// Forgets a model: 204, or 404 where there is none.
-async fn remove(State(shared): State<Shared>, Path(model): Path<String>) -> Response {
+async fn remove(State(shared): State<Shared>, Path(model): Path<String>, RawQuery(query): RawQuery) -> Response {
     let sink = Arc::clone(&shared.ingest.sink);
     let work = move || {
-        check_name(&model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
+        let model = address::alone(&model, query.as_deref())
+            .map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, message))?;
         let unknown = || format!("no model `{model}`; /api/v1/models has those there are");
         let removed = sink.remove(&model).map_err(Refusal::from)?;
         removed.then_some(StatusCode::NO_CONTENT).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, unknown()))
@@ -172,9 +175,9 @@ async fn take_in(
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
     let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|upload| {
         // Whether there is room is upload before the body is read, too.
-        shared.ingest.sink.describe(&model).map(|_| upload).map_err(Refusal::from)
+        shared.ingest.sink.describe(&upload.model).map(|_| upload).map_err(Refusal::from)
     });
-    let Upload { format, whole } = match upload {
+    let Upload { model, format, whole } = match upload {
         Ok(upload) => upload,
         Err(refusal) => {
             body::drain(body, shared.ingest.config.max_body.as_u64()).await;
@@ -199,34 +202,37 @@ async fn take_in(
 
 /// What is asked, by all but the body.
 struct Upload {
+    model: ModelKey,
     format: Format,
     whole: bool,
 }
 
 impl Upload {
     fn of(model: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Self, Refusal> {
-        check_name(model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
-        let whole = all_or_nothing(query)?;
+        let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
+        let (model, more) = address::with_more(model, query).map_err(bad)?;
+        let whole = all_or_nothing(&more).map_err(bad)?;
         let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let format = Format::of(given).ok_or_else(|| {
             let given = if given.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {given}") };
             let message = format!("{given} is not taken; there are {CONTENT_TYPES}");
             Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
         })?;
-        Ok(Self { format, whole })
+        Ok(Self { model, format, whole })
     }
 }
 
 /// `?all_or_nothing=true` refuses a body with any wrong row.
-fn all_or_nothing(query: Option<&str>) -> Result<bool, Refusal> {
+fn all_or_nothing(parameters: &[&str]) -> Result<bool, String> {
     let mut whole = false;
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        whole = match pair {
+    for parameter in parameters {
+        whole = match *parameter {
             "all_or_nothing" | "all_or_nothing=true" | "all_or_nothing=1" => true,
             "all_or_nothing=false" | "all_or_nothing=0" => false,
             other => {
-                let message = format!("unknown parameter `{other}`; there is all_or_nothing=true");
-                return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+                return Err(format!(
+                    "unknown parameter `{other}`; there are all_or_nothing=true and namespace=NAMESPACE"
+                ));
             }
         };
     }
@@ -235,7 +241,7 @@ fn all_or_nothing(query: Option<&str>) -> Result<bool, Refusal> {
 
 fn decode_and_store(
     ingest: &Ingest,
-    model: &str,
+    model: &ModelKey,
     format: Format,
     bytes: &bytes::Bytes,
     mut reservation: Reservation,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::view::{ModelView, ModelsView};
 use crate::frame::model::ModelRow;
+use crate::identity::ModelKey;
 
 /// Minutes of traffic that are held for the page.
 const MINUTES: usize = 120;
@@ -18,12 +19,12 @@ pub struct Traffic {
     since: Timestamp,
     /// The open minute, in minutes since the epoch.
     minute: Option<i64>,
-    models: BTreeMap<String, Counted>,
+    models: BTreeMap<ModelKey, Counted>,
     recent: Arc<Recent>,
 }
 
 /// Samples that arrived in each of the last minutes, oldest first, by model.
-pub type Recent = BTreeMap<String, Vec<u64>>;
+pub type Recent = BTreeMap<ModelKey, Vec<u64>>;
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -58,10 +59,10 @@ impl Traffic {
     /// Notes the counts of models that are seen for the first time. One that began before we looked has counted before.
     fn meet(&mut self, view: &ModelsView) {
         for model in &view.models {
-            if !self.models.contains_key(&model.name) {
+            if !self.models.contains_key(&model.key) {
                 let is_new = model.registered >= self.since;
                 let (samples, labels) = if is_new { (0, 0) } else { (model.counts.samples, model.counts.labels) };
-                self.models.insert(model.name.clone(), Counted { samples, labels, minutes: VecDeque::new() });
+                self.models.insert(model.key.clone(), Counted { samples, labels, minutes: VecDeque::new() });
             }
         }
     }
@@ -71,7 +72,7 @@ impl Traffic {
         self.meet(view);
         let mut rows = Vec::new();
         for model in &view.models {
-            let Some(counted) = self.models.get_mut(&model.name) else { continue };
+            let Some(counted) = self.models.get_mut(&model.key) else { continue };
             let predictions = model.counts.samples.saturating_sub(counted.samples);
             let labels = model.counts.labels.saturating_sub(counted.labels);
             (counted.samples, counted.labels) = (model.counts.samples, model.counts.labels);
@@ -81,9 +82,9 @@ impl Traffic {
             }
             rows.push(row(node, model, minute, predictions, labels));
         }
-        self.models.retain(|name, _| view.models.iter().any(|model| model.name == *name));
+        self.models.retain(|key, _| view.models.iter().any(|model| model.key == *key));
         let minutes = |counted: &Counted| counted.minutes.iter().copied().collect();
-        self.recent = Arc::new(self.models.iter().map(|(name, counted)| (name.clone(), minutes(counted))).collect());
+        self.recent = Arc::new(self.models.iter().map(|(key, counted)| (key.clone(), minutes(counted))).collect());
         rows
     }
 
@@ -100,8 +101,8 @@ fn row(node: &str, model: &ModelView, minute: Timestamp, predictions: u64, label
     ModelRow {
         minute,
         node: node.to_owned(),
-        namespace: model.namespace.clone(),
-        model: model.name.clone(),
+        key: model.key.clone(),
+        versions: model.latest.as_ref().map(|window| window.versions.clone()).unwrap_or_default(),
         predictions,
         labels,
         drift: model.verdict.drift,
@@ -119,11 +120,15 @@ mod tests {
     use crate::model::Spec;
     use crate::model::watch::{Progress, Watch};
 
-    fn view(registered: i64, samples: u64) -> ModelsView {
+    fn model(key: &ModelKey, registered: i64, samples: u64) -> ModelView {
         let at = Timestamp::from_second(registered).expect("a time");
-        let mut model = Watch::new(Spec::new("m"), 10, Progress::default(), at).view();
+        let mut model = Watch::new(Spec::of(key), 10, Progress::default(), at).view();
         model.counts.samples = samples;
-        ModelsView { models: vec![model], ..ModelsView::default() }
+        model
+    }
+
+    fn view(registered: i64, samples: u64) -> ModelsView {
+        ModelsView { models: vec![model(&ModelKey::named("m"), registered, samples)], ..ModelsView::default() }
     }
 
     #[test]
@@ -140,6 +145,18 @@ mod tests {
         let mut traffic = Traffic::new(at(1000));
         traffic.step("n", &ModelsView::default(), at(1001));
         assert_eq!(traffic.step("n", &view(1010, 9), at(1021))[0].predictions, 9);
-        assert_eq!(traffic.recent()["m"], [9]);
+        assert_eq!(traffic.recent()[&ModelKey::named("m")], [9]);
+    }
+
+    #[test]
+    fn namesakes_are_counted_apart() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let keys = [ModelKey::named("m"), ModelKey::within("ml", "m"), ModelKey::within("shop", "m")];
+        let mut traffic = Traffic::new(at(1000));
+        traffic.step("n", &ModelsView::default(), at(1001));
+        let models = keys.iter().zip(1..).map(|(key, samples)| model(key, 1010, samples)).collect();
+        let rows = traffic.step("n", &ModelsView { models, ..ModelsView::default() }, at(1021));
+        let told: Vec<_> = rows.iter().map(|row| (row.key.clone(), row.predictions)).collect();
+        assert_eq!(told, keys.into_iter().zip(1..).collect::<Vec<_>>());
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::reference::COMPARED_ROLES;
 use super::view::{BinsView, ModelView, ModelsView};
 use crate::drift::verdict::Judged;
+use crate::identity::ModelKey;
 use crate::metric::{self, Metric, Number, Point, PointAttributes, Subject};
 use crate::performance::Performance;
 
@@ -19,6 +20,13 @@ pub fn points(view: &ModelsView, at: Timestamp) -> Vec<Point> {
         made.of_model(model, view.metric_features);
     }
     made.made
+}
+
+/// The attributes that name a model.
+#[must_use]
+pub fn of(key: &ModelKey) -> PointAttributes {
+    let namespace = key.namespace.as_ref().map(|namespace| ("model.namespace", Cow::from(namespace.clone())));
+    [("model", Cow::from(key.name.clone()))].into_iter().chain(namespace).collect()
 }
 
 struct Points {
@@ -33,12 +41,17 @@ impl Points {
     }
 
     fn of_model(&mut self, model: &ModelView, most: usize) {
-        let name = || ("model", Cow::from(model.name.clone()));
+        let whose = of(&model.key);
+        let with = |key: &'static str, value: &str| {
+            let mut attributes = whose.clone();
+            attributes.push((key, Cow::from(value.to_owned())));
+            attributes
+        };
         let since = Some(model.registered);
         let counts = &model.counts;
-        self.add(&metric::MODEL_PREDICTIONS, vec![name()], Number::Int(counts.samples), since);
-        self.add(&metric::MODEL_LABELS, vec![name()], Number::Int(counts.labels), since);
-        self.add(&metric::MODEL_LATE, vec![name()], Number::Int(counts.late), since);
+        self.add(&metric::MODEL_PREDICTIONS, whose.clone(), Number::Int(counts.samples), since);
+        self.add(&metric::MODEL_LABELS, whose.clone(), Number::Int(counts.labels), since);
+        self.add(&metric::MODEL_LATE, whose.clone(), Number::Int(counts.late), since);
         for (reason, rows) in [
             ("repeated", counts.repeated),
             ("too_late", counts.too_late),
@@ -46,54 +59,50 @@ impl Points {
             ("unmatched", counts.unmatched),
             ("labels_forgotten", counts.labels_forgotten),
         ] {
-            self.add(&metric::MODEL_DROPPED, vec![name(), ("reason", reason.into())], Number::Int(rows), since);
+            self.add(&metric::MODEL_DROPPED, with("reason", reason), Number::Int(rows), since);
         }
-        self.add(&metric::MODEL_MEMORY, vec![name()], Number::Int(model.bytes_in_memory), None);
-        let provisional = || ("reference.provisional", Cow::from(model.verdict.provisional.to_string()));
+        self.add(&metric::MODEL_MEMORY, whose.clone(), Number::Int(model.bytes_in_memory), None);
         if let Some(drift) = model.verdict.drift {
             // A rule on the one must not fire for the other.
             let metric =
                 if model.verdict.provisional { &metric::MODEL_DRIFT_PROVISIONAL } else { &metric::MODEL_DRIFT };
-            self.add(metric, vec![name()], Number::Int(drift.into()), None);
+            self.add(metric, whose.clone(), Number::Int(drift.into()), None);
         }
         let exported = exported(model, most);
-        self.add(&metric::MODEL_FEATURES_LEFT_OUT, vec![name()], Number::Int(exported.left_out), None);
+        self.add(&metric::MODEL_FEATURES_LEFT_OUT, whose.clone(), Number::Int(exported.left_out), None);
         if let Some(window) = &model.latest {
-            self.add(&metric::MODEL_WINDOW_ROWS, vec![name()], Number::Int(window.rows), None);
+            self.add(&metric::MODEL_WINDOW_ROWS, whose.clone(), Number::Int(window.rows), None);
             for judged in window.features.iter().filter(|judged| exported.has(&judged.name)) {
-                self.of_feature(&model.name, judged);
+                self.of_feature(&with("feature", &judged.name), judged);
             }
         }
         // Labels come late: the newest window that has any speaks for the model.
         let measured = model.windows.iter().find_map(|window| window.performance.as_ref());
         if let Some(performance) = measured {
-            self.add(&metric::MODEL_PERFORMANCE_ROWS, vec![name()], Number::Int(performance.rows), None);
+            self.add(&metric::MODEL_PERFORMANCE_ROWS, whose.clone(), Number::Int(performance.rows), None);
             for (measure, value) in performance.measures() {
-                let attributes = vec![name(), ("measure", measure.into())];
-                self.add(&metric::MODEL_PERFORMANCE, attributes, Number::Float(value), None);
+                self.add(&metric::MODEL_PERFORMANCE, with("measure", measure), Number::Float(value), None);
             }
         }
         // A few labels, or a reference that is the model's own beginning, are nothing to wake anybody for.
         let sound = model.leading_of(model.min_rows).filter(|_| !model.verdict.provisional);
         if let Some((leading, drop)) = sound.and_then(|leading| Some((leading, leading.drop()?))) {
-            let attributes = vec![name(), ("measure", leading.measure.into())];
-            self.add(&metric::PERFORMANCE_DROP, attributes, Number::Float(drop), None);
+            self.add(&metric::PERFORMANCE_DROP, with("measure", leading.measure), Number::Float(drop), None);
         }
         let Some(reference) = &model.reference else { return };
         for (measure, value) in reference.performance.iter().flat_map(Performance::measures) {
-            let attributes = vec![name(), ("measure", measure.into())];
-            self.add(&metric::REFERENCE_PERFORMANCE, attributes, Number::Float(value), None);
+            self.add(&metric::REFERENCE_PERFORMANCE, with("measure", measure), Number::Float(value), None);
         }
         for bins in model.bins.iter().filter(|bins| exported.has(&bins.column)) {
-            let hash = ("reference.hash", Cow::from(reference.about.hash.clone()));
-            self.of_bins(bins, &[name(), hash, provisional()], reference.about.since);
+            let mut base = with("reference.hash", &reference.about.hash);
+            base.push(("reference.provisional", Cow::from(model.verdict.provisional.to_string())));
+            self.of_bins(bins, &base, reference.about.since);
         }
     }
 
-    fn of_feature(&mut self, model: &str, judged: &Judged) {
-        let base = || vec![("model", Cow::from(model.to_owned())), ("feature", Cow::from(judged.name.clone()))];
+    fn of_feature(&mut self, base: &PointAttributes, judged: &Judged) {
         let with_test = |test: &str| {
-            let mut attributes = base();
+            let mut attributes = base.clone();
             attributes.push(("test", Cow::from(test.to_owned())));
             attributes
         };
@@ -106,17 +115,17 @@ impl Points {
             }
         }
         if let Some(drift) = judged.drift {
-            self.add(&metric::FEATURE_DRIFTED, base(), Number::Int(drift.into()), None);
+            self.add(&metric::FEATURE_DRIFTED, base.clone(), Number::Int(drift.into()), None);
         }
         if let Some(missing) = judged.current_missing {
-            self.add(&metric::DATA_MISSING, base(), Number::Float(missing), None);
+            self.add(&metric::DATA_MISSING, base.clone(), Number::Float(missing), None);
         }
     }
 
-    fn of_bins(&mut self, bins: &BinsView, base: &[(&'static str, Cow<'static, str>)], since: Timestamp) {
+    fn of_bins(&mut self, bins: &BinsView, base: &PointAttributes, since: Timestamp) {
         let total = bins.reference.iter().sum::<u64>();
         for ((label, reference), current) in bins.bins.iter().zip(&bins.reference).zip(&bins.current) {
-            let mut attributes = base.to_vec();
+            let mut attributes = base.clone();
             attributes.push(("feature", Cow::from(bins.column.clone())));
             attributes.push(("bin", Cow::from(label.clone())));
             self.add(&metric::BIN_COUNT, attributes.clone(), Number::Int(*current), Some(since));

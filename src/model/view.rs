@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::reference::About;
 use crate::drift::comparison::Finding;
 use crate::drift::verdict::Judged;
-use crate::identity::Model;
+use crate::identity::ModelKey;
 use crate::performance::measures::Better;
 use crate::performance::{Performance, Task};
 
 /// All models as of one instant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ModelsView {
-    /// By name.
+    /// By namespace and name.
     pub models: Vec<ModelView>,
     /// Of the exporters' bounds, for the points made of this.
     #[serde(skip)]
@@ -23,10 +23,9 @@ pub struct ModelsView {
 /// One model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelView {
-    /// Its name.
-    pub name: String,
-    /// In what its name is unique, where that is told.
-    pub namespace: Option<String>,
+    /// What it is known by.
+    #[serde(flatten)]
+    pub key: ModelKey,
     /// What it predicts, as told or as its labels say.
     pub task: Option<Task>,
     /// Since when it is known here.
@@ -82,13 +81,6 @@ impl Leading {
 }
 
 impl ModelView {
-    /// The container's word names this model: by its name, and by its namespace where both have one.
-    #[must_use]
-    pub fn is(&self, told: &Model) -> bool {
-        let differ = self.namespace.as_ref().zip(told.namespace.as_ref()).is_some_and(|(ours, theirs)| ours != theirs);
-        self.name == told.name && !differ
-    }
-
     /// How well the model still does.
     #[must_use]
     pub fn leading(&self) -> Option<Leading> {

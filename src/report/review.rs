@@ -272,14 +272,7 @@ fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
         || if model.predictions == 0 { "no traffic".to_owned() } else { "no container is labelled with it".to_owned() },
         |cost| money(cost, &review.prices.currency),
     );
-    [
-        format!("{}{}", model.name, on(&model.node, review)),
-        verdict,
-        share,
-        performance,
-        grouped(model.predictions),
-        cost,
-    ]
+    [format!("{}{}", model.key, on(&model.node, review)), verdict, share, performance, grouped(model.predictions), cost]
 }
 
 const MODEL_HEADS: [&str; 6] =

@@ -1,5 +1,7 @@
 //! A node's review: every workload judged, GPUs by state, models, and the sums in money.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -105,11 +107,13 @@ impl History {
             let size = b.saving.abs().total_cmp(&a.saving.abs());
             a.ended.cmp(&b.ended).then(size).then_with(|| a.workload.name.cmp(&b.workload.name))
         });
-        let cost = |model: &ModelUse| {
-            let servers = usages.iter().filter(|usage| usage.workload.serves(model));
-            servers.map(|usage| spent(usage, &self.gpus, prices)).reduce(|a, b| a + b)
-        };
-        let models = self.models.priced(cost);
+        let mut cost = BTreeMap::new();
+        for usage in &usages {
+            if let Some(model) = self.models.served(&usage.workload) {
+                *cost.entry(model).or_default() += spent(usage, &self.gpus, prices);
+            }
+        }
+        let models = self.models.priced(&cost);
         let gpus = self.gpus.judged(end, config, prices);
         let totals = totals(&workloads, &gpus);
         Review { nodes, since, until, covered, prices: prices.clone(), totals, workloads, gpus, models }

@@ -387,14 +387,14 @@ fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
     use crate::frame::Row;
     use crate::frame::gpu::GpuRow;
     use crate::frame::model::ModelRow;
-    use crate::identity::{Device, Link, Model, Relation, Share};
+    use crate::identity::{Device, Link, Model, ModelKey, Relation, Share};
     use crate::minute::gpu::GpuSummary;
 
     // Two containers of one model for 90 minutes, and for the same time a GPU that one of them holds. A third trains it.
     let of = |id: &str, relation, m: i64| {
         let mut row = row(m, 0.5, 100.0);
         (row.identity.container_id, row.identity.container_name) = (id.repeat(64), Some(id.to_owned()));
-        let to = Model { namespace: None, name: "m".to_owned(), version: None };
+        let to = Model { key: ModelKey::named("m"), version: None };
         row.identity.model = Some(Link { to, relation, source: "plumbline.io/model" });
         row
     };
@@ -417,16 +417,9 @@ fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
     let model = ModelRow {
         minute: minute(5),
         node: "node-1".to_owned(),
-        namespace: None,
-        model: "m".to_owned(),
+        key: ModelKey::named("m"),
         predictions: 2000,
-        labels: 0,
-        drift: None,
-        provisional: false,
-        drifted: None,
-        measure: None,
-        performance: None,
-        reference_performance: None,
+        ..ModelRow::default()
     };
     let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
     let review = |until_gpu: i64, model: ModelRow| {
@@ -457,29 +450,23 @@ fn a_model_on_two_nodes_is_two_and_namespaces_keep_apart() {
     use crate::frame::Row;
     use crate::frame::gpu::GpuRow;
     use crate::frame::model::ModelRow;
-    use crate::identity::{Device, Link, Model, Relation, Share};
+    use crate::identity::{Device, Link, Model, ModelKey, Relation, Share};
     use crate::minute::gpu::GpuSummary;
 
     let minute = |m: i64| Timestamp::from_second(BEGIN + m * 60).expect("a time");
     let of = |node: &str, drift| ModelRow {
         minute: minute(0),
         node: node.to_owned(),
-        namespace: Some("ml".to_owned()),
-        model: "m".to_owned(),
+        key: ModelKey::within("ml", "m"),
         predictions: 1000,
-        labels: 0,
         drift: Some(drift),
-        provisional: false,
-        drifted: None,
-        measure: None,
-        performance: None,
-        reference_performance: None,
+        ..ModelRow::default()
     };
     let served = |id: &str, node: &str, namespace: &str| {
         let mut row = row(0, 0.5, 100.0);
         (row.identity.container_id, row.identity.container_name) = (id.repeat(64), Some(id.to_owned()));
         row.identity.node = node.to_owned();
-        let to = Model { namespace: Some(namespace.to_owned()), name: "m".to_owned(), version: None };
+        let to = Model { key: ModelKey::within(namespace, "m"), version: None };
         row.identity.model = Some(Link { to, relation: Relation::Serves, source: "plumbline.io/model" });
         row
     };

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use polars::prelude::{ChunkAgg, DataFrame, PolarsResult, StringChunked};
 use serde::Serialize;
 
+use super::usage::Member;
 use crate::frame::past::Past;
+use crate::identity::ModelKey;
 
 /// The columns of the models' table that are read.
 pub const COLUMNS: &[&str] = &[
@@ -14,6 +16,7 @@ pub const COLUMNS: &[&str] = &[
     "node",
     "model_namespace",
     "model_name",
+    "model_versions",
     "predictions",
     "labels",
     "drift",
@@ -29,10 +32,11 @@ pub const COLUMNS: &[&str] = &[
 pub struct ModelUse {
     /// The node that its samples came to.
     pub node: String,
-    /// In what its name is unique, where that is told.
-    pub namespace: Option<String>,
     /// The model.
-    pub name: String,
+    #[serde(flatten)]
+    pub key: ModelKey,
+    /// The versions of it that rows of the last window at the end of the time are of.
+    pub versions: Vec<String>,
     /// Minutes that were seen.
     pub minutes: u64,
     /// Samples that arrived.
@@ -67,7 +71,7 @@ pub struct ModelUse {
 
 /// Every model that was met.
 #[derive(Debug, Default)]
-pub struct ModelUses(BTreeMap<(String, String), ModelUse>);
+pub struct ModelUses(BTreeMap<(String, ModelKey), ModelUse>);
 
 impl ModelUses {
     /// Takes rows from `since` to `until` in, in order of time.
@@ -75,9 +79,10 @@ impl ModelUses {
     /// # Errors
     /// A column is of another type than this version writes.
     pub fn take(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
-        let past = Past::new(frame, &["node", "model_name"], &["model_namespace"], since, until)?;
+        let past = Past::new(frame, &["node", "model_namespace", "model_name"], &[], since, until)?;
         let (names, drifted, measures) = (past.text("model_name")?, past.text("drifted")?, past.text("measure")?);
         let (nodes, namespaces) = (past.text("node")?, past.text("model_namespace")?);
+        let versions = past.list("model_versions")?;
         let (predictions, labels) = (past.count("predictions")?, past.count("labels")?);
         let (drift, provisional) = (past.count("drift")?, past.count("provisional")?);
         let (performance, reference) = (past.real("performance")?, past.real("reference_performance")?);
@@ -85,10 +90,15 @@ impl ModelUses {
         for run in &past.runs {
             let last = run.last();
             let Some(name) = text(names, last) else { continue };
-            let node = text(nodes, last).unwrap_or_default();
-            let new = || ModelUse { node: node.clone(), name: name.clone(), ..ModelUse::default() };
-            let model = self.0.entry((node.clone(), name.clone())).or_insert_with(new);
-            model.namespace = text(namespaces, last);
+            let (node, key) =
+                (text(nodes, last).unwrap_or_default(), ModelKey { namespace: text(namespaces, last), name });
+            let new = || ModelUse { node: node.clone(), key: key.clone(), ..ModelUse::default() };
+            let model = self.0.entry((node.clone(), key.clone())).or_insert_with(new);
+            let versions = versions.and_then(|versions| versions.get_as_series(last));
+            model.versions = match &versions {
+                Some(versions) => versions.str()?.iter().flatten().map(str::to_owned).collect(),
+                None => Vec::new(),
+            };
             model.minutes += past.new_minutes(run, &mut model.last);
             model.predictions = model.predictions.saturating_add(run.of(&predictions).sum().unwrap_or(0));
             model.labels = model.labels.saturating_add(run.of(&labels).sum().unwrap_or(0));
@@ -112,15 +122,22 @@ impl ModelUses {
         self.0.values().filter_map(|model| model.last).max()
     }
 
+    /// The model that a workload serves.
+    pub(super) fn served(&self, workload: &Member) -> Option<(String, ModelKey)> {
+        let told = ModelKey { namespace: workload.model_namespace.clone(), name: workload.model.clone()? };
+        let on_node = self.0.keys().filter(|(node, _)| *node == workload.node).map(|(_, key)| key);
+        Some((workload.node.clone(), told.among(on_node)?.clone()))
+    }
+
     /// Each model, with what `cost` says its containers cost.
     #[must_use]
-    pub fn priced(self, cost: impl Fn(&ModelUse) -> Option<f64>) -> Vec<ModelUse> {
-        let price = |mut model: ModelUse| {
-            model.cost = cost(&model);
+    pub fn priced(self, cost: &BTreeMap<(String, ModelKey), f64>) -> Vec<ModelUse> {
+        let price = |(of, mut model): ((String, ModelKey), ModelUse)| {
+            model.cost = cost.get(&of).copied();
             let thousands = (model.predictions > 0).then_some(model.predictions as f64 / 1000.0);
             model.cost_per_thousand = model.cost.zip(thousands).map(|(cost, thousands)| cost / thousands);
             model
         };
-        self.0.into_values().map(price).collect()
+        self.0.into_iter().map(price).collect()
     }
 }

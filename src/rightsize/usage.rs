@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use polars::prelude::{ChunkAgg, DataFrame, Float64Chunked, PolarsResult, StringChunked, UInt64Chunked};
 use serde::Serialize;
 
-use super::traffic::ModelUse;
 use super::{Used, is_equal};
 use crate::frame::past::{Past, Run, columns};
 use crate::identity::{Relation, Workload, WorkloadKind};
@@ -93,15 +92,6 @@ pub struct Member {
     pub model: Option<String>,
     /// In what that model's name is unique.
     pub model_namespace: Option<String>,
-}
-
-impl Member {
-    /// It serves this model: on the same node, by its name, and by its namespace where both have one.
-    #[must_use]
-    pub fn serves(&self, model: &ModelUse) -> bool {
-        let differ = self.model_namespace.as_ref().zip(model.namespace.as_ref()).is_some_and(|(a, b)| a != b);
-        self.node == model.node && self.model.as_ref() == Some(&model.name) && !differ
-    }
 }
 
 /// The largest minute of an hour.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::Snapshot;
 use crate::alert::view::{Alert, AlertState};
-use crate::identity::Relation;
+use crate::identity::{ModelKey, Relation};
 use crate::metric::{Attribute, Metric};
 use crate::model::view::ModelView;
 use crate::rightsize::Assessment;
@@ -62,12 +62,12 @@ impl Relations {
             }
         }
         let models = &snapshot.models.models;
-        let by_model: HashMap<&str, usize> =
-            models.iter().enumerate().map(|(place, model)| (model.name.as_str(), place)).collect();
+        let by_key: HashMap<&ModelKey, usize> =
+            models.iter().enumerate().map(|(place, model)| (&model.key, place)).collect();
         let (mut served_by, mut trained_by) = (vec![Vec::new(); models.len()], vec![Vec::new(); models.len()]);
         for (place, container) in snapshot.containers.iter().enumerate() {
             let Some(link) = &container.model else { continue };
-            let model = by_model.get(link.to.name.as_str()).filter(|model| models[**model].is(&link.to));
+            let model = link.to.key.among(models.iter().map(|model| &model.key)).and_then(|key| by_key.get(key));
             let of = match (model, link.relation) {
                 (Some(model), Relation::Trains) => &mut trained_by[*model],
                 (Some(model), _) => &mut served_by[*model],
@@ -77,8 +77,8 @@ impl Relations {
         }
         let mut uses = vec![None; models.len()];
         for (place, used) in snapshot.review.iter().flat_map(|review| review.models.iter().enumerate()) {
-            let ours = Some(used.name.as_str()).filter(|_| used.node == snapshot.node);
-            if let Some(model) = ours.and_then(|name| by_model.get(name)) {
+            let ours = Some(&used.key).filter(|_| used.node == snapshot.node);
+            if let Some(model) = ours.and_then(|key| by_key.get(key)) {
                 uses[*model] = Some(place);
             }
         }
@@ -93,7 +93,9 @@ impl Relations {
         let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.device.uuid == uuid);
         let about = |alert: &Alert| {
             let label = |key: &str| alert.labels.get(key).map(String::as_str);
-            let model = label("model").and_then(|name| by_model.get(name).copied()).map(Thing::Model);
+            let key =
+                |name: &str| ModelKey { namespace: label("model.namespace").map(str::to_owned), name: name.to_owned() };
+            let model = label("model").and_then(|name| by_key.get(&key(name)).copied()).map(Thing::Model);
             let gpu = || label("hw.id").and_then(by_uuid).map(Thing::Gpu);
             let container = || label("container.name").and_then(|name| by_labels(alert, name)).map(Thing::Container);
             let agent = || label("collector").or(label("exporter")).map(|_| Thing::Agent);
@@ -142,10 +144,10 @@ impl Snapshot {
         self.review.as_ref()?.models.get(place)
     }
 
-    /// The model of this name, with its place.
+    /// The model with this key, with its place.
     #[must_use]
-    pub fn model(&self, name: &str) -> Option<(usize, &ModelView)> {
-        self.models.models.iter().enumerate().find(|(_, model)| model.name == name)
+    pub fn model(&self, key: &ModelKey) -> Option<(usize, &ModelView)> {
+        self.models.models.iter().enumerate().find(|(_, model)| model.key == *key)
     }
 
     /// The alerts that fire, with what each is about.
@@ -164,7 +166,7 @@ impl Snapshot {
     #[must_use]
     pub fn traffic_of(&self, model: usize) -> &[u64] {
         let model = self.models.models.get(model);
-        model.and_then(|model| self.traffic.get(&model.name)).map(Vec::as_slice).unwrap_or_default()
+        model.and_then(|model| self.traffic.get(&model.key)).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -275,6 +277,22 @@ mod tests {
             (vec!["here".to_owned()], vec!["trainer".to_owned()])
         );
         assert_eq!(names(&mut any.served_by(0)), ["here", "there"], "a model without a namespace is anybody's");
+        // Three of one name, with an alert on one of them.
+        let keys = [ModelKey::named("m"), ModelKey::within("ml", "m"), ModelKey::within("web", "m")];
+        let view = |key| Watch::new(Spec::of(key), 10, Progress::default(), Timestamp::UNIX_EPOCH).view();
+        let models = ModelsView { models: keys.iter().map(view).collect(), ..ModelsView::default() };
+        let mut drift = alert("Drift", "model", "m");
+        drift.labels.insert("model.namespace".to_owned(), "ml".to_owned());
+        let alerts = AlertsView { alerts: vec![drift, alert("Drift", "model", "m")], ..AlertsView::default() };
+        let traffic = keys.iter().zip(1..).map(|(key, count)| (key.clone(), vec![count])).collect();
+        let all = Snapshot { traffic: Arc::new(traffic), ..snapshot }.joined(Arc::new(models), None, Arc::new(alerts));
+        let served = [0, 1, 2].map(|place| names(&mut all.served_by(place)));
+        assert_eq!(served, [vec!["there".to_owned()], vec!["here".to_owned()], vec![]], "each its own namespace's");
+        assert_eq!(names(&mut all.trained_by(1)), ["trainer"]);
+        assert_eq!(all.firing().map(|(about, _)| about).collect::<Vec<_>>(), [Thing::Model(1), Thing::Model(0)]);
+        assert_eq!([0, 1, 2].map(|place| all.traffic_of(place)[0]), [1, 2, 3]);
+        assert_eq!(keys.each_ref().map(|key| all.model(key).map(|(place, _)| place)), [Some(0), Some(1), Some(2)]);
+        assert_eq!(all.model(&ModelKey::within("away", "m")), None);
     }
 
     #[test]

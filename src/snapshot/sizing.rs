@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Snapshot;
 use crate::metric::{self, Number, Point, Subject};
+use crate::model::points::of as name_of;
 use crate::rightsize::Provisioning;
 
 impl Snapshot {
@@ -38,8 +39,8 @@ impl Snapshot {
         let node = Arc::new(Subject::node());
         let ours = review.models.iter().filter(|model| model.node == self.node);
         for (model, cost) in ours.filter_map(|model| Some((model, model.cost_per_thousand?))) {
-            let attributes = vec![("model", model.name.clone().into())];
-            points.push(Point::new(&metric::MODEL_COST, &node, attributes, Number::Float(cost), None, review.until));
+            let cost = Number::Float(cost);
+            points.push(Point::new(&metric::MODEL_COST, &node, name_of(&model.key), cost, None, review.until));
         }
     }
 }

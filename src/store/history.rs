@@ -494,16 +494,9 @@ mod tests {
         ModelRow {
             minute: minute.parse().expect("a time"),
             node: NODE.to_owned(),
-            namespace: None,
-            model: "m".to_owned(),
+            key: crate::identity::ModelKey::named("m"),
             predictions: 1,
-            labels: 0,
-            drift: None,
-            provisional: false,
-            drifted: None,
-            measure: None,
-            performance: None,
-            reference_performance: None,
+            ..ModelRow::default()
         }
     }
 

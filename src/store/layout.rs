@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! DATA/{container,gpu,model}_minute/version=N/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet
-//! DATA/models/{samples,labels,references}/node=NAME/model=NAME/...   DATA/models/log/...   DATA/alerts.json
+//! DATA/models/{samples,labels,references}/node=NAME/model_namespace=NAMESPACE/model=NAME/...
+//! DATA/models/log/...   DATA/alerts.json
 //! ```
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::frame::gpu::GpuRow;
@@ -15,6 +16,9 @@ use crate::frame::{MinuteRow, Row};
 
 /// Every table of minutes with the version that is read and written here.
 const TABLES: [(&str, u32); 3] = [version::<MinuteRow>(), version::<GpuRow>(), version::<ModelRow>()];
+
+/// Where a model's files lie, below their table.
+const MODELS: &str = "node=NAME/model_namespace=NAMESPACE/model=NAME";
 
 const fn version<R: Row>() -> (&'static str, u32) {
     (R::TABLE, R::VERSION)
@@ -31,19 +35,31 @@ pub fn check(data: &Path) -> Result<(), Error> {
             let name = entry.file_name();
             let Some(version) = name.to_str().and_then(|name| name.strip_prefix("version=")) else { continue };
             if version != ours.to_string() {
-                return Err(Error::OtherVersion { path: entry.path(), ours });
+                return Err(Error::OtherVersion { path: entry.path(), ours: format!("version={ours}") });
             }
         }
     }
     for table in ["samples", "labels", "references"] {
         let table = data.join("models").join(table);
-        let Ok(entries) = fs::read_dir(&table) else { continue };
-        // A model's folder where a node's should be.
-        if entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with("model="))) {
-            return Err(Error::OtherVersion { path: table, ours: MinuteRow::VERSION });
+        // A model's folder where a node's should be, or a namespace's.
+        if has_model(&table) || folders(&table).any(|node| has_model(&node)) {
+            return Err(Error::OtherVersion { path: table, ours: MODELS.to_owned() });
         }
     }
+    let log = data.join("models/log");
+    if super::log::segments(&log)?.iter().any(|segment| super::log::is_of_other_version(&segment.path)) {
+        return Err(Error::OtherVersion { path: log, ours: "another form of it".to_owned() });
+    }
     Ok(())
+}
+
+fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+fn has_model(folder: &Path) -> bool {
+    let name = |path: PathBuf| path.file_name()?.to_str().map(|name| name.starts_with("model="));
+    folders(folder).any(|path| name(path) == Some(true))
 }
 
 #[cfg(test)]
@@ -55,7 +71,8 @@ mod tests {
         let data = tempfile::tempdir().expect("a folder");
         check(data.path()).expect("a new folder");
         fs::create_dir_all(data.path().join("container_minute/version=2")).expect("made");
-        fs::create_dir_all(data.path().join("models/samples/node=node-1")).expect("made");
+        fs::create_dir_all(data.path().join("models/samples/node=node-1/model_namespace=ml/model=m")).expect("made");
+        crate::store::Log::open(&data.path().join("models/log"), 1, 1).expect("a log");
         check(data.path()).expect("ours");
         for other in [
             "gpu_minute/version=1",
@@ -63,12 +80,17 @@ mod tests {
             "models/samples/model=m",
             "models/labels/model=m",
             "models/references/model=m",
+            "models/references/node=node-1/model=m",
         ] {
             fs::create_dir_all(data.path().join(other)).expect("made");
             let error = check(data.path()).expect_err("refused").to_string();
-            let place = other.strip_suffix("/model=m").unwrap_or(other);
+            let place = other.split("/node=").next().and_then(|place| place.strip_suffix("/model=m")).unwrap_or(other);
+            let place = place.split("/node=").next().unwrap_or(place);
             assert!(error.contains(place) && error.contains("--data"), "{error}");
             fs::remove_dir(data.path().join(other)).expect("removed");
         }
+        fs::write(data.path().join("models/log/000000000009.log"), b"PLUMLOG1").expect("written");
+        let error = check(data.path()).expect_err("refused").to_string();
+        assert!(error.contains("models/log") && error.contains("--data"), "{error}");
     }
 }

@@ -15,8 +15,9 @@ use arrow::ipc::writer::StreamWriter;
 
 use super::Error;
 use crate::frame::stack::bytes_of;
+use crate::identity::ModelKey;
 
-const HEAD: &[u8; 8] = b"PLUMLOG1";
+const HEAD: &[u8; 8] = b"PLUMLOG2";
 pub(super) const EXTENSION: &str = "log";
 /// What a segment is called that could not be read to its end.
 pub(super) const DAMAGED: &str = "damaged";
@@ -60,7 +61,7 @@ pub struct Entry {
     /// What it holds.
     pub kind: Kind,
     /// Whose it is.
-    pub model: String,
+    pub model: ModelKey,
     /// The rows.
     pub record: RecordBatch,
 }
@@ -119,7 +120,7 @@ impl Log {
     ///
     /// # Errors
     /// The disk failed; the log is as it was before.
-    pub fn append(&mut self, kind: Kind, model: &str, record: &RecordBatch) -> Result<u64, Error> {
+    pub fn append(&mut self, kind: Kind, model: &ModelKey, record: &RecordBatch) -> Result<u64, Error> {
         let entry = encode(self.next, kind, model, record)?;
         let path = path(&self.folder, self.segment);
         if let Err(error) = self.file.write_all(&entry) {
@@ -212,14 +213,16 @@ fn path(folder: &Path, segment: u64) -> PathBuf {
     folder.join(format!("{segment:012}.{EXTENSION}"))
 }
 
-fn encode(sequence: u64, kind: Kind, model: &str, record: &RecordBatch) -> Result<Vec<u8>, Error> {
+fn encode(sequence: u64, kind: Kind, model: &ModelKey, record: &RecordBatch) -> Result<Vec<u8>, Error> {
     let broken = |error: arrow::error::ArrowError| Error::Record(error.to_string());
     let mut entry = Vec::with_capacity(bytes_of(record).saturating_add(4096));
     entry.extend_from_slice(&[0; FRAME]);
     entry.extend_from_slice(&sequence.to_le_bytes());
     entry.push(kind.code());
-    entry.push(u8::try_from(model.len()).unwrap_or(u8::MAX));
-    entry.extend_from_slice(&model.as_bytes()[..model.len().min(usize::from(u8::MAX))]);
+    for part in [model.namespace.as_deref().unwrap_or_default(), &model.name] {
+        entry.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
+        entry.extend_from_slice(&part.as_bytes()[..part.len().min(usize::from(u8::MAX))]);
+    }
     let mut writer = StreamWriter::try_new(entry, &record.schema()).map_err(broken)?;
     writer.write(record).map_err(broken)?;
     writer.finish().map_err(broken)?;
@@ -234,15 +237,31 @@ fn encode(sequence: u64, kind: Kind, model: &str, record: &RecordBatch) -> Resul
 
 fn decode(bytes: &[u8]) -> Option<Entry> {
     let (sequence, rest) = bytes.split_at_checked(8)?;
-    let (&[code, length], rest) = rest.split_first_chunk::<2>()?;
-    let (model, payload) = rest.split_at_checked(usize::from(length))?;
+    let (code, rest) = rest.split_first()?;
+    let (namespace, rest) = text(rest)?;
+    let (name, payload) = text(rest)?;
     let record = StreamReader::try_new(Cursor::new(payload), None).ok()?.next()?.ok()?;
     Some(Entry {
         sequence: u64::from_le_bytes(sequence.try_into().ok()?),
-        kind: Kind::of(code)?,
-        model: String::from_utf8(model.to_vec()).ok()?,
+        kind: Kind::of(*code)?,
+        model: ModelKey { namespace: Some(namespace).filter(|namespace| !namespace.is_empty()), name },
         record,
     })
+}
+
+/// A text behind its length, and what follows.
+fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (text, rest) = rest.split_at_checked(usize::from(*length))?;
+    Some((String::from_utf8(text.to_vec()).ok()?, rest))
+}
+
+/// A segment that another version of plumbline wrote.
+pub(super) fn is_of_other_version(path: &Path) -> bool {
+    let mut head = [0; HEAD.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    let (ours, theirs) = (HEAD.split_last(), head.split_last());
+    read.is_ok() && ours.zip(theirs).is_some_and(|(ours, theirs)| ours.1 == theirs.1 && ours.0 != theirs.0)
 }
 
 /// The segments in a folder, oldest first. An absent folder has none.
@@ -311,6 +330,10 @@ mod tests {
 
     use super::*;
 
+    fn key(name: &str) -> ModelKey {
+        ModelKey::named(name)
+    }
+
     fn record(values: &[i64]) -> RecordBatch {
         let texts = StringViewArray::from_iter_values(values.iter().map(|v| format!("a text that is not inline: {v}")));
         RecordBatch::try_from_iter([
@@ -322,7 +345,8 @@ mod tests {
 
     fn entries(path: &Path) -> (Vec<(u64, Kind, String, usize)>, End) {
         let mut found = Vec::new();
-        let end = read(path, |e| found.push((e.sequence, e.kind, e.model, e.record.num_rows()))).expect("readable");
+        let end = read(path, |e| found.push((e.sequence, e.kind, e.model.to_string(), e.record.num_rows())))
+            .expect("readable");
         (found, end)
     }
 
@@ -330,13 +354,13 @@ mod tests {
     fn what_was_written_is_read_again_and_numbers_go_on() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Log::open(folder.path(), 1, 7).expect("a log");
-        assert_eq!(log.append(Kind::Samples, "m", &record(&[1, 2])).expect("written"), 7);
+        assert_eq!(log.append(Kind::Samples, &key("m"), &record(&[1, 2])).expect("written"), 7);
         log.rotate().expect("rotated");
-        assert_eq!(log.append(Kind::Labels, "n", &record(&[3])).expect("written"), 8);
+        assert_eq!(log.append(Kind::Labels, &ModelKey::within("shop", "m"), &record(&[3])).expect("written"), 8);
         let all = segments(folder.path()).expect("segments");
         assert_eq!(log.closed().expect("segments"), all[..1]);
         assert_eq!(entries(&all[0].path), (vec![(7, Kind::Samples, "m".to_owned(), 2)], End::Whole));
-        assert_eq!(entries(&all[1].path), (vec![(8, Kind::Labels, "n".to_owned(), 1)], End::Whole));
+        assert_eq!(entries(&all[1].path), (vec![(8, Kind::Labels, "shop/m".to_owned(), 1)], End::Whole));
         let mut read_back = None;
         read(&all[0].path, |entry| read_back = Some(entry.record)).expect("readable");
         assert_eq!(read_back, Some(record(&[1, 2])));
@@ -346,9 +370,9 @@ mod tests {
     fn a_segment_cut_anywhere_gives_its_whole_entries() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Log::open(folder.path(), 1, 1).expect("a log");
-        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
+        log.append(Kind::Samples, &key("m"), &record(&[1])).expect("written");
         let first = log.bytes;
-        log.append(Kind::Samples, "m", &record(&[2])).expect("written");
+        log.append(Kind::Samples, &key("m"), &record(&[2])).expect("written");
         let path = segments(folder.path()).expect("segments")[0].path.clone();
         let whole = fs::read(&path).expect("bytes");
         for cut in 0..whole.len() {
@@ -372,8 +396,8 @@ mod tests {
         drop(Log::open(folder.path(), 3, 1).expect("a log"));
         let mut log = Log::open(folder.path(), 1, 7).expect("a log");
         assert_eq!((log.segment, log.is_empty()), (4, true));
-        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
-        log.append(Kind::Samples, "m", &record(&[2])).expect("written");
+        log.append(Kind::Samples, &key("m"), &record(&[1])).expect("written");
+        log.append(Kind::Samples, &key("m"), &record(&[2])).expect("written");
         assert!(!log.is_empty());
         log.rotate().expect("rotated");
         assert_eq!((log.last_of(3), log.last_of(4), log.last_of(5)), (None, Some(8), None));
@@ -388,7 +412,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Log::open(folder.path(), 1, 1).expect("a log");
         log.bytes = SEGMENT_BYTES - 1;
-        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
+        log.append(Kind::Samples, &key("m"), &record(&[1])).expect("written");
         assert_eq!((log.segment, log.is_empty(), log.last_of(1)), (2, true, Some(1)));
     }
 
@@ -397,8 +421,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Log::open(folder.path(), 1, 1).expect("a log");
         log.file = File::open(path(folder.path(), 1)).expect("for reading alone");
-        log.append(Kind::Samples, "m", &record(&[1])).expect_err("it cannot be written");
-        assert_eq!(log.append(Kind::Samples, "m", &record(&[1])).expect("written to the next"), 1);
+        log.append(Kind::Samples, &key("m"), &record(&[1])).expect_err("it cannot be written");
+        assert_eq!(log.append(Kind::Samples, &key("m"), &record(&[1])).expect("written to the next"), 1);
         assert_eq!(entries(&path(folder.path(), 2)), (vec![(1, Kind::Samples, "m".to_owned(), 1)], End::Whole));
     }
 
@@ -406,7 +430,7 @@ mod tests {
     fn what_is_no_log_gives_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Log::open(folder.path(), 1, 1).expect("a log");
-        log.append(Kind::Samples, "m", &record(&[1])).expect("written");
+        log.append(Kind::Samples, &key("m"), &record(&[1])).expect("written");
         let path = path(folder.path(), 1);
         let mut bytes = fs::read(&path).expect("bytes");
         bytes[0] ^= 1;

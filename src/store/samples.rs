@@ -1,8 +1,8 @@
 //! What is stored of models: the log's closed segments as Parquet, references, and the checkpoint.
 //!
-//! `DATA/models/samples/node=NAME/model=NAME/SEGMENT.parquet`, `labels/...` and `references/...` likewise, `checkpoint.json`.
-//! A segment's files are named by its number, so that compacting it again after a crash writes the same files. Beside those of samples
-//! and labels lie the indexes of their ids (`ids`).
+//! `DATA/models/samples/node=NAME/model_namespace=NAMESPACE/model=NAME/SEGMENT.parquet`, `labels/...` and `references/...` likewise,
+//! `checkpoint.json`. A segment's files are named by its number, so that compacting it again after a crash writes the same files. Beside
+//! those of samples and labels lie the indexes of their ids (`ids`).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -25,8 +25,14 @@ use super::log::{self, End, Kind, Segment};
 use crate::frame::guard::{guarded, place};
 use crate::frame::normal::ARRIVAL;
 use crate::frame::stack::{frame_of, keep, stack};
+use crate::identity::ModelKey;
 
 const EXTENSION: &str = "parquet";
+/// What folders of namespaces and models begin with, as hive-partitioned folders do.
+const NAMESPACE: &str = "model_namespace=";
+const MODEL: &str = "model=";
+/// The namespace of a model without one: readers of such folders take it for null, and no namespace is called so.
+const NO_NAMESPACE: &str = "__HIVE_DEFAULT_PARTITION__";
 const CHECKPOINT: &str = "checkpoint.json";
 
 /// The models' folder below a data folder, held by one agent.
@@ -42,7 +48,7 @@ pub struct Samples {
 #[derive(Debug, Clone, Copy)]
 pub struct Leave<'a> {
     /// Entries of these models before these.
-    pub removed: &'a BTreeMap<String, u64>,
+    pub removed: &'a BTreeMap<ModelKey, u64>,
     /// Rows that came before, by entry: false for each.
     pub repeated: &'a BTreeMap<u64, Vec<bool>>,
 }
@@ -60,7 +66,7 @@ pub struct Retained {
 #[derive(Debug)]
 pub struct StoredReference {
     /// Whose it is.
-    pub model: String,
+    pub model: ModelKey,
     /// It is the model's own beginning.
     pub provisional: bool,
     /// Its rows, or why they cannot be read.
@@ -102,6 +108,12 @@ impl Samples {
         table.join(&self.node)
     }
 
+    /// A model's folder below a table.
+    fn of_model(&self, kind: Kind, model: &ModelKey) -> PathBuf {
+        let namespace = model.namespace.as_deref().unwrap_or(NO_NAMESPACE);
+        self.table(kind).join(format!("{NAMESPACE}{namespace}")).join(format!("{MODEL}{}", model.name))
+    }
+
     /// The same of every node that ever wrote here.
     fn tables(&self, kind: Kind) -> PathBuf {
         let table = self.table(kind);
@@ -112,9 +124,9 @@ impl Samples {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn remove(&self, model: &str) -> Result<(), Error> {
+    pub fn remove(&self, model: &ModelKey) -> Result<(), Error> {
         for kind in [Kind::Samples, Kind::Labels, Kind::Reference] {
-            let folder = self.table(kind).join(format!("model={model}"));
+            let folder = self.of_model(kind, model);
             match fs::remove_dir_all(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(folder)(error)),
                 _ => {}
@@ -148,7 +160,7 @@ impl Samples {
     /// # Errors
     /// The disk failed; the segment stays.
     pub fn compact(&self, segment: &Segment, leave: Leave<'_>) -> Result<u64, Error> {
-        let mut frames: BTreeMap<(Kind, String), DataFrame> = BTreeMap::new();
+        let mut frames: BTreeMap<(Kind, ModelKey), DataFrame> = BTreeMap::new();
         let mut wrong = 0_u64;
         let end = log::read(&segment.path, |entry| {
             let gone = leave.removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal);
@@ -164,7 +176,7 @@ impl Samples {
         })?;
         let mut rows = 0;
         for ((kind, model), mut frame) in frames {
-            let path = self.table(kind).join(format!("model={model}")).join(name(segment.number));
+            let path = self.of_model(kind, &model).join(name(segment.number));
             rows = u64::saturating_add(rows, frame.height() as u64);
             write_parquet(&path, &mut frame)?;
             ids::write(&path, &frame, time_of(kind))?;
@@ -199,13 +211,12 @@ impl Samples {
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn compacted(&self, kind: Kind) -> Result<Vec<(u64, String, PathBuf)>, Error> {
-        let mut found: Vec<(u64, String, PathBuf)> = files_below(&self.table(kind), &[EXTENSION])?
+    pub fn compacted(&self, kind: Kind) -> Result<Vec<(u64, ModelKey, PathBuf)>, Error> {
+        let mut found: Vec<(u64, ModelKey, PathBuf)> = files_below(&self.table(kind), &[EXTENSION])?
             .into_iter()
             .filter_map(|Stored { path, .. }| {
                 let number = path.file_stem()?.to_str()?.parse().ok()?;
-                let model = path.parent()?.file_name()?.to_str()?.strip_prefix("model=")?.to_owned();
-                Some((number, model, path))
+                Some((number, model_of(&path)?, path))
             })
             .collect();
         found.sort();
@@ -216,8 +227,8 @@ impl Samples {
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn compacted_of(&self, kind: Kind, model: &str) -> Result<Vec<PathBuf>, Error> {
-        let files = files_below(&self.table(kind).join(format!("model={model}")), &[EXTENSION])?;
+    pub fn compacted_of(&self, kind: Kind, model: &ModelKey) -> Result<Vec<PathBuf>, Error> {
+        let files = files_below(&self.of_model(kind, model), &[EXTENSION])?;
         let number = |path: &Path| path.file_stem()?.to_str()?.parse::<u64>().ok();
         let mut found: Vec<(u64, PathBuf)> =
             files.into_iter().filter_map(|file| Some((number(&file.path)?, file.path))).collect();
@@ -266,7 +277,7 @@ impl Samples {
     /// The log cannot be read.
     pub fn logged(
         &self,
-        (kind, model): (Kind, &str),
+        (kind, model): (Kind, &ModelKey),
         removal: Option<u64>,
         mut take: impl FnMut(DataFrame) -> PolarsResult<()>,
     ) -> Result<(), Error> {
@@ -274,7 +285,7 @@ impl Samples {
             let mut wrong = None;
             log::read(&segment.path, |entry| {
                 let gone = removal.is_some_and(|removal| entry.sequence < removal);
-                if entry.kind == kind && entry.model == model && !gone && wrong.is_none() {
+                if entry.kind == kind && entry.model == *model && !gone && wrong.is_none() {
                     wrong = frame_of(&entry.record).and_then(&mut take).err();
                 }
             })?;
@@ -289,8 +300,8 @@ impl Samples {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn keep_reference(&self, model: &str, provisional: bool, frame: &DataFrame) -> Result<(), Error> {
-        let folder = self.table(Kind::Reference).join(format!("model={model}"));
+    pub fn keep_reference(&self, model: &ModelKey, provisional: bool, frame: &DataFrame) -> Result<(), Error> {
+        let folder = self.of_model(Kind::Reference, model);
         write_parquet(&folder.join(reference_name(provisional)), &mut frame.clone())?;
         if !provisional {
             let _ = fs::remove_file(folder.join(reference_name(true)));
@@ -306,7 +317,7 @@ impl Samples {
         let found = files_below(&self.table(Kind::Reference), &[EXTENSION])?;
         let of = |file: Stored| {
             let provisional = file.path.file_name()? == reference_name(true);
-            let model = file.path.parent()?.file_name()?.to_str()?.strip_prefix("model=")?.to_owned();
+            let model = model_of(&file.path)?;
             Some(StoredReference { model, provisional, rows: read_parquet(&file.path) })
         };
         Ok(found.into_iter().filter_map(of).collect())
@@ -320,7 +331,7 @@ impl Samples {
         &self,
         config: &Config,
         now: Timestamp,
-        horizon: impl Fn(&str) -> Duration,
+        horizon: impl Fn(&ModelKey) -> Duration,
     ) -> Result<Retained, Error> {
         let mut files = Vec::new();
         for kind in [Kind::Samples, Kind::Labels] {
@@ -360,11 +371,10 @@ impl Samples {
     }
 
     /// The rows of a file of samples whose labels may still come.
-    fn awaited(&self, path: &Path, now: Timestamp, horizon: impl Fn(&str) -> Duration) -> u64 {
-        let model = path.parent().and_then(|folder| folder.file_name()?.to_str()?.strip_prefix("model="));
-        let Some(model) = model.filter(|_| path.starts_with(self.tables(Kind::Samples))) else { return 0 };
+    fn awaited(&self, path: &Path, now: Timestamp, horizon: impl Fn(&ModelKey) -> Duration) -> u64 {
+        let Some(model) = model_of(path).filter(|_| path.starts_with(self.tables(Kind::Samples))) else { return 0 };
         let Ok(span) = self.span(Kind::Samples, path) else { return 0 };
-        let horizon = i64::try_from(horizon(model).as_millis()).unwrap_or(i64::MAX);
+        let horizon = i64::try_from(horizon(&model).as_millis()).unwrap_or(i64::MAX);
         let waits = span.times.1 >= now.as_millisecond().saturating_sub(horizon);
         if waits { span.rows } else { 0 }
     }
@@ -393,6 +403,17 @@ impl Samples {
             Err(error) => (None, Some(format!("{}: {error}", path.display()))),
         }
     }
+}
+
+/// The model whose file this is.
+fn model_of(path: &Path) -> Option<ModelKey> {
+    let mut folders = path.ancestors().skip(1).map(|folder| folder.file_name()?.to_str());
+    let name = folders.next()??.strip_prefix(MODEL)?.to_owned();
+    let namespace = folders.next()??.strip_prefix(NAMESPACE)?;
+    Some(ModelKey {
+        namespace: Some(namespace).filter(|namespace| *namespace != NO_NAMESPACE).map(str::to_owned),
+        name,
+    })
 }
 
 /// By which column's times rows of a kind are looked for: samples by their event; labels, which need not name one, by arrival.
@@ -475,6 +496,44 @@ mod tests {
     use super::*;
     use crate::store::log::Log;
 
+    /// The model that is told so: `m`, or `shop/m`.
+    fn key(told: &str) -> ModelKey {
+        told.split_once('/')
+            .map_or_else(|| ModelKey::named(told), |(namespace, name)| ModelKey::within(namespace, name))
+    }
+
+    #[test]
+    fn two_models_of_one_name_lie_side_by_side() {
+        let data = tempfile::tempdir().expect("a folder");
+        let samples = Samples::open(data.path(), "node-1").expect("ours");
+        let of = |model, values: &[i64]| [(Kind::Samples, model, ints(values)), (Kind::Labels, model, ints(values))];
+        let entries = [of("m", &[1]), of("ml/m", &[1, 2]), of("shop/m", &[1, 2, 3])].concat();
+        samples.compact(&segment(&samples, &entries), NOTHING).expect("compacted");
+        let all = [("m", 1), ("ml/m", 2), ("shop/m", 3)].map(|(model, rows)| (1, model.to_owned(), rows));
+        assert_eq!((rows(&samples, Kind::Samples), rows(&samples, Kind::Labels)), (all.to_vec(), all.to_vec()));
+        for (model, path) in [("m", "__HIVE_DEFAULT_PARTITION__"), ("ml/m", "ml"), ("shop/m", "shop")] {
+            let path = format!("models/samples/node=node-1/model_namespace={path}/model=m/000000000001.parquet");
+            let files = samples.compacted_of(Kind::Samples, &key(model)).expect("files");
+            assert_eq!(files, [data.path().join(path)]);
+            samples.keep_reference(&key(model), false, &frame_of(&ints(&[1])).expect("a frame")).expect("kept");
+        }
+        let logged = segment(&samples, &[of("m", &[4]), of("shop/m", &[4, 5])].concat());
+        let mut found = Vec::new();
+        let take = |rows: DataFrame| {
+            found.push(rows.height());
+            Ok(())
+        };
+        samples.logged((Kind::Samples, &key("shop/m")), None, take).expect("read");
+        assert_eq!(found, [2], "of what the log has yet its own");
+        fs::remove_file(logged.path).expect("removed");
+        samples.remove(&key("ml/m")).expect("removed");
+        let left = vec![all[0].clone(), all[2].clone()];
+        assert_eq!((rows(&samples, Kind::Samples), rows(&samples, Kind::Labels)), (left.clone(), left));
+        let references: Vec<_> =
+            samples.references().expect("kept").iter().map(|kept| kept.model.to_string()).collect();
+        assert_eq!(references, ["m", "shop/m"]);
+    }
+
     #[test]
     fn a_segment_becomes_a_file_for_each_model_and_kind_once() {
         let data = tempfile::tempdir().expect("a folder");
@@ -487,16 +546,16 @@ mod tests {
             ("b", Arc::new(StringViewArray::from(vec!["x"])) as _),
         ])
         .expect("a record");
-        log.append(Kind::Samples, "m", &ints).expect("written");
-        log.append(Kind::Samples, "m", &mixed).expect("written");
-        log.append(Kind::Labels, "m", &ints).expect("written");
-        log.append(Kind::Samples, "n", &ints).expect("written");
+        log.append(Kind::Samples, &key("m"), &ints).expect("written");
+        log.append(Kind::Samples, &key("m"), &mixed).expect("written");
+        log.append(Kind::Labels, &key("m"), &ints).expect("written");
+        log.append(Kind::Samples, &key("n"), &ints).expect("written");
         log.rotate().expect("rotated");
         let closed = log.closed().expect("segments");
         let copy = fs::read(&closed[0].path).expect("bytes");
         assert_eq!(samples.compact(&closed[0], NOTHING).expect("compacted"), 7);
         let files = samples.compacted(Kind::Samples).expect("files");
-        assert_eq!(files.iter().map(|(n, m, _)| (*n, m.as_str())).collect::<Vec<_>>(), [(1, "m"), (1, "n")]);
+        assert_eq!(files.iter().map(|(n, m, _)| (*n, m.name.as_str())).collect::<Vec<_>>(), [(1, "m"), (1, "n")]);
         assert_eq!(read_parquet(&files[0].2).expect("a frame").shape(), (3, 2));
         // A crash before the segment was removed: it is compacted again, to the same files.
         fs::write(&closed[0].path, copy).expect("written");
@@ -520,7 +579,7 @@ mod tests {
     fn store(samples: &Samples, values: &[i64]) {
         let next = samples.next_segment().expect("a number");
         let mut log = Log::open(&samples.log_folder(), next, 1).expect("a log");
-        log.append(Kind::Samples, "m", &ints(values)).expect("written");
+        log.append(Kind::Samples, &key("m"), &ints(values)).expect("written");
         log.rotate().expect("rotated");
         samples.compact(log.closed().expect("segments").last().expect("one"), NOTHING).expect("compacted");
     }
@@ -552,20 +611,20 @@ mod tests {
             (Kind::Removal, "m", &[]),
             (Kind::Samples, "m", &[4]),
         ] {
-            log.append(kind, model, &ints(values)).expect("written");
+            log.append(kind, &key(model), &ints(values)).expect("written");
         }
         log.rotate().expect("rotated");
-        let removed = BTreeMap::from([("m".to_owned(), 3)]);
+        let removed = BTreeMap::from([(key("m"), 3)]);
         assert_eq!(
             samples
                 .compact(&log.closed().expect("segments")[0], Leave { removed: &removed, repeated: &BTreeMap::new() })
                 .expect("compacted"),
             2
         );
-        samples.remove("m").expect("removed");
-        samples.remove("never met").expect("nothing to remove");
+        samples.remove(&key("m")).expect("removed");
+        samples.remove(&key("never-met")).expect("nothing to remove");
         let left = samples.compacted(Kind::Samples).expect("files");
-        assert_eq!(left.iter().map(|(_, model, _)| model.as_str()).collect::<Vec<_>>(), ["n"]);
+        assert_eq!(left.iter().map(|(_, model, _)| model.name.as_str()).collect::<Vec<_>>(), ["n"]);
     }
 
     /// A file goes with its index, which counts among the bytes; what goes too early is counted.
@@ -578,11 +637,11 @@ mod tests {
             let at = arrow::array::TimestampMillisecondArray::from(vec![hour * 3_600_000; rows]).with_timezone("UTC");
             let ids = StringViewArray::from_iter_values((0..rows).map(|i| format!("{hour}-{i}")));
             let record = RecordBatch::try_from_iter([("id", Arc::new(ids) as _), ("timestamp", Arc::new(at) as _)]);
-            log.append(Kind::Samples, "m", &record.expect("a record")).expect("written");
+            log.append(Kind::Samples, &key("m"), &record.expect("a record")).expect("written");
             log.rotate().expect("rotated");
             samples.compact(&log.closed().expect("segments")[0], NOTHING).expect("compacted");
         }
-        let files = samples.compacted_of(Kind::Samples, "m").expect("files");
+        let files = samples.compacted_of(Kind::Samples, &key("m")).expect("files");
         let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
         let both: Vec<u64> = files.iter().map(|path| size(path) + size(&ids::beside(path))).collect();
         let head = size(&samples.log_folder().join("000000000004.log"));
@@ -626,7 +685,7 @@ mod tests {
     fn segment(samples: &Samples, entries: &[(Kind, &str, RecordBatch)]) -> Segment {
         let mut log = Log::open(&samples.log_folder(), samples.next_segment().expect("a number"), 1).expect("a log");
         for (kind, model, record) in entries {
-            log.append(*kind, model, record).expect("written");
+            log.append(*kind, &key(model), record).expect("written");
         }
         log.rotate().expect("rotated");
         log.closed().expect("segments").pop().expect("one")
@@ -634,7 +693,9 @@ mod tests {
 
     fn rows(samples: &Samples, kind: Kind) -> Vec<(u64, String, usize)> {
         let files = samples.compacted(kind).expect("files").into_iter();
-        files.map(|(number, model, path)| (number, model, read_parquet(&path).expect("a frame").height())).collect()
+        files
+            .map(|(number, model, path)| (number, model.to_string(), read_parquet(&path).expect("a frame").height()))
+            .collect()
     }
 
     #[test]
@@ -644,7 +705,7 @@ mod tests {
         fs::create_dir_all(&other).expect("made");
         assert!(matches!(Samples::open(data.path(), "node-1"), Err(Error::OtherVersion { .. })));
         fs::remove_dir(&other).expect("removed");
-        let half = data.path().join("models/samples/node=node-1/model=m/000000000001.tmp");
+        let half = data.path().join("models/samples/node=node-1/model_namespace=ml/model=m/000000000001.tmp");
         fs::create_dir_all(half.parent().expect("a folder")).expect("made");
         fs::write(&half, "half").expect("written");
         Samples::open(data.path(), "node-1").expect("ours");
@@ -711,12 +772,12 @@ mod tests {
         );
         samples
             .keep_reference(
-                "n",
+                &key("n"),
                 false,
                 &read_parquet(&samples.compacted(Kind::Labels).expect("files")[0].2).expect("a frame"),
             )
             .expect("kept");
-        samples.remove("n").expect("removed");
+        samples.remove(&key("n")).expect("removed");
         assert_eq!((rows(&samples, Kind::Samples), rows(&samples, Kind::Labels)), (vec![], vec![]));
         assert!(samples.references().expect("references").is_empty());
     }
@@ -746,11 +807,12 @@ mod tests {
         let frame = frame_of(&ints(&[1, 2])).expect("a frame");
         let kept = || {
             let all = samples.references().expect("references").into_iter();
-            all.map(|kept| (kept.model, kept.provisional, kept.rows.expect("a frame").height())).collect::<Vec<_>>()
+            all.map(|kept| (kept.model.to_string(), kept.provisional, kept.rows.expect("a frame").height()))
+                .collect::<Vec<_>>()
         };
-        samples.keep_reference("m", true, &frame).expect("kept");
+        samples.keep_reference(&key("m"), true, &frame).expect("kept");
         assert_eq!(kept(), [("m".to_owned(), true, 2)]);
-        samples.keep_reference("m", false, &frame).expect("kept");
+        samples.keep_reference(&key("m"), false, &frame).expect("kept");
         assert_eq!(kept(), [("m".to_owned(), false, 2)]);
     }
 

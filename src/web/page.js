@@ -17,7 +17,7 @@ async function refresh() {
   const busy = document.querySelector("main")?.querySelector(":focus-visible");
   if (document.hidden || !document.getSelection().isCollapsed || busy) return;
   try {
-    const answer = await fetch(location.pathname, { cache: "no-store" });
+    const answer = await fetch(location.pathname + location.search, { cache: "no-store" });
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of ["as-of", "watched"]) document.getElementById(id).replaceWith(page.getElementById(id));

@@ -13,7 +13,7 @@ mod sizes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::Shared;
 use super::health::{self, Report};
 use crate::chart;
+use crate::model::address;
 use crate::model::view::ModelView;
 use crate::snapshot::Snapshot;
 use crate::units::{money, span};
@@ -72,11 +73,13 @@ fn home(view: &View) -> String {
     shell(view, &view.snapshot.node, None, &sections).into_string()
 }
 
-pub async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+pub async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
     let view = View::of(&shared);
-    if let Some((place, found)) = view.snapshot.model(&name) {
+    let key = address::alone(&name, query.as_deref());
+    let name = key.as_ref().map_or(name, ToString::to_string);
+    if let Some((place, found)) = key.ok().and_then(|key| view.snapshot.model(&key)) {
         let sections = model::sections(&view, place, found);
-        return Html(shell(&view, &found.name, Some(&found.name), &sections).into_string()).into_response();
+        return Html(shell(&view, &name, Some(&name), &sections).into_string()).into_response();
     }
     let sections = html! { section #missing { p.empty {
         "There is no model " strong { (name) } ". " a href="/" { "All models" } " are on the first page."
@@ -216,7 +219,7 @@ mod tests {
     use crate::drift::verdict::{Judged, Named, Shape, Tested};
     use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::health::State as Health;
-    use crate::identity::{ContainerClaim, claim};
+    use crate::identity::{ContainerClaim, ModelKey, claim};
     use crate::metric::Number::{Float, Int};
     use crate::minute::Summary;
     use crate::model::Spec;
@@ -373,7 +376,8 @@ mod tests {
 
     fn known() -> View {
         let mut snapshot = snapshot();
-        let minutes = |n: usize| (format!("model-number-{n}"), (0..120).map(|m| m * 37 % 1000).collect());
+        let minutes =
+            |n: usize| (ModelKey::named(&format!("model-number-{n}")), (0..120).map(|m| m * 37 % 1000).collect());
         snapshot.traffic = Arc::new((0..MODELS).map(minutes).collect::<BTreeMap<_, _>>());
         let models = ModelsView { models: (0..MODELS).map(model).collect(), ..ModelsView::default() };
         let snapshot = snapshot.joined(Arc::new(models), Some(Arc::new(review())), Arc::default());
@@ -384,6 +388,31 @@ mod tests {
             data: "/var/lib/plumbline".to_owned(),
             started: at(-86_400),
             now: at(14 * 86_400),
+        }
+    }
+
+    #[test]
+    fn namesakes_have_a_page_each() {
+        let keys = [ModelKey::named("m"), ModelKey::within("ml", "m")];
+        let models = keys.iter().zip([3, 5]).map(|(key, samples)| {
+            let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at(0)).view();
+            view.counts.samples = samples;
+            view
+        });
+        let models = ModelsView { models: models.collect(), ..ModelsView::default() };
+        let snapshot = Arc::new(snapshot().joined(Arc::new(models), None, Arc::default()));
+        let view = View { snapshot: Arc::clone(&snapshot), ..known() };
+        let text = home(&view);
+        for link in [r#"<a href="/models/m">m</a>"#, r#"<a href="/models/m?namespace=ml">ml/m</a>"#] {
+            assert!(text.contains(link), "{link}");
+        }
+        let text = model::sections(&view, 1, &snapshot.models.models[1]).into_string();
+        for address in [
+            "/v1/models/m/reference?namespace=ml'",
+            "/v1/models/m/labels?namespace=ml",
+            "/api/v1/models/m?namespace=ml",
+        ] {
+            assert!(text.contains(address), "{address}");
         }
     }
 

@@ -10,24 +10,26 @@ use super::*;
 use crate::clock::FixedClock;
 use crate::drift::verdict::{Measured, Thresholds, judge};
 use crate::frame::stack::frame_of;
+use crate::identity::ModelKey;
 use crate::ingest::{self, Described, Ingest, Refused, Reservation, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::reference::Reference;
-use crate::model::{Spec, check_name};
+use crate::model::{Spec, check_name, check_namespace};
 use crate::units::hostile::values;
 
 /// Takes everything in, and holds it against itself as a reference is.
 struct Taking;
 
 impl Sink for Taking {
-    fn describe(&self, model: &str) -> Result<Described, Refused> {
-        assert_eq!(check_name(model), Ok(()));
-        Ok(Described { spec: Arc::new(Spec::new(model)), schema: Arc::default(), max_features: 20 })
+    fn describe(&self, model: &ModelKey) -> Result<Described, Refused> {
+        assert_eq!(check_name(&model.name), Ok(()));
+        assert_eq!(model.namespace.as_deref().map_or(Ok(()), check_namespace), Ok(()));
+        Ok(Described { spec: Arc::new(Spec::of(model)), schema: Arc::default(), max_features: 20 })
     }
 
-    fn accept(&self, model: &str, _: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
+    fn accept(&self, model: &ModelKey, _: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
         let frame = frame_of(&batch.record).expect("what passed the border is a frame");
-        let reference = Reference::new(&frame, &Spec::new(model), 10, Timestamp::UNIX_EPOCH, false);
+        let reference = Reference::new(&frame, &Spec::of(model), 10, Timestamp::UNIX_EPOCH, false);
         let against_itself = |(name, column): (&String, &crate::model::reference::Profile)| {
             Measured::new(name, &column.bins, &column.sample, &column.sample)
         };
@@ -37,7 +39,7 @@ impl Sink for Taking {
         Ok(())
     }
 
-    fn remove(&self, _: &str) -> Result<bool, Refused> {
+    fn remove(&self, _: &ModelKey) -> Result<bool, Refused> {
         Ok(false)
     }
 
@@ -122,6 +124,11 @@ fn of_paths(value: &str) -> Vec<Vec<u8>> {
         all.push(request("DELETE", &format!("/v1/models/{text}"), "", ""));
         all.push(request("POST", &format!("/v1/models/{text}/samples"), JSON, ROW));
         all.push(request("PUT", &format!("/v1/models/{text}/reference"), JSON, ROW));
+        all.push(request("POST", &format!("/v1/models/m/samples?namespace={text}"), JSON, ROW));
+        for path in ["/models/m", "/api/v1/models/m"] {
+            all.push(request("GET", &format!("{path}?namespace={text}"), "", ""));
+        }
+        all.push(request("DELETE", &format!("/v1/models/m?namespace={text}"), "", ""));
         for query in [text.clone(), format!("all_or_nothing={text}"), format!("{text}=true"), format!("&&{text}&")] {
             all.push(request("POST", &format!("/v1/models/m/labels?{query}"), JSON, ROW));
         }
@@ -180,6 +187,37 @@ fn of_bodies(value: &str) -> Vec<Vec<u8>> {
         all.push(request(method, &path, JSON, &format!(r#"{{"id":"a","label":1,{text}:1}}"#)));
     }
     all
+}
+
+/// The API and the page of each of two models of one name; and what is misspelled names none of them.
+#[tokio::test]
+async fn namesakes_have_an_address_each() {
+    let (address, snapshot) = served().await;
+    let view = |key: &ModelKey| {
+        let progress = crate::model::watch::Progress::default();
+        crate::model::watch::Watch::new(Spec::of(key), 10, progress, Timestamp::UNIX_EPOCH).view()
+    };
+    let models = [ModelKey::named("m"), ModelKey::within("ml", "m")].iter().map(view).collect();
+    let models = Arc::new(crate::model::view::ModelsView { models, ..Default::default() });
+    snapshot.send_modify(|known| *known = Arc::new(known.as_ref().clone().joined(models, None, Arc::default())));
+    let get = |path: &'static str| async move { answer(address, &request("GET", path, "", "")).await };
+    for (path, namespace) in [("/api/v1/models/m", "null"), ("/api/v1/models/m?namespace=ml", "\"ml\"")] {
+        let text = get(path).await;
+        assert!(
+            text.starts_with("HTTP/1.1 200") && text.contains(&format!("\"namespace\":{namespace},\"name\":\"m\"")),
+            "{text}"
+        );
+    }
+    assert!(get("/models/m?namespace=ml").await.contains("<title>plumbline · ml/m</title>"));
+    for path in
+        ["/api/v1/models/m?namespace=shop", "/api/v1/models/m?namspace=ml", "/models/m?namespace=ml&namespace=ml"]
+    {
+        assert!(get(path).await.starts_with("HTTP/1.1 404"), "{path}");
+    }
+    for (query, status) in [("", "404"), ("?namespace=ml", "404"), ("?namspace=ml", "400"), ("?namespace=..", "400")] {
+        let removed = answer(address, &request("DELETE", &format!("/v1/models/m{query}"), "", "")).await;
+        assert!(removed.starts_with(&format!("HTTP/1.1 {status}")), "{query}: {removed}");
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub const TESTS: &[Test] = &[
     (&[], "models::an_unknown_model_gets_a_provisional_reference", an_unknown_model_gets_a_provisional_reference),
     (&[], "models::what_was_accepted_survives_kill_9_once_each", accepted_rows_survive_kill_9),
     (&[], "models::a_model_that_is_removed_is_gone_and_makes_room", a_removed_model_is_gone),
+    (&[], "models::namesakes_in_two_namespaces_are_two_models", namesakes_are_two_models),
     (&[Part::DuckDb], "models::what_was_accepted_is_parquet_for_others", accepted_rows_become_parquet),
     (&[Part::PyArrow], "models::arrow_streams_are_taken_and_compressed_ones_are_not", arrow_streams_are_taken),
     (&[Part::PyArrow], "models::every_readable_format_gives_the_same_drift", every_format_gives_the_same),
@@ -279,6 +280,54 @@ fn a_drifting_model_is_found() -> Result<(), Failed> {
     })
 }
 
+/// Each with its own samples, verdict, metrics and page, over a kill too; and one goes without the other.
+fn namesakes_are_two_models() -> Result<(), Failed> {
+    let data = tempfile::tempdir()?;
+    let config = format!(
+        "[agent]\ntick = \"1s\"\n{CONFIG}\n{}",
+        CONFIG.replace("name = \"m\"", "name = \"m\"\nnamespace = \"ml\"")
+    );
+    let start = || ready(Options { config: &config, data: Some(data.path().to_owned()), ..Options::default() });
+    let mut agent = start()?;
+    for (query, level) in [("", 0), ("?namespace=ml", 500)] {
+        accepted(
+            &agent.send(&format!("PUT /v1/models/m/reference{query}"), NDJSON, hour(0, 2000, 0).as_bytes())?,
+            2000,
+        )?;
+        for at in 10..14 {
+            let body = hour(at, 100, level);
+            accepted(&agent.send(&format!("POST /v1/models/m/samples{query}"), NDJSON, body.as_bytes())?, 100)?;
+        }
+    }
+    let drift = |agent: &Agent, query: &str| {
+        Ok::<_, Failed>(agent.json(&format!("/api/v1/models/m{query}"))?["verdict"]["drift"].clone())
+    };
+    let both = |agent: &Agent| {
+        eventually(Duration::from_secs(15), || {
+            let found = (drift(agent, "")?, drift(agent, "?namespace=ml")?);
+            check(found == (json!(false), json!(true)), || format!("{found:?}"))?;
+            let series = agent.samples("plumbline_model_drift")?;
+            let is = |of: &str, value: f64| series.iter().any(|(name, at)| name.contains(of) && *at == value);
+            check(is("{model=\"m\"}", 0.0) && is("model_namespace=\"ml\"", 1.0), || format!("{series:?}"))
+        })
+    };
+    both(&agent)?;
+    let (status, page) = agent.get("/models/m?namespace=ml")?;
+    check(status == 200 && page.contains("plumbline · ml/m"), || page.clone())?;
+    agent.signal("KILL")?;
+    agent.wait(Duration::from_secs(5))?;
+    agent = start()?;
+    both(&agent)?;
+    let (misspelled, _, _) = agent.send("DELETE /v1/models/m?namspace=ml", NDJSON, b"")?;
+    let (removed, _, _) = agent.send("DELETE /v1/models/m?namespace=ml", NDJSON, b"")?;
+    check((misspelled, removed) == (400, 204), || format!("{misspelled} {removed}"))?;
+    eventually(Duration::from_secs(5), || {
+        let models = agent.json("/api/v1/models")?["models"].clone();
+        let left: Vec<&Value> = models.as_array().into_iter().flatten().map(|model| &model["namespace"]).collect();
+        check(left == [&Value::Null] && models[0]["counts"]["samples"] == 400, || models.to_string())
+    })
+}
+
 fn models_have_metrics_alone() -> Result<(), Failed> {
     let config = "[agent]\ntick = \"1s\"\n[collect]\ndisabled = [\"cgroup\", \"docker\", \"podman\"]\n";
     let agent = ready(Options { config, ..Options::default() })?;
@@ -361,6 +410,8 @@ fn accepted_rows_become_parquet() -> Result<(), Failed> {
     for at in 10..13 {
         accepted(&agent.send("POST /v1/models/m/samples", NDJSON, hour(at, 100, 0).as_bytes())?, 100)?;
     }
+    // One of the same name, with the same ids.
+    accepted(&agent.send("POST /v1/models/m/samples?namespace=ml", NDJSON, hour(10, 50, 0).as_bytes())?, 50)?;
     accepted(&agent.send("POST /v1/models/m/labels", NDJSON, b"{\"id\":\"h10-1\",\"label\":1}")?, 1)?;
     agent.signal("KILL")?;
     agent.wait(Duration::from_secs(5))?;
@@ -368,11 +419,12 @@ fn accepted_rows_become_parquet() -> Result<(), Failed> {
     agent = start()?;
     let code = "import duckdb, sys\n\
         s, l = (f\"read_parquet('{sys.argv[1]}/models/{t}/**/*.parquet', hive_partitioning=true)\" for t in ('samples', 'labels'))\n\
-        print(duckdb.sql(f\"select model, count(*), count(distinct s.id), sum(l.label), typeof(any_value(s.timestamp)) \
-        from {s} s left join {l} l using (id, model) group by model\").fetchall())";
+        print(duckdb.sql(f\"select s.model_namespace, s.model, count(*), count(distinct s.id), sum(l.label), typeof(any_value(s.timestamp)) \
+        from {s} s left join {l} l on s.id = l.id and s.model = l.model and s.model_namespace is not distinct from l.model_namespace \
+        group by all order by all nulls first\").fetchall())";
     eventually(Duration::from_secs(30), || {
         let found = command(python(), &["-c", code, &data.to_string_lossy()])?;
-        let wanted = "[('m', 300, 300, 1, 'TIMESTAMP WITH TIME ZONE')]";
+        let wanted = "[(None, 'm', 300, 300, 1, 'TIMESTAMP WITH TIME ZONE'), ('ml', 'm', 50, 50, None, 'TIMESTAMP WITH TIME ZONE')]";
         check(found.trim().replace("Decimal('1')", "1") == wanted, || found.clone())
     })?;
     // What became Parquet is there after another kill, once.

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use plumbline::frame::gpu::GpuRow;
 use plumbline::frame::model::ModelRow;
 use plumbline::frame::{MinuteRow, RowIdentity};
-use plumbline::identity::{Device, Link, Model, Relation, Share, Workload, WorkloadKind};
+use plumbline::identity::{Device, Link, Model, ModelKey, Relation, Share, Workload, WorkloadKind};
 use plumbline::metric::Number::{Float, Int};
 use plumbline::minute::Summary;
 use plumbline::minute::gpu::GpuSummary;
@@ -75,7 +75,7 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
                     container_name: Some(name.to_owned()),
                     runtime: Some("docker".to_owned()),
                     model: model.map(|name| Link {
-                        to: Model { namespace: None, name: name.to_owned(), version: None },
+                        to: Model { key: ModelKey::named(name), version: None },
                         relation: Relation::Serves,
                         source: "plumbline.io/model",
                     }),
@@ -106,8 +106,8 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
         models.push(ModelRow {
             minute: minute(end, at),
             node: "node-1".to_owned(),
-            namespace: None,
-            model: "churn".to_owned(),
+            key: ModelKey::named("churn"),
+            versions: Vec::new(),
             predictions: 100,
             labels: 1,
             drift: Some(at > MINUTES / 2),

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use super::{Checkpoint, ModelWorker};
+use crate::identity::ModelKey;
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::log::{self, End, Entry, Kind, Log};
 use crate::store::samples::{read_parquet, rows_of_parquet};
@@ -49,13 +50,13 @@ impl ModelWorker {
         }
         let checkpoint = checkpoint.unwrap_or_default();
         (self.through, self.kept) = (checkpoint.through, checkpoint.through);
-        self.removed = checkpoint.removed;
-        let counted: BTreeSet<String> = checkpoint.models.keys().cloned().collect();
+        self.removed = checkpoint.removed.into_iter().collect();
+        let counted: BTreeSet<ModelKey> = checkpoint.models.iter().map(|(key, _)| key.clone()).collect();
         let now = self.clock.now();
-        for (name, progress) in checkpoint.models {
-            self.models.remember(&name, &progress.schema);
-            let watch = Watch::new(self.models.spec(&name), self.config.models.metric_bins, progress, now);
-            self.watches.insert(name, watch);
+        for (key, progress) in checkpoint.models {
+            self.models.remember(&key, &progress.schema);
+            let watch = Watch::new(self.models.spec(&key), self.config.models.metric_bins, progress, now);
+            self.watches.insert(key, watch);
         }
         self.take_up_references(&store, &counted)?;
         self.replay_compacted(&store, &counted)?;
@@ -64,21 +65,21 @@ impl ModelWorker {
         let last = self.replay_log(&folder, &counted)?;
         self.through = self.through.max(last);
         self.recovered = self.through;
-        for (name, watch) in &self.watches {
-            self.models.remember(name, &watch.progress.schema);
+        for (key, watch) in &self.watches {
+            self.models.remember(key, &watch.progress.schema);
         }
         self.models.set_log(Ok(Log::open(&folder, segment, self.through.saturating_add(1))?));
         self.changed = true;
         Ok(folder)
     }
 
-    fn take_up_references(&mut self, store: &Samples, counted: &BTreeSet<String>) -> Result<(), Error> {
+    fn take_up_references(&mut self, store: &Samples, counted: &BTreeSet<ModelKey>) -> Result<(), Error> {
         let now = self.clock.now();
         for reference in store.references()? {
             let frame = match reference.rows {
                 Ok(frame) => frame,
                 Err(error) => {
-                    tracing::error!(model = reference.model, %error, "its reference cannot be read");
+                    tracing::error!(model = %reference.model, %error, "its reference cannot be read");
                     self.health.update(|state| state.samples.damaged += 1);
                     continue;
                 }
@@ -96,9 +97,9 @@ impl ModelWorker {
                 watch.refer_to(&frame, now, reference.provisional);
             }
         }
-        for (name, watch) in &mut self.watches {
+        for (key, watch) in &mut self.watches {
             if watch.lacks_reference() {
-                tracing::error!(model = name, "its reference is gone: its next rows become a provisional one");
+                tracing::error!(model = %key, "its reference is gone: its next rows become a provisional one");
                 watch.forget_reference();
             }
         }
@@ -106,10 +107,10 @@ impl ModelWorker {
     }
 
     /// Puts rows of compacted segments back, of each model as many as it may hold.
-    fn replay_compacted(&mut self, store: &Samples, counted: &BTreeSet<String>) -> Result<(), Error> {
-        let mut files: Vec<(u64, Kind, String, PathBuf)> = Vec::new();
+    fn replay_compacted(&mut self, store: &Samples, counted: &BTreeSet<ModelKey>) -> Result<(), Error> {
+        let mut files: Vec<(u64, Kind, ModelKey, PathBuf)> = Vec::new();
         for kind in [Kind::Samples, Kind::Labels] {
-            let mut rows: BTreeMap<String, u64> = BTreeMap::new();
+            let mut rows: BTreeMap<ModelKey, u64> = BTreeMap::new();
             for (segment, model, path) in store.compacted(kind)?.into_iter().rev() {
                 let held = rows.entry(model.clone()).or_default();
                 if *held < self.models.spec(&model).max_rows {
@@ -141,7 +142,7 @@ impl ModelWorker {
     }
 
     /// Takes the log's entries in. Returns the last one's number.
-    fn replay_log(&mut self, folder: &std::path::Path, counted: &BTreeSet<String>) -> Result<u64, Error> {
+    fn replay_log(&mut self, folder: &std::path::Path, counted: &BTreeSet<ModelKey>) -> Result<u64, Error> {
         let mut last = 0;
         let mut rebuilt = false;
         for segment in log::segments(folder)? {
@@ -173,9 +174,9 @@ impl ModelWorker {
     }
 
     fn rebuilt(&mut self) {
-        for (name, watch) in &mut self.watches {
+        for (key, watch) in &mut self.watches {
             if let Err(error) = watch.rebuilt() {
-                tracing::error!(model = name, %error, "its rows cannot be numbered again");
+                tracing::error!(model = %key, %error, "its rows cannot be numbered again");
             }
         }
     }

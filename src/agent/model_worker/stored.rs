@@ -10,6 +10,7 @@ use super::ModelWorker;
 use crate::clock::Clock;
 use crate::frame::stack::{keep, stack};
 use crate::health::Health;
+use crate::identity::ModelKey;
 use crate::model::border::AHEAD;
 use crate::model::watch::Watch;
 use crate::model::watch::stored::{LABELS, MEASURED, labelled};
@@ -41,7 +42,7 @@ pub(super) struct StoredFiles {
 /// A look at what is stored of a model.
 pub(super) struct Look<'a> {
     store: &'a Samples,
-    model: &'a str,
+    model: &'a ModelKey,
     /// What the log has of it from before this entry is removed.
     removal: Option<u64>,
     /// Rows that are joined with their labels at a time.
@@ -53,8 +54,8 @@ pub(super) struct Look<'a> {
 
 impl ModelWorker {
     /// A look at what is stored of a model, and the model.
-    pub(super) fn look<'a>(&'a mut self, model: &'a str) -> Option<(Look<'a>, &'a mut Watch)> {
-        let known = self.stored.entry(model.to_owned()).or_default();
+    pub(super) fn look<'a>(&'a mut self, model: &'a ModelKey) -> Option<(Look<'a>, &'a mut Watch)> {
+        let known = self.stored.entry(model.clone()).or_default();
         let removal = self.removed.get(model).copied();
         let (store, health, clock) = (self.store.as_ref()?, self.health.as_ref(), self.clock.as_ref());
         let watch = self.watches.get_mut(model)?;
@@ -63,38 +64,38 @@ impl ModelWorker {
 
     /// Looks up what labels have come for, of each model as much as takes no long time.
     pub(super) fn look_up(&mut self) {
-        let names: Vec<String> = self.watches.keys().cloned().collect();
-        for name in names {
-            if let Err(error) = self.find(&name).and_then(|()| self.measure(&name)) {
-                tracing::error!(model = name, %error, "labels wait for rows that cannot be read");
+        let keys: Vec<ModelKey> = self.watches.keys().cloned().collect();
+        for key in keys {
+            if let Err(error) = self.find(&key).and_then(|()| self.measure(&key)) {
+                tracing::error!(model = %key, %error, "labels wait for rows that cannot be read");
             }
         }
     }
 
     /// Looks up at once where many labels wait: beyond a bound they would be unmatched.
-    pub(super) fn look_up_if_many(&mut self, model: &str) {
+    pub(super) fn look_up_if_many(&mut self, model: &ModelKey) {
         let many = self.watches.get(model).is_some_and(|watch| watch.missing().0.len() >= MANY);
         if many && let Err(error) = self.find(model) {
-            tracing::error!(model, %error, "labels wait for rows that cannot be read");
+            tracing::error!(%model, %error, "labels wait for rows that cannot be read");
         }
     }
 
     /// Finds the rows of labels that wait, and so the windows that are to be measured.
-    fn find(&mut self, model: &str) -> Result<(), Error> {
+    fn find(&mut self, model: &ModelKey) -> Result<(), Error> {
         let Some((mut look, watch)) = self.look(model) else { return Ok(()) };
         let (missing, horizon) = watch.missing();
         if missing.is_empty() {
             return Ok(());
         }
         let found = look.find(missing, horizon)?;
-        tracing::debug!(model, labels = missing.len(), found = found.len(), read = look.known.read, "looked up");
+        tracing::debug!(%model, labels = missing.len(), found = found.len(), read = look.known.read, "looked up");
         watch.found(&found);
         self.changed = true;
         Ok(())
     }
 
     /// Measures windows that labels have come for.
-    fn measure(&mut self, model: &str) -> Result<(), Error> {
+    fn measure(&mut self, model: &ModelKey) -> Result<(), Error> {
         let Some((mut look, watch)) = self.look(model) else { return Ok(()) };
         let mut changed = false;
         for _ in 0..IN_ONE_GO {

@@ -15,8 +15,7 @@ impl Watch {
         let by_time = self.spec.window_rows.is_none();
         let results = self.progress.results.values().rev();
         ModelView {
-            name: self.spec.name.clone(),
-            namespace: self.spec.namespace.clone(),
+            key: self.spec.key(),
             task: self.spec.task.or(self.progress.known.task()),
             registered: self.progress.registered.unwrap_or(Timestamp::UNIX_EPOCH),
             counts: self.progress.counts,

@@ -7,6 +7,7 @@ use super::{View, anchor, drifting, since, sizes};
 use crate::alert::rule::Severity;
 use crate::metric;
 use crate::minute::gpu::GpuState;
+use crate::model::address;
 use crate::rightsize::Provisioning;
 use crate::signal::container::id;
 use crate::snapshot::relations::Thing;
@@ -75,7 +76,7 @@ fn items(view: &View) -> Vec<Item> {
             money: 0.0,
             text: format!(
                 "{}: {} columns drift: {}.",
-                model.name,
+                model.key,
                 model.verdict.columns.len(),
                 model.verdict.columns.join(", ")
             ),
@@ -137,7 +138,7 @@ fn sentence(text: &str) -> String {
 fn target(view: &View, about: Thing) -> String {
     let snapshot = &view.snapshot;
     let place = match about {
-        Thing::Model(place) => snapshot.models.models.get(place).map(|model| format!("/models/{}", model.name)),
+        Thing::Model(place) => snapshot.models.models.get(place).map(|model| address::of("/models", &model.key, "")),
         Thing::Gpu(place) => snapshot.gpus.get(place).map(|gpu| format!("#{}", anchor("gpu", &gpu.device.uuid))),
         Thing::Container(place) => snapshot.containers.get(place).map(|c| format!("#{}", anchor("c", &c.id))),
         Thing::Agent => Some("/healthz".to_owned()),

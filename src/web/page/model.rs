@@ -7,6 +7,7 @@ use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
 use crate::drift::Kind;
 use crate::drift::verdict::{Judged, Tested};
+use crate::model::address;
 use crate::model::view::ModelView;
 use crate::snapshot::relations::Thing;
 use crate::units::{grouped, percent};
@@ -50,8 +51,8 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                             @if reference.about.provisional { ", provisional: its own first rows" }
                         }
                         None => { (unknown("none yet")) ". " code {
-                            "curl -X PUT http://" (view.address) "/v1/models/" (model.name)
-                            "/reference -H 'Content-Type: application/x-ndjson' --data-binary @train.ndjson"
+                            "curl -X PUT 'http://" (view.address) (address::of("/v1/models", &model.key, "/reference"))
+                            "' -H 'Content-Type: application/x-ndjson' --data-binary @train.ndjson"
                         } }
                     }
                 }
@@ -71,7 +72,7 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                 }
                 dt { "Cost of 1000" } dd { (cost(view, place)) }
             }
-            p { a href={ "/api/v1/models/" (model.name) } { "All of it as JSON" } }
+            p { a href=(address::of("/api/v1/models", &model.key, "")) { "All of it as JSON" } }
         }
     }
 }
@@ -162,7 +163,7 @@ fn performance(model: &ModelView) -> Markup {
         if model.counts.labels > 0 {
             return html! { p.empty { "No closed window has labels yet." } };
         }
-        return html! { p.empty { "No label has come yet. Labels are sent to " code { "/v1/models/" (model.name) "/labels" } ", with the sample's id." } };
+        return html! { p.empty { "No label has come yet. Labels are sent to " code { (address::of("/v1/models", &model.key, "/labels")) } ", with the sample's id." } };
     };
     let mut values = over_time(model, leading.measure);
     let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
@@ -204,7 +205,7 @@ fn served(view: &View, place: usize, model: &ModelView) -> Markup {
         @if all.peek().is_none() {
             p.empty {
                 "No container says that it serves this model. A label does: "
-                code { "docker run --label plumbline.io/model=" (model.name) " …" }
+                code { "docker run --label plumbline.io/model=" (model.key.name) " …" }
                 "; then what a thousand predictions cost stands here too."
             }
         } @else {

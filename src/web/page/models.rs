@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::{View, section as whole, unknown, wide};
 use crate::chart;
 use crate::drift::verdict::Judged;
+use crate::model::address;
 use crate::model::view::ModelView;
 use crate::units::{grouped, money, percent};
 
@@ -42,7 +43,7 @@ fn row(view: &View, place: usize, model: &ModelView) -> Markup {
     html! {
         tr {
             th scope="row" {
-                a href={ "/models/" (model.name) } { (model.name) }
+                a href=(address::of("/models", &model.key, "")) { (model.key) }
                 @if let Some(window) = &model.latest {
                     br; small title={ (window.start) " to " (window.end) } { "window to " (window.end.strftime("%Y-%m-%d %H:%M")) }
                 }
