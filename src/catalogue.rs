@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, GPU_METRICS, MODEL_METRICS, Metric};
+use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, Metric};
 use crate::signal::Table;
 use crate::signal::container::Container;
 use crate::signal::gpu::Gpu;
+use crate::signal::model::Model;
 
 /// The metrics of a table's signals, each once.
 fn of_table<T: Table>() -> impl Iterator<Item = &'static Metric> {
@@ -20,12 +21,17 @@ pub fn of_containers() -> impl Iterator<Item = &'static Metric> {
 
 /// Of GPUs.
 pub fn of_gpus() -> impl Iterator<Item = &'static Metric> {
-    of_table::<Gpu>().chain(GPU_METRICS.iter().copied())
+    of_table::<Gpu>()
+}
+
+/// Of models.
+pub fn of_models() -> impl Iterator<Item = &'static Metric> {
+    of_table::<Model>()
 }
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
-    of_containers().chain(of_gpus()).chain([MODEL_METRICS, AGENT_METRICS].into_iter().flatten().copied())
+    of_containers().chain(of_gpus()).chain(of_models()).chain(AGENT_METRICS.iter().copied())
 }
 
 /// The metric of this name.
@@ -53,7 +59,7 @@ mod tests {
     /// The signals that share a metric say the same of it.
     #[test]
     fn a_shared_metric_is_one() {
-        let tables = [Container::SIGNALS, Gpu::SIGNALS];
+        let tables = [Container::SIGNALS, Gpu::SIGNALS, Model::SIGNALS];
         for metric in tables.into_iter().flatten().filter_map(|signal| signal.metric) {
             assert_eq!(named(metric.name), Some(&metric));
         }

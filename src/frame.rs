@@ -113,7 +113,6 @@ enum Cells<R: 'static> {
     Text(fn(&R) -> Option<&str>),
     Texts(fn(&R) -> Option<&[String]>),
     Count(fn(&R) -> Option<u64>),
-    Real(fn(&R) -> Option<f64>),
 }
 
 impl<R> MinuteColumn<R> {
@@ -125,7 +124,6 @@ impl<R> MinuteColumn<R> {
             Cells::Text(_) => "string",
             Cells::Texts(_) => "list of strings",
             Cells::Count(_) => "u64",
-            Cells::Real(_) => "f64",
         }
     }
 
@@ -148,7 +146,6 @@ impl<R> MinuteColumn<R> {
                 lists.finish().into_column()
             }
             Cells::Count(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
-            Cells::Real(cell) => Column::new(name, rows.iter().map(cell).collect::<Vec<_>>()),
         }
     }
 }

@@ -18,10 +18,10 @@
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
-//! model/       a model: its description, the border, the reference, rows in event time, windows and verdicts (watch)
+//! model/       a model: its description, its address, the border, the reference, rows in event time, windows and verdicts (watch)
 //! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup paths, images
 //! metric       Metric, Point; metrics that are concluded; which series vanished
-//! signal/      the tables of signals: of containers (container), of GPUs (gpu); values by their places in a table (values)
+//! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table (values)
 //! catalogue    every metric there is
 //! reading      what a collector reports, as levels: readings of containers and GPUs, claims
 //! minute       readings -> the minute's signals, as their table says: mean, max, p95, increases, last values
@@ -45,8 +45,9 @@
 //!
 //! - **A collector**: a file below `collect/` with an `Entry`, and a line in `COLLECTORS`. Its retries, health, line in
 //!   the summary and name in the config follow. What it reports is a `reading::Report`: all it knows now.
-//! - **A signal of a container or a GPU**: an entry in `signal::container` or `signal::gpu`, and the line of the collector that reads it.
-//!   The API, the metric, the history's columns, the reference page and the readers of the history follow.
+//! - **A signal of a container, a GPU or a model**: an entry in `signal::container`, `signal::gpu` or `signal::model`, and the line that reads
+//!   it: a collector's, or one in `model/signals` (of a feature, a measure or a bin, in `model/points`). The API (a model's is a field of
+//!   `model::view`), the metric, the history's columns, the reference page and the readers of the history follow.
 //! - **A fact of a container** (a name, an owner, a setting): a field of `identity::ContainerClaim` and a line in `identity::claim::FIELDS`;
 //!   a source of facts is a line in `identity::claim::SOURCES`. Where people see it: a field of `snapshot::ContainerView`; where it is
 //!   kept: a line in `frame::MINUTE_COLUMNS`.
@@ -60,7 +61,6 @@
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
 //!   and the tests of laws follow.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
-//! - **A metric of a model**: a static and a line in `metric::MODEL_METRICS`, and where `model/points` adds its point.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.
 //!

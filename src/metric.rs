@@ -1,5 +1,5 @@
 //! What a metric is, the [`Point`] every exporter encodes, and the metrics that are no signal of a thing: what is concluded of containers,
-//! GPUs and models, and how the agent is doing. The whole list is `catalogue`'s; signals have tables of their own (`signal`).
+//! and how the agent is doing. The whole list is `catalogue`'s; signals have tables of their own (`signal`).
 //!
 //! Names and units follow OpenTelemetry's semantic conventions 1.44.0; what they lack stands under `plumbline.`.
 //! Encoding is left to `export`.
@@ -204,145 +204,6 @@ pub static INGEST_REJECTED: Metric = metric(
     &[],
     "Rows rejected for an error in them; the response to their request names each.",
 );
-/// Samples of a model.
-pub static MODEL_PREDICTIONS: Metric = metric(
-    "plumbline.model.prediction.count",
-    Kind::Counter,
-    "{prediction}",
-    &["model", "model.namespace"],
-    "Samples taken in, each once.",
-);
-/// Labels of a model.
-pub static MODEL_LABELS: Metric =
-    metric("plumbline.model.label.count", Kind::Counter, "{label}", &["model", "model.namespace"], "Labels taken in.");
-/// Rows that did not make it.
-pub static MODEL_DROPPED: Metric = metric(
-    "plumbline.model.dropped",
-    Kind::Counter,
-    "{row}",
-    &["model", "model.namespace", "reason"],
-    "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample, labels_forgotten.",
-);
-/// Late rows.
-pub static MODEL_LATE: Metric = metric(
-    "plumbline.model.late",
-    Kind::Counter,
-    "{row}",
-    &["model", "model.namespace"],
-    "Samples that came after their window was closed; it is judged again.",
-);
-/// Features without metrics.
-pub static MODEL_FEATURES_LEFT_OUT: Metric = metric(
-    "plumbline.model.features.left_out",
-    Kind::UpDown,
-    "{feature}",
-    &["model", "model.namespace"],
-    "Features without metrics of their own because there are more than models.metric_features; the API has them.",
-);
-/// Memory of a model.
-pub static MODEL_MEMORY: Metric = metric(
-    "plumbline.model.memory.usage",
-    Kind::UpDown,
-    "By",
-    &["model", "model.namespace"],
-    "About what the model's windows take.",
-);
-/// The verdict.
-pub static MODEL_DRIFT: Metric = metric(
-    "plumbline.model.drift",
-    Kind::UpDown,
-    "1",
-    &["model", "model.namespace"],
-    "1 when any feature or the prediction drifts for enough windows in a row, else 0; absent without a verdict.",
-);
-/// The verdict against a provisional reference.
-pub static MODEL_DRIFT_PROVISIONAL: Metric = metric(
-    "plumbline.model.drift.provisional",
-    Kind::UpDown,
-    "1",
-    &["model", "model.namespace"],
-    "The same against a provisional reference, the model's own first rows: worth a look, not an alarm.",
-);
-/// Rows of the last window.
-pub static MODEL_WINDOW_ROWS: Metric = metric(
-    "plumbline.model.window.rows",
-    Kind::Gauge,
-    "{row}",
-    &["model", "model.namespace"],
-    "Rows of the last window that was closed.",
-);
-/// Drift of a feature.
-pub static FEATURE_DRIFT: Metric = metric(
-    "plumbline.model.feature.drift",
-    Kind::Gauge,
-    "{statistic}",
-    &["model", "model.namespace", "feature", "test"],
-    "Statistic of the test over the last window; Wasserstein is in the feature's own unit.",
-);
-/// Significance of it.
-pub static FEATURE_P_VALUE: Metric = metric(
-    "plumbline.model.feature.drift.p_value",
-    Kind::Gauge,
-    "{probability}",
-    &["model", "model.namespace", "feature", "test"],
-    "P-value of the test over the last window, corrected over the features.",
-);
-/// Whether a feature drifts.
-pub static FEATURE_DRIFTED: Metric = metric(
-    "plumbline.model.feature.drifted",
-    Kind::UpDown,
-    "1",
-    &["model", "model.namespace", "feature"],
-    "1 when the feature drifted in the last window, else 0; absent without a verdict.",
-);
-/// Missing values.
-pub static DATA_MISSING: Metric = metric(
-    "plumbline.model.data.missing",
-    Kind::Gauge,
-    "1",
-    &["model", "model.namespace", "feature"],
-    "Share of the last window's rows without a value.",
-);
-/// Performance.
-pub static MODEL_PERFORMANCE: Metric = metric(
-    "plumbline.model.performance",
-    Kind::Gauge,
-    "{measure}",
-    &["model", "model.namespace", "measure"],
-    "Performance over the newest window with labels: accuracy, precision, recall, f1, roc_auc, brier, log_loss, or mae, rmse, r2.",
-);
-/// Labels behind it.
-pub static MODEL_PERFORMANCE_ROWS: Metric = metric(
-    "plumbline.model.performance.rows",
-    Kind::Gauge,
-    "{row}",
-    &["model", "model.namespace"],
-    "Rows with a label in the newest window that has any.",
-);
-/// Performance of the reference.
-pub static REFERENCE_PERFORMANCE: Metric = metric(
-    "plumbline.model.reference.performance",
-    Kind::Gauge,
-    "{measure}",
-    &["model", "model.namespace", "measure"],
-    "Performance over the reference, where it has labels.",
-);
-/// Bins.
-pub static BIN_COUNT: Metric = metric(
-    "plumbline.model.feature.bin.count",
-    Kind::Counter,
-    "{value}",
-    &["model", "model.namespace", "feature", "bin", "reference.hash", "reference.provisional"],
-    "Values that fell into the reference's bin. Counts of equal hashes add up over replicas.",
-);
-/// The reference's bins.
-pub static BIN_REFERENCE: Metric = metric(
-    "plumbline.model.feature.bin.reference.share",
-    Kind::Gauge,
-    "1",
-    &["model", "model.namespace", "feature", "bin", "reference.hash", "reference.provisional"],
-    "Share of the reference's rows in the bin.",
-);
 /// The agent's CPU time.
 pub static PROCESS_CPU_TIME: Metric =
     metric("process.cpu.time", Kind::Counter, "s", &[], "CPU time the agent itself used.");
@@ -357,22 +218,6 @@ pub static CONTAINER_GPU_MEMORY: Metric = metric(
     "By",
     &["hw.id"],
     "GPU memory held by the container's processes, by GPU; absent if the driver does not report it.",
-);
-/// GPU health.
-pub static GPU_STATUS: Metric = metric(
-    "hw.status",
-    Kind::UpDown,
-    "1",
-    &["hw.state"],
-    "1 for the state the device is in (ok, failed), 0 for the other; failed when the driver has lost it.",
-);
-/// What a GPU is paid for.
-pub static GPU_STATE: Metric = metric(
-    "plumbline.gpu.state",
-    Kind::UpDown,
-    "1",
-    &["state"],
-    "1 for the state the GPU is in, 0 for the others: active (computing), held_idle (memory resident, nothing computed), free (no process).",
 );
 /// CPU to ask for.
 pub static RECOMMENDED_CPU: Metric = metric(
@@ -422,22 +267,6 @@ pub static CONTAINER_COST: Metric = metric(
     &[],
     "What the container costs in a month of 730 hours at the configured prices: what it requests, or uses if that is more.",
 );
-/// Loss of performance.
-pub static PERFORMANCE_DROP: Metric = metric(
-    "plumbline.model.performance.drop",
-    Kind::Gauge,
-    "1",
-    &["model", "model.namespace", "measure"],
-    "How much worse the leading measure (roc_auc, else accuracy, or mae) is than over the reference, as a share of it; below zero where it is better.",
-);
-/// Cost of predictions.
-pub static MODEL_COST: Metric = metric(
-    "plumbline.model.cost",
-    Kind::Gauge,
-    "{currency}",
-    &["model", "model.namespace"],
-    "Cost of a thousand predictions over the time that recommendations look back on (rightsizing.history): the containers labelled plumbline.io/model, over the samples that arrived.",
-);
 /// Alerts.
 pub static ALERTS: Metric = metric(
     "plumbline.alert.active",
@@ -472,33 +301,6 @@ pub static CONTAINER_METRICS: &[&Metric] = &[
     &RECOMMENDED_SAVING,
     &OVER_PROVISIONED,
     &UNDER_PROVISIONED,
-];
-
-/// What is concluded of a GPU, beside its signals.
-pub static GPU_METRICS: &[&Metric] = &[&GPU_STATUS, &GPU_STATE];
-
-/// Every metric of a model.
-pub static MODEL_METRICS: &[&Metric] = &[
-    &MODEL_PREDICTIONS,
-    &MODEL_LABELS,
-    &MODEL_DROPPED,
-    &MODEL_LATE,
-    &MODEL_FEATURES_LEFT_OUT,
-    &MODEL_MEMORY,
-    &MODEL_DRIFT,
-    &MODEL_DRIFT_PROVISIONAL,
-    &MODEL_WINDOW_ROWS,
-    &FEATURE_DRIFT,
-    &FEATURE_P_VALUE,
-    &FEATURE_DRIFTED,
-    &DATA_MISSING,
-    &MODEL_PERFORMANCE,
-    &MODEL_PERFORMANCE_ROWS,
-    &REFERENCE_PERFORMANCE,
-    &PERFORMANCE_DROP,
-    &MODEL_COST,
-    &BIN_COUNT,
-    &BIN_REFERENCE,
 ];
 
 /// Every metric of the agent itself.
@@ -663,7 +465,7 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("pub static ") && line.contains(": Metric ="))
             .count();
-        let lists = [CONTAINER_METRICS, GPU_METRICS, MODEL_METRICS, AGENT_METRICS];
+        let lists = [CONTAINER_METRICS, AGENT_METRICS];
         let names: HashSet<&str> = lists.into_iter().flatten().map(|metric| metric.name).collect();
         assert_eq!(names.len(), declared, "a static is not listed");
     }

@@ -17,7 +17,7 @@ use crate::signal::{Column, Form, Id, Item, Part, Signals, Table, Values};
 use crate::stats::quantile::quantile;
 
 /// The signals of one closed minute of one thing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     /// Readings that fell into the minute.
     pub samples: u32,
@@ -239,13 +239,13 @@ impl<T: Table> Sampled<T> {
     fn part(&mut self, part: Part) -> Option<f64> {
         match (part, &self.rate) {
             (Part::Mean, Some(rate)) => (!rate.over.is_zero()).then(|| rate.grown / rate.over.as_secs_f64()),
-            (Part::Mean, None) => {
+            (Part::Mean | Part::Share, None) => {
                 let sum = self.samples.iter().sum::<f64>();
                 (!self.samples.is_empty()).then(|| sum / self.samples.len() as f64)
             }
             (Part::Max, _) => quantile(&mut self.samples, 1.0),
             (Part::P95, _) => quantile(&mut self.samples, 0.95),
-            (Part::Increase | Part::Last, _) => None,
+            (Part::Share, Some(_)) | (Part::Increase | Part::Last, _) => None,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod minute;
 pub mod points;
 pub mod reference;
 pub mod rows;
+pub mod signals;
 pub mod view;
 pub mod watch;
 

@@ -1,10 +1,11 @@
-//! The signals of things: one table for containers ([`container`]), one for devices ([`gpu`]). An entry says what a signal is in
+//! The signals of things: one table for containers ([`container`]), one for devices ([`gpu`]), one for models ([`model`]). An entry says what a signal is in
 //! the API, in metrics and in the history, and how a minute is made of its readings; all of these follow from it.
 //!
-//! A signal more is an entry, and the line of the collector that reads it.
+//! A signal more is an entry, and the line that reads it: a collector's, or of a model one of `model/signals`.
 
 pub mod container;
 pub mod gpu;
+pub mod model;
 pub mod values;
 
 use std::borrow::Cow;
@@ -16,6 +17,8 @@ pub use values::{Item, Signals, Values};
 
 /// A kind of thing that has signals.
 pub trait Table: Copy + fmt::Debug + PartialEq + 'static {
+    /// The attributes by which its points say whose they are; none where their subject does.
+    const SUBJECT: &'static [&'static str] = &[];
     /// Its signals, those of a group of the API side by side.
     const SIGNALS: &'static [Signal];
 }
@@ -33,6 +36,8 @@ pub struct Signal {
     pub attributes: &'static [(&'static str, &'static str)],
     /// Read once for each of these that the thing has.
     pub each: Option<Each>,
+    /// The API has it in its group.
+    pub shown: bool,
     /// Read on every tick; else on full ones only.
     pub every_tick: bool,
     /// Its columns in the history begin so.
@@ -61,8 +66,8 @@ pub enum Form {
 /// Things within a thing, each with a signal of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Each {
-    /// The attribute that names it in metrics.
-    pub attribute: &'static str,
+    /// The attributes that name it in metrics.
+    pub attributes: &'static [&'static str],
     /// The field that names it in the API.
     pub field: &'static str,
 }
@@ -76,6 +81,8 @@ pub enum Part {
     Max,
     /// The 95th percentile of the samples.
     P95,
+    /// The share of the samples, each 0 or 1, that are 1.
+    Share,
     /// How much a counter grew.
     Increase,
     /// As last seen.
@@ -86,7 +93,7 @@ impl Part {
     /// It is taken of the minute's samples.
     #[must_use]
     pub fn is_sampled(self) -> bool {
-        matches!(self, Self::Mean | Self::Max | Self::P95)
+        matches!(self, Self::Mean | Self::Max | Self::P95 | Self::Share)
     }
 }
 
@@ -125,6 +132,12 @@ impl<T: Table> Id<T> {
     #[must_use]
     pub fn signal(self) -> &'static Signal {
         &T::SIGNALS[self.place()]
+    }
+
+    /// The metric it is exported as.
+    #[must_use]
+    pub fn metric(self) -> Option<&'static Metric> {
+        self.signal().metric.as_ref()
     }
 
     fn place(self) -> usize {
@@ -180,7 +193,7 @@ impl<T: Table> Column<T> {
             Part::Mean => format!("{column}_mean").into(),
             Part::Max => format!("{column}_max").into(),
             Part::P95 => format!("{column}_p95").into(),
-            Part::Increase | Part::Last => column.into(),
+            Part::Share | Part::Increase | Part::Last => column.into(),
         }
     }
 
@@ -200,6 +213,7 @@ impl<T: Table> Column<T> {
             (Part::Mean, None) => format!("{about}: mean"),
             (Part::Max, None) => format!("{about}: maximum"),
             (Part::P95, _) => format!("{about}: 95th percentile (R-7)"),
+            (Part::Share, _) => format!("share of the readings in which {about}"),
             (Part::Increase, _) => format!("increase: {about}"),
             (Part::Last, _) => format!("{about}, as last seen"),
         }
@@ -214,6 +228,7 @@ impl Signal {
             metric,
             attributes: &[],
             each: None,
+            shown: true,
             every_tick: false,
             column: "",
             about: "",
@@ -241,6 +256,10 @@ impl Signal {
 
     const fn each(self, each: Each) -> Self {
         Self { each: Some(each), ..self }
+    }
+
+    const fn not_shown(self) -> Self {
+        Self { shown: false, ..self }
     }
 
     const fn every_tick(self) -> Self {
@@ -279,8 +298,9 @@ mod tests {
             assert!(signal.rate_of.is_none_or(|counter| sampled && Id::<T>::of(counter) != id), "{}", signal.key);
             assert!(!(sampled && signal.each.is_some()), "{}: items are counted, not sampled", signal.key);
             if let Some(metric) = &signal.metric {
-                let mut said: Vec<&str> = signal.attributes.iter().map(|(key, _)| *key).collect();
-                said.extend(signal.each.map(|each| each.attribute));
+                let mut said = T::SUBJECT.to_vec();
+                said.extend(signal.attributes.iter().map(|(key, _)| *key));
+                said.extend(signal.each.iter().flat_map(|each| each.attributes));
                 assert_eq!(metric.attributes, said, "{}", signal.key);
                 let counts = signal.parts.contains(&Part::Increase);
                 assert!(!counts || metric.kind == Kind::Counter, "{} is no counter", signal.key);
@@ -296,5 +316,8 @@ mod tests {
     fn the_tables_make_sense() {
         holds::<container::Container>();
         holds::<gpu::Gpu>();
+        holds::<model::Model>();
+        let sampled = Column::<model::Model>::all().any(|column| column.part.is_sampled());
+        assert!(!sampled, "a model is read once a minute");
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::alert::view::AlertsView;
 use crate::identity::{Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Workload};
-use crate::metric::{self, Attribute, Metric, Number, Point, Subject};
+use crate::metric::{self, Attribute, Number, Point, Subject};
 use crate::minute::gpu::GpuState;
 use crate::model::points::points as model_points;
 use crate::model::view::ModelsView;
@@ -190,20 +190,6 @@ impl GpuView {
         for (signal, attributes, value) in self.signals.numbers() {
             let point = |metric| Point::new(metric, &subject, attributes, value, None, self.read_at);
             points.extend(signal.metric.as_ref().map(point));
-        }
-        let mut add = |metric: &'static Metric, key, state: &'static str, is: bool| {
-            let is = Number::Int(is.into());
-            points.push(Point::new(metric, &subject, vec![(key, state.into())], is, None, self.read_at));
-        };
-        if let Some(ok) = self.ok {
-            for (state, is) in [("ok", ok), ("failed", !ok)] {
-                add(&metric::GPU_STATUS, "hw.state", state, is);
-            }
-        }
-        if let Some(now) = self.state {
-            for state in GpuState::ALL {
-                add(&metric::GPU_STATE, "state", state.name(), state == now);
-            }
         }
     }
 }

@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("performance", &[]),
     ("drift", &["performance", "stats", "units"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
-    ("model", &["drift", "frame", "identity", "metric", "performance", "stats", "units"]),
+    ("model", &["drift", "frame", "identity", "metric", "minute", "performance", "signal", "stats", "units"]),
     ("ingest", &["clock", "frame", "identity", "model", "units"]),
     ("health", &["metric"]),
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),

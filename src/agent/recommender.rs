@@ -47,7 +47,7 @@ pub fn review(
     let mut past =
         past::read::<MinuteRow>(data, &usage::read_columns(), since, until, |f| containers.take(f, since, until))?;
     let more = past::read::<GpuRow>(data, &gpu::read_columns(), since, until, |f| gpus.take(f, since, until))?;
-    let most = past::read::<ModelRow>(data, traffic::COLUMNS, since, until, |f| models.take(f, since, until))?;
+    let most = past::read::<ModelRow>(data, &traffic::read_columns(), since, until, |f| models.take(f, since, until))?;
     for other in [more, most] {
         past.files += other.files;
         past.damaged.extend(other.damaged);

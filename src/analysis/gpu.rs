@@ -10,9 +10,10 @@ use crate::clock::Moment;
 use crate::frame::gpu::GpuRow;
 use crate::identity::claim::{CGROUP, Devices};
 use crate::identity::{Device, Link, Relation, Source, Sourced};
-use crate::minute::gpu::{GpuAccumulator, GpuState, GpuSummary, state};
+use crate::minute::Accumulator;
+use crate::minute::gpu::{self, GpuState, conclude, mostly};
 use crate::reading::{Depth, GpuProcess, GpuReading};
-use crate::signal::gpu::id;
+use crate::signal::gpu::{self as signals, id};
 use crate::snapshot::{ContainerGpuView, ContainerView, GpuProcessView, GpuView};
 
 /// Minutes of a day, whose states are held for the page.
@@ -70,19 +71,15 @@ pub struct Gpus {
 #[derive(Debug)]
 struct Gpu {
     reading: GpuReading,
-    minute: GpuAccumulator,
+    minute: Accumulator<signals::Gpu>,
     states: VecDeque<Option<GpuState>>,
     /// It was in the last reading.
     there: bool,
 }
 
-fn state_of(reading: &GpuReading) -> Option<GpuState> {
-    state(reading, reading.processes.as_ref().map(Vec::len))
-}
-
 impl Gpu {
     fn new(reading: GpuReading, states: VecDeque<Option<GpuState>>) -> Self {
-        Self { reading, minute: GpuAccumulator::default(), states, there: true }
+        Self { reading, minute: Accumulator::new(false), states, there: true }
     }
 
     /// Takes a newer reading of the device in. What inner ticks leave out stands as last read, as long as the driver reaches it.
@@ -120,8 +117,8 @@ impl Gpus {
                 self.devices.insert(id.clone(), Gpu::new(reading, states));
             }
             let Some(gpu) = self.devices.get_mut(&id) else { continue };
-            let state = state_of(&gpu.reading);
-            gpu.minute.take(&gpu.reading, state);
+            conclude(&mut gpu.reading);
+            gpu::take(&mut gpu.minute, &gpu.reading);
         }
         rows
     }
@@ -156,7 +153,7 @@ impl Gpus {
         let mut rows = Vec::new();
         for gpu in self.devices.values_mut() {
             let summary = gpu.minute.close(&gpu.reading.signals.values);
-            gpu.remember([summary.as_ref().and_then(GpuSummary::mostly)]);
+            gpu.remember([summary.as_ref().and_then(mostly)]);
             let Some(summary) = summary.filter(|_| gpu.reading.identified) else { continue };
             let holders = gpu.reading.processes.iter().flatten().filter_map(|process| process.container.clone());
             let containers: BTreeSet<String> = holders.collect();
@@ -186,7 +183,7 @@ impl Gpus {
             let total = signals.value(const { id("memory_total") }).filter(|total| *total > 0.0);
             let share = signals.value(const { id("memory_used") }).zip(total).map(|(used, total)| used / total);
             signals.values.real(const { id("memory_utilization") }, share);
-            let state = state_of(&reading);
+            let state = GpuState::told(&signals.values);
             let processes = reading.processes.map(|all| all.into_iter().map(process).collect());
             GpuView {
                 device: Device { vendor: reading.vendor, uuid: reading.id },
@@ -311,6 +308,21 @@ mod tests {
         gpus.take("here", &past, vec![reading], at.wall);
         let views = gpus.views("nvml", at, Duration::from_secs(1));
         assert_eq!(VecDeque::from(views[0].minutes.clone()), states);
+    }
+
+    /// A state is a signal with a series and a column; the API names the one that the device is in.
+    #[test]
+    fn a_state_is_told_once_in_the_api() {
+        let mut gpus = Gpus::default();
+        gpus.take("here", &PastStates::default(), vec![busy("G", 0, 1)], moment(1).wall);
+        let view = |at| gpus.views("nvml", moment(at), Duration::from_secs(9)).remove(0);
+        let json = serde_json::to_value(view(2)).expect("JSON");
+        assert_eq!((&json["state"], &json["ok"]), (&"active".into(), &true.into()));
+        assert!(json.get("status").is_none(), "{json}");
+        let told = |key: &str, at| view(at).signals.get(id_of(key));
+        assert_eq!(["status.ok", "status.failed"].map(|key| told(key, 2)), [Some(1), Some(0)]);
+        assert_eq!(["state.active", "state.held_idle", "state.free"].map(|key| told(key, 2)), [1, 0, 0].map(Some));
+        assert_eq!((told("state.active", 20), view(20).state), (None, None), "it was read too long ago");
     }
 
     fn moment(second: u32) -> Moment {

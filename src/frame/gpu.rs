@@ -5,7 +5,7 @@ use polars::prelude::{DataFrame, PolarsResult};
 
 use super::{Cells, MinuteColumn, Row, column, signals};
 use crate::identity::{Device, Share};
-use crate::minute::gpu::{GpuState, GpuSummary};
+use crate::minute::Summary;
 use crate::signal::gpu::Gpu;
 
 /// One GPU's row of one minute.
@@ -27,8 +27,8 @@ pub struct GpuRow {
     pub model: Option<String>,
     /// Ids of the containers that held memory on it, as last seen, in order; `None` where the driver does not tell.
     pub containers: Option<Vec<String>>,
-    /// What was sampled and counted.
-    pub summary: GpuSummary,
+    /// Its signals.
+    pub summary: Summary,
 }
 
 /// The GPU minutes' own columns; those of their signals follow them.
@@ -50,18 +50,7 @@ pub const GPU_COLUMNS: &[MinuteColumn<GpuRow>] = &[
         "ids of the containers on it, as last seen; null if the driver does not report them",
         Cells::Texts(|r| r.containers.as_deref()),
     ),
-    column("samples", "readings that fell into the minute", Cells::Count(|r| Some(r.summary.signals.samples.into()))),
-    column(
-        "active",
-        "share of the minute's readings in which it computed",
-        Cells::Real(|r| r.summary.share(GpuState::Active)),
-    ),
-    column(
-        "held_idle",
-        "share in which memory was resident and nothing computed",
-        Cells::Real(|r| r.summary.share(GpuState::HeldIdle)),
-    ),
-    column("free", "share in which no process was on it", Cells::Real(|r| r.summary.share(GpuState::Free))),
+    column("samples", "readings that fell into the minute", Cells::Count(|r| Some(r.summary.samples.into()))),
 ];
 
 impl Row for GpuRow {
@@ -74,6 +63,6 @@ impl Row for GpuRow {
 
     fn frame(rows: &[Self]) -> PolarsResult<DataFrame> {
         let own = GPU_COLUMNS.iter().map(|column| column.cells(rows));
-        DataFrame::new(rows.len(), own.chain(signals::<_, Gpu>(rows, |row| &row.summary.signals)).collect())
+        DataFrame::new(rows.len(), own.chain(signals::<_, Gpu>(rows, |row| &row.summary)).collect())
     }
 }

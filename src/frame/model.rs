@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsResult};
 
-use super::{Cells, MinuteColumn, Row, column};
+use super::{Cells, MinuteColumn, Row, column, signals};
 use crate::identity::ModelKey;
+use crate::minute::Summary;
+use crate::signal::model::Model;
 
 /// One model's row of one minute.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,25 +19,15 @@ pub struct ModelRow {
     pub key: ModelKey,
     /// The versions of it that the last window's rows are of, in order.
     pub versions: Vec<String>,
-    /// Samples that arrived in the minute.
-    pub predictions: u64,
-    /// Labels that arrived in the minute.
-    pub labels: u64,
-    /// The verdict.
-    pub drift: Option<bool>,
-    /// The verdict is against the model's own beginning.
-    pub provisional: bool,
     /// The columns that drift, in order, with blanks between.
     pub drifted: Option<String>,
     /// The leading measure's name.
     pub measure: Option<String>,
-    /// Its value over the newest window with labels.
-    pub performance: Option<f64>,
-    /// Its value over the reference.
-    pub reference_performance: Option<f64>,
+    /// Its signals.
+    pub summary: Summary,
 }
 
-/// The columns of the models' minutes.
+/// The models' minutes' own columns; those of their signals follow them.
 pub const MODEL_COLUMNS: &[MinuteColumn<ModelRow>] = &[
     column("minute", "when the minute began (UTC)", Cells::Time(|r| Some(r.minute))),
     column("node", "name of the node", Cells::Text(|r| Some(&r.node))),
@@ -50,18 +42,8 @@ pub const MODEL_COLUMNS: &[MinuteColumn<ModelRow>] = &[
         "the versions of it that the last window's rows are of; empty where samples name none",
         Cells::Texts(|r| Some(&r.versions)),
     ),
-    column("predictions", "increase: samples that arrived", Cells::Count(|r| Some(r.predictions))),
-    column("labels", "increase: labels that arrived", Cells::Count(|r| Some(r.labels))),
-    column("drift", "the verdict: 1 drift, 0 none, null without one", Cells::Count(|r| r.drift.map(u64::from))),
-    column(
-        "provisional",
-        "1 when the verdict is against the model's own first rows",
-        Cells::Count(|r| Some(r.provisional.into())),
-    ),
     column("drifted", "columns that drift, with blanks between", Cells::Text(|r| r.drifted.as_deref())),
     column("measure", "the leading measure of performance", Cells::Text(|r| r.measure.as_deref())),
-    column("performance", "its value over the newest window with labels", Cells::Real(|r| r.performance)),
-    column("reference_performance", "its value over the reference", Cells::Real(|r| r.reference_performance)),
 ];
 
 impl Row for ModelRow {
@@ -73,6 +55,7 @@ impl Row for ModelRow {
     }
 
     fn frame(rows: &[Self]) -> PolarsResult<DataFrame> {
-        DataFrame::new(rows.len(), MODEL_COLUMNS.iter().map(|column| column.cells(rows)).collect())
+        let own = MODEL_COLUMNS.iter().map(|column| column.cells(rows));
+        DataFrame::new(rows.len(), own.chain(signals::<_, Model>(rows, |row| &row.summary)).collect())
     }
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{Accumulator, Reading, Summary};
 use crate::reading::GpuReading;
-use crate::signal::Values;
 use crate::signal::gpu::{Gpu, id};
+use crate::signal::{Id, Part, Values};
 
 /// What a GPU is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -32,6 +32,21 @@ impl GpuState {
             Self::Free => "free",
         }
     }
+
+    /// The signal that says whether it is in this state.
+    fn id(self) -> Id<Gpu> {
+        match self {
+            Self::Active => const { id("state.active") },
+            Self::HeldIdle => const { id("state.held_idle") },
+            Self::Free => const { id("state.free") },
+        }
+    }
+
+    /// The state that the signals tell.
+    #[must_use]
+    pub fn told(values: &Values<Gpu>) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| values.get(state.id()) == Some(1))
+    }
 }
 
 /// A driver and its display keep a little; a model in memory is larger by far.
@@ -53,66 +68,35 @@ pub fn state(reading: &GpuReading, holders: Option<usize>) -> Option<GpuState> {
     Some(if held { GpuState::HeldIdle } else { GpuState::Free })
 }
 
-/// One closed minute of one GPU.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GpuSummary {
-    /// Its signals.
-    pub signals: Summary,
-    /// Readings in each of [`GpuState::ALL`].
-    pub states: [u32; 3],
-}
-
-impl GpuSummary {
-    /// Share of the readings whose state is known that were in this one.
-    #[must_use]
-    pub fn share(&self, state: GpuState) -> Option<f64> {
-        let known: u32 = self.states.iter().sum();
-        (known > 0).then(|| f64::from(self.states[state as usize]) / f64::from(known))
-    }
-
-    /// The state it was in longest.
-    #[must_use]
-    pub fn mostly(&self) -> Option<GpuState> {
-        GpuState::ALL.into_iter().filter(|s| self.states[*s as usize] > 0).max_by_key(|s| self.states[*s as usize])
+/// Writes down what follows from a reading: whether the driver reaches the device, and what it is paid for.
+pub fn conclude(reading: &mut GpuReading) {
+    let now = state(reading, reading.processes.as_ref().map(Vec::len));
+    let values = &mut reading.signals.values;
+    values.count(const { id("status.ok") }, reading.ok.map(u64::from));
+    values.count(const { id("status.failed") }, reading.ok.map(|ok| u64::from(!ok)));
+    for state in GpuState::ALL {
+        values.count(state.id(), now.map(|now| u64::from(now == state)));
     }
 }
 
-/// Gathers one GPU's readings of the open minute.
-#[derive(Debug)]
-pub struct GpuAccumulator {
-    signals: Accumulator<Gpu>,
-    states: [u32; 3],
+/// The state that it was in longest.
+#[must_use]
+pub fn mostly(summary: &Summary) -> Option<GpuState> {
+    let share = |state: GpuState| Some(summary.cell(state.id().column(Part::Share))?.as_f64());
+    let known = GpuState::ALL.into_iter().filter_map(|state| Some((state, share(state)?)));
+    known.filter(|(_, share)| *share > 0.0).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(state, _)| state)
 }
 
-impl Default for GpuAccumulator {
-    /// What was used before we came is not of this minute.
-    fn default() -> Self {
-        Self { signals: Accumulator::new(false), states: [0; 3] }
-    }
-}
-
-impl GpuAccumulator {
-    /// Takes a reading in.
-    pub fn take(&mut self, reading: &GpuReading, state: Option<GpuState>) {
-        self.signals.count(&Reading {
-            at: reading.at.monotonic,
-            started: None,
-            // Only of what began under our eyes would it matter.
-            full: true,
-            signals: &reading.signals,
-        });
-        self.signals.sample(&reading.signals.values);
-        if let Some(state) = state {
-            let count = &mut self.states[state as usize];
-            *count = count.saturating_add(1);
-        }
-    }
-
-    /// Ends the minute, in which `last` was seen last, and begins the next. `None` if nothing was read in it.
-    pub fn close(&mut self, last: &Values<Gpu>) -> Option<GpuSummary> {
-        let states = std::mem::take(&mut self.states);
-        self.signals.close(last).map(|signals| GpuSummary { signals, states })
-    }
+/// Takes a reading into its open minute. What was used before we came is not of it.
+pub fn take(minute: &mut Accumulator<Gpu>, reading: &GpuReading) {
+    minute.count(&Reading {
+        at: reading.at.monotonic,
+        started: None,
+        // Only of what began under our eyes would it matter.
+        full: true,
+        signals: &reading.signals,
+    });
+    minute.sample(&reading.signals.values);
 }
 
 #[cfg(test)]
@@ -123,7 +107,8 @@ mod tests {
 
     use super::*;
     use crate::clock::Moment;
-    use crate::signal::Part;
+    use crate::metric::Number;
+    use crate::reading::GpuProcess;
 
     fn reading(utilization: Option<f64>, memory_used: Option<u64>) -> GpuReading {
         let at = Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
@@ -146,26 +131,31 @@ mod tests {
     }
 
     #[test]
-    fn energy_counts_what_was_used_under_our_eyes() {
-        let mut minute = GpuAccumulator::default();
-        let at = |energy: f64| {
-            let mut reading = reading(Some(0.5), Some(1));
+    fn energy_counts_what_was_used_under_our_eyes_and_states_are_shares() {
+        let mut minute = Accumulator::new(false);
+        let at = |energy: f64, holders: Option<usize>| {
+            let mut reading = reading(holders.map(|_| 0.0), Some(1));
             reading.signals.values.real(id("energy"), energy);
+            let process = || GpuProcess { pid: 1, container: None, resolved: false, memory: None };
+            reading.processes = holders.map(|count| (0..count).map(|_| process()).collect());
+            conclude(&mut reading);
             reading
         };
-        let closed = |minute: &mut GpuAccumulator| minute.close(&Values::default());
-        let energy = |summary: &GpuSummary| {
-            summary.signals.cell(id("energy").column(Part::Increase)).map(crate::metric::Number::as_f64)
-        };
-        for energy in [1000.0, 1300.0, 200.0] {
-            minute.take(&at(energy), Some(GpuState::Active));
+        let closed = |minute: &mut Accumulator<Gpu>| minute.close(&Values::default());
+        let cell = |summary: &Summary, key: &str, part| summary.cell(id(key).column(part)).map(Number::as_f64);
+        for (energy, holders) in [(1000.0, 1), (1300.0, 1), (200.0, 0)] {
+            take(&mut minute, &at(energy, Some(holders)));
         }
         let summary = closed(&mut minute).expect("a minute");
-        assert_eq!(energy(&summary), Some(500.0), "300 J, and 200 J since the driver began anew");
-        assert_eq!((summary.share(GpuState::Active), summary.share(GpuState::Free)), (Some(1.0), Some(0.0)));
-        minute.take(&at(260.0), None);
+        let used = cell(&summary, "energy", Part::Increase);
+        assert_eq!(used, Some(500.0), "300 J, and 200 J since the driver began anew");
+        let shares = ["state.active", "state.held_idle", "state.free"].map(|key| cell(&summary, key, Part::Share));
+        assert_eq!(shares, [Some(0.0), Some(2.0 / 3.0), Some(1.0 / 3.0)]);
+        assert_eq!(mostly(&summary), Some(GpuState::HeldIdle));
+        // Whether it computes is not known: no state is.
+        take(&mut minute, &at(260.0, None));
         let summary = closed(&mut minute).expect("a minute");
-        assert_eq!((energy(&summary), summary.share(GpuState::Active)), (Some(60.0), None));
+        assert_eq!((cell(&summary, "energy", Part::Increase), mostly(&summary)), (Some(60.0), None));
         assert_eq!(closed(&mut minute), None);
     }
 }

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::signals::read;
 use super::view::{ModelView, ModelsView};
 use crate::frame::model::ModelRow;
 use crate::identity::ModelKey;
+use crate::metric::Number;
+use crate::minute::{Accumulator, Reading, Summary};
+use crate::signal::model::{Model, id};
+use crate::signal::{Part, Signals, Values};
 
 /// Minutes of traffic that are held for the page.
 const MINUTES: usize = 120;
@@ -19,18 +25,32 @@ pub struct Traffic {
     since: Timestamp,
     /// The open minute, in minutes since the epoch.
     minute: Option<i64>,
-    models: BTreeMap<ModelKey, Counted>,
+    models: BTreeMap<ModelKey, Open>,
     recent: Arc<Recent>,
 }
 
 /// Samples that arrived in each of the last minutes, oldest first, by model.
 pub type Recent = BTreeMap<ModelKey, Vec<u64>>;
 
-#[derive(Debug, Default)]
-struct Counted {
-    samples: u64,
-    labels: u64,
+/// A model's open minute, and the traffic of those before it.
+#[derive(Debug)]
+struct Open {
+    minute: Accumulator<Model>,
     minutes: VecDeque<u64>,
+}
+
+impl Open {
+    /// Takes in what is known of the model now.
+    fn count(&mut self, model: &ModelView) -> Values<Model> {
+        let signals = Signals { values: read(model), items: Vec::new() };
+        self.minute.count(&Reading {
+            at: Duration::ZERO,
+            started: Some(model.registered),
+            full: true,
+            signals: &signals,
+        });
+        signals.values
+    }
 }
 
 impl Traffic {
@@ -60,9 +80,10 @@ impl Traffic {
     fn meet(&mut self, view: &ModelsView) {
         for model in &view.models {
             if !self.models.contains_key(&model.key) {
-                let is_new = model.registered >= self.since;
-                let (samples, labels) = if is_new { (0, 0) } else { (model.counts.samples, model.counts.labels) };
-                self.models.insert(model.key.clone(), Counted { samples, labels, minutes: VecDeque::new() });
+                let minute = Accumulator::new(model.registered >= self.since);
+                let mut met = Open { minute, minutes: VecDeque::new() };
+                met.count(model);
+                self.models.insert(model.key.clone(), met);
             }
         }
     }
@@ -72,19 +93,18 @@ impl Traffic {
         self.meet(view);
         let mut rows = Vec::new();
         for model in &view.models {
-            let Some(counted) = self.models.get_mut(&model.key) else { continue };
-            let predictions = model.counts.samples.saturating_sub(counted.samples);
-            let labels = model.counts.labels.saturating_sub(counted.labels);
-            (counted.samples, counted.labels) = (model.counts.samples, model.counts.labels);
-            counted.minutes.push_back(predictions);
-            if counted.minutes.len() > MINUTES {
-                counted.minutes.pop_front();
+            let Some(open) = self.models.get_mut(&model.key) else { continue };
+            let last = open.count(model);
+            let Some(summary) = open.minute.close(&last) else { continue };
+            open.minutes.push_back(arrived(&summary));
+            if open.minutes.len() > MINUTES {
+                open.minutes.pop_front();
             }
-            rows.push(row(node, model, minute, predictions, labels));
+            rows.push(row(node, model, minute, summary));
         }
         self.models.retain(|key, _| view.models.iter().any(|model| model.key == *key));
-        let minutes = |counted: &Counted| counted.minutes.iter().copied().collect();
-        self.recent = Arc::new(self.models.iter().map(|(key, counted)| (key.clone(), minutes(counted))).collect());
+        let minutes = |open: &Open| open.minutes.iter().copied().collect();
+        self.recent = Arc::new(self.models.iter().map(|(key, open)| (key.clone(), minutes(open))).collect());
         rows
     }
 
@@ -95,22 +115,24 @@ impl Traffic {
     }
 }
 
-fn row(node: &str, model: &ModelView, minute: Timestamp, predictions: u64, labels: u64) -> ModelRow {
-    let leading = model.leading();
+/// The samples that arrived in a minute.
+fn arrived(minute: &Summary) -> u64 {
+    match minute.cell(const { id("predictions") }.column(Part::Increase)) {
+        Some(Number::Int(count)) => count,
+        _ => 0,
+    }
+}
+
+fn row(node: &str, model: &ModelView, minute: Timestamp, summary: Summary) -> ModelRow {
     let drifted = model.verdict.columns.join(" ");
     ModelRow {
         minute,
         node: node.to_owned(),
         key: model.key.clone(),
         versions: model.latest.as_ref().map(|window| window.versions.clone()).unwrap_or_default(),
-        predictions,
-        labels,
-        drift: model.verdict.drift,
-        provisional: model.verdict.provisional,
         drifted: (!drifted.is_empty()).then_some(drifted),
-        measure: leading.as_ref().map(|leading| leading.measure.to_owned()),
-        performance: leading.as_ref().map(|leading| leading.now),
-        reference_performance: leading.and_then(|leading| leading.reference),
+        measure: model.leading().map(|leading| leading.measure.to_owned()),
+        summary,
     }
 }
 
@@ -138,14 +160,19 @@ mod tests {
         // Known before we looked: what it counted then is not of this minute.
         assert_eq!(traffic.step("n", &view(500, 70), at(1001)), []);
         let rows = traffic.step("n", &view(500, 75), at(1021));
-        assert_eq!(rows.iter().map(|row| (row.minute.as_second(), row.predictions)).collect::<Vec<_>>(), [(960, 5)]);
+        assert_eq!(
+            rows.iter().map(|row| (row.minute.as_second(), arrived(&row.summary))).collect::<Vec<_>>(),
+            [(960, 5)]
+        );
         assert_eq!(traffic.step("n", &view(500, 79), at(1030)), []);
-        assert_eq!(traffic.step("n", &view(500, 80), at(1080))[0].predictions, 5);
+        assert_eq!(arrived(&traffic.step("n", &view(500, 80), at(1080))[0].summary), 5);
         // One that began under our eyes counts from zero.
         let mut traffic = Traffic::new(at(1000));
         traffic.step("n", &ModelsView::default(), at(1001));
-        assert_eq!(traffic.step("n", &view(1010, 9), at(1021))[0].predictions, 9);
-        assert_eq!(traffic.recent()[&ModelKey::named("m")], [9]);
+        assert_eq!(arrived(&traffic.step("n", &view(1010, 9), at(1021))[0].summary), 9);
+        // One that was removed and came again counts anew.
+        assert_eq!(arrived(&traffic.step("n", &view(1030, 4), at(1081))[0].summary), 4);
+        assert_eq!(traffic.recent()[&ModelKey::named("m")], [9, 4]);
     }
 
     #[test]
@@ -156,7 +183,7 @@ mod tests {
         traffic.step("n", &ModelsView::default(), at(1001));
         let models = keys.iter().zip(1..).map(|(key, samples)| model(key, 1010, samples)).collect();
         let rows = traffic.step("n", &ModelsView { models, ..ModelsView::default() }, at(1021));
-        let told: Vec<_> = rows.iter().map(|row| (row.key.clone(), row.predictions)).collect();
+        let told: Vec<_> = rows.iter().map(|row| (row.key.clone(), arrived(&row.summary))).collect();
         assert_eq!(told, keys.into_iter().zip(1..).collect::<Vec<_>>());
     }
 }

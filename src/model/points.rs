@@ -6,11 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::reference::COMPARED_ROLES;
+use super::signals::read;
 use super::view::{BinsView, ModelView, ModelsView};
 use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
-use crate::metric::{self, Metric, Number, Point, PointAttributes, Subject};
+use crate::metric::{Kind, Number, Point, PointAttributes, Subject};
 use crate::performance::Performance;
+use crate::signal::model::{Model, id};
+use crate::signal::values::attributes;
+use crate::signal::{Id, Signals};
 
 /// Every point of every model, as of `at`.
 #[must_use]
@@ -36,102 +40,82 @@ struct Points {
 }
 
 impl Points {
-    fn add(&mut self, metric: &'static Metric, attributes: PointAttributes, value: Number, start: Option<Timestamp>) {
-        self.made.push(Point::new(metric, &self.subject, attributes, value, start, self.at));
+    /// Adds a point of one of several: of a feature, a measure, a bin.
+    fn add(
+        &mut self,
+        id: Id<Model>,
+        (whose, names): (&PointAttributes, &[&str]),
+        value: Number,
+        start: Option<Timestamp>,
+    ) {
+        let attributes = whose.iter().cloned().chain(attributes(id.signal(), names.iter().copied())).collect();
+        let point = |metric| Point::new(metric, &self.subject, attributes, value, start, self.at);
+        self.made.extend(id.metric().map(point));
     }
 
     fn of_model(&mut self, model: &ModelView, most: usize) {
-        let whose = of(&model.key);
-        let with = |key: &'static str, value: &str| {
-            let mut attributes = whose.clone();
-            attributes.push((key, Cow::from(value.to_owned())));
-            attributes
-        };
-        let since = Some(model.registered);
-        let counts = &model.counts;
-        self.add(&metric::MODEL_PREDICTIONS, whose.clone(), Number::Int(counts.samples), since);
-        self.add(&metric::MODEL_LABELS, whose.clone(), Number::Int(counts.labels), since);
-        self.add(&metric::MODEL_LATE, whose.clone(), Number::Int(counts.late), since);
-        for (reason, rows) in [
-            ("repeated", counts.repeated),
-            ("too_late", counts.too_late),
-            ("forgotten", counts.forgotten),
-            ("unmatched", counts.unmatched),
-            ("labels_forgotten", counts.labels_forgotten),
-        ] {
-            self.add(&metric::MODEL_DROPPED, with("reason", reason), Number::Int(rows), since);
-        }
-        self.add(&metric::MODEL_MEMORY, whose.clone(), Number::Int(model.bytes_in_memory), None);
-        if let Some(drift) = model.verdict.drift {
-            // A rule on the one must not fire for the other.
-            let metric =
-                if model.verdict.provisional { &metric::MODEL_DRIFT_PROVISIONAL } else { &metric::MODEL_DRIFT };
-            self.add(metric, whose.clone(), Number::Int(drift.into()), None);
-        }
+        let whose = &of(&model.key);
         let exported = exported(model, most);
-        self.add(&metric::MODEL_FEATURES_LEFT_OUT, whose.clone(), Number::Int(exported.left_out), None);
-        if let Some(window) = &model.latest {
-            self.add(&metric::MODEL_WINDOW_ROWS, whose.clone(), Number::Int(window.rows), None);
-            for judged in window.features.iter().filter(|judged| exported.has(&judged.name)) {
-                self.of_feature(&with("feature", &judged.name), judged);
-            }
+        let mut signals = Signals { values: read(model), items: Vec::new() };
+        signals.values.count(const { id("features_left_out") }, exported.left_out);
+        for (signal, which, value) in signals.numbers() {
+            let Some(metric) = &signal.metric else { continue };
+            let since = (metric.kind == Kind::Counter).then_some(model.registered);
+            let attributes = whose.iter().cloned().chain(which).collect();
+            self.made.push(Point::new(metric, &self.subject, attributes, value, since, self.at));
         }
-        // Labels come late: the newest window that has any speaks for the model.
-        let measured = model.windows.iter().find_map(|window| window.performance.as_ref());
-        if let Some(performance) = measured {
-            self.add(&metric::MODEL_PERFORMANCE_ROWS, whose.clone(), Number::Int(performance.rows), None);
-            for (measure, value) in performance.measures() {
-                self.add(&metric::MODEL_PERFORMANCE, with("measure", measure), Number::Float(value), None);
-            }
+        for judged in model.latest.iter().flat_map(|window| &window.features).filter(|of| exported.has(&of.name)) {
+            self.of_feature(whose, judged);
+        }
+        for (measure, value) in model.measured().into_iter().flat_map(Performance::measures) {
+            let which = (whose, &[measure][..]);
+            self.add(const { id("performance") }, which, Number::Float(value), None);
         }
         // A few labels, or a reference that is the model's own beginning, are nothing to wake anybody for.
         let sound = model.leading_of(model.min_rows).filter(|_| !model.verdict.provisional);
         if let Some((leading, drop)) = sound.and_then(|leading| Some((leading, leading.drop()?))) {
-            self.add(&metric::PERFORMANCE_DROP, with("measure", leading.measure), Number::Float(drop), None);
+            let which = (whose, &[leading.measure][..]);
+            self.add(const { id("performance_drop") }, which, Number::Float(drop), None);
         }
         let Some(reference) = &model.reference else { return };
         for (measure, value) in reference.performance.iter().flat_map(Performance::measures) {
-            self.add(&metric::REFERENCE_PERFORMANCE, with("measure", measure), Number::Float(value), None);
+            let which = (whose, &[measure][..]);
+            self.add(const { id("reference_performance") }, which, Number::Float(value), None);
         }
+        let provisional = model.verdict.provisional.to_string();
         for bins in model.bins.iter().filter(|bins| exported.has(&bins.column)) {
-            let mut base = with("reference.hash", &reference.about.hash);
-            base.push(("reference.provisional", Cow::from(model.verdict.provisional.to_string())));
-            self.of_bins(bins, &base, reference.about.since);
+            self.of_bins(whose, bins, [&reference.about.hash, &provisional], reference.about.since);
         }
     }
 
-    fn of_feature(&mut self, base: &PointAttributes, judged: &Judged) {
-        let with_test = |test: &str| {
-            let mut attributes = base.clone();
-            attributes.push(("test", Cow::from(test.to_owned())));
-            attributes
-        };
+    fn of_feature(&mut self, whose: &PointAttributes, judged: &Judged) {
         for tested in &judged.tests {
+            let which = (whose, &[judged.name.as_str(), tested.test.as_str()][..]);
             if let Some(statistic) = tested.statistic {
-                self.add(&metric::FEATURE_DRIFT, with_test(&tested.test), Number::Float(statistic), None);
+                self.add(const { id("feature.drift") }, which, Number::Float(statistic), None);
             }
             if let Some(p) = tested.p_adjusted {
-                self.add(&metric::FEATURE_P_VALUE, with_test(&tested.test), Number::Float(p), None);
+                self.add(const { id("feature.p_value") }, which, Number::Float(p), None);
             }
         }
+        let which = (whose, &[judged.name.as_str()][..]);
         if let Some(drift) = judged.drift {
-            self.add(&metric::FEATURE_DRIFTED, base.clone(), Number::Int(drift.into()), None);
+            self.add(const { id("feature.drifted") }, which, Number::Int(drift.into()), None);
         }
         if let Some(missing) = judged.current_missing {
-            self.add(&metric::DATA_MISSING, base.clone(), Number::Float(missing), None);
+            self.add(const { id("feature.missing") }, which, Number::Float(missing), None);
         }
     }
 
-    fn of_bins(&mut self, bins: &BinsView, base: &PointAttributes, since: Timestamp) {
+    fn of_bins(&mut self, whose: &PointAttributes, bins: &BinsView, reference: [&str; 2], since: Timestamp) {
+        let [hash, provisional] = reference;
         let total = bins.reference.iter().sum::<u64>();
         for ((label, reference), current) in bins.bins.iter().zip(&bins.reference).zip(&bins.current) {
-            let mut attributes = base.clone();
-            attributes.push(("feature", Cow::from(bins.column.clone())));
-            attributes.push(("bin", Cow::from(label.clone())));
-            self.add(&metric::BIN_COUNT, attributes.clone(), Number::Int(*current), Some(since));
+            let which = (whose, &[bins.column.as_str(), label.as_str(), hash, provisional][..]);
+            self.add(const { id("bin.count") }, which, Number::Int(*current), Some(since));
             if total > 0 {
                 let share = Number::Float(*reference as f64 / total as f64);
-                self.add(&metric::BIN_REFERENCE, attributes, share, None);
+                self.add(const { id("bin.reference") }, which, share, None);
             }
         }
     }
@@ -156,4 +140,81 @@ fn exported(model: &ModelView, most: usize) -> Exported<'_> {
     let left_out = features.len().saturating_sub(most) as u64;
     names.extend(features.into_iter().take(most));
     Exported { names, left_out }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalogue::of_models;
+    use crate::model::Spec;
+    use crate::model::reference::About;
+    use crate::model::view::{ReferenceView, WindowResult, WindowSummary};
+    use crate::model::watch::{Progress, Watch};
+
+    /// A model of which everything is known, against a reference that is provisional or not.
+    fn known(key: &ModelKey, provisional: bool) -> ModelView {
+        let at = Timestamp::UNIX_EPOCH;
+        let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at).view();
+        let performance = json!({"task": "classification", "rows": 1000, "accuracy": 0.9});
+        let tests = json!([{"test": "psi", "statistic": 0.3, "p_value": 0.1, "p_adjusted": 0.2, "decides": true}]);
+        let none = json!({"count": 0, "names": []});
+        let judged = json!({
+            "name": "x", "kind": "numeric", "tests": tests, "current_missing": 0.5, "drift": true, "new_categories": none,
+            "vanished_categories": none,
+        });
+        let window = json!({
+            "start": at, "end": at, "rows": 1000, "evaluated": at, "evaluations": 1, "features": [judged], "performance": performance,
+        });
+        let window: WindowResult = serde_json::from_value(window).expect("a window");
+        view.windows = vec![WindowSummary {
+            start: at,
+            end: at,
+            rows: 1000,
+            versions: Vec::new(),
+            drift: None,
+            drifted: Vec::new(),
+            performance: window.performance.clone(),
+        }];
+        let about = About { hash: "h".to_owned(), since: at, provisional, rows: 1000 };
+        view.reference = Some(ReferenceView { about, performance: window.performance.clone() });
+        view.latest = Some(window);
+        (view.verdict.drift, view.verdict.provisional) = (Some(true), provisional);
+        view.bins = vec![BinsView {
+            column: "x".to_owned(),
+            bins: vec!["all".to_owned()],
+            reference: vec![1],
+            current: vec![2],
+        }];
+        view
+    }
+
+    /// Every entry of the table has its line, and every point says what its metric is said to.
+    #[test]
+    fn a_model_of_which_all_is_known_has_every_metric() {
+        let keys = [ModelKey::within("shop", "m"), ModelKey::named("m")];
+        let models = keys.iter().zip([false, true]).map(|(key, provisional)| known(key, provisional)).collect();
+        let points = points(&ModelsView { models, metric_features: 10 }, Timestamp::UNIX_EPOCH);
+        let made: BTreeSet<&str> = points.iter().map(|point| point.metric.name).collect();
+        let there: BTreeSet<&str> = of_models().map(|metric| metric.name).collect();
+        // What a prediction costs is told by who knows the containers.
+        assert_eq!(there.difference(&made).collect::<Vec<_>>(), [&"plumbline.model.cost"]);
+        for point in &points {
+            let said: Vec<&str> = point.attributes.iter().map(|(key, _)| *key).collect();
+            let in_none = |key: &&&str| **key != "model.namespace";
+            if said.contains(&"model.namespace") {
+                assert_eq!(said, point.metric.attributes);
+            } else {
+                assert_eq!(said, point.metric.attributes.iter().filter(in_none).copied().collect::<Vec<_>>());
+            }
+            assert_eq!(point.start.is_some(), point.metric.kind == Kind::Counter, "{}", point.metric.name);
+        }
+        let drift = |name: &str| points.iter().filter(|point| point.metric.name == name).count();
+        assert_eq!((drift("plumbline.model.drift"), drift("plumbline.model.drift.provisional")), (1, 1));
+        let reasons = points.iter().filter(|point| point.metric.name == "plumbline.model.dropped").count();
+        assert_eq!(reasons, 10, "five of each");
+    }
 }

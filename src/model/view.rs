@@ -81,6 +81,12 @@ impl Leading {
 }
 
 impl ModelView {
+    /// Performance over the newest window with labels: they come late, and it speaks for the model.
+    #[must_use]
+    pub fn measured(&self) -> Option<&Performance> {
+        self.windows.iter().find_map(|window| window.performance.as_ref())
+    }
+
     /// How well the model still does.
     #[must_use]
     pub fn leading(&self) -> Option<Leading> {

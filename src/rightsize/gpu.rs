@@ -10,12 +10,11 @@ use serde::Serialize;
 use super::cost::{MONTH, Prices};
 use super::{Config, ENDED};
 use crate::frame::past::{Past, columns};
-use crate::signal::Part::{Increase, Last, Max, Mean};
+use crate::signal::Part::{Increase, Last, Max, Mean, Share};
 use crate::signal::gpu::{Gpu, id};
 use crate::stats::sketch::Sketch;
 
-const IDENTITY: &[&str] =
-    &["minute", "node", "gpu", "gpu_index", "gpu_model", "containers", "active", "held_idle", "free"];
+const IDENTITY: &[&str] = &["minute", "node", "gpu", "gpu_index", "gpu_model", "containers"];
 
 /// The columns of the GPU table that are read.
 #[must_use]
@@ -94,8 +93,8 @@ impl GpuUsages {
         let past = Past::new(frame, &["node", "gpu"], ALIKE, since, until)?;
         let (nodes, ids, models) = (past.text("node")?, past.text("gpu")?, past.text("gpu_model")?);
         let (indices, containers) = (past.count("gpu_index")?, past.list("containers")?);
-        let states = [past.real("active")?, past.real("held_idle")?, past.real("free")?];
         let get = |key: &str, part| past.signal(id(key).column(part));
+        let states = [get("state.active", Share)?, get("state.held_idle", Share)?, get("state.free", Share)?];
         let (utilization, peak, energy) =
             (get("utilization", Mean)?, get("memory_used", Max)?, get("energy", Increase)?);
         let total = past.counted(id("memory_total").column(Last))?;

@@ -2,12 +2,15 @@
 
 use super::review::{History, Review};
 use super::*;
-use crate::frame::{MinuteRow, RowIdentity, minute_frame};
-use crate::identity::{Workload, WorkloadKind};
+use crate::frame::gpu::GpuRow;
+use crate::frame::model::ModelRow;
+use crate::frame::{MinuteRow, Row, RowIdentity, minute_frame};
+use crate::identity::{Device, Link, Model, ModelKey, Relation, Share, Workload, WorkloadKind};
 use crate::metric::Number::{self, Float, Int};
 use crate::minute::Summary;
-use crate::signal::Part::{Increase, Last, Max, Mean, P95};
+use crate::signal::Part::{self, Increase, Last, Max, Mean, P95};
 use crate::signal::container::id;
+use crate::signal::{gpu, model};
 
 const MIB: f64 = 1_048_576.0;
 const BEGIN: i64 = 1_795_442_400;
@@ -382,14 +385,31 @@ fn a_review_names_its_nodes_once_and_puts_the_largest_change_first() {
     assert!(later.workloads.iter().all(|a| a.ended), "by the end that is given");
 }
 
+/// A minute of a GPU that the container `a` holds: how much of it it computed, was held idle and was free.
+fn gpu_row(minute: Timestamp, node: &str, states: [f64; 3]) -> GpuRow {
+    let states = ["state.active", "state.held_idle", "state.free"].into_iter().zip(states);
+    GpuRow {
+        minute,
+        node: node.to_owned(),
+        device: Device { vendor: "nvidia", uuid: "GPU-1".to_owned() },
+        parent: None,
+        share: Share::Whole,
+        index: 0,
+        model: None,
+        containers: Some(vec!["a".repeat(64)]),
+        summary: Summary::of(10, states.map(|(key, share)| (gpu::id(key).column(Part::Share), Float(share)))),
+    }
+}
+
+/// A minute of a model: the samples that came, and its verdict.
+fn model_row(minute: Timestamp, node: &str, key: ModelKey, predictions: u64, drift: Option<bool>) -> ModelRow {
+    let told = drift.map(|drift| (model::id("verdict").column(Last), Int(drift.into())));
+    let cells = [(model::id("predictions").column(Increase), Int(predictions))].into_iter().chain(told);
+    ModelRow { minute, node: node.to_owned(), key, summary: Summary::of(0, cells), ..ModelRow::default() }
+}
+
 #[test]
 fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
-    use crate::frame::Row;
-    use crate::frame::gpu::GpuRow;
-    use crate::frame::model::ModelRow;
-    use crate::identity::{Device, Link, Model, ModelKey, Relation, Share};
-    use crate::minute::gpu::GpuSummary;
-
     // Two containers of one model for 90 minutes, and for the same time a GPU that one of them holds. A third trains it.
     let of = |id: &str, relation, m: i64| {
         let mut row = row(m, 0.5, 100.0);
@@ -402,25 +422,9 @@ fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
         .flat_map(|m| [of("a", Relation::Serves, m), of("b", Relation::Serves, m), of("t", Relation::Trains, m)])
         .collect();
     let minute = |m: i64| Timestamp::from_second(BEGIN + m * 60).expect("a time");
-    let gpu = |m: i64| GpuRow {
-        minute: minute(m),
-        node: "node-1".to_owned(),
-        device: Device { vendor: "nvidia", uuid: "GPU-1".to_owned() },
-        parent: None,
-        share: Share::Whole,
-        index: 0,
-        model: None,
-        containers: Some(vec!["a".repeat(64)]),
-        // Ten readings: it computed in three, was held in five and free in two.
-        summary: GpuSummary { signals: Summary::of::<crate::signal::gpu::Gpu>(10, []), states: [3, 5, 2] },
-    };
-    let model = ModelRow {
-        minute: minute(5),
-        node: "node-1".to_owned(),
-        key: ModelKey::named("m"),
-        predictions: 2000,
-        ..ModelRow::default()
-    };
+    // Ten readings: it computed in three, was held in five and free in two.
+    let gpu = |m: i64| gpu_row(minute(m), "node-1", [0.3, 0.5, 0.2]);
+    let model = model_row(minute(5), "node-1", ModelKey::named("m"), 2000, None);
     let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
     let review = |until_gpu: i64, model: ModelRow| {
         let mut history = History::default();
@@ -447,21 +451,8 @@ fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
 /// Each node's verdict on a model is its own, and a model costs what its own namespace's containers on its own node do.
 #[test]
 fn a_model_on_two_nodes_is_two_and_namespaces_keep_apart() {
-    use crate::frame::Row;
-    use crate::frame::gpu::GpuRow;
-    use crate::frame::model::ModelRow;
-    use crate::identity::{Device, Link, Model, ModelKey, Relation, Share};
-    use crate::minute::gpu::GpuSummary;
-
     let minute = |m: i64| Timestamp::from_second(BEGIN + m * 60).expect("a time");
-    let of = |node: &str, drift| ModelRow {
-        minute: minute(0),
-        node: node.to_owned(),
-        key: ModelKey::within("ml", "m"),
-        predictions: 1000,
-        drift: Some(drift),
-        ..ModelRow::default()
-    };
+    let of = |node: &str, drift| model_row(minute(0), node, ModelKey::within("ml", "m"), 1000, Some(drift));
     let served = |id: &str, node: &str, namespace: &str| {
         let mut row = row(0, 0.5, 100.0);
         (row.identity.container_id, row.identity.container_name) = (id.repeat(64), Some(id.to_owned()));
@@ -471,17 +462,7 @@ fn a_model_on_two_nodes_is_two_and_namespaces_keep_apart() {
         row
     };
     // A minute that a restart cut in two has two rows of the device, and is one.
-    let gpu = |node: &str| GpuRow {
-        minute: minute(0),
-        node: node.to_owned(),
-        device: Device { vendor: "nvidia", uuid: "GPU-1".to_owned() },
-        parent: None,
-        share: Share::Whole,
-        index: 0,
-        model: None,
-        containers: Some(vec!["a".repeat(64)]),
-        summary: GpuSummary { signals: Summary::of::<crate::signal::gpu::Gpu>(10, []), states: [1, 0, 0] },
-    };
+    let gpu = |node: &str| gpu_row(minute(0), node, [1.0, 0.0, 0.0]);
     let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
     let mut history = History::default();
     // The store gives node after node.

@@ -7,25 +7,18 @@ use polars::prelude::{ChunkAgg, DataFrame, PolarsResult, StringChunked};
 use serde::Serialize;
 
 use super::usage::Member;
-use crate::frame::past::Past;
+use crate::frame::past::{Past, columns};
 use crate::identity::ModelKey;
+use crate::signal::Part::{Increase, Last};
+use crate::signal::model::{Model, id};
+
+const IDENTITY: &[&str] = &["minute", "node", "model_namespace", "model_name", "model_versions", "drifted", "measure"];
 
 /// The columns of the models' table that are read.
-pub const COLUMNS: &[&str] = &[
-    "minute",
-    "node",
-    "model_namespace",
-    "model_name",
-    "model_versions",
-    "predictions",
-    "labels",
-    "drift",
-    "provisional",
-    "drifted",
-    "measure",
-    "performance",
-    "reference_performance",
-];
+#[must_use]
+pub fn read_columns() -> Vec<String> {
+    columns::<Model>(IDENTITY)
+}
 
 /// A model over a time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -83,9 +76,11 @@ impl ModelUses {
         let (names, drifted, measures) = (past.text("model_name")?, past.text("drifted")?, past.text("measure")?);
         let (nodes, namespaces) = (past.text("node")?, past.text("model_namespace")?);
         let versions = past.list("model_versions")?;
-        let (predictions, labels) = (past.count("predictions")?, past.count("labels")?);
-        let (drift, provisional) = (past.count("drift")?, past.count("provisional")?);
-        let (performance, reference) = (past.real("performance")?, past.real("reference_performance")?);
+        let count = |key: &str, part| past.counted(id(key).column(part));
+        let (predictions, labels) = (count("predictions", Increase)?, count("labels", Increase)?);
+        let (drift, provisional) = (count("verdict", Last)?, count("provisional", Last)?);
+        let real = |key: &str| past.signal(id(key).column(Last));
+        let (performance, reference) = (real("leading")?, real("leading_reference")?);
         let text = |column: Option<&StringChunked>, row: usize| Some(column?.get(row)?.to_owned());
         for run in &past.runs {
             let last = run.last();

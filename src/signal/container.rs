@@ -18,9 +18,9 @@ pub const fn id(key: &str) -> Id<Container> {
 const NANOSECONDS: f64 = 1e9;
 const MICROSECONDS: f64 = 1e6;
 
-const DEVICE: Each = Each { attribute: "system.device", field: "device" };
+const DEVICE: Each = Each { attributes: &["system.device"], field: "device" };
 /// The container's own network namespace has these.
-pub const INTERFACE: Each = Each { attribute: "network.interface.name", field: "interface" };
+pub const INTERFACE: Each = Each { attributes: &["network.interface.name"], field: "interface" };
 
 const CPU_TIME: Metric =
     metric("container.cpu.time", Counter, "s", &["cpu.mode"], "CPU time used, by mode (user, system).");

@@ -1,9 +1,9 @@
 //! The signals of a GPU.
 
-use super::Part::{Increase, Last, Max, Mean, P95};
+use super::Part::{Increase, Last, Max, Mean, P95, Share};
 use super::{Id, Signal, Table};
 use crate::metric::Kind::{Counter, Gauge, UpDown};
-use crate::metric::metric;
+use crate::metric::{Metric, metric};
 
 /// A GPU's signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,36 @@ pub struct Gpu;
 #[must_use]
 pub const fn id(key: &str) -> Id<Gpu> {
     Id::of(key)
+}
+
+const STATUS: Metric = metric(
+    "hw.status",
+    UpDown,
+    "1",
+    &["hw.state"],
+    "1 for the state the device is in (ok, failed), 0 for the other; failed when the driver has lost it.",
+);
+const STATE: Metric = metric(
+    "plumbline.gpu.state",
+    UpDown,
+    "1",
+    &["state"],
+    "1 for the state the GPU is in, 0 for the others: active (computing), held_idle (memory resident, nothing computed), free (no process).",
+);
+
+/// A state that it is in or not; the API names the one that it is in.
+const fn state(key: &'static str, metric: Metric, series: &'static [(&'static str, &'static str)]) -> Signal {
+    Signal::count(key, metric).series(series).not_shown().every_tick()
+}
+
+/// A state that it is paid for.
+const fn paid(
+    key: &'static str,
+    series: &'static [(&'static str, &'static str)],
+    column: &'static str,
+    about: &'static str,
+) -> Signal {
+    state(key, STATE, series).minute(column, about, &[Share]).read_back(&[Share])
 }
 
 impl Table for Gpu {
@@ -63,5 +93,10 @@ impl Table for Gpu {
             "temperature in degrees Celsius",
             &[Max],
         ),
+        state("status.ok", STATUS, &[("hw.state", "ok")]),
+        state("status.failed", STATUS, &[("hw.state", "failed")]),
+        paid("state.active", &[("state", "active")], "active", "it computed"),
+        paid("state.held_idle", &[("state", "held_idle")], "held_idle", "memory was resident and nothing computed"),
+        paid("state.free", &[("state", "free")], "free", "no process was on it"),
     ];
 }

@@ -108,15 +108,15 @@ pub struct Item<T> {
 impl<T: Table> Item<T> {
     /// The attributes of its point.
     fn attributes(&self) -> PointAttributes {
-        let signal = self.id.signal();
-        let of = signal.each.map(|each| (each.attribute, self.name.clone().into()));
-        series(signal).into_iter().chain(of).collect()
+        attributes(self.id.signal(), [self.name.as_str()])
     }
 }
 
-/// The attributes of a signal's points.
-fn series(signal: &Signal) -> PointAttributes {
-    signal.attributes.iter().map(|(key, value)| (*key, (*value).into())).collect()
+/// The attributes of a signal's point: which series it is of, and which of the things that there are several of.
+pub fn attributes<'a>(signal: &Signal, names: impl IntoIterator<Item = &'a str>) -> PointAttributes {
+    let each = signal.each.map_or(&[][..], |each| each.attributes);
+    let names = each.iter().zip(names).map(|(key, name)| (*key, name.to_owned().into()));
+    signal.attributes.iter().map(|(key, value)| (*key, (*value).into())).chain(names).collect()
 }
 
 impl<T: Table> fmt::Debug for Values<T> {
@@ -170,7 +170,7 @@ impl<T: Table> Signals<T> {
     pub fn numbers(&self) -> impl Iterator<Item = (&'static Signal, PointAttributes, Number)> {
         Id::<T>::all().flat_map(|id| {
             let signal = id.signal();
-            let one = self.values.number(id).map(|value| (signal, series(signal), value));
+            let one = self.values.number(id).map(|value| (signal, attributes(signal, []), value));
             let items = self.items.iter().filter(move |item| item.id == id);
             one.into_iter().chain(items.map(move |item| (signal, item.attributes(), number(signal, item.count))))
         })
@@ -179,7 +179,7 @@ impl<T: Table> Signals<T> {
 
 impl<T: Table> Serialize for Signals<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ids: Vec<Id<T>> = Id::all().collect();
+        let ids: Vec<Id<T>> = Id::all().filter(|id: &Id<T>| id.signal().shown).collect();
         Group { fields: self, ids: &ids, depth: 0 }.serialize(serializer)
     }
 }

@@ -236,7 +236,8 @@ mod tests {
         assert_eq!(about, [Thing::Container(1), Thing::Node, Thing::Agent]);
         let kills = crate::catalogue::named("plumbline.container.memory.oom_kills").expect("a metric");
         assert!(snapshot.fires(kills, Thing::Container(1)) && !snapshot.fires(kills, Thing::Container(0)));
-        assert!(!snapshot.fires(&crate::metric::MODEL_DRIFT, Thing::Container(1)), "it is on another metric");
+        let drift = crate::catalogue::named("plumbline.model.drift").expect("a metric");
+        assert!(!snapshot.fires(drift, Thing::Container(1)), "it is on another metric");
     }
 
     /// Containers of one node that name the model `m`, each with its stage and the namespace of its pod.

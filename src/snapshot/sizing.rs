@@ -6,6 +6,7 @@ use super::Snapshot;
 use crate::metric::{self, Number, Point, Subject};
 use crate::model::points::of as name_of;
 use crate::rightsize::Provisioning;
+use crate::signal::model::id;
 
 impl Snapshot {
     /// The recommendations' points: each container's, and the price of each model's predictions.
@@ -40,7 +41,8 @@ impl Snapshot {
         let ours = review.models.iter().filter(|model| model.node == self.node);
         for (model, cost) in ours.filter_map(|model| Some((model, model.cost_per_thousand?))) {
             let cost = Number::Float(cost);
-            points.push(Point::new(&metric::MODEL_COST, &node, name_of(&model.key), cost, None, review.until));
+            let point = |metric| Point::new(metric, &node, name_of(&model.key), cost, None, review.until);
+            points.extend(const { id("cost") }.metric().map(point));
         }
     }
 }

@@ -362,7 +362,6 @@ mod tests {
     use super::*;
     use crate::frame::RowIdentity;
     use crate::minute::Summary;
-    use crate::minute::gpu::GpuSummary;
     use crate::signal::container::Container;
     use crate::signal::gpu::Gpu;
 
@@ -486,7 +485,7 @@ mod tests {
             index: 0,
             model: None,
             containers: None,
-            summary: GpuSummary { signals: Summary::of::<Gpu>(0, []), states: [0; 3] },
+            summary: Summary::of::<Gpu>(0, []),
         }
     }
 
@@ -495,7 +494,6 @@ mod tests {
             minute: minute.parse().expect("a time"),
             node: NODE.to_owned(),
             key: crate::identity::ModelKey::named("m"),
-            predictions: 1,
             ..ModelRow::default()
         }
     }

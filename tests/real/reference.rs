@@ -11,10 +11,11 @@ use plumbline::export::prometheus;
 use plumbline::frame::gpu::GPU_COLUMNS;
 use plumbline::frame::model::MODEL_COLUMNS;
 use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn, Row};
-use plumbline::metric::{AGENT_METRICS, Kind, MODEL_METRICS, Metric};
+use plumbline::metric::{AGENT_METRICS, Kind, Metric};
 use plumbline::performance::measures::{Better, MEASURES};
 use plumbline::signal::container::Container;
 use plumbline::signal::gpu::Gpu;
+use plumbline::signal::model::Model;
 use plumbline::signal::{Column, Table};
 
 use crate::Test;
@@ -51,7 +52,7 @@ fn page() -> Result<String, Failed> {
         "\nA GPU's identity: `hw.id`, `hw.name`, `hw.type`, `hw.model` (labels of every Prometheus series), `hw.vendor`, \
          `hw.driver_version` (in `target_info`).\n\n## Metrics of models\n\n",
     );
-    table(&mut page, MODEL_METRICS.iter().copied())?;
+    table(&mut page, catalogue::of_models())?;
     page.push_str(
         "\n`reference.hash` names the reference's bins and counts: bins of equal hashes add up over replicas. \
          Those of a provisional reference are of one node alone.\n\n## Drift tests\n\n\
@@ -100,6 +101,7 @@ fn page() -> Result<String, Failed> {
     columns(&mut page, "GPU", GPU_COLUMNS)?;
     signals::<Gpu>(&mut page)?;
     columns(&mut page, "Model", MODEL_COLUMNS)?;
+    signals::<Model>(&mut page)?;
     Ok(page)
 }
 

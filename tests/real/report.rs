@@ -10,9 +10,8 @@ use plumbline::frame::{MinuteRow, RowIdentity};
 use plumbline::identity::{Device, Link, Model, ModelKey, Relation, Share, Workload, WorkloadKind};
 use plumbline::metric::Number::{Float, Int};
 use plumbline::minute::Summary;
-use plumbline::minute::gpu::GpuSummary;
-use plumbline::signal::Part::{Increase, Last, Max, Mean, P95};
-use plumbline::signal::{container, gpu};
+use plumbline::signal::Part::{Increase, Last, Max, Mean, P95, Share as InState};
+use plumbline::signal::{container, gpu, model};
 use plumbline::store::History;
 use plumbline::store::history::Config;
 use serde_json::Value;
@@ -98,24 +97,34 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
             index: 0,
             model: Some("NVIDIA H100 80GB HBM3".to_owned()),
             containers: Some(vec!["big".repeat(20)]),
-            summary: GpuSummary {
-                signals: Summary::of(60, [(gpu::id("memory_total").column(Last), Int(80 << 30))]),
-                states: if at % 4 == 0 { [60, 0, 0] } else { [0, 60, 0] },
-            },
+            summary: Summary::of(
+                60,
+                [
+                    (gpu::id("memory_total").column(Last), Int(80 << 30)),
+                    (gpu::id("state.active").column(InState), Float(if at % 4 == 0 { 1.0 } else { 0.0 })),
+                    (gpu::id("state.held_idle").column(InState), Float(if at % 4 == 0 { 0.0 } else { 1.0 })),
+                    (gpu::id("state.free").column(InState), Float(0.0)),
+                ],
+            ),
         });
         models.push(ModelRow {
             minute: minute(end, at),
             node: "node-1".to_owned(),
             key: ModelKey::named("churn"),
             versions: Vec::new(),
-            predictions: 100,
-            labels: 1,
-            drift: Some(at > MINUTES / 2),
-            provisional: false,
             drifted: Some("age plan".to_owned()),
             measure: Some("roc_auc".to_owned()),
-            performance: Some(0.8),
-            reference_performance: Some(0.9),
+            summary: Summary::of(
+                0,
+                [
+                    (model::id("predictions").column(Increase), Int(100)),
+                    (model::id("labels").column(Increase), Int(1)),
+                    (model::id("verdict").column(Last), Int(u64::from(at > MINUTES / 2))),
+                    (model::id("provisional").column(Last), Int(0)),
+                    (model::id("leading").column(Last), Float(0.8)),
+                    (model::id("leading_reference").column(Last), Float(0.9)),
+                ],
+            ),
         });
     }
     history.append(rows).1?;

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalogue;
-use crate::metric::{Attribute, FEATURE_DRIFT, MODEL_DRIFT, Subject};
+use crate::catalogue::named;
+use crate::metric::{Attribute, Subject};
 
 fn metric(name: &str) -> &'static Metric {
     catalogue::named(name).expect("a metric")
@@ -180,7 +181,14 @@ fn only_and_below_choose_their_series() {
     let mut engine = engine(rule("metric = \"plumbline.model.drift\"\nonly = { model = \"a\" }\nbelow = 0.5"));
     let node = Arc::new(Subject::node());
     let drift = |model: &'static str, value| {
-        Point::new(&MODEL_DRIFT, &node, vec![("model", model.into())], Number::Int(value), None, at(0))
+        Point::new(
+            named("plumbline.model.drift").expect("a metric"),
+            &node,
+            vec![("model", model.into())],
+            Number::Int(value),
+            None,
+            at(0),
+        )
     };
     engine.step(&[&drift("a", 1), &drift("b", 0)], at(0));
     assert_eq!(state(&engine), None);
@@ -499,7 +507,14 @@ fn a_rule_may_choose_by_its_subject_and_by_more_than_one_attribute() {
     let node = Arc::new(Subject::node());
     let drift = |model: &'static str, feature: &'static str, test: &'static str| {
         let of = vec![("model", model.into()), ("feature", feature.into()), ("test", test.into())];
-        Point::new(&FEATURE_DRIFT, &node, of, Number::Float(1.0), None, at(0))
+        Point::new(
+            named("plumbline.model.feature.drift").expect("a metric"),
+            &node,
+            of,
+            Number::Float(1.0),
+            None,
+            at(0),
+        )
     };
     let psi = "metric = \"plumbline.model.feature.drift\"\nabove = 0.5\nonly = { test = \"psi\", feature = \"a\" }";
     let points = [drift("m", "a", "psi"), drift("n", "a", "ks"), drift("o", "b", "psi")];
@@ -511,7 +526,17 @@ fn an_alert_of_a_rule_for_one_model_names_it_and_what_else_the_rule_chose() {
     let text = "metric = \"plumbline.model.feature.drift\"\nabove = 0.5\nonly = { model = \"m\", test = \"psi\" }";
     let mut engine = engine(Rule { message: "{model}: {feature} by {test}".to_owned(), ..rule(text) });
     let of = vec![("model", "m".into()), ("feature", "a".into()), ("test", "psi".into())];
-    engine.step(&[&Point::new(&FEATURE_DRIFT, &Arc::new(Subject::node()), of, Number::Float(1.0), None, at(0))], at(0));
+    engine.step(
+        &[&Point::new(
+            named("plumbline.model.feature.drift").expect("a metric"),
+            &Arc::new(Subject::node()),
+            of,
+            Number::Float(1.0),
+            None,
+            at(0),
+        )],
+        at(0),
+    );
     let alert = engine.view().alerts.remove(0);
     assert_eq!(alert.labels, [("feature", "a"), ("model", "m")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     assert_eq!(alert.message, "m: a by psi");

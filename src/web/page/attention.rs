@@ -5,11 +5,10 @@ use maud::{Markup, html};
 
 use super::{View, anchor, drifting, since, sizes};
 use crate::alert::rule::Severity;
-use crate::metric;
 use crate::minute::gpu::GpuState;
 use crate::model::address;
 use crate::rightsize::Provisioning;
-use crate::signal::container::id;
+use crate::signal::{container, gpu, model};
 use crate::snapshot::relations::Thing;
 use crate::units::money;
 
@@ -67,8 +66,9 @@ fn items(view: &View) -> Vec<Item> {
             at: alert.fired,
         });
     }
-    for (place, model) in drifting(view) {
-        if snapshot.fires(&metric::MODEL_DRIFT, Thing::Model(place)) {
+    for (place, drifting) in drifting(view) {
+        let drifts = const { model::id("drift") }.metric();
+        if drifts.is_some_and(|metric| snapshot.fires(metric, Thing::Model(place))) {
             continue;
         }
         items.push(Item {
@@ -76,28 +76,28 @@ fn items(view: &View) -> Vec<Item> {
             money: 0.0,
             text: format!(
                 "{}: {} columns drift: {}.",
-                model.key,
-                model.verdict.columns.len(),
-                model.verdict.columns.join(", ")
+                drifting.key,
+                drifting.verdict.columns.len(),
+                drifting.verdict.columns.join(", ")
             ),
             target: target(view, Thing::Model(place)),
-            at: model.latest.as_ref().map(|window| window.evaluated),
+            at: drifting.latest.as_ref().map(|window| window.evaluated),
         });
     }
     let currency = view.currency();
     for (place, w) in snapshot.acting() {
-        let container = w.workload.container_name.as_deref().unwrap_or(&w.workload.name);
+        let name = w.workload.container_name.as_deref().unwrap_or(&w.workload.name);
         // An alert that fires says the same, and more.
-        let metric = const { id("memory.oom_kills") }.signal().metric.as_ref();
+        let metric = const { container::id("memory.oom_kills") }.metric();
         let killed = metric.is_some_and(|metric| snapshot.fires(metric, Thing::Container(place)));
         for (resource, told) in [(&w.cpu, false), (&w.memory, killed)] {
             let text = match resource.provisioning {
                 Provisioning::Under if !told => {
-                    format!("{container}: {}.", resource.reason)
+                    format!("{name}: {}.", resource.reason)
                 }
                 Provisioning::Over if resource.saving >= WORTH => {
                     format!(
-                        "{container}: {} a month to save. {}.",
+                        "{name}: {} a month to save. {}.",
                         money(resource.saving, currency),
                         sentence(&resource.reason)
                     )
@@ -114,12 +114,13 @@ fn items(view: &View) -> Vec<Item> {
             });
         }
     }
-    for (place, gpu) in snapshot.gpus.iter().enumerate().filter(|(_, gpu)| gpu.state == Some(GpuState::HeldIdle)) {
-        if !snapshot.fires(&metric::GPU_STATE, Thing::Gpu(place)) {
+    for (place, held) in snapshot.gpus.iter().enumerate().filter(|(_, held)| held.state == Some(GpuState::HeldIdle)) {
+        let idle = const { gpu::id("state.held_idle") }.metric();
+        if !idle.is_some_and(|metric| snapshot.fires(metric, Thing::Gpu(place))) {
             items.push(Item {
                 severity: Severity::Info,
                 money: 0.0,
-                text: format!("GPU {}: memory held, no kernel runs.", gpu.index),
+                text: format!("GPU {}: memory held, no kernel runs.", held.index),
                 target: target(view, Thing::Gpu(place)),
                 at: None,
             });

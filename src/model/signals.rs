@@ -1,0 +1,33 @@
+//! A model's view -> its signals, one value each. A gauge more is an entry in `signal::model` and a line here. What a model has several
+//! of - by feature, measure or bin - is read in `points`.
+
+use super::view::ModelView;
+use crate::signal::Values;
+use crate::signal::model::{Model, id};
+
+/// What is known of the model now.
+#[must_use]
+pub fn read(model: &ModelView) -> Values<Model> {
+    let mut values = Values::default();
+    let (counts, verdict) = (&model.counts, &model.verdict);
+    values.count(const { id("predictions") }, counts.samples);
+    values.count(const { id("labels") }, counts.labels);
+    values.count(const { id("dropped.repeated") }, counts.repeated);
+    values.count(const { id("dropped.too_late") }, counts.too_late);
+    values.count(const { id("dropped.forgotten") }, counts.forgotten);
+    values.count(const { id("dropped.unmatched") }, counts.unmatched);
+    values.count(const { id("dropped.labels_forgotten") }, counts.labels_forgotten);
+    values.count(const { id("late") }, counts.late);
+    values.count(const { id("memory") }, model.bytes_in_memory);
+    let drift = verdict.drift.map(u64::from);
+    values.count(const { id("verdict") }, drift);
+    values.count(const { id("drift") }, drift.filter(|_| !verdict.provisional));
+    values.count(const { id("drift_provisional") }, drift.filter(|_| verdict.provisional));
+    values.count(const { id("provisional") }, u64::from(verdict.provisional));
+    values.count(const { id("window_rows") }, model.latest.as_ref().map(|window| window.rows));
+    values.count(const { id("performance_rows") }, model.measured().map(|performance| performance.rows));
+    let leading = model.leading();
+    values.real(const { id("leading") }, leading.map(|leading| leading.now));
+    values.real(const { id("leading_reference") }, leading.and_then(|leading| leading.reference));
+    values
+}

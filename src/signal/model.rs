@@ -1,0 +1,251 @@
+//! The signals of a model. They are read when a minute closes and when points are made; the API shows a model in its own form.
+
+use super::Part::{Increase, Last};
+use super::{Each, Form, Id, Signal, Table};
+use crate::metric::Kind::{Counter, Gauge, UpDown};
+use crate::metric::{Metric, metric};
+
+/// A model's signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Model;
+
+/// The signal with this key.
+#[must_use]
+pub const fn id(key: &str) -> Id<Model> {
+    Id::of(key)
+}
+
+const MEASURE: Each = Each { attributes: &["measure"], field: "measure" };
+const FEATURE: Each = Each { attributes: &["feature"], field: "feature" };
+const TEST: Each = Each { attributes: &["feature", "test"], field: "feature" };
+const BIN: Each = Each { attributes: &["feature", "bin", "reference.hash", "reference.provisional"], field: "feature" };
+
+const DROPPED: Metric = metric(
+    "plumbline.model.dropped",
+    Counter,
+    "{row}",
+    &["model", "model.namespace", "reason"],
+    "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample, labels_forgotten.",
+);
+
+impl Table for Model {
+    const SUBJECT: &'static [&'static str] = &["model", "model.namespace"];
+
+    const SIGNALS: &'static [Signal] = &[
+        Signal::count(
+            "predictions",
+            metric(
+                "plumbline.model.prediction.count",
+                Counter,
+                "{prediction}",
+                Self::SUBJECT,
+                "Samples taken in, each once.",
+            ),
+        )
+        .minute("predictions", "samples that arrived", &[Increase])
+        .read_back(&[Increase]),
+        Signal::count(
+            "labels",
+            metric("plumbline.model.label.count", Counter, "{label}", Self::SUBJECT, "Labels taken in."),
+        )
+        .minute("labels", "labels that arrived", &[Increase])
+        .read_back(&[Increase]),
+        Signal::count("dropped.repeated", DROPPED).series(&[("reason", "repeated")]),
+        Signal::count("dropped.too_late", DROPPED).series(&[("reason", "too_late")]),
+        Signal::count("dropped.forgotten", DROPPED).series(&[("reason", "forgotten")]),
+        Signal::count("dropped.unmatched", DROPPED).series(&[("reason", "unmatched")]),
+        Signal::count("dropped.labels_forgotten", DROPPED).series(&[("reason", "labels_forgotten")]),
+        Signal::count(
+            "late",
+            metric(
+                "plumbline.model.late",
+                Counter,
+                "{row}",
+                Self::SUBJECT,
+                "Samples that came after their window was closed; it is judged again.",
+            ),
+        ),
+        Signal::count(
+            "features_left_out",
+            metric(
+                "plumbline.model.features.left_out",
+                UpDown,
+                "{feature}",
+                Self::SUBJECT,
+                "Features without metrics of their own because there are more than models.metric_features; the API has them.",
+            ),
+        ),
+        Signal::count(
+            "memory",
+            metric(
+                "plumbline.model.memory.usage",
+                UpDown,
+                "By",
+                Self::SUBJECT,
+                "About what the model's windows take.",
+            ),
+        ),
+        // A rule on one of the next two must not fire for the other.
+        Signal::count(
+            "drift",
+            metric(
+                "plumbline.model.drift",
+                UpDown,
+                "1",
+                Self::SUBJECT,
+                "1 when any feature or the prediction drifts for enough windows in a row, else 0; absent without a verdict.",
+            ),
+        ),
+        Signal::count(
+            "drift_provisional",
+            metric(
+                "plumbline.model.drift.provisional",
+                UpDown,
+                "1",
+                Self::SUBJECT,
+                "The same against a provisional reference, the model's own first rows: worth a look, not an alarm.",
+            ),
+        ),
+        Signal::new("verdict", Form::Count, None)
+            .minute("drift", "the verdict: 1 drift, 0 none, null without one", &[Last])
+            .read_back(&[Last]),
+        Signal::new("provisional", Form::Count, None)
+            .minute("provisional", "1 when the verdict is against the model's own first rows", &[Last])
+            .read_back(&[Last]),
+        Signal::count(
+            "window_rows",
+            metric(
+                "plumbline.model.window.rows",
+                Gauge,
+                "{row}",
+                Self::SUBJECT,
+                "Rows of the last window that was closed.",
+            ),
+        ),
+        Signal::real(
+            "feature.drift",
+            metric(
+                "plumbline.model.feature.drift",
+                Gauge,
+                "{statistic}",
+                &["model", "model.namespace", "feature", "test"],
+                "Statistic of the test over the last window; Wasserstein is in the feature's own unit.",
+            ),
+        )
+        .each(TEST),
+        Signal::real(
+            "feature.p_value",
+            metric(
+                "plumbline.model.feature.drift.p_value",
+                Gauge,
+                "{probability}",
+                &["model", "model.namespace", "feature", "test"],
+                "P-value of the test over the last window, corrected over the features.",
+            ),
+        )
+        .each(TEST),
+        Signal::count(
+            "feature.drifted",
+            metric(
+                "plumbline.model.feature.drifted",
+                UpDown,
+                "1",
+                &["model", "model.namespace", "feature"],
+                "1 when the feature drifted in the last window, else 0; absent without a verdict.",
+            ),
+        )
+        .each(FEATURE),
+        Signal::real(
+            "feature.missing",
+            metric(
+                "plumbline.model.data.missing",
+                Gauge,
+                "1",
+                &["model", "model.namespace", "feature"],
+                "Share of the last window's rows without a value.",
+            ),
+        )
+        .each(FEATURE),
+        Signal::real(
+            "performance",
+            metric(
+                "plumbline.model.performance",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "measure"],
+                "Performance over the newest window with labels: accuracy, precision, recall, f1, roc_auc, brier, log_loss, or mae, rmse, r2.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::count(
+            "performance_rows",
+            metric(
+                "plumbline.model.performance.rows",
+                Gauge,
+                "{row}",
+                Self::SUBJECT,
+                "Rows with a label in the newest window that has any.",
+            ),
+        ),
+        Signal::real(
+            "reference_performance",
+            metric(
+                "plumbline.model.reference.performance",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "measure"],
+                "Performance over the reference, where it has labels.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::real(
+            "performance_drop",
+            metric(
+                "plumbline.model.performance.drop",
+                Gauge,
+                "1",
+                &["model", "model.namespace", "measure"],
+                "How much worse the leading measure (roc_auc, else accuracy, or mae) is than over the reference, as a share of it; below zero where it is better.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::new("leading", Form::Real, None)
+            .minute("performance", "the leading measure over the newest window with labels", &[Last])
+            .read_back(&[Last]),
+        Signal::new("leading_reference", Form::Real, None)
+            .minute("reference_performance", "the leading measure over the reference", &[Last])
+            .read_back(&[Last]),
+        Signal::real(
+            "cost",
+            metric(
+                "plumbline.model.cost",
+                Gauge,
+                "{currency}",
+                Self::SUBJECT,
+                "Cost of a thousand predictions over the time that recommendations look back on (rightsizing.history): the containers labelled plumbline.io/model, over the samples that arrived.",
+            ),
+        ),
+        Signal::count(
+            "bin.count",
+            metric(
+                "plumbline.model.feature.bin.count",
+                Counter,
+                "{value}",
+                &["model", "model.namespace", "feature", "bin", "reference.hash", "reference.provisional"],
+                "Values that fell into the reference's bin. Counts of equal hashes add up over replicas.",
+            ),
+        )
+        .each(BIN),
+        Signal::real(
+            "bin.reference",
+            metric(
+                "plumbline.model.feature.bin.reference.share",
+                Gauge,
+                "1",
+                &["model", "model.namespace", "feature", "bin", "reference.hash", "reference.provisional"],
+                "Share of the reference's rows in the bin.",
+            ),
+        )
+        .each(BIN),
+    ];
+}
