@@ -9,9 +9,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Setting;
-use crate::collect::Brings;
 use crate::config::Config;
-use crate::health::{Health, State};
+use crate::health::{Brings, Health, State};
 use crate::snapshot::Snapshot;
 
 /// The start-up summary.
@@ -41,8 +40,7 @@ pub async fn wait_until_known(config: &Config, health: &Health, mut snapshot: wa
         while config.collect.enabled().any(|e| health.collector(e.name, |state| state.message.is_empty())) {
             tokio::time::sleep(STEP).await;
         }
-        let tree_is_up =
-            config.collect.enabled().any(|e| e.brings == Brings::Containers && health.collector(e.name, |s| s.up));
+        let tree_is_up = health.state().bringing(Brings::Containers).any(|(_, collector)| collector.up);
         if tree_is_up {
             let _ = snapshot.wait_for(|snapshot| snapshot.ready).await;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::health::State;
+use crate::health::{Brings, State};
 
 /// The agent's health, as people and probes read it.
 #[derive(Debug, Serialize)]
@@ -37,6 +37,8 @@ struct Thread {
 
 #[derive(Debug, Serialize)]
 struct Collector {
+    #[serde(skip)]
+    brings: Option<Brings>,
     up: bool,
     /// What it reads is not on this machine, and may well not be.
     absent: bool,
@@ -88,14 +90,17 @@ struct Samples {
 }
 
 impl Report {
-    /// The collector is down.
-    pub fn is_down(&self, collector: &str) -> bool {
-        self.collectors.get(collector).is_none_or(|c| !c.up)
-    }
-
-    /// What a collector found, or why it found nothing.
-    pub fn message_of(&self, collector: &str) -> Option<&str> {
-        self.collectors.get(collector).map(|c| c.message.as_str())
+    /// Who is to bring this, and why it does not: a sentence, where nobody brings it now.
+    pub fn why_none(&self, what: Brings) -> Option<String> {
+        let of: Vec<_> = self.collectors.iter().filter(|(_, c)| c.brings == Some(what)).collect();
+        if of.is_empty() {
+            return Some("Their collector is switched off (collect.disabled).".to_owned());
+        }
+        if of.iter().any(|(_, c)| c.up) {
+            return None;
+        }
+        let why = |message: &str| if message.is_empty() { "no answer yet".to_owned() } else { message.to_owned() };
+        Some(of.iter().map(|(name, c)| format!("Collector {name}: {}.", why(&c.message))).collect::<Vec<_>>().join(" "))
     }
 
     /// What needs attention, a sentence each.
@@ -170,6 +175,7 @@ pub fn report(state: &State, now: Duration) -> Report {
             .iter()
             .map(|(name, c)| {
                 let collector = Collector {
+                    brings: c.brings,
                     up: c.up,
                     absent: c.absent,
                     fault: c.is_fault(now),
@@ -266,6 +272,25 @@ mod tests {
         let stalled = report(&state, second * 3);
         assert_eq!((stalled.status, stalled.alive), ("stalled", false));
         assert!(stalled.faults()[0].starts_with("Thread models hangs: no output for 2 s"), "{:?}", stalled.faults());
+    }
+
+    #[test]
+    fn why_there_is_none_is_told_by_whoever_is_to_bring_it() {
+        let why = |collectors: &[(&'static str, Brings, bool, &str)]| {
+            let mut state = State::default();
+            for (name, brings, up, message) in collectors {
+                let (brings, message) = (Some(*brings), (*message).to_owned());
+                state.collectors.insert(name, CollectorState { brings, up: *up, message, ..CollectorState::default() });
+            }
+            report(&state, Duration::ZERO).why_none(Brings::Devices)
+        };
+        let tree = ("tree", Brings::Containers, true, "cgroup v2");
+        let off = Some("Their collector is switched off (collect.disabled).".to_owned());
+        assert_eq!(why(&[tree]), off);
+        let [missing, silent] = ["not found: libgpu.so", ""].map(|text| ("gpus", Brings::Devices, false, text));
+        assert_eq!(why(&[tree, missing]).as_deref(), Some("Collector gpus: not found: libgpu.so."));
+        assert_eq!(why(&[silent]).as_deref(), Some("Collector gpus: no answer yet."));
+        assert_eq!(why(&[missing, ("others", Brings::Devices, true, "2 GPUs")]), None);
     }
 
     #[test]

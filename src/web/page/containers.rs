@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{View, anchor, section as whole, since, sizes, unknown, wide};
 use crate::chart;
+use crate::health::Brings;
 use crate::rightsize::Provisioning;
 use crate::signal::Id;
 use crate::signal::container::{Container, id};
@@ -26,10 +27,8 @@ pub fn section(view: &View) -> Markup {
         @if snapshot.containers.is_empty() {
             p.empty {
                 @if !snapshot.ready { "Reading the node …" }
-                @else if view.health.is_down("cgroup") {
-                    "Containers cannot be read: the cgroup tree must be mounted and readable (collect.cgroup.root). "
-                    a href="/healthz" { "Health" } " says what is missing."
-                } @else {
+                @else if let Some(why) = view.health.why_none(Brings::Containers) { "Containers cannot be read. " (why) }
+                @else {
                     "No container runs on this node. Start one, and it shows here within 2 s: "
                     code { "docker run -d --cpus 1 -m 512m nginx" }
                 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{View, anchor, section as whole, unknown, wide};
 use crate::chart::{self, Piece};
+use crate::health::Brings;
 use crate::minute::gpu::GpuState;
 use crate::signal::gpu::id;
 use crate::snapshot::{GpuProcessView, GpuView};
@@ -14,14 +15,8 @@ pub fn section(view: &View) -> Markup {
     let body = html! {
         @if gpus.is_empty() {
             p.empty {
-                "No GPU is seen. "
-                @match view.health.message_of("nvml").map(|message| (message, message.strip_prefix("not found: "))) {
-                    Some((_, Some(missing))) => { "Not found: " (missing) "." }
-                    Some((message, None)) if !message.is_empty() => { "Collector nvml: " (message) "." }
-                    _ => { "The collector nvml is switched off (collect.disabled)." }
-                }
-                " In a container the driver's library and devices must be given to the agent "
-                "(NVIDIA_VISIBLE_DEVICES=all, or --gpus all)."
+                "No GPU found. " @if let Some(why) = view.health.why_none(Brings::Devices) { (why) " " }
+                "If the agent runs in a container, start it with --gpus all, or with NVIDIA_VISIBLE_DEVICES=all."
             }
         } @else {
             (wide("GPUs", &html! { table {
