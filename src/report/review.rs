@@ -332,7 +332,7 @@ pub fn markdown(review: &Review) -> String {
         }
         if list.iter().any(|a| !a.patches.is_empty()) {
             text += "\n```sh\n";
-            for patch in list.iter().flat_map(|a| &a.patches).filter(|patch| patch.tool != "manifest") {
+            for patch in list.iter().flat_map(|a| &a.patches).filter(|patch| patch.tool.is_command()) {
                 let _ = writeln!(text, "{}", plain(&patch.text));
             }
             text += "```\n";

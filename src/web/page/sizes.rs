@@ -93,7 +93,7 @@ fn row(view: &View, a: &Assessment) -> Markup {
             td {
                 @for (at, patch) in a.patches.iter().enumerate() {
                     details id={ (anchor("p", &a.workload.container_id)) "-" (at) } {
-                        summary { (patch.tool) }
+                        summary { (patch.tool.name()) }
                         pre tabindex="0" { code { (patch.text) } }
                         @if let Some(note) = patch.note { small { (note) } }
                     }
