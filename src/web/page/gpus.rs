@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{View, anchor, section as whole, unknown, wide};
-use crate::chart::{self, Piece};
+use crate::chart::{self, Level, Piece};
 use crate::health::Brings;
 use crate::minute::gpu::GpuState;
 use crate::signal::gpu::id;
@@ -27,8 +27,11 @@ pub fn section(view: &View) -> Markup {
                 tbody { @for gpu in gpus { (row(view, gpu)) } }
             } }))
             p.key {
-                span.swatch.active {} "active: computing " span.swatch.held {} "held idle: memory resident, nothing computed "
-                span.swatch.free {} "free: no process"
+                @for (state, text) in [
+                    (GpuState::Active, "active: computing "),
+                    (GpuState::HeldIdle, "held idle: memory resident, nothing computed "),
+                    (GpuState::Free, "free: no process"),
+                ] { span class={ "swatch " (level(state).class()) } {} (text) }
             }
         }
     };
@@ -79,22 +82,23 @@ fn price(view: &View, gpu: &GpuView) -> Markup {
     html! { br; small { "at " (money(month, view.currency())) " a month" } }
 }
 
+fn level(state: GpuState) -> Level {
+    match state {
+        GpuState::Active => Level::Full,
+        GpuState::HeldIdle => Level::Half,
+        GpuState::Free => Level::Low,
+    }
+}
+
 fn strip(gpu: &GpuView) -> Markup {
     if gpu.minutes.is_empty() {
         return unknown("from the first minute on");
     }
-    let class = |state: Option<GpuState>| {
-        state.map(|state| match state {
-            GpuState::Active => "active",
-            GpuState::HeldIdle => "held",
-            GpuState::Free => "free",
-        })
-    };
     let mut pieces: Vec<Piece> = Vec::new();
-    for state in &gpu.minutes {
+    for level in gpu.minutes.iter().map(|state| state.map(level)) {
         match pieces.last_mut() {
-            Some((length, last)) if *last == class(*state) => *length += 1,
-            _ => pieces.push((1, class(*state))),
+            Some((length, last)) if *last == level => *length += 1,
+            _ => pieces.push((1, level)),
         }
     }
     let share = |state| gpu.minutes.iter().filter(|s| **s == Some(state)).count() as f64 / gpu.minutes.len() as f64;
