@@ -18,6 +18,7 @@ use super::{Context, Entry, Error, Started};
 use crate::alert::view::{Alert, AlertsView};
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::metric::attribute::Named;
 
 /// Alertmanager's place in the list.
 pub const ENTRY: Entry = Entry { name: NAME, start: |config, context| start(&config.alertmanager, context) };
@@ -322,7 +323,7 @@ fn message(alert: &Alert, node: &str, ends: Timestamp, link: &str) -> Value {
     let mut labels: BTreeMap<String, &str> = BTreeMap::new();
     for (key, value) in &alert.labels {
         labels.insert(super::prometheus::label_name(key), value);
-        if let Some(short) = super::prometheus::short_name(key) {
+        if let Some(short) = Named::find(key).and_then(Named::short) {
             labels.insert(short.to_owned(), value);
         }
     }

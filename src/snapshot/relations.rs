@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::Snapshot;
 use crate::alert::view::{Alert, AlertState};
 use crate::identity::Relation;
+use crate::metric::attribute::{COLLECTOR, CONTAINER_NAME, EXPORTER, GPU_ID, MODEL, Named};
 use crate::metric::{Attribute, Metric};
 use crate::model::view::ModelView;
 use crate::rightsize::Assessment;
@@ -92,11 +93,11 @@ impl Relations {
         };
         let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.device.uuid == uuid);
         let about = |alert: &Alert| {
-            let label = |key: &str| alert.labels.get(key).map(String::as_str);
-            let model = label("model").and_then(|name| by_model.get(name).copied()).map(Thing::Model);
-            let gpu = || label("hw.id").and_then(by_uuid).map(Thing::Gpu);
-            let container = || label("container.name").and_then(|name| by_labels(alert, name)).map(Thing::Container);
-            let agent = || label("collector").or(label("exporter")).map(|_| Thing::Agent);
+            let label = |named: &Named| alert.labels.get(named.key).map(String::as_str);
+            let model = label(&MODEL).and_then(|name| by_model.get(name).copied()).map(Thing::Model);
+            let gpu = || label(&GPU_ID).and_then(by_uuid).map(Thing::Gpu);
+            let container = || label(&CONTAINER_NAME).and_then(|name| by_labels(alert, name)).map(Thing::Container);
+            let agent = || label(&COLLECTOR).or(label(&EXPORTER)).map(|_| Thing::Agent);
             model.or_else(gpu).or_else(container).or_else(agent).unwrap_or(Thing::Node)
         };
         let about = snapshot.alerts.alerts.iter().map(about).collect();

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalogue;
+use crate::metric::attribute::{CONTAINER_ID, CONTAINER_NAME};
 use crate::metric::{Attribute, FEATURE_DRIFT, MODEL_DRIFT, Subject};
 
 fn metric(name: &str) -> &'static Metric {
@@ -27,9 +28,8 @@ fn subject(name: &str) -> Arc<Subject> {
 }
 
 fn subject_of(id: &str, name: &str) -> Arc<Subject> {
-    let attribute =
-        |key: &'static str, value: &str| Attribute { key: key.into(), value: value.to_owned(), label: true };
-    Arc::new(Subject { attributes: vec![attribute("container.id", id), attribute("container.name", name)] })
+    let attributes = vec![Attribute::new(&CONTAINER_ID, id), Attribute::new(&CONTAINER_NAME, name)];
+    Arc::new(Subject { attributes })
 }
 
 fn kills(id: &str, value: u64, started: i64) -> Point {
