@@ -41,7 +41,7 @@ enum Command {
     /// Compare two data files: which columns have drifted, by how much, and by which test.
     #[command(after_help = drift::EXAMPLES)]
     Drift(drift::Arguments),
-    /// Review capacity from an agent's data folder: what is too large, what is too small, in money, with patches.
+    /// Review capacity from an agent's data folder: what is over- or under-provisioned, in money, with patches.
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
     /// Check a configuration file: every error with its line, its field and the nearest valid name.

@@ -384,7 +384,7 @@ pub static RECOMMENDED_MEMORY: Metric = metric(
     &[],
     "Recommended memory request, by the container's history; absent without enough of it.",
 );
-/// Too much.
+/// More than needed.
 pub static OVER_PROVISIONED: Metric = metric(
     "plumbline.recommendation.over_provisioned",
     Kind::UpDown,
@@ -392,7 +392,7 @@ pub static OVER_PROVISIONED: Metric = metric(
     &["resource"],
     "1 when the container requests more of the resource (cpu, memory) than it needs, else 0.",
 );
-/// Too little.
+/// Less than needed.
 pub static UNDER_PROVISIONED: Metric = metric(
     "plumbline.recommendation.under_provisioned",
     Kind::UpDown,

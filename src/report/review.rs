@@ -1,5 +1,5 @@
-//! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, what is too small as prominent as what is
-//! too large, the largest changes first.
+//! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, the under-provisioned as prominent
+//! as the over-provisioned, the largest changes first.
 
 use std::fmt::Write as _;
 
@@ -66,14 +66,14 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
             a.confidence.name().to_owned(),
             a.confirmed.to_string(),
             a.history.minutes.to_string(),
-            word(a.cpu.provisioning).to_owned(),
+            a.cpu.provisioning.name().to_owned(),
             number(a.cpu.requested),
             number(a.used.cpu_p95),
             number(a.used.cpu_max),
             number(a.used.throttled),
             number(a.cpu.recommended),
             a.cpu.reason.clone(),
-            word(a.memory.provisioning).to_owned(),
+            a.memory.provisioning.name().to_owned(),
             number(a.memory.requested),
             number(a.used.memory_peak),
             a.used.oom_kills.map(|kills| kills.to_string()).unwrap_or_default(),
@@ -92,16 +92,6 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
 /// Names come from containers: a spreadsheet would take some for formulas.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-fn word(provisioning: Provisioning) -> &'static str {
-    match provisioning {
-        Provisioning::Over => "over-provisioned",
-        Provisioning::Under => "under-provisioned",
-        Provisioning::Fits => "fits",
-        Provisioning::Unset => "no request",
-        Provisioning::Unknown => "no verdict",
-    }
 }
 
 /// The workloads by what is to be done about them, each list with the largest change first.
@@ -177,10 +167,10 @@ fn sums(review: &Review) -> Vec<String> {
             money(t.needed)
         ),
     ];
-    if t.unset + t.unknown > 0 {
+    if t.no_request + t.no_verdict > 0 {
         lines.push(format!(
             "{} have no request or limit, {} have no verdict on something: too little history, or an unknown request.",
-            t.unset, t.unknown
+            t.no_request, t.no_verdict
         ));
     }
     if !review.gpus.is_empty() {
@@ -471,6 +461,6 @@ fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
         _ => "",
     };
     html! {
-        span class=(class) { (word(resource.provisioning)) } ": " (change(resource, unit)) br; small { (resource.reason) }
+        span class=(class) { (resource.provisioning.name()) } ": " (change(resource, unit)) br; small { (resource.reason) }
     }
 }

@@ -375,7 +375,7 @@ fn a_review_names_its_nodes_once_and_puts_the_largest_change_first() {
     assert_eq!(names, "bcade", "what costs more counts as what saves; who ended comes last");
     assert_eq!(review.covered, Some((at(0), at(100))));
     let totals = &review.totals;
-    assert_eq!((totals.workloads, totals.over_provisioned, totals.under_provisioned, totals.unset), (4, 2, 1, 4));
+    assert_eq!((totals.workloads, totals.over_provisioned, totals.under_provisioned, totals.no_request), (4, 2, 1, 4));
     let saving = |name: &str| review.workloads.iter().find(|a| a.workload.name == name).map_or(0.0, |a| a.saving);
     assert!(saving("b") < 0.0 && (totals.needed + saving("b")).abs() < 1e-9, "{totals:?}");
     let later = judged_by(&rows.concat(), Some(at(111)), &Config::default());
@@ -512,4 +512,13 @@ fn a_model_on_two_nodes_is_two_and_namespaces_keep_apart() {
     let hour = 2.0 * 0.031_611 + 0.004_237;
     let costs: Vec<f64> = review.models.iter().map(|model| model.cost.expect("known") * 60.0).collect();
     assert!((costs[0] - hour - 2.0 * 0.95).abs() < 1e-9 && (costs[1] - hour).abs() < 1e-9, "{costs:?} {hour}");
+}
+
+#[test]
+fn a_verdict_has_one_name() {
+    use Provisioning::{Fits, Over, Under, Unknown, Unset};
+    for verdict in [Over, Under, Fits, Unset, Unknown] {
+        let told = serde_json::to_value(verdict).expect("JSON");
+        assert_eq!(told, verdict.name().replace(['-', ' '], "_"));
+    }
 }

@@ -166,8 +166,11 @@ fn figures_are_those_of_another_program() -> Result<(), Failed> {
         }
     }
     let (big, small) = (of("big")?, of("small")?);
-    check(big["cpu"]["provisioning"] == "over" && big["confirmed"] == true, || big.to_string())?;
-    check(small["cpu"]["provisioning"] == "under" && small["memory"]["provisioning"] == "over", || small.to_string())?;
+    check(big["cpu"]["provisioning"] == "over_provisioned" && big["confirmed"] == true, || big.to_string())?;
+    check(
+        small["cpu"]["provisioning"] == "under_provisioned" && small["memory"]["provisioning"] == "over_provisioned",
+        || small.to_string(),
+    )?;
     // Money, counted by hand: what is asked for less what is recommended, at OpenCost's prices.
     let recommended = |key: &str| big[key]["recommended"].as_f64().unwrap_or(f64::NAN);
     let hour = (1.0 - recommended("cpu")) * 0.031_611 + (2.0 - recommended("memory") / 1024.0 / MIB) * 0.004_237;

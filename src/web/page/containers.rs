@@ -102,23 +102,16 @@ fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory:
 /// The verdict in a word, with a way to the reason.
 fn size(view: &View, place: usize) -> Markup {
     let Some(judged) = view.snapshot.assessment(place) else { return unknown("not judged yet") };
-    let word = |p| match p {
-        Provisioning::Over => "too large",
-        Provisioning::Under => "too small",
-        Provisioning::Fits => "fits",
-        Provisioning::Unset => "no request",
-        Provisioning::Unknown => "no verdict",
-    };
     let [(_, cpu), (_, memory)] = judged.resources();
     let bad = judged.is(Provisioning::Under);
     let verdict = html! {
         @if cpu.provisioning == memory.provisioning {
-            @if bad { strong { (word(cpu.provisioning)) " ⚠" } } @else { (word(cpu.provisioning)) }
+            @if bad { strong { (cpu.provisioning.name()) " ⚠" } } @else { (cpu.provisioning.name()) }
         } @else {
             @for (name, resource) in [("CPU ", cpu), ("memory ", memory)] {
                 (name)
-                @if resource.provisioning == Provisioning::Under { strong { (word(resource.provisioning)) " ⚠" } }
-                @else { (word(resource.provisioning)) }
+                @if resource.provisioning == Provisioning::Under { strong { (resource.provisioning.name()) " ⚠" } }
+                @else { (resource.provisioning.name()) }
                 br;
             }
         }

@@ -49,7 +49,7 @@ fn sums(view: &View, review: &Review) -> Markup {
         p {
             "Containers cost " strong.plain { (money(t.cost)) } " a month; "
             strong.plain { (money(t.saving)) } " could be saved (" (money(t.confirmed_saving)) " confirmed, the rest to investigate)"
-            @if t.needed > 0.0 { ", and those that are too small need " strong.plain { (money(t.needed)) } " more" }
+            @if t.needed > 0.0 { ", and the under-provisioned need " strong.plain { (money(t.needed)) } " more" }
             "."
             @if t.gpu_cost > 0.0 {
                 " GPUs cost " strong.plain { (money(t.gpu_cost)) } ", of it " (money(t.gpu_held_idle_cost)) " held idle and "
@@ -62,7 +62,7 @@ fn sums(view: &View, review: &Review) -> Markup {
 
 /// Why there is nothing: that is an answer too.
 fn nothing(review: &Review) -> Markup {
-    let waiting = review.totals.unknown;
+    let waiting = review.totals.no_verdict;
     html! {
         p.empty {
             @if review.totals.workloads == 0 { "No history yet: the first minute is written when it is over." }
@@ -106,13 +106,7 @@ fn row(view: &View, a: &Assessment) -> Markup {
 
 fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
     let arrow = resource.requested.zip(resource.recommended).filter(|_| resource.changes());
-    let word = match resource.provisioning {
-        Provisioning::Over => "too much",
-        Provisioning::Under => "too little",
-        Provisioning::Fits => "fits",
-        Provisioning::Unset => "no request",
-        Provisioning::Unknown => "unknown",
-    };
+    let word = resource.provisioning.name();
     html! {
         @if resource.provisioning == Provisioning::Under { strong { (word) " ⚠" } } @else { (word) }
         @if let Some((requested, to)) = arrow { " " span.number { (unit(requested)) " → " (unit(to)) } }
