@@ -110,9 +110,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(Usage::from(Error::Folder { path: data, what }).into());
     }
     let (review, past) = review(&data, &config, since, until, None)?;
-    warn(&past.damaged);
+    warn(&past.left_out);
     if past.files == 0 {
-        let unread = past.damaged.len();
+        let unread = past.left_out.len();
         if unread > 0 {
             let what = format!("none of its files can be read ({unread}, see above)");
             return Err(Error::Folder { path: data, what }.into());
@@ -140,8 +140,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stderr, reason = "what could not be read is told beside the report")]
-fn warn(damaged: &[String]) {
-    for file in damaged {
+fn warn(left_out: &[String]) {
+    for file in left_out {
         eprintln!("warning: left out: {file}");
     }
 }
