@@ -7,6 +7,7 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,12 +20,15 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::model::view::ModelView;
 use crate::snapshot::Snapshot;
+use crate::snapshot::relations::ModelContainer;
 
 /// What the routes read.
 #[derive(Clone)]
@@ -156,15 +160,32 @@ async fn recommendations(State(shared): State<Shared>) -> Response {
     }
 }
 
+/// A model with its containers.
+#[derive(Serialize)]
+struct Model<'a> {
+    #[serde(flatten)]
+    model: &'a ModelView,
+    /// Those that serve it, then those that train it.
+    containers: Vec<ModelContainer<'a>>,
+}
+
+impl<'a> Model<'a> {
+    fn of(snapshot: &'a Snapshot, place: usize, model: &'a ModelView) -> Self {
+        Self { model, containers: snapshot.served_by(place).chain(snapshot.trained_by(place)).collect() }
+    }
+}
+
 async fn models(State(shared): State<Shared>) -> Response {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
-    Json(snapshot.models.as_ref()).into_response()
+    let models = snapshot.models.models.iter().enumerate();
+    let models: Vec<Model<'_>> = models.map(|(place, model)| Model::of(&snapshot, place, model)).collect();
+    Json(BTreeMap::from([("models", models)])).into_response()
 }
 
 async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
     match snapshot.model(&name) {
-        Some((_, model)) => Json(model).into_response(),
+        Some((place, model)) => Json(Model::of(&snapshot, place, model)).into_response(),
         None => {
             (StatusCode::NOT_FOUND, format!("no model `{name}`; /api/v1/models has those there are\n")).into_response()
         }

@@ -8,7 +8,7 @@ use crate::chart;
 use crate::drift::Kind;
 use crate::drift::verdict::{Judged, Tested};
 use crate::model::view::ModelView;
-use crate::snapshot::relations::Thing;
+use crate::snapshot::relations::{ModelContainer, Thing};
 use crate::units::{grouped, percent};
 
 /// Windows drawn.
@@ -199,18 +199,27 @@ fn ends(first: Option<jiff::Timestamp>, last: Option<jiff::Timestamp>) -> Markup
 }
 
 fn served(view: &View, place: usize, model: &ModelView) -> Markup {
-    let mut all = view.snapshot.served_by(place).peekable();
+    let serving: Vec<_> = view.snapshot.served_by(place).collect();
+    let training: Vec<_> = view.snapshot.trained_by(place).collect();
     html! {
-        @if all.peek().is_none() {
+        @if serving.is_empty() {
             p.empty {
                 "No container says that it serves this model. A label does: "
                 code { "docker run --label plumbline.io/model=" (model.name) " …" }
                 "; then what a thousand predictions cost stands here too."
             }
         } @else {
-            ul { @for c in all {
-                li { a href={ "/#" (anchor("c", &c.id)) } { (c.name) } @for gpu in &c.gpus { ", GPU " (gpu.index) } }
-            } }
+            (containers(&serving))
         }
+        @if !training.is_empty() { h3 { "Trained by" } (containers(&training)) }
     }
+}
+
+/// Each with its GPUs, and the label that says so.
+fn containers(of_model: &[ModelContainer<'_>]) -> Markup {
+    html! { ul { @for c in of_model { li {
+        a href={ "/#" (anchor("c", c.container.to)) } { (c.container_name) }
+        @for gpu in &c.view.gpus { ", GPU " (gpu.index) }
+        " " small { "by " (c.container.source) }
+    } } } }
 }

@@ -176,8 +176,8 @@ fn served_by(view: &View, place: usize) -> Markup {
         return html! { span.unknown title="a container's label plumbline.io/model names the model it serves" { "unknown" } };
     }
     html! { @for c in all {
-        a href={ "/#" (super::anchor("c", &c.id)) } { (c.name) }
-        @for gpu in &c.gpus { " " small { "GPU " (gpu.index) } }
+        a href={ "/#" (super::anchor("c", c.container.to)) } { (c.container_name) }
+        @for gpu in &c.view.gpus { " " small { "GPU " (gpu.index) } }
         br;
     } }
 }
