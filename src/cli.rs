@@ -72,11 +72,11 @@ const CHECK_EXAMPLES: &str = "\
 Example:
   plumbline check --config plumbline.toml
 
-Exit codes: 0 valid, 2 not.";
+Exit codes: 0 valid, 2 invalid.";
 
 #[derive(Debug, clap::Args)]
 struct AgentArguments {
-    /// Configuration file (TOML); without one the defaults hold.
+    /// Configuration file (TOML); without one the defaults apply.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to serve the page, the API and /metrics [default: 127.0.0.1:9477].

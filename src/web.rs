@@ -186,14 +186,12 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>) -> Respon
     let snapshot = Arc::clone(&shared.snapshot.borrow());
     match snapshot.model(&name) {
         Some((place, model)) => Json(Model::of(&snapshot, place, model)).into_response(),
-        None => {
-            (StatusCode::NOT_FOUND, format!("no model `{name}`; /api/v1/models has those there are\n")).into_response()
-        }
+        None => (StatusCode::NOT_FOUND, format!("no model `{name}`; /api/v1/models lists all\n")).into_response(),
     }
 }
 
 async fn not_found() -> impl IntoResponse {
     const PATHS: &str = "/, /models/{model}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/recommendations, /api/v1/alerts; \
          POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference";
-    (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
+    (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))
 }

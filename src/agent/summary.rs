@@ -75,12 +75,12 @@ impl Summary {
             message: if samples.up {
                 format!("POST http://{local}/v1/models/{{model}}/samples; {} models", samples.models)
             } else if samples.message.is_empty() {
-                "what was stored before is still being read".to_owned()
+                "stored samples are still being read".to_owned()
             } else {
                 samples.message.clone()
             },
             without: (!samples.up && !samples.message.is_empty())
-                .then_some("samples are refused until they can be stored"),
+                .then_some("samples are rejected until they can be stored"),
         });
         Self { version: env!("CARGO_PKG_VERSION"), node: setting.node.clone(), parts, url: format!("http://{local}/") }
     }

@@ -136,10 +136,14 @@ impl Rule {
         }
         let is_counter = |metric: Option<&Metric>| metric.is_some_and(|metric| metric.kind == Kind::Counter);
         match (is_counter(self.metric()), self.over) {
-            (true, None) => found
-                .push(("over", "is missing: a counter only grows, so its increase over a time is compared".to_owned())),
+            (true, None) => {
+                found.push(("over", "is missing: of a counter, the increase over this time is compared".to_owned()));
+            }
             (false, Some(_)) if self.metric().is_some() => {
-                found.push(("over", format!("`{}` is no counter: its value is compared as it is", self.metric)));
+                found.push((
+                    "over",
+                    format!("is for counters; `{}` is not one: its value itself is compared", self.metric),
+                ));
             }
             (_, Some(over)) if over > LONGEST_OVER => found.push(("over", "is too long; 1d at most".to_owned())),
             _ => {}
@@ -149,7 +153,7 @@ impl Rule {
         }
         match (self.above, self.below) {
             (None, None) => found.push(("above", "is missing: give above or below".to_owned())),
-            (Some(_), Some(_)) => found.push(("below", "stands beside above: give one of the two".to_owned())),
+            (Some(_), Some(_)) => found.push(("below", "cannot stand with above: give one of the two".to_owned())),
             _ => {}
         }
         for (field, value) in [("above", self.above), ("below", self.below), ("clear", self.clear)] {
@@ -188,7 +192,7 @@ impl Rule {
             }
         }
         if parts(&self.message).is_none() {
-            found.push(("message", "has a brace without its other half".to_owned()));
+            found.push(("message", "has an unmatched brace".to_owned()));
         }
         found
     }
@@ -242,7 +246,7 @@ fn nearest(name: &str) -> String {
     let likeness = |metric: &Metric| strsim::jaro_winkler(metric.name, name);
     let best = catalogue::all().map(|metric| (likeness(metric), metric.name)).max_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(likeness, _)| *likeness > 0.8)
-        .map_or_else(|| "; REFERENCE.md has them all".to_owned(), |(_, name)| format!("; did you mean `{name}`?"))
+        .map_or_else(|| "; REFERENCE.md lists all".to_owned(), |(_, name)| format!("; did you mean `{name}`?"))
 }
 
 #[derive(Debug, PartialEq)]
@@ -329,7 +333,7 @@ mod tests {
         assert_eq!(problems(Rule { above: None, below: Some(1.0), clear: Some(1.0), ..usage() }), [""; 0]);
         // Far from every name nothing is proposed.
         let (_, text) = rule("metric = \"zzz\"\nabove = 1").problems().remove(0);
-        assert_eq!(text, "there is no metric `zzz`; REFERENCE.md has them all");
+        assert_eq!(text, "there is no metric `zzz`; REFERENCE.md lists all");
     }
 
     #[test]

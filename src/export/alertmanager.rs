@@ -85,7 +85,7 @@ impl Config {
             let is_base = !url.contains(['?', '#']);
             if !(fits && is_base) {
                 // It may hold a password: it is not repeated.
-                found.push(problem(field, "is no address; write it as http://host:9093".to_owned()));
+                found.push(problem(field, "is not an address; write it as http://host:9093".to_owned()));
             }
         }
         if self.resend > LONGEST_RESEND {
@@ -98,7 +98,7 @@ impl Config {
 
 fn start(config: &Config, context: Context) -> Result<Started, Error> {
     if config.urls.is_empty() {
-        return Ok(Started::Off("off: set urls in [export.alertmanager] to send alerts to one".to_owned()));
+        return Ok(Started::Off("off: to send alerts, set urls in [export.alertmanager]".to_owned()));
     }
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(problem);
@@ -252,7 +252,7 @@ impl Receiver {
             // What is refused for good is not told again and again, and keeps nobody else waiting.
             let refused = status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429);
             if refused {
-                tracing::warn!(exporter = NAME, to = self.shown, %status, alerts = some.len(), "alerts are refused");
+                tracing::warn!(exporter = NAME, to = self.shown, %status, alerts = some.len(), "alerts are rejected");
                 self.health.exporter(NAME, |state| state.rejected += some.len() as u64);
                 continue;
             }
@@ -291,7 +291,7 @@ impl Receiver {
                 exporter = NAME,
                 to = self.shown,
                 error,
-                "alerts cannot be sent: they wait, and are tried again"
+                "alerts cannot be sent: they are queued and will be sent again"
             );
         }
         self.health.exporter(NAME, |state| state.failures += 1);

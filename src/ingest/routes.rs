@@ -134,7 +134,7 @@ async fn remove(State(shared): State<Shared>, Path(model): Path<String>) -> Resp
     let sink = Arc::clone(&shared.ingest.sink);
     let work = move || {
         check_name(&model).map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, format!("`{model}` {message}")))?;
-        let unknown = || format!("no model `{model}`; /api/v1/models has those there are");
+        let unknown = || format!("no model `{model}`; /api/v1/models lists all");
         let removed = sink.remove(&model).map_err(Refusal::from)?;
         removed.then_some(StatusCode::NO_CONTENT).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, unknown()))
     };

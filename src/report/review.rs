@@ -143,8 +143,8 @@ fn title(review: &Review) -> String {
 fn period(review: &Review) -> String {
     let requested = format!("{} to {}", time(review.since), time(review.until));
     match review.covered {
-        Some((first, last)) => format!("{requested}; there is history from {} to {}", time(first), time(last)),
-        None => format!("{requested}; there is no history of containers"),
+        Some((first, last)) => format!("{requested}; history from {} to {}", time(first), time(last)),
+        None => format!("{requested}; no history of containers"),
     }
 }
 
@@ -154,14 +154,14 @@ fn sums(review: &Review) -> Vec<String> {
     let money = |amount: f64| money(amount, &review.prices.currency);
     let mut lines = vec![
         format!(
-            "{} workloads cost {} a month. {} could be saved, {} of it confirmed; the rest is to be investigated.",
+            "{} workloads cost {} a month. {} could be saved: {} confirmed, the rest to investigate.",
             t.workloads,
             money(t.cost),
             money(t.saving),
             money(t.confirmed_saving)
         ),
         format!(
-            "{} are over-provisioned, {} under-provisioned; to give those what they need costs {} a month more.",
+            "{} are over-provisioned, {} under-provisioned; what the latter need costs {} more a month.",
             t.over_provisioned,
             t.under_provisioned,
             money(t.needed)
@@ -169,7 +169,7 @@ fn sums(review: &Review) -> Vec<String> {
     ];
     if t.no_request + t.no_verdict > 0 {
         lines.push(format!(
-            "{} have no request or limit, {} have no verdict on something: too little history, or an unknown request.",
+            "{} have no request or limit; {} have no verdict on CPU or memory: not enough history, or an unknown request.",
             t.no_request, t.no_verdict
         ));
     }
@@ -193,12 +193,12 @@ fn method(review: &Review) -> Vec<String> {
          15 %; memory: the peak working set plus 15 %, or 25 % above the limit after an OOM kill (percentile and margins \
          as configured)."
             .to_owned(),
-        "Confirmed: throttled or killed, or a day of history at least. Investigate: less than that. Throttling and \
-         kills count from the last change of the limit on."
+        "Confirmed: throttled, OOM killed, or at least a day of history. Investigate: less than that. Throttling and \
+         OOM kills count from the last change of the limit."
             .to_owned(),
         format!(
-            "Prices: {} a core and hour, {} a GiB of memory and hour, {} a GPU and hour unless its model has a price of its own, in \
-             {}; a month has 730 hours. A workload costs what it requests, or what it uses where that is more.",
+            "Prices: {} per core-hour, {} per GiB-hour of memory, {} per GPU-hour unless its model has a price of its own, in {}; a \
+             month has 730 hours. A workload costs what it requests, or what it uses where that is more.",
             p.cpu_core_hour, p.memory_gib_hour, p.gpu_hour, p.currency
         ),
     ];
@@ -235,7 +235,7 @@ fn worth(a: &Assessment, review: &Review) -> String {
 fn trust(a: &Assessment) -> String {
     let seen = minutes(a.history.minutes);
     let word = if a.confirmed { "confirmed" } else { "investigate" };
-    format!("{word}; confidence {}, {seen} seen", a.confidence.name())
+    format!("{word}; confidence {}, {seen} of history", a.confidence.name())
 }
 
 /// The node, where the review is of several.
@@ -259,7 +259,7 @@ fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
     };
     let share = model.drifting.map_or_else(|| "–".to_owned(), percent);
     let cost = model.cost_per_thousand.map_or_else(
-        || if model.predictions == 0 { "no traffic".to_owned() } else { "no container is labelled with it".to_owned() },
+        || if model.predictions == 0 { "no traffic".to_owned() } else { "no container is labelled".to_owned() },
         |cost| money(cost, &review.prices.currency),
     );
     [
@@ -346,9 +346,9 @@ pub fn markdown(review: &Review) -> String {
     }
     if !parts.ended.is_empty() {
         let names: Vec<String> = parts.ended.iter().map(|a| escaped(&a.workload.name)).collect();
-        let _ = write!(text, "\n## Ended\n\nWithout part in the sums: {}.\n", names.join(", "));
+        let _ = write!(text, "\n## Ended\n\nNot in the sums: {}.\n", names.join(", "));
     }
-    text += "\n## How it was counted\n\n";
+    text += "\n## Method\n\n";
     for line in method(review) {
         let _ = writeln!(text, "- {line}");
     }
@@ -413,11 +413,11 @@ pub fn html(review: &Review) -> String {
                 }
                 @if !parts.ended.is_empty() {
                     h2 { "Ended" }
-                    p.soft { "Without part in the sums: " @for (at, a) in parts.ended.iter().enumerate() {
+                    p.soft { "Not in the sums: " @for (at, a) in parts.ended.iter().enumerate() {
                         @if at > 0 { ", " } (a.workload.name)
                     } "." }
                 }
-                h2 { "How it was counted" }
+                h2 { "Method" }
                 ul.soft { @for line in method(review) { li { (line) } } }
                 p.soft { "Made by plumbline " (env!("CARGO_PKG_VERSION")) "." }
             }

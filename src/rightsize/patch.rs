@@ -102,7 +102,7 @@ fn engine(tool: Tool, name: &str, cpu: &Resource, memory: &Resource) -> Option<P
         return None;
     }
     words.push(quoted(name));
-    let note = "lasts until the container is made anew: change the compose file or the command that makes it, too";
+    let note = "lasts until the container is recreated; change its Compose file or command too";
     Some(Patch { tool, text: words.join(" "), note: Some(note) })
 }
 
@@ -133,14 +133,14 @@ fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memor
             tool: Tool::Kubectl,
             text: resize,
             note: Some(
-                "resizes the running pod (Kubernetes 1.33 or newer; less memory from 1.34, else by a restart); its owner's template \
-                 needs the part below",
+                "resizes the running pod (Kubernetes 1.33 or newer; less memory from 1.34, else by a restart); change its owner's \
+                 template too, as below",
             ),
         },
         Patch {
             tool: Tool::Manifest,
             text: manifest,
-            note: Some("for the container in its Deployment's or other owner's template"),
+            note: Some("for the container in the template of its owner (a Deployment or other)"),
         },
     ]
 }

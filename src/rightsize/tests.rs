@@ -253,7 +253,7 @@ fn a_request_of_cpu_is_judged_before_the_limit_and_what_fits_stays() {
     assert_eq!(of(Some(2.0), Some(2.0)).0, (Over, Some(0.58), Some(0.58), Some(0.58)), "equal ones stay equal");
     let (under, reason) = of(Some(0.2), Some(0.55));
     assert_eq!(under, (Under, Some(0.58), Some(0.58), Some(0.58)), "a limit is never below its request");
-    assert_eq!(reason, "CPU p95 0.5 cores, peak 0.75 cores, too near its request of 0.2 cores; raise to 0.58 cores");
+    assert_eq!(reason, "CPU p95 0.5 cores, peak 0.75 cores, of a request of 0.2 cores; raise to 0.58 cores");
     // A tenth more or less is not worth a word.
     assert_eq!(of(Some(0.6), Some(0.6)).0, (Fits, Some(0.6), None, None));
     assert_eq!(of(None, Some(0.55)).0, (Fits, Some(0.55), None, None));
@@ -295,7 +295,7 @@ fn a_request_of_memory_is_judged_before_the_limit_and_what_fits_stays() {
     assert_eq!(reason, "memory peak 300.0 MiB, 93.8 % of its limit of 320.0 MiB; raise to 345.0 MiB");
     let (under, reason) = of(300.0, Some(300), None);
     assert_eq!(under, (Under, Some(345.0), Some(345.0), None));
-    assert_eq!(reason, "memory peak 300.0 MiB, too near its request of 300.0 MiB; raise to 345.0 MiB");
+    assert_eq!(reason, "memory peak 300.0 MiB, of a request of 300.0 MiB; raise to 345.0 MiB");
     assert_eq!(of(300.0, None, Some(360)).0, (Fits, Some(360.0), None, None));
     assert_eq!(of(301.0, None, Some(1024)).0, (Over, Some(347.0), None, Some(347.0)), "up to whole MiB");
     // The floor of 100 MB keeps from lowering, and raises nobody.

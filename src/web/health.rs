@@ -112,7 +112,7 @@ impl Report {
         for (name, c) in self.collectors.iter().filter(|(_, c)| c.fault) {
             if c.up {
                 let silent = c.staleness.map_or_else(String::new, |s| format!("no output for {s:.0} s; "));
-                faults.push(format!("Collector {name} hangs: {silent}what it reads does not answer."));
+                faults.push(format!("Collector {name} hangs: {silent}its source does not respond."));
             } else {
                 faults.push(format!("Collector {name} is down: {}.", c.message));
             }
@@ -126,38 +126,41 @@ impl Report {
         }
         let samples = &self.samples;
         if !samples.up && !samples.message.is_empty() {
-            faults.push(format!("Samples of models are refused: {}.", samples.message));
+            faults.push(format!("Samples are rejected: {}.", samples.message));
         }
         if samples.failed > 0 {
             faults.push(format!(
-                "{} batches were stored but could not be judged: please report it, with the log.",
+                "{} batches were stored but could not be evaluated: please report this with the log.",
                 samples.failed
             ));
         }
         if samples.damaged > 0 {
             faults.push(format!(
-                "{} files of samples could not be read to their end; the log says which.",
+                "{} files of samples could not be read to the end; the log names them.",
                 samples.damaged
             ));
         }
         if samples.removed_early > 0 {
             faults.push(format!(
-                "{} samples were removed while labels for them could still come: raise samples.max_bytes, or lower label_horizon.",
+                "{} samples were removed before their labels could arrive: raise samples.max_bytes, or lower label_horizon.",
                 samples.removed_early
             ));
         }
         if self.containers_left_out > 0 {
-            faults.push(format!("{} containers are left out by collect.max_containers.", self.containers_left_out));
+            faults.push(format!(
+                "{} containers are left out: collect.max_containers is reached.",
+                self.containers_left_out
+            ));
         }
         if self.panics > 0 {
             faults.push(format!(
-                "Threads panicked {} times and were restarted: please report it, with the log.",
+                "Threads panicked {} times and were restarted: please report this with the log.",
                 self.panics
             ));
         }
         let lost = self.history.dropped > 0 || self.exporters.values().any(|e| e.dropped > 0 || e.rejected > 0);
         if lost || self.collectors.values().any(|c| c.dropped > 0) {
-            faults.push("Some data was dropped; /healthz counts it.".to_owned());
+            faults.push("Some data was dropped; /healthz has the counts.".to_owned());
         }
         faults
     }
@@ -303,11 +306,11 @@ mod tests {
         (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
         let faults = report(&state, Duration::from_secs(3600)).faults();
         for fault in [
-            "Collector docker hangs: no output for 3600 s; what it reads does not answer.",
+            "Collector docker hangs: no output for 3600 s; its source does not respond.",
             "The history cannot be written: disk full.",
-            "2 batches were stored but could not be judged: please report it, with the log.",
-            "3 files of samples could not be read to their end; the log says which.",
-            "Threads panicked 4 times and were restarted: please report it, with the log.",
+            "2 batches were stored but could not be evaluated: please report this with the log.",
+            "3 files of samples could not be read to the end; the log names them.",
+            "Threads panicked 4 times and were restarted: please report this with the log.",
         ] {
             assert!(faults.iter().any(|found| found == fault), "{fault} {faults:?}");
         }

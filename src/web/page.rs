@@ -149,9 +149,9 @@ fn tiles(view: &View) -> Markup {
                 (tile("#alerts", firing > 0, &firing.to_string(), if firing == 1 { "alert fires" } else { "alerts fire" }))
                 @match wasted {
                     Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, view.currency()), &format!(
-                        "wasted a month; {} more to investigate", money(perhaps, view.currency())
+                        "wasted per month; {} more to investigate", money(perhaps, view.currency())
                     ))) }
-                    None => { (tile("#recommendations", false, "–", "wasted a month: no history yet")) }
+                    None => { (tile("#recommendations", false, "–", "wasted per month: no history yet")) }
                 }
                 (tile("#models", drifting > 0, &format!("{drifting} of {all}"), "models drift"))
             }

@@ -218,7 +218,7 @@ fn what_is_wrong_is_told() -> Result<(), Failed> {
     let folder = empty.path().display().to_string();
     for (arguments, expected, says) in [
         (vec!["--data", "/nowhere"], 2, "/nowhere: there is no such folder"),
-        (vec!["--data", &folder, "--since", "soon"], 2, "--since: `soon` is no time"),
+        (vec!["--data", &folder, "--since", "soon"], 2, "--since: `soon` is not a time"),
         (vec!["--data", &folder, "--since", "1d", "--until", "2d"], 2, "must be before --until"),
         (vec!["--data", &folder], 1, "holds no history between"),
     ] {

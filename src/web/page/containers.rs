@@ -29,7 +29,7 @@ pub fn section(view: &View) -> Markup {
                 @if !snapshot.ready { "Reading the node …" }
                 @else if let Some(why) = view.health.why_none(Brings::Containers) { "Containers cannot be read. " (why) }
                 @else {
-                    "No container runs on this node. Start one, and it shows here within 2 s: "
+                    "No container is running on this node. Start one; it appears here within 2 s: "
                     code { "docker run -d --cpus 1 -m 512m nginx" }
                 }
             }
@@ -51,11 +51,11 @@ pub fn section(view: &View) -> Markup {
             }
         }
         @if !snapshot.exited.is_empty() {
-            h3 { "Just ended" }
+            h3 { "Recently ended" }
             ul { @for exit in &snapshot.exited {
                 li {
                     (exit.last.name) ", " (since(snapshot.as_of, exit.at)) " ago"
-                    @if exit.last.signals.get(KILLS).is_some_and(|kills| kills > 0) { strong { " after an OOM kill ⚠" } }
+                    @if exit.last.signals.get(KILLS).is_some_and(|kills| kills > 0) { strong { ", OOM killed ⚠" } }
                 }
             } }
         }
@@ -101,7 +101,7 @@ fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory:
 
 /// The verdict in a word, with a way to the reason.
 fn size(view: &View, place: usize) -> Markup {
-    let Some(judged) = view.snapshot.assessment(place) else { return unknown("not judged yet") };
+    let Some(judged) = view.snapshot.assessment(place) else { return unknown("no verdict yet") };
     let [(_, cpu), (_, memory)] = judged.resources();
     let bad = judged.is(Provisioning::Under);
     let verdict = html! {

@@ -49,7 +49,7 @@ fn row(view: &View, gpu: &GpuView) -> Markup {
             th scope="row" title=(gpu.device.uuid) { "GPU " (gpu.index) br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
             td {
                 @match (gpu.ok, gpu.state) {
-                    (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver no longer reaches it" } }
+                    (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver cannot reach it" } }
                     (_, Some(GpuState::HeldIdle)) => { strong { "held idle ⚠" } (price(view, gpu)) }
                     (_, Some(GpuState::Active)) => { "active" }
                     (_, Some(GpuState::Free)) => { "free" (price(view, gpu)) }
@@ -92,7 +92,7 @@ fn level(state: GpuState) -> Level {
 
 fn strip(gpu: &GpuView) -> Markup {
     if gpu.minutes.is_empty() {
-        return unknown("from the first minute on");
+        return unknown("after the first minute");
     }
     let mut pieces: Vec<Piece> = Vec::new();
     for level in gpu.minutes.iter().map(|state| state.map(level)) {
@@ -118,7 +118,10 @@ fn holders(gpu: &GpuView) -> Markup {
         (Some(name), _) => name.clone(),
         (None, Some(link)) => link.to.chars().take(12).collect(),
         (None, None) if process.resolved => format!("host process {}", process.pid),
-        (None, None) => format!("process {}, not seen here: needs the host's PIDs (hostPID, --pid=host)", process.pid),
+        (None, None) => format!(
+            "process {}, container unknown: run the agent with the host's PIDs (hostPID, --pid=host)",
+            process.pid
+        ),
     };
     html! {
         @if processes.is_empty() { "no process" }

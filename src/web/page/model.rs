@@ -67,18 +67,18 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                         (window.start.strftime("%Y-%m-%d %H:%M")) " to " (window.end.strftime("%Y-%m-%d %H:%M UTC")) ", "
                         (grouped(window.rows)) " rows"
                     }
-                    @if !window.versions.is_empty() { dt { "Versions in it" } dd { (window.versions.join(", ")) } }
+                    @if !window.versions.is_empty() { dt { "Its versions" } dd { (window.versions.join(", ")) } }
                 }
                 dt { "Cost of 1000" } dd { (cost(view, place)) }
             }
-            p { a href={ "/api/v1/models/" (model.name) } { "All of it as JSON" } }
+            p { a href={ "/api/v1/models/" (model.name) } { "Everything as JSON" } }
         }
     }
 }
 
 fn features(model: &ModelView) -> Markup {
     let Some(window) = &model.latest else {
-        return html! { p.empty { "No window has closed yet: one closes when its end and the lateness have passed." } };
+        return html! { p.empty { "No window has closed yet. A window closes once its end and the allowed lateness have passed." } };
     };
     let all = by_distance(&window.features);
     html! {
@@ -148,8 +148,7 @@ fn drift(model: &ModelView) -> Markup {
     }
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
     let drifting = windows.iter().filter(|w| w.drift == Some(true)).count();
-    let text =
-        format!("columns that drift in each of {} windows, at most {most:.0}; {drifting} windows drift", windows.len());
+    let text = format!("{drifting} of {} windows drift; at most {most:.0} columns drift in one", windows.len());
     html! {
         p { (text) }
         (chart::timeline(&values, None, Some(0.0), &text))
@@ -162,7 +161,7 @@ fn performance(model: &ModelView) -> Markup {
         if model.counts.labels > 0 {
             return html! { p.empty { "No closed window has labels yet." } };
         }
-        return html! { p.empty { "No label has come yet. Labels are sent to " code { "/v1/models/" (model.name) "/labels" } ", with the sample's id." } };
+        return html! { p.empty { "No labels yet. Send them to " code { "/v1/models/" (model.name) "/labels" } ", with the sample's id." } };
     };
     let mut values = over_time(model, leading.measure);
     let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
@@ -204,9 +203,9 @@ fn served(view: &View, place: usize, model: &ModelView) -> Markup {
     html! {
         @if serving.is_empty() {
             p.empty {
-                "No container says that it serves this model. A label does: "
+                "No container is labelled as serving this model. Label it: "
                 code { "docker run --label plumbline.io/model=" (model.name) " …" }
-                "; then what a thousand predictions cost stands here too."
+                ". Then the cost of a thousand predictions is shown too."
             }
         } @else {
             (containers(&serving))
