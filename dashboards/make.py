@@ -113,7 +113,7 @@ overview = dashboard(
               [(f'sum(plumbline_alert_active{{{NODE}, state="firing"}}) or vector(0)', "firing")], 6, 4, [(1, "orange")]),
         panel("stat", "Could be saved a month", "What following every recommendation that saves something would save, at the configured prices.",
               "none", [(f"sum(plumbline_recommendation_saving{{{NODE}}} > 0) or vector(0)", "saving")], 6, 4, [(1, "orange")], decimals=2),
-        panel("stat", "Under-provisioned", "Containers that ask for less CPU or memory than they need.", "none",
+        panel("stat", "Under-provisioned", "Containers that request less CPU or memory than they need.", "none",
               [(f"count(max by (container_id) (plumbline_recommendation_under_provisioned{{{NODE}}}) == 1) or vector(0)", "containers")],
               6, 4, [(1, "red")]),
         panel("stat", "Models that drift", "Models whose verdict is drift.", "none",

@@ -340,7 +340,7 @@ impl Generation {
         let stop_collectors = Stop::default();
         let mut collectors = Vec::new();
         for entry in config.collect.enabled() {
-            health.collector(entry.name, |_| {});
+            health.expect(entry.name, entry.brings);
             let driver = Driver {
                 entry,
                 config: config.collect.clone(),

@@ -60,7 +60,7 @@ impl Config {
             .iter()
             .filter(|name| !known(name))
             .map(|name| {
-                ("alerting.disabled".to_owned(), format!("there is no rule `{name}`; config/alerts.toml has them"))
+                ("alerting.disabled".to_owned(), format!("there is no rule `{name}`; config/alerts.toml lists them"))
             })
             .collect();
         if self.max_alerts == 0 {

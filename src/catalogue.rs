@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::metric::attribute::{ATTRIBUTES, Named, Of};
 use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, Metric};
 use crate::signal::Table;
 use crate::signal::container::Container;
@@ -38,6 +39,16 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Metric> {
     all().find(|metric| metric.name == name)
+}
+
+/// The attributes of what the metric is about, beside its own: a container's, a GPU's, or none.
+pub fn subject(metric: &Metric) -> impl Iterator<Item = &'static Named> + use<> {
+    let about = if of_containers().any(|own| own.name == metric.name) {
+        Some(Of::Container)
+    } else {
+        of_gpus().any(|own| own.name == metric.name).then_some(Of::Gpu)
+    };
+    ATTRIBUTES.iter().copied().filter(move |named| Some(named.of) == about)
 }
 
 #[cfg(test)]

@@ -154,32 +154,58 @@ pub fn bar(used: f64, requested: Option<f64>, whole: f64, limited: bool) -> Mark
     }
 }
 
-/// A piece of a strip: how many units long, and its class; `None` is unknown.
-pub type Piece = (usize, Option<&'static str>);
+/// A state in a strip. Levels differ in height as well as in colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Used.
+    Full,
+    /// Used in vain.
+    Half,
+    /// Not used.
+    Low,
+}
 
-/// A strip of states over time. States differ in height too: active is full, held half, free low.
+impl Level {
+    /// Its class, in a strip and in its key.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Half => "half",
+            Self::Low => "low",
+        }
+    }
+
+    fn height(self) -> u8 {
+        match self {
+            Self::Full => 16,
+            Self::Half => 10,
+            Self::Low => 3,
+        }
+    }
+}
+
+/// A piece of a strip: how many units long, and its level; `None` is unknown.
+pub type Piece = (usize, Option<Level>);
+
+/// A strip of states over time.
 #[must_use]
 pub fn strip(pieces: &[Piece], text: &str) -> Markup {
     let whole = pieces.iter().map(|(length, _)| length).sum::<usize>().max(1);
     let mut at = 0;
-    let placed: Vec<(usize, usize, &str, u8)> = pieces
+    let placed: Vec<(usize, usize, Level)> = pieces
         .iter()
-        .filter_map(|(length, class)| {
+        .filter_map(|(length, level)| {
             let begin = at;
             at += length;
-            let height = match (*class)? {
-                "active" => 16,
-                "held" => 10,
-                _ => 3,
-            };
-            Some((begin, *length, (*class)?, height))
+            Some((begin, *length, (*level)?))
         })
         .collect();
     html! {
         svg.strip viewBox=(format!("0 0 {whole} 16")) preserveAspectRatio="none" role="img" aria-label=(text) {
             rect.all width=(whole) height="16" {}
-            @for (x, length, class, height) in placed {
-                rect class=(class) x=(x) y=(16 - height) width=(length) height=(height) {}
+            @for (x, length, level) in placed {
+                rect class=(level.class()) x=(x) y=(16 - level.height()) width=(length) height=(level.height()) {}
             }
         }
     }
@@ -206,6 +232,20 @@ mod tests {
         assert!(text.contains("d=\"M1 60V16.5h18V60zM21 60V45.5h18V60z\""), "{text}");
         assert!(text.contains("b: reference 25.0 %, now 100.0 %"), "{text}");
         assert!(text.contains("d=\"M0 60.0H20V2.0H40\""), "{text}");
+    }
+
+    #[test]
+    fn states_differ_in_height() {
+        let pieces = [(1, Some(Level::Full)), (2, Some(Level::Half)), (1, None), (3, Some(Level::Low))];
+        let text = strip(&pieces, "t").into_string();
+        assert!(text.contains("viewBox=\"0 0 7 16\"") && text.matches("<rect").count() == 4, "{text}");
+        for rect in [
+            "class=\"full\" x=\"0\" y=\"0\" width=\"1\" height=\"16\"",
+            "class=\"half\" x=\"1\" y=\"6\" width=\"2\" height=\"10\"",
+            "class=\"low\" x=\"4\" y=\"13\" width=\"3\" height=\"3\"",
+        ] {
+            assert!(text.contains(rect), "{rect}: {text}");
+        }
     }
 
     proptest! {

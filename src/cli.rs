@@ -41,7 +41,7 @@ enum Command {
     /// Compare two data files: which columns have drifted, by how much, and by which test.
     #[command(after_help = drift::EXAMPLES)]
     Drift(drift::Arguments),
-    /// Review capacity from an agent's data folder: what is too large, what is too small, in money, with patches.
+    /// Review capacity from an agent's data folder: what is over- or under-provisioned, in money, with patches.
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
     /// Check a configuration file: every error with its line, its field and the nearest valid name.
@@ -72,11 +72,11 @@ const CHECK_EXAMPLES: &str = "\
 Example:
   plumbline check --config plumbline.toml
 
-Exit codes: 0 valid, 2 not.";
+Exit codes: 0 valid, 2 invalid.";
 
 #[derive(Debug, clap::Args)]
 struct AgentArguments {
-    /// Configuration file (TOML); without one the defaults hold.
+    /// Configuration file (TOML); without one the defaults apply.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to serve the page, the API and /metrics [default: 127.0.0.1:9477].

@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer, de};
 pub use driver::{Driver, Message, Schedule, Stop, Waited};
 
 use crate::clock::Clock;
+use crate::health::Brings;
 use crate::reading::{Depth, Report};
 
 /// Every collector there is, in the order the start-up summary names them.
@@ -31,7 +32,7 @@ pub struct Entry {
     pub name: &'static str,
     /// What is lost where it cannot open.
     pub without: &'static str,
-    /// What its reports hold; what waits for whom at the start follows from it.
+    /// What its reports hold; what waits for whom at the start, and what the page says where it is down, follow from it.
     pub brings: Brings,
     /// Opens it. Called again, with growing pauses, for as long as it fails.
     pub open: Open,
@@ -47,17 +48,6 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Has every collector read at once, for one that learns of a change between ticks.
     pub wake: Stop,
-}
-
-/// What a collector's reports hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Brings {
-    /// Every container's resource use. Without it there is little to show: its absence is a fault.
-    Containers,
-    /// Containers' names. Newcomers are shown a moment later, with theirs.
-    Names,
-    /// GPUs.
-    Devices,
 }
 
 /// An opened collector. It runs on a thread of its own and may block.

@@ -287,7 +287,8 @@ pub fn resource_attributes(env: Env<'_>) -> Vec<(String, String)> {
 /// # Errors
 /// The text is none; says how to write one.
 pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("`{text}` is no address with a port; write it as 127.0.0.1:9477 or [::1]:9477"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is not an address with a port; write it as 127.0.0.1:9477 or [::1]:9477"))
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
@@ -428,7 +429,7 @@ max_bytes = "many"
         3: agent.lisen: unknown field `lisen`; did you mean `listen`?
         4: agent.tick: invalid value: string "soon", expected a duration such as "10s", "5m" or "30d", 3650d at most
         5: agent.inner_tick: invalid type: integer `5`, expected a duration such as "10s", "5m" or "30d", 3650d at most
-        6: agent.listen: `here` is no address with a port; write it as 127.0.0.1:9477 or [::1]:9477
+        6: agent.listen: `here` is not an address with a port; write it as 127.0.0.1:9477 or [::1]:9477
         9: collect.disabled: unknown value `cgrop`; did you mean `cgroup`?
         9: collect.disabled: unknown value `dokcer`; did you mean `docker`?
         10: collect.max_containers: must be at least 1

@@ -97,7 +97,7 @@ impl Dataset {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => return Err(failed("is a folder; give a file".to_owned())),
             Ok(meta) if !meta.is_file() => {
-                return Err(failed("is no regular file; it is read more than once".to_owned()));
+                return Err(failed("is not a regular file; it must be read more than once".to_owned()));
             }
             _ => {}
         }

@@ -36,9 +36,22 @@ pub struct State {
     pub threads: BTreeMap<&'static str, ThreadState>,
 }
 
+/// What a collector's reports hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brings {
+    /// Every container's resource use. Without it there is little to show: its absence is a fault.
+    Containers,
+    /// Containers' names. Newcomers are shown a moment later, with theirs.
+    Names,
+    /// GPUs.
+    Devices,
+}
+
 /// One collector.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CollectorState {
+    /// What its reports hold.
+    pub brings: Option<Brings>,
     /// It is open and its last read succeeded.
     pub up: bool,
     /// What it reads is not on this machine, and may well not be.
@@ -163,6 +176,11 @@ impl Health {
         });
     }
 
+    /// A collector is switched on: known from now on, so that its silence is told from its absence.
+    pub fn expect(&self, name: &'static str, brings: Brings) {
+        self.collector(name, |state| state.brings = Some(brings));
+    }
+
     /// Changes one collector's state.
     pub fn collector<T>(&self, name: &'static str, change: impl FnOnce(&mut CollectorState) -> T) -> T {
         self.update(|state| change(state.collectors.entry(name).or_default()))
@@ -193,15 +211,32 @@ pub struct Weight {
 const HANGS: Duration = Duration::from_secs(150);
 
 impl CollectorState {
+    /// It has not said yet whether it can read.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        !self.up && self.message.is_empty()
+    }
+
+    /// It has said that it cannot read.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        !self.up && !self.message.is_empty()
+    }
+
     /// What is not installed is no fault; what is or was there and fails is, and what hangs. Silence before the first word is none.
     #[must_use]
     pub fn is_fault(&self, now: Duration) -> bool {
         let hangs = self.read_at.is_some_and(|at| now.saturating_sub(at) > HANGS);
-        (self.up && hangs) || (!self.up && !self.message.is_empty() && (!self.absent || self.read_at.is_some()))
+        (self.up && hangs) || (self.is_down() && (!self.absent || self.read_at.is_some()))
     }
 }
 
 impl State {
+    /// The collectors that are switched on and bring this.
+    pub fn bringing(&self, what: Brings) -> impl Iterator<Item = (&'static str, &CollectorState)> {
+        self.collectors.iter().filter(move |(_, c)| c.brings == Some(what)).map(|(name, c)| (*name, c))
+    }
+
     /// The agent's own points. Counters count from `start`, when the agent started.
     #[must_use]
     pub fn points(&self, weight: Weight, start: Timestamp, at: Timestamp, now: Duration) -> Vec<Point> {

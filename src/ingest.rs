@@ -34,7 +34,7 @@ pub struct Config {
     /// A body may have so many rows.
     #[serde(deserialize_with = "crate::units::count")]
     pub max_rows: usize,
-    /// Bodies that are being read, and batches that wait to be taken in, may take so much together.
+    /// Bodies that are being read, and batches that wait to be processed, may take so much memory together.
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub in_flight: ByteSize,
@@ -47,8 +47,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same for an agent that may take no more than `limit` bytes in all. A body is reservation several times over on its way:
-    /// as it came, decoded, and as it is written.
+    /// The same for an agent with no more than `limit` bytes of memory. A body is in memory several times over on its way: as it came,
+    /// decoded, and as it is written.
     #[must_use]
     pub fn within(mut self, limit: Option<u64>) -> Self {
         if let Some(limit) = limit {
@@ -59,7 +59,7 @@ impl Config {
     }
 }
 
-/// Who takes in what passed the ingest.
+/// Who processes what the ingest accepts.
 pub trait Sink: Send + Sync {
     /// What is known of the model.
     ///
@@ -67,7 +67,7 @@ pub trait Sink: Send + Sync {
     /// It is not known, and there is no room for another.
     fn describe(&self, model: &ModelKey) -> Result<Described, Refused>;
 
-    /// Stores the rows, and takes them in some time later; `reservation` is given back then.
+    /// Stores the rows, and processes them some time later; `reservation` is given back then.
     ///
     /// # Errors
     /// They cannot be stored now.
@@ -80,7 +80,7 @@ pub trait Sink: Send + Sync {
     /// It cannot be removed now.
     fn remove(&self, model: &ModelKey) -> Result<bool, Refused>;
 
-    /// Counts an answer, and the rows that were told to be wrong in it.
+    /// Counts an answer, and the rows that it rejected.
     fn answered(&self, status: u16, rejected: u64);
 }
 
@@ -95,7 +95,7 @@ pub struct Described {
     pub max_features: usize,
 }
 
-/// Why rows are not taken in though nothing is wrong with them.
+/// Why rows are not accepted though nothing is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There is no room now.
@@ -117,7 +117,7 @@ pub enum Refused {
 /// What the routes work with.
 #[derive(Clone)]
 pub struct Ingest {
-    /// Who takes rows in.
+    /// Who processes rows.
     pub sink: Arc<dyn Sink>,
     /// The bounds.
     pub config: Config,
@@ -127,7 +127,7 @@ pub struct Ingest {
     pub in_flight: Arc<AtomicU64>,
 }
 
-/// Memory that is spoken for until this is dropped.
+/// Memory that is reserved until this is dropped.
 #[derive(Debug)]
 pub struct Reservation {
     total: Arc<AtomicU64>,
@@ -141,7 +141,7 @@ impl Reservation {
         Self { total: Arc::clone(total), bytes: 0 }
     }
 
-    /// Speaks for more. False, and no more is reservation, if the whole would pass `limit`.
+    /// Reserves more. False, and no more is reserved, if the whole would pass `limit`.
     pub fn grow(&mut self, more: u64, limit: u64) -> bool {
         let before = self.total.fetch_add(more, Ordering::Relaxed);
         if before.saturating_add(more) > limit {
@@ -152,7 +152,7 @@ impl Reservation {
         true
     }
 
-    /// How much is reservation.
+    /// How much is reserved.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -20,7 +20,7 @@
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, its address, the border, the reference, rows in event time, windows and verdicts (watch)
 //! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup paths, images
-//! metric       Metric, Point; metrics that are concluded; which series vanished
+//! metric       Metric, Point; metrics that are concluded; which series vanished; the table of attributes (attribute)
 //! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table (values)
 //! catalogue    every metric there is
 //! reading      what a collector reports, as levels: readings of containers and GPUs, claims
@@ -55,6 +55,8 @@
 //! - **A relation** (who serves a model, what an alert is about): `snapshot::relations`.
 //! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
 //! - **A metric that is concluded, not read**: a static and a line in its list in `metric`, and where `snapshot` adds its point.
+//! - **An attribute that says whom a point is about**: an entry in `metric::attribute`, and where a view's `subject` says it. Prometheus,
+//!   OTLP, alerts, the check of rules and the reference page follow.
 //! - **An alert**: a rule in `config/alerts.toml`; `deploy/prometheus/alerts.yml` is made from it.
 //! - **A section of the page**: a file below `web/page/` and its place in `web/page`.
 //! - **A column of the history that is no signal**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those tables).

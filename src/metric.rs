@@ -4,12 +4,16 @@
 //! Names and units follow OpenTelemetry's semantic conventions 1.44.0; what they lack stands under `plumbline.`.
 //! Encoding is left to `export`.
 
+pub mod attribute;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+
+pub use attribute::{Attribute, Subject};
 
 /// The schema the names follow.
 pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
@@ -235,7 +239,7 @@ pub static RECOMMENDED_MEMORY: Metric = metric(
     &[],
     "Recommended memory request, by the container's history; absent without enough of it.",
 );
-/// Too much.
+/// More than needed.
 pub static OVER_PROVISIONED: Metric = metric(
     "plumbline.recommendation.over_provisioned",
     Kind::UpDown,
@@ -243,7 +247,7 @@ pub static OVER_PROVISIONED: Metric = metric(
     &["resource"],
     "1 when the container requests more of the resource (cpu, memory) than it needs, else 0.",
 );
-/// Too little.
+/// Less than needed.
 pub static UNDER_PROVISIONED: Metric = metric(
     "plumbline.recommendation.under_provisioned",
     Kind::UpDown,
@@ -337,38 +341,6 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &ALERTS,
     &ALERTS_LEFT_OUT,
 ];
-
-/// Whom a point speaks of: a container, a device, or the node. Becomes an OTLP resource and Prometheus labels.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Subject {
-    /// In a fixed order.
-    pub attributes: Vec<Attribute>,
-}
-
-/// One attribute of a subject.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Attribute {
-    /// Dotted, as OpenTelemetry spells it.
-    pub key: Cow<'static, str>,
-    /// Its value.
-    pub value: String,
-    /// Queries need it: it is a label of every Prometheus series, not only of `target_info`.
-    pub label: bool,
-}
-
-impl Subject {
-    /// The node itself, and the agent on it: the node's attributes stand in every resource.
-    #[must_use]
-    pub fn node() -> Self {
-        Self::default()
-    }
-
-    /// It is the node itself.
-    #[must_use]
-    pub fn is_node(&self) -> bool {
-        self.attributes.is_empty()
-    }
-}
 
 /// A value, as whole or as real as what it was read from.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::alert::view::AlertsView;
 use crate::identity::{Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Workload};
-use crate::metric::{self, Attribute, Number, Point, Subject};
+use crate::metric::{self, Attribute, Number, Point, Subject, attribute};
 use crate::minute::gpu::GpuState;
 use crate::model::points::points as model_points;
 use crate::model::view::ModelsView;
@@ -172,17 +172,16 @@ impl GpuView {
     /// Whom its points speak of.
     #[must_use]
     pub fn subject(&self) -> Subject {
-        let mut attributes = Vec::new();
-        let mut add = |key: &'static str, value: Option<String>, label| {
-            attributes.extend(value.map(|value| Attribute { key: key.into(), value, label }));
-        };
-        add("hw.id", Some(self.device.uuid.clone()), true);
-        add("hw.name", Some(format!("GPU {}", self.index)), true);
-        add("hw.type", Some("gpu".to_owned()), true);
-        add("hw.model", self.model.clone(), true);
-        add("hw.vendor", Some(self.device.vendor.to_owned()), false);
-        add("hw.driver_version", self.driver.clone(), false);
-        Subject { attributes }
+        let said = [
+            (&attribute::GPU_ID, Some(self.device.uuid.clone())),
+            (&attribute::GPU_NAME, Some(format!("GPU {}", self.index))),
+            (&attribute::GPU_TYPE, Some("gpu".to_owned())),
+            (&attribute::GPU_MODEL, self.model.clone()),
+            (&attribute::GPU_VENDOR, Some(self.device.vendor.to_owned())),
+            (&attribute::GPU_DRIVER, self.driver.clone()),
+        ];
+        let attributes = said.into_iter().filter_map(|(named, value)| Some(Attribute::new(named, value?)));
+        Subject { attributes: attributes.collect() }
     }
 
     fn add_points(&self, points: &mut Vec<Point>) {
@@ -256,26 +255,22 @@ impl ContainerView {
     /// Whom the container's points speak of.
     #[must_use]
     pub fn subject(&self) -> Subject {
-        let mut attributes = Vec::new();
-        let mut add = |key: Cow<'static, str>, value: Option<&str>, label| {
-            attributes.extend(value.map(|value| Attribute { key, value: value.to_owned(), label }));
-        };
-        add("container.id".into(), Some(&self.id), true);
-        add("container.name".into(), Some(&self.name), true);
-        add("container.image.name".into(), self.image.as_deref(), true);
-        add("container.image.tags".into(), self.image_tag.as_deref(), false);
-        add("container.runtime.name".into(), self.runtime.as_deref(), false);
-        if let Some(pod) = &self.pod {
-            add("k8s.namespace.name".into(), pod.namespace.as_deref(), true);
-            add("k8s.pod.name".into(), pod.name.as_deref(), true);
-            add("k8s.pod.uid".into(), pod.uid.as_deref(), true);
-            add("k8s.container.name".into(), self.pod_container.as_deref(), true);
-        }
+        let of_pod = |field: fn(&Pod) -> &Option<String>| self.pod.as_ref().and_then(|pod| field(pod).as_deref());
+        let said = [
+            (&attribute::CONTAINER_ID, Some(self.id.as_str())),
+            (&attribute::CONTAINER_NAME, Some(self.name.as_str())),
+            (&attribute::IMAGE_NAME, self.image.as_deref()),
+            (&attribute::IMAGE_TAGS, self.image_tag.as_deref()),
+            (&attribute::RUNTIME_NAME, self.runtime.as_deref()),
+            (&attribute::NAMESPACE, of_pod(|pod| &pod.namespace)),
+            (&attribute::POD_NAME, of_pod(|pod| &pod.name)),
+            (&attribute::POD_UID, of_pod(|pod| &pod.uid)),
+            (&attribute::POD_CONTAINER, self.pod.as_ref().and(self.pod_container.as_deref())),
+        ];
         let labels = self.labels.iter().filter(|(key, _)| !key.starts_with(RUNTIME_LABELS));
-        for (key, value) in labels.take(MAX_LABELS) {
-            add(format!("container.label.{key}").into(), Some(value), false);
-        }
-        Subject { attributes }
+        let labels = labels.take(MAX_LABELS).map(|(key, value)| Attribute::label(key, value));
+        let attributes = said.into_iter().filter_map(|(named, value)| Some(Attribute::new(named, value?)));
+        Subject { attributes: attributes.chain(labels).collect() }
     }
 
     fn add_points(&self, as_of: Timestamp, points: &mut Vec<Point>) {

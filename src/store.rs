@@ -44,6 +44,20 @@ pub enum Error {
     /// Rows cannot be written as they are.
     #[error("{0}")]
     Record(String),
+    /// A column of a file is of a type that plumbline does not write.
+    #[error(
+        "{path}: column `{column}` is {found}, not {expected}: another program wrote it; write it again as {expected}, or move the file out of the data folder"
+    )]
+    OtherType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type as this version writes it.
+        expected: String,
+        /// Its type in the file.
+        found: String,
+    },
     /// A file is not what it should be.
     #[error("{path}: {source}")]
     Parquet {

@@ -39,7 +39,7 @@ fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
     if is_word && !LEVELS.contains(&text.to_ascii_lowercase().as_str()) {
         return Err(de::Error::unknown_variant(&text, &LEVELS));
     }
-    EnvFilter::try_new(&text).map_err(|error| de::Error::custom(format!("`{text}` is no filter: {error}")))?;
+    EnvFilter::try_new(&text).map_err(|error| de::Error::custom(format!("`{text}` is not a filter: {error}")))?;
     Ok(text)
 }
 

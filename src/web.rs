@@ -7,6 +7,7 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,13 +20,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::model::address;
+use crate::model::view::ModelView;
 use crate::snapshot::Snapshot;
+use crate::snapshot::relations::ModelContainer;
 
 /// What the routes read.
 #[derive(Clone)]
@@ -157,9 +161,26 @@ async fn recommendations(State(shared): State<Shared>) -> Response {
     }
 }
 
+/// A model with its containers.
+#[derive(Serialize)]
+struct Model<'a> {
+    #[serde(flatten)]
+    model: &'a ModelView,
+    /// Those that serve it, then those that train it.
+    containers: Vec<ModelContainer<'a>>,
+}
+
+impl<'a> Model<'a> {
+    fn of(snapshot: &'a Snapshot, place: usize, model: &'a ModelView) -> Self {
+        Self { model, containers: snapshot.served_by(place).chain(snapshot.trained_by(place)).collect() }
+    }
+}
+
 async fn models(State(shared): State<Shared>) -> Response {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
-    Json(snapshot.models.as_ref()).into_response()
+    let models = snapshot.models.models.iter().enumerate();
+    let models: Vec<Model<'_>> = models.map(|(place, model)| Model::of(&snapshot, place, model)).collect();
+    Json(BTreeMap::from([("models", models)])).into_response()
 }
 
 async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
@@ -169,10 +190,8 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
         Err(message) => return (StatusCode::NOT_FOUND, format!("{message}\n")).into_response(),
     };
     match snapshot.model(&key) {
-        Some((_, model)) => Json(model).into_response(),
-        None => {
-            (StatusCode::NOT_FOUND, format!("no model `{key}`; /api/v1/models has those there are\n")).into_response()
-        }
+        Some((place, model)) => Json(Model::of(&snapshot, place, model)).into_response(),
+        None => (StatusCode::NOT_FOUND, format!("no model `{key}`; /api/v1/models lists all\n")).into_response(),
     }
 }
 
@@ -180,5 +199,5 @@ async fn not_found() -> impl IntoResponse {
     const PATHS: &str = "/, /models/{model}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/recommendations, /api/v1/alerts; \
          POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}; \
          models with ?namespace= where they are in one";
-    (StatusCode::NOT_FOUND, format!("nothing here; there are {PATHS}\n"))
+    (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))
 }

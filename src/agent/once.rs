@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{Error, REPORTS, Setting};
 use crate::analysis::State;
-use crate::collect::{Brings, Driver, Schedule, Stop};
+use crate::collect::{Driver, Schedule, Stop};
 use crate::config::Config;
-use crate::health::{self, Health};
+use crate::health::{self, Brings, CollectorState, Health};
 use crate::snapshot::Snapshot;
 
 /// Usage needs two readings this far apart.
@@ -25,8 +25,7 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
     let (health, stop) = (Arc::new(Health::default()), Stop::default());
     let (reports, incoming) = sync_channel(REPORTS);
     for entry in config.collect.enabled() {
-        // Known from now on, so that silence is told from absence.
-        health.collector(entry.name, |_| {});
+        health.expect(entry.name, entry.brings);
         let driver = Driver {
             entry,
             config: config.collect.clone(),
@@ -47,7 +46,7 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
         let Ok(message) = incoming.recv_timeout(LONGEST) else { break };
         let Some(report) = message.report else {
             // Without the tree there is no second reading to wait for; names come in the first moments.
-            if health.state().collectors.values().all(|c| !c.up && !c.message.is_empty()) {
+            if health.state().collectors.values().all(CollectorState::is_down) {
                 break;
             }
             continue;
@@ -55,12 +54,7 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
         let now = clock.moment();
         let is_tree = report.containers.is_some();
         state.absorb(message.collector, report, now);
-        let known = health.state().collectors;
-        let tree_is_down = config
-            .collect
-            .enabled()
-            .filter(|entry| entry.brings == Brings::Containers)
-            .all(|entry| known.get(entry.name).is_some_and(|c| !c.up && !c.message.is_empty()));
+        let tree_is_down = health.state().bringing(Brings::Containers).all(|(_, collector)| collector.is_down());
         if is_tree || tree_is_down {
             let first = *first.get_or_insert(now.monotonic);
             if now.monotonic.saturating_sub(first) >= APART {

@@ -18,13 +18,13 @@ use crate::alert::view::AlertsView;
 use crate::analysis::State;
 use crate::analysis::gpu::{PAST_COLUMNS, PastStates};
 use crate::clock::Clock;
-use crate::collect::{Brings, Entry, Message, Stop};
+use crate::collect::{Entry, Message, Stop};
 use crate::config::Config;
 use crate::export::{Delivered, Points};
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
-use crate::health::Health;
+use crate::health::{Brings, CollectorState, Health};
 use crate::model::view::ModelsView;
 use crate::snapshot::Snapshot;
 use crate::step::{Event, Expected, Inputs, NodeState, Rows};
@@ -201,10 +201,10 @@ impl Pipeline {
     fn step(&mut self, event: Event) {
         let now = self.clock.moment();
         let health = self.health.state();
-        let open = |entry: &Entry| health.collectors.get(entry.name).is_some_and(|c| c.up);
-        let silent = |entry: &Entry| health.collectors.get(entry.name).is_none_or(|c| c.message.is_empty());
-        let of = |brings: Brings| self.collectors.iter().filter(move |entry| entry.brings == brings);
-        let coming = |brings: Brings| of(brings).any(|entry| open(entry) || silent(entry));
+        // By the configuration: health learns of a collector a moment later.
+        let of = |what: Brings| self.collectors.iter().filter(move |entry| entry.brings == what);
+        let down = |entry: &Entry| health.collectors.get(entry.name).is_some_and(CollectorState::is_down);
+        let coming = |what| of(what).any(|entry| !down(entry));
         let expected = Expected {
             names: coming(Brings::Names),
             tree: of(Brings::Containers).next().is_some(),

@@ -50,7 +50,7 @@ pub fn review(
     let most = past::read::<ModelRow>(data, &traffic::read_columns(), since, until, |f| models.take(f, since, until))?;
     for other in [more, most] {
         past.files += other.files;
-        past.damaged.extend(other.damaged);
+        past.left_out.extend(other.left_out);
     }
     Ok((history.review(since, until, end, &config.rightsizing, &config.cost), past))
 }
@@ -84,7 +84,7 @@ pub fn run(
                     health.update(|state| state.panics += 1);
                 }
                 Ok(Ok((review, past))) => {
-                    let wrong = past.damaged.join("; ");
+                    let wrong = past.left_out.join("; ");
                     if !wrong.is_empty() && wrong != told {
                         tracing::warn!(files = wrong, "parts of the history cannot be read");
                     }

@@ -9,9 +9,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Setting;
-use crate::collect::Brings;
 use crate::config::Config;
-use crate::health::{Health, State};
+use crate::health::{Brings, Health, State};
 use crate::snapshot::Snapshot;
 
 /// The start-up summary.
@@ -41,8 +40,7 @@ pub async fn wait_until_known(config: &Config, health: &Health, mut snapshot: wa
         while config.collect.enabled().any(|e| health.collector(e.name, |state| state.message.is_empty())) {
             tokio::time::sleep(STEP).await;
         }
-        let tree_is_up =
-            config.collect.enabled().any(|e| e.brings == Brings::Containers && health.collector(e.name, |s| s.up));
+        let tree_is_up = health.state().bringing(Brings::Containers).any(|(_, collector)| collector.up);
         if tree_is_up {
             let _ = snapshot.wait_for(|snapshot| snapshot.ready).await;
         }
@@ -77,12 +75,12 @@ impl Summary {
             message: if samples.up {
                 format!("POST http://{local}/v1/models/{{model}}/samples; {} models", samples.models)
             } else if samples.message.is_empty() {
-                "what was stored before is still being read".to_owned()
+                "stored samples are still being read".to_owned()
             } else {
                 samples.message.clone()
             },
             without: (!samples.up && !samples.message.is_empty())
-                .then_some("samples are refused until they can be stored"),
+                .then_some("samples are rejected until they can be stored"),
         });
         Self { version: env!("CARGO_PKG_VERSION"), node: setting.node.clone(), parts, url: format!("http://{local}/") }
     }

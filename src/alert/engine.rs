@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::{Rule, Severity};
 use super::trail::Trail;
 use super::view::{Alert, AlertState, AlertsView, Event, RuleView, moved};
+use crate::metric::attribute::Named;
 use crate::metric::{Kind, Metric, Number, Point};
 
 /// A series that nobody tells of counts as clear after this long.
@@ -26,12 +27,6 @@ const RESOLVED: usize = 1000;
 const RESOLVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Events that are held for those who tell people.
 const EVENTS: usize = 1000;
-
-/// A subject's attributes that say whom an alert is about. The rest change (an id with each new container) or go without saying.
-const IDENTITY: &[&str] =
-    &["container.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "hw.id", "hw.name", "hw.model"];
-/// A metric's own attributes that say the same: an alert has them though the rule chooses by them.
-const NAMES: &[&str] = &["collector", "exporter", "model", "model.namespace"];
 
 type Labels = BTreeMap<String, String>;
 type Key = (String, Labels);
@@ -443,9 +438,11 @@ fn of<'a>(
         if !rule.only.iter().all(|(key, value)| has(key, value)) {
             return None;
         }
-        let whom = point.subject.attributes.iter().filter(|a| IDENTITY.contains(&a.key.as_ref()));
+        let whom = point.subject.attributes.iter().filter(|a| a.named.identity);
         let mut labels: Labels = whom.map(|a| (a.key.to_string(), a.value.clone())).collect();
-        let which = point.attributes.iter().filter(|(key, _)| NAMES.contains(key) || !rule.only.contains_key(*key));
+        // Of a metric's own attributes, those that a rule chooses by go without saying, unless they say whom it is about.
+        let says_who = |key| Named::find(key).is_some_and(|named| named.identity);
+        let which = point.attributes.iter().filter(|(key, _)| says_who(key) || !rule.only.contains_key(*key));
         labels.extend(which.map(|(key, value)| ((*key).to_owned(), value.to_string())));
         Some((labels, value, *point))
     })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue;
+use crate::metric::attribute::Named;
 use crate::metric::{Kind, Metric};
 
 /// How bad it is.
@@ -75,28 +76,9 @@ pub struct Rule {
     /// How bad it is; by default `"warning"`.
     #[serde(default)]
     pub severity: Severity,
-    /// For people; `{value}`, `{threshold}` and attributes in braces are filled in.
+    /// For people; `{value}`, `{threshold}` and, in braces, attributes that its alerts carry are filled in.
     pub message: String,
 }
-
-/// Attributes of containers and devices.
-const SUBJECTS: &[&str] = &[
-    "container.id",
-    "container.name",
-    "container.image.name",
-    "container.image.tags",
-    "container.runtime.name",
-    "k8s.namespace.name",
-    "k8s.pod.name",
-    "k8s.pod.uid",
-    "k8s.container.name",
-    "hw.id",
-    "hw.name",
-    "hw.type",
-    "hw.model",
-    "hw.vendor",
-    "hw.driver_version",
-];
 
 /// The longest name of a rule: it is a label everywhere.
 const LONGEST_NAME: usize = 100;
@@ -154,10 +136,14 @@ impl Rule {
         }
         let is_counter = |metric: Option<&Metric>| metric.is_some_and(|metric| metric.kind == Kind::Counter);
         match (is_counter(self.metric()), self.over) {
-            (true, None) => found
-                .push(("over", "is missing: a counter only grows, so its increase over a time is compared".to_owned())),
+            (true, None) => {
+                found.push(("over", "is missing: of a counter, the increase over this time is compared".to_owned()));
+            }
             (false, Some(_)) if self.metric().is_some() => {
-                found.push(("over", format!("`{}` is no counter: its value is compared as it is", self.metric)));
+                found.push((
+                    "over",
+                    format!("is for counters; `{}` is not one: its value itself is compared", self.metric),
+                ));
             }
             (_, Some(over)) if over > LONGEST_OVER => found.push(("over", "is too long; 1d at most".to_owned())),
             _ => {}
@@ -167,7 +153,7 @@ impl Rule {
         }
         match (self.above, self.below) {
             (None, None) => found.push(("above", "is missing: give above or below".to_owned())),
-            (Some(_), Some(_)) => found.push(("below", "stands beside above: give one of the two".to_owned())),
+            (Some(_), Some(_)) => found.push(("below", "cannot stand with above: give one of the two".to_owned())),
             _ => {}
         }
         for (field, value) in [("above", self.above), ("below", self.below), ("clear", self.clear)] {
@@ -184,40 +170,44 @@ impl Rule {
             }
             _ => {}
         }
-        for key in self.only.keys().filter(|key| !self.knows(key)) {
-            found.push((
-                "only",
-                format!("no series of `{}` has an attribute `{key}`{}", self.metric, self.attributes()),
-            ));
-        }
-        for part in parts(&self.message).unwrap_or_default() {
-            if let Part::Value(key) = part
-                && !matches!(key, "value" | "threshold")
-                && !self.knows(key)
-            {
+        if let Some(metric) = self.metric() {
+            let has =
+                |key: &str| metric.attributes.contains(&key) || catalogue::subject(metric).any(|own| own.has(key));
+            for key in self.only.keys().filter(|key| !has(key)) {
+                let own = metric.attributes.iter().map(|key| (*key).into());
+                let all = own.chain(catalogue::subject(metric).map(Named::shown)).collect::<Vec<_>>().join(", ");
                 found.push((
-                    "message",
-                    format!("`{{{key}}}` is nothing that an alert of `{}` knows{}", self.metric, self.attributes()),
+                    "only",
+                    format!("no series of `{}` has an attribute `{key}`; there are {all}", metric.name),
                 ));
+            }
+            let carried = self.carried(metric);
+            for part in parts(&self.message).unwrap_or_default() {
+                if let Part::Value(key) = part
+                    && !carried.contains(&key)
+                {
+                    let (name, all) = (metric.name, carried.join(", "));
+                    found.push(("message", format!("no alert on `{name}` carries `{{{key}}}`; it may name {all}")));
+                }
             }
         }
         if parts(&self.message).is_none() {
-            found.push(("message", "has a brace without its other half".to_owned()));
+            found.push(("message", "has an unmatched brace".to_owned()));
         }
         found
     }
 
-    /// A series of its metric may have this attribute.
-    fn knows(&self, key: &str) -> bool {
-        let of_subject = SUBJECTS.contains(&key) || key.starts_with("container.label.");
-        // A metric that is not there is told of already.
-        of_subject || self.metric().is_none_or(|metric| metric.attributes.contains(&key))
-    }
-
-    fn attributes(&self) -> String {
-        let own = self.metric().map_or(&[] as &[&str], |metric| metric.attributes);
-        let known: Vec<&str> = own.iter().chain(SUBJECTS).copied().collect();
-        format!("; there are {}", known.join(", "))
+    /// What the message may name: the figures, what says whom the alert is about, and what the rule chooses by.
+    fn carried<'a>(&'a self, metric: &'static Metric) -> Vec<&'a str> {
+        let subject = catalogue::subject(metric).filter(|named| named.identity).map(|named| named.key);
+        let chosen = self.only.keys().map(String::as_str);
+        let mut keys: Vec<&str> = ["value", "threshold"].into_iter().chain(metric.attributes.iter().copied()).collect();
+        for key in subject.chain(chosen) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
     }
 
     /// The message with its values.
@@ -256,7 +246,7 @@ fn nearest(name: &str) -> String {
     let likeness = |metric: &Metric| strsim::jaro_winkler(metric.name, name);
     let best = catalogue::all().map(|metric| (likeness(metric), metric.name)).max_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(likeness, _)| *likeness > 0.8)
-        .map_or_else(|| "; REFERENCE.md has them all".to_owned(), |(_, name)| format!("; did you mean `{name}`?"))
+        .map_or_else(|| "; REFERENCE.md lists all".to_owned(), |(_, name)| format!("; did you mean `{name}`?"))
 }
 
 #[derive(Debug, PartialEq)]
@@ -343,11 +333,11 @@ mod tests {
         assert_eq!(problems(Rule { above: None, below: Some(1.0), clear: Some(1.0), ..usage() }), [""; 0]);
         // Far from every name nothing is proposed.
         let (_, text) = rule("metric = \"zzz\"\nabove = 1").problems().remove(0);
-        assert_eq!(text, "there is no metric `zzz`; REFERENCE.md has them all");
+        assert_eq!(text, "there is no metric `zzz`; REFERENCE.md lists all");
     }
 
     #[test]
-    fn attributes_that_no_series_has_are_told() {
+    fn attributes_that_no_series_has_and_no_alert_carries_are_told() {
         let only = |key: &str| Rule {
             only: [(key.to_owned(), "x".to_owned())].into(),
             ..rule("metric = \"container.cpu.time\"\nabove = 1\nover = \"5m\"")
@@ -355,6 +345,21 @@ mod tests {
         let says = |key: &str| Rule { message: format!("{{{key}}}"), only: BTreeMap::new(), ..only("") };
         for key in ["cpu.mode", "container.name", "container.label.team"] {
             assert_eq!(only(key).problems(), [], "{key}");
+        }
+        assert_eq!(
+            only("hw.id").problems()[0].1,
+            "no series of `container.cpu.time` has an attribute `hw.id`; there are cpu.mode, container.id, container.name, \
+             container.image.name, k8s.namespace.name, k8s.pod.name, k8s.pod.uid, k8s.container.name, container.image.tags, \
+             container.runtime.name, container.label.<key>"
+        );
+        // An alert outlives a container: it carries its name, but no id, and an image only where the rule chooses by it.
+        for key in ["container.id", "container.image.name", "k8s.pod.uid", "container.label.team", "hw.name"] {
+            let told = "; it may name value, threshold, cpu.mode, container.name, k8s.namespace.name, k8s.pod.name, k8s.container.name";
+            let problem = format!("no alert on `container.cpu.time` carries `{{{key}}}`{told}");
+            assert_eq!(says(key).problems(), [("message", problem)]);
+        }
+        for key in ["container.image.name", "container.label.team"] {
+            assert_eq!(Rule { message: format!("{{{key}}}"), ..only(key) }.problems(), [], "{key}");
         }
         let fields = |rule: Rule| rule.problems().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
         assert_eq!((fields(only("model")), fields(says("model"))), (vec!["only"], vec!["message"]));

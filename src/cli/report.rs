@@ -62,7 +62,7 @@ enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A time that is none.
-    #[error("--{option}: `{text}` is no time; write it as 7d, 12h, 2026-11-01 or 2026-11-01T08:00:00Z")]
+    #[error("--{option}: `{text}` is not a time; write it as 7d, 12h, 2026-11-01 or 2026-11-01T08:00:00Z")]
     Time {
         /// The option.
         option: &'static str,
@@ -110,14 +110,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(Usage::from(Error::Folder { path: data, what }).into());
     }
     let (review, past) = review(&data, &config, since, until, None)?;
-    warn(&past.damaged);
+    warn(&past.left_out);
     if past.files == 0 {
-        let unread = past.damaged.len();
+        let unread = past.left_out.len();
         if unread > 0 {
-            let what = format!("none of its files can be read ({unread}, see above)");
+            let what = format!("none of its {unread} files can be read; see the warnings above");
             return Err(Error::Folder { path: data, what }.into());
         }
-        let what = format!("holds no history between {since} and {until}; the first minute is written when it is over");
+        let what = format!("holds no history between {since} and {until}; the first minute is written once it is over");
         return Err(Error::Folder { path: data, what }.into());
     }
     let text = match arguments.format {
@@ -140,8 +140,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stderr, reason = "what could not be read is told beside the report")]
-fn warn(damaged: &[String]) {
-    for file in damaged {
+fn warn(left_out: &[String]) {
+    for file in left_out {
         eprintln!("warning: left out: {file}");
     }
 }
@@ -166,6 +166,6 @@ mod tests {
         assert_eq!(of("7d"), Ok("2026-11-16T12:00:00Z".to_owned()));
         assert_eq!(of("2026-11-01"), Ok("2026-11-01T00:00:00Z".to_owned()));
         assert_eq!(of("2026-11-01T08:00:00+01:00"), Ok("2026-11-01T07:00:00Z".to_owned()));
-        assert!(of("yesterday").is_err_and(|error| error.contains("--since: `yesterday` is no time")));
+        assert!(of("yesterday").is_err_and(|error| error.contains("--since: `yesterday` is not a time")));
     }
 }

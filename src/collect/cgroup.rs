@@ -17,8 +17,9 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Deserialize;
 
-use super::{Brings, Collector, Entry, Error};
+use super::{Collector, Entry, Error};
 use crate::clock::Clock;
+use crate::health::Brings;
 use crate::identity::cgroup::CgroupIdentity;
 use crate::reading::{ContainerReading, Depth, Report};
 use crate::signal::Signals;

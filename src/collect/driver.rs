@@ -6,9 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Brings, Collector, Config, Context, Entry, Error};
+use super::{Collector, Config, Context, Entry, Error};
 use crate::clock::Clock;
-use crate::health::Health;
+use crate::health::{Brings, Health};
 use crate::reading::{Depth, Report};
 
 /// One report on its way to the analysis.

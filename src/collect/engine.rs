@@ -17,8 +17,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{Brings, Collector, Context, Entry, Error, Stop};
+use super::{Collector, Context, Entry, Error, Stop};
 use crate::clock::Clock;
+use crate::health::Brings;
 use crate::identity::claim::{self, pod_by_labels};
 use crate::identity::{ContainerClaim, Devices, split_image};
 use crate::reading::{Depth, Report};

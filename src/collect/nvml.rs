@@ -16,8 +16,9 @@ use nvml_wrapper::struct_wrappers::device::ProcessInfo;
 use nvml_wrapper::{Device, Nvml};
 use serde::Deserialize;
 
-use super::{Brings, Collector, Context, Entry, Error};
+use super::{Collector, Context, Entry, Error};
 use crate::clock::Clock;
+use crate::health::Brings;
 use crate::identity::from_proc_cgroup;
 use crate::reading::{Depth, GpuProcess, GpuReading, Report};
 use crate::signal::gpu::id as signal;

@@ -18,6 +18,7 @@ use super::{Context, Entry, Error, Started};
 use crate::alert::view::{Alert, AlertsView};
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::metric::attribute::Named;
 
 /// Alertmanager's place in the list.
 pub const ENTRY: Entry = Entry { name: NAME, start: |config, context| start(&config.alertmanager, context) };
@@ -84,7 +85,7 @@ impl Config {
             let is_base = !url.contains(['?', '#']);
             if !(fits && is_base) {
                 // It may hold a password: it is not repeated.
-                found.push(problem(field, "is no address; write it as http://host:9093".to_owned()));
+                found.push(problem(field, "is not an address; write it as http://host:9093".to_owned()));
             }
         }
         if self.resend > LONGEST_RESEND {
@@ -97,7 +98,7 @@ impl Config {
 
 fn start(config: &Config, context: Context) -> Result<Started, Error> {
     if config.urls.is_empty() {
-        return Ok(Started::Off("off: set urls in [export.alertmanager] to send alerts to one".to_owned()));
+        return Ok(Started::Off("off: to send alerts, set urls in [export.alertmanager]".to_owned()));
     }
     if let Some(problem) = config.problems().into_iter().next() {
         return Err(problem);
@@ -251,7 +252,7 @@ impl Receiver {
             // What is refused for good is not told again and again, and keeps nobody else waiting.
             let refused = status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429);
             if refused {
-                tracing::warn!(exporter = NAME, to = self.shown, %status, alerts = some.len(), "alerts are refused");
+                tracing::warn!(exporter = NAME, to = self.shown, %status, alerts = some.len(), "alerts are rejected");
                 self.health.exporter(NAME, |state| state.rejected += some.len() as u64);
                 continue;
             }
@@ -290,7 +291,7 @@ impl Receiver {
                 exporter = NAME,
                 to = self.shown,
                 error,
-                "alerts cannot be sent: they wait, and are tried again"
+                "alerts cannot be sent: they are queued and will be sent again"
             );
         }
         self.health.exporter(NAME, |state| state.failures += 1);
@@ -322,7 +323,7 @@ fn message(alert: &Alert, node: &str, ends: Timestamp, link: &str) -> Value {
     let mut labels: BTreeMap<String, &str> = BTreeMap::new();
     for (key, value) in &alert.labels {
         labels.insert(super::prometheus::label_name(key), value);
-        if let Some(short) = super::prometheus::short_name(key) {
+        if let Some(short) = Named::find(key).and_then(Named::short) {
             labels.insert(short.to_owned(), value);
         }
     }

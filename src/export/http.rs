@@ -36,7 +36,7 @@ impl Headers {
     pub fn checked(&self) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.0 {
-            let key = HeaderName::try_from(name.as_str()).map_err(|_| format!("`{name}` is no header name"))?;
+            let key = HeaderName::try_from(name.as_str()).map_err(|_| format!("`{name}` is not a header name"))?;
             let mut value =
                 HeaderValue::try_from(value.as_str()).map_err(|_| format!("the value of `{name}` is not printable"))?;
             value.set_sensitive(true);

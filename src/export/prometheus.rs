@@ -42,9 +42,9 @@ pub fn encode(points: &[Point], node: &[(String, String)]) -> String {
 fn encode_point(name: &str, point: &Point, text: &mut String) {
     text.push_str(name);
     let mut labels = Labels::new(text);
-    for attribute in point.subject.attributes.iter().filter(|attribute| attribute.label) {
+    for attribute in point.subject.attributes.iter().filter(|attribute| attribute.named.is_label()) {
         labels.add(&attribute.key, &attribute.value);
-        if let Some(short) = short_name(&attribute.key) {
+        if let Some(short) = attribute.named.short() {
             labels.add(short, &attribute.value);
         }
     }
@@ -59,16 +59,6 @@ fn encode_point(name: &str, point: &Point, text: &mut String) {
     };
 }
 
-/// The label that kube-state-metrics, most dashboards, routes and silences have for an attribute; it stands beside our own.
-pub(super) fn short_name(key: &str) -> Option<&'static str> {
-    match key {
-        "k8s.namespace.name" => Some("namespace"),
-        "k8s.pod.name" => Some("pod"),
-        "k8s.container.name" => Some("container"),
-        _ => None,
-    }
-}
-
 /// One `target_info` for the node and one for each subject that has attributes which are no labels.
 fn encode_info(subjects: &[&Arc<Subject>], node: &[(String, String)], text: &mut String) {
     text.push_str("# HELP target_info Attributes of the node and of each container.\n# TYPE target_info gauge\n");
@@ -81,7 +71,7 @@ fn encode_info(subjects: &[&Arc<Subject>], node: &[(String, String)], text: &mut
     text.push_str(" 1\n");
     let mut seen: HashSet<&Subject> = HashSet::new();
     for subject in subjects {
-        if subject.attributes.iter().all(|attribute| attribute.label) || !seen.insert(subject) {
+        if subject.attributes.iter().all(|attribute| attribute.named.is_label()) || !seen.insert(subject) {
             continue;
         }
         text.push_str("target_info");
@@ -184,17 +174,11 @@ mod tests {
 
     use super::*;
     use crate::catalogue;
+    use crate::metric::attribute::{CONTAINER_NAME, IMAGE_TAGS, POD_NAME};
 
     fn subject(name: &str) -> Arc<Subject> {
-        let attribute =
-            |key: &'static str, value: &str, label| Attribute { key: key.into(), value: value.to_owned(), label };
-        Arc::new(Subject {
-            attributes: vec![
-                attribute("container.name", name, true),
-                attribute("k8s.pod.name", "pod-1", true),
-                attribute("container.image.tags", "v1", false),
-            ],
-        })
+        let said = [(&CONTAINER_NAME, name), (&POD_NAME, "pod-1"), (&IMAGE_TAGS, "v1")];
+        Arc::new(Subject { attributes: said.map(|(named, value)| Attribute::new(named, value)).into() })
     }
 
     fn metric(name: &str) -> &'static Metric {

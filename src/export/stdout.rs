@@ -84,7 +84,7 @@ async fn run(format: Format, mut context: Context) {
             if lines.try_send(line).is_err() {
                 context.health.exporter(NAME, |state| {
                     (state.up, state.dropped) = (Some(false), state.dropped + 1);
-                    state.error = Some("nobody reads standard output: lines are dropped".to_owned());
+                    state.error = Some("standard output is not read: lines are dropped".to_owned());
                 });
             }
         }

@@ -12,7 +12,7 @@ use super::{Ingest, Reservation};
 
 /// Why a body was not read.
 pub enum Error {
-    /// It is larger than is taken.
+    /// It is larger than is accepted.
     TooLarge(u64),
     /// There is no room now.
     Busy,
@@ -59,7 +59,7 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
     let mut whole = BytesMut::new();
     let mut stream = body.into_data_stream();
     while let Some(part) = stream.next().await {
-        let part = part.map_err(|error| Error::Broken(format!("the body did not come whole: {error}")))?;
+        let part = part.map_err(|error| Error::Broken(format!("the body did not arrive whole: {error}")))?;
         if whole.len().saturating_add(part.len()) as u64 > limit {
             drop((whole, reservation));
             drain_stream(&mut stream, limit).await;
@@ -93,7 +93,7 @@ fn unpack(packed: &[u8], limit: u64, mut reservation: Reservation, room: u64) ->
             return Err(Error::Busy);
         }
         let read = (&mut reader).take(STEP).read_to_end(&mut unpacked);
-        let read = read.map_err(|error| Error::Broken(format!("the body is no gzip: {error}")))?;
+        let read = read.map_err(|error| Error::Broken(format!("the body is not gzip: {error}")))?;
         if unpacked.len() as u64 > limit {
             return Err(Error::TooLarge(limit));
         }

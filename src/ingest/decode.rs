@@ -19,7 +19,7 @@ pub enum Format {
 }
 
 /// The types of content that are understood.
-pub const CONTENT_TYPES: &str = "application/x-ndjson, application/json, application/vnd.apache.arrow.stream";
+pub const CONTENT_TYPES: &str = "application/x-ndjson, application/json or application/vnd.apache.arrow.stream";
 
 impl Format {
     /// By the header's value.
@@ -43,10 +43,10 @@ pub enum Error {
     /// It is not what it says it is.
     #[error("{0}")]
     Broken(String),
-    /// It is more than is taken at once.
+    /// It is more than is accepted at once.
     #[error("{0}")]
     TooLarge(String),
-    /// It is written in a way that is not taken.
+    /// It is written in a way that is not supported.
     #[error("{0}")]
     Unsupported(String),
 }

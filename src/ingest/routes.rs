@@ -35,7 +35,7 @@ struct Shared {
 /// The ingest's routes.
 pub fn router(ingest: Ingest) -> Router {
     let shared = Shared { ingest, decoding: Arc::new(Semaphore::new(AT_ONCE)) };
-    let take = |purpose| {
+    let accept = |purpose| {
         move |State(shared): State<Shared>,
               Path(model): Path<String>,
               RawQuery(query): RawQuery,
@@ -44,9 +44,9 @@ pub fn router(ingest: Ingest) -> Router {
     };
     Router::new()
         .route("/v1/models/{model}", delete(remove))
-        .route("/v1/models/{model}/samples", post(take(Purpose::Samples)))
-        .route("/v1/models/{model}/labels", post(take(Purpose::Labels)))
-        .route("/v1/models/{model}/reference", put(take(Purpose::Reference)))
+        .route("/v1/models/{model}/samples", post(accept(Purpose::Samples)))
+        .route("/v1/models/{model}/labels", post(accept(Purpose::Labels)))
+        .route("/v1/models/{model}/reference", put(accept(Purpose::Reference)))
         // `body` has its own.
         .layer(DefaultBodyLimit::disable())
         .with_state(shared)
@@ -60,7 +60,7 @@ struct RowsResponse {
     errors: Vec<RowError>,
 }
 
-/// An answer that takes nothing in.
+/// An answer that accepts nothing.
 struct Refusal {
     status: StatusCode,
     message: String,
@@ -84,10 +84,13 @@ impl From<body::Error> for Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the body is larger than {limit} bytes (ingest.max_body); send it in parts"),
             ),
-            body::Error::Busy => Self::busy("too much waits to be taken in (ingest.in_flight)", Duration::from_secs(1)),
+            body::Error::Busy => Self::busy(
+                "too much waits to be processed (ingest.in_flight); send it again later",
+                Duration::from_secs(1),
+            ),
             body::Error::Encoding(given) => Self::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("Content-Encoding {given} is not taken; send it plain or as gzip"),
+                format!("Content-Encoding {given} is not supported; send it plain or as gzip"),
             ),
             body::Error::Broken(message) => Self::new(StatusCode::BAD_REQUEST, message),
         }
@@ -134,7 +137,7 @@ async fn remove(State(shared): State<Shared>, Path(model): Path<String>, RawQuer
     let work = move || {
         let model = address::alone(&model, query.as_deref())
             .map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, message))?;
-        let unknown = || format!("no model `{model}`; /api/v1/models has those there are");
+        let unknown = || format!("no model `{model}`; /api/v1/models lists all");
         let removed = sink.remove(&model).map_err(Refusal::from)?;
         removed.then_some(StatusCode::NO_CONTENT).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, unknown()))
     };
@@ -154,18 +157,18 @@ async fn answer(
     purpose: Purpose,
 ) -> Response {
     let sink = Arc::clone(&shared.ingest.sink);
-    let (status, told) = match take_in(shared, model, query, headers, body, purpose).await {
+    let (status, response) = match receive(shared, model, query, headers, body, purpose).await {
         Ok(answer) => answer,
         Err(refusal) => {
             sink.answered(refusal.status.as_u16(), 0);
             return refusal.into_response();
         }
     };
-    sink.answered(status.as_u16(), told.rejected);
-    (status, Json(told)).into_response()
+    sink.answered(status.as_u16(), response.rejected);
+    (status, Json(response)).into_response()
 }
 
-async fn take_in(
+async fn receive(
     shared: Shared,
     model: String,
     query: Option<String>,
@@ -174,7 +177,7 @@ async fn take_in(
     purpose: Purpose,
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
     let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|upload| {
-        // Whether there is room is upload before the body is read, too.
+        // Whether there is room is asked before the body is read, too.
         shared.ingest.sink.describe(&upload.model).map(|_| upload).map_err(Refusal::from)
     });
     let Upload { model, format, whole } = match upload {
@@ -184,8 +187,13 @@ async fn take_in(
             return Err(refusal);
         }
     };
-    // Once it is there it is seen to its end: a sender that is told otherwise would send it again.
-    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    // Once it is there it is seen to its end: a sender that is refused then would send it again.
+    let late = |_| {
+        Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("the body did not arrive within {} s; send it in parts", LIMIT.as_secs()),
+        )
+    };
     let (bytes, reservation) =
         tokio::time::timeout(LIMIT, body::read(&shared.ingest, &headers, body)).await.map_err(late)??;
     let permit = shared.decoding.acquire_owned().await;
@@ -195,7 +203,7 @@ async fn take_in(
         decode_and_store(&ingest, &model, format, &bytes, reservation, purpose, whole)
     };
     let gone = |_| {
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be taken in; this is a bug in plumbline")
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be processed; this is a bug in plumbline")
     };
     tokio::task::spawn_blocking(work).await.map_err(gone)?
 }
@@ -215,7 +223,7 @@ impl Upload {
         let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let format = Format::of(given).ok_or_else(|| {
             let given = if given.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {given}") };
-            let message = format!("{given} is not taken; there are {CONTENT_TYPES}");
+            let message = format!("{given} is not supported; send {CONTENT_TYPES}");
             Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
         })?;
         Ok(Self { model, format, whole })
@@ -268,8 +276,7 @@ fn decode_and_store(
             } else {
                 errors
             };
-            let told = RowsResponse { accepted: 0, rejected, errors };
-            return Ok((StatusCode::UNPROCESSABLE_ENTITY, told));
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, RowsResponse { accepted: 0, rejected, errors }));
         };
         let accepted = batch.record.num_rows() as u64;
         reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);

@@ -117,7 +117,7 @@ fn verdict(comparison: &Comparison) -> String {
         format!("no drift in {} features", summary.features)
     };
     if summary.undecided > 0 {
-        let _ = write!(text, "; {} without a verdict, for want of values", summary.undecided);
+        let _ = write!(text, "; {} without a verdict: too few values", summary.undecided);
     }
     text
 }

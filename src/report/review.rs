@@ -1,5 +1,5 @@
-//! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, what is too small as prominent as what is
-//! too large, the largest changes first.
+//! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, the under-provisioned as prominent
+//! as the over-provisioned, the largest changes first.
 
 use std::fmt::Write as _;
 
@@ -66,14 +66,14 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
             a.confidence.name().to_owned(),
             a.confirmed.to_string(),
             a.history.minutes.to_string(),
-            word(a.cpu.provisioning).to_owned(),
+            a.cpu.provisioning.name().to_owned(),
             number(a.cpu.requested),
             number(a.used.cpu_p95),
             number(a.used.cpu_max),
             number(a.used.throttled),
             number(a.cpu.recommended),
             a.cpu.reason.clone(),
-            word(a.memory.provisioning).to_owned(),
+            a.memory.provisioning.name().to_owned(),
             number(a.memory.requested),
             number(a.used.memory_peak),
             a.used.oom_kills.map(|kills| kills.to_string()).unwrap_or_default(),
@@ -92,16 +92,6 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
 /// Names come from containers: a spreadsheet would take some for formulas.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-fn word(provisioning: Provisioning) -> &'static str {
-    match provisioning {
-        Provisioning::Over => "over-provisioned",
-        Provisioning::Under => "under-provisioned",
-        Provisioning::Fits => "fits",
-        Provisioning::Unset => "no request",
-        Provisioning::Unknown => "no verdict",
-    }
 }
 
 /// The workloads by what is to be done about them, each list with the largest change first.
@@ -153,8 +143,8 @@ fn title(review: &Review) -> String {
 fn period(review: &Review) -> String {
     let requested = format!("{} to {}", time(review.since), time(review.until));
     match review.covered {
-        Some((first, last)) => format!("{requested}; there is history from {} to {}", time(first), time(last)),
-        None => format!("{requested}; there is no history of containers"),
+        Some((first, last)) => format!("{requested}; history from {} to {}", time(first), time(last)),
+        None => format!("{requested}; no history of containers"),
     }
 }
 
@@ -164,23 +154,23 @@ fn sums(review: &Review) -> Vec<String> {
     let money = |amount: f64| money(amount, &review.prices.currency);
     let mut lines = vec![
         format!(
-            "{} workloads cost {} a month. {} could be saved, {} of it confirmed; the rest is to be investigated.",
+            "{} workloads cost {} a month. {} could be saved: {} confirmed, the rest to investigate.",
             t.workloads,
             money(t.cost),
             money(t.saving),
             money(t.confirmed_saving)
         ),
         format!(
-            "{} are over-provisioned, {} under-provisioned; to give those what they need costs {} a month more.",
+            "{} are over-provisioned, {} under-provisioned; what the latter need costs {} more a month.",
             t.over_provisioned,
             t.under_provisioned,
             money(t.needed)
         ),
     ];
-    if t.unset + t.unknown > 0 {
+    if t.no_request + t.no_verdict > 0 {
         lines.push(format!(
-            "{} have no request or limit, {} have no verdict on something: too little history, or an unknown request.",
-            t.unset, t.unknown
+            "{} have no request or limit; {} have no verdict on CPU or memory: not enough history, or an unknown request.",
+            t.no_request, t.no_verdict
         ));
     }
     if !review.gpus.is_empty() {
@@ -203,12 +193,12 @@ fn method(review: &Review) -> Vec<String> {
          15 %; memory: the peak working set plus 15 %, or 25 % above the limit after an OOM kill (percentile and margins \
          as configured)."
             .to_owned(),
-        "Confirmed: throttled or killed, or a day of history at least. Investigate: less than that. Throttling and \
-         kills count from the last change of the limit on."
+        "Confirmed: throttled, OOM killed, or at least a day of history. Investigate: less than that. Throttling and \
+         OOM kills count from the last change of the limit."
             .to_owned(),
         format!(
-            "Prices: {} a core and hour, {} a GiB of memory and hour, {} a GPU and hour unless its model has a price of its own, in \
-             {}; a month has 730 hours. A workload costs what it requests, or what it uses where that is more.",
+            "Prices: {} per core-hour, {} per GiB-hour of memory, {} per GPU-hour unless its model has a price of its own, in {}; a \
+             month has 730 hours. A workload costs what it requests, or what it uses where that is more.",
             p.cpu_core_hour, p.memory_gib_hour, p.gpu_hour, p.currency
         ),
     ];
@@ -245,7 +235,7 @@ fn worth(a: &Assessment, review: &Review) -> String {
 fn trust(a: &Assessment) -> String {
     let seen = minutes(a.history.minutes);
     let word = if a.confirmed { "confirmed" } else { "investigate" };
-    format!("{word}; confidence {}, {seen} seen", a.confidence.name())
+    format!("{word}; confidence {}, {seen} of history", a.confidence.name())
 }
 
 /// The node, where the review is of several.
@@ -269,7 +259,7 @@ fn model_line(model: &ModelUse, review: &Review) -> [String; 6] {
     };
     let share = model.drifting.map_or_else(|| "–".to_owned(), percent);
     let cost = model.cost_per_thousand.map_or_else(
-        || if model.predictions == 0 { "no traffic".to_owned() } else { "no container is labelled with it".to_owned() },
+        || if model.predictions == 0 { "no traffic".to_owned() } else { "no container is labelled".to_owned() },
         |cost| money(cost, &review.prices.currency),
     );
     [format!("{}{}", model.key, on(&model.node, review)), verdict, share, performance, grouped(model.predictions), cost]
@@ -325,7 +315,7 @@ pub fn markdown(review: &Review) -> String {
         }
         if list.iter().any(|a| !a.patches.is_empty()) {
             text += "\n```sh\n";
-            for patch in list.iter().flat_map(|a| &a.patches).filter(|patch| patch.tool != "manifest") {
+            for patch in list.iter().flat_map(|a| &a.patches).filter(|patch| patch.tool.is_command()) {
                 let _ = writeln!(text, "{}", plain(&patch.text));
             }
             text += "```\n";
@@ -349,9 +339,9 @@ pub fn markdown(review: &Review) -> String {
     }
     if !parts.ended.is_empty() {
         let names: Vec<String> = parts.ended.iter().map(|a| escaped(&a.workload.name)).collect();
-        let _ = write!(text, "\n## Ended\n\nWithout part in the sums: {}.\n", names.join(", "));
+        let _ = write!(text, "\n## Ended\n\nNot in the sums: {}.\n", names.join(", "));
     }
-    text += "\n## How it was counted\n\n";
+    text += "\n## Method\n\n";
     for line in method(review) {
         let _ = writeln!(text, "- {line}");
     }
@@ -416,11 +406,11 @@ pub fn html(review: &Review) -> String {
                 }
                 @if !parts.ended.is_empty() {
                     h2 { "Ended" }
-                    p.soft { "Without part in the sums: " @for (at, a) in parts.ended.iter().enumerate() {
+                    p.soft { "Not in the sums: " @for (at, a) in parts.ended.iter().enumerate() {
                         @if at > 0 { ", " } (a.workload.name)
                     } "." }
                 }
-                h2 { "How it was counted" }
+                h2 { "Method" }
                 ul.soft { @for line in method(review) { li { (line) } } }
                 p.soft { "Made by plumbline " (env!("CARGO_PKG_VERSION")) "." }
             }
@@ -464,6 +454,6 @@ fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
         _ => "",
     };
     html! {
-        span class=(class) { (word(resource.provisioning)) } ": " (change(resource, unit)) br; small { (resource.reason) }
+        span class=(class) { (resource.provisioning.name()) } ": " (change(resource, unit)) br; small { (resource.reason) }
     }
 }

@@ -30,7 +30,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         // Equal ones are meant to be (Guaranteed in Kubernetes); and want is no reason to ask for less.
         let of_request = |request: f64| if is_equal(request, limit) { to } else { needed.max(request) };
         let reason = format!(
-            "CPU throttled in {share:.1} % of periods at {}; raise to {} (a step: demand beyond a limit is hidden, look again after it)",
+            "CPU throttled in {share:.1} % of periods at {}; raise to {}, then review: a limit hides the demand above it",
             cores(limit),
             cores(to)
         );
@@ -62,7 +62,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
     let (provisioning, reason) = if is_less(needed, ask, config) {
         (Provisioning::Over, format!("{used}, of a {word} of {}; lower to {}", cores(ask), cores(needed)))
     } else if is_more(needed, ask, config) {
-        (Provisioning::Under, format!("{used}, too near its {word} of {}; raise to {}", cores(ask), cores(needed)))
+        (Provisioning::Under, format!("{used}, of a {word} of {}; raise to {}", cores(ask), cores(needed)))
     } else {
         (Provisioning::Fits, format!("{used}, of a {word} of {}", cores(ask)))
     };

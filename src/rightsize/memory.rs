@@ -84,7 +84,7 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
     } else if is_more(needed, ask, config) {
         (
             Provisioning::Under,
-            format!("memory peak {}, too near its {word} of {}; raise to {}", bytes(peak), bytes(ask), bytes(needed)),
+            format!("memory peak {}, of a {word} of {}; raise to {}", bytes(peak), bytes(ask), bytes(needed)),
         )
     } else {
         (Provisioning::Fits, format!("memory peak {}, of a {word} of {}", bytes(peak), bytes(ask)))

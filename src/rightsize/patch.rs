@@ -12,13 +12,46 @@ use crate::stats::whole::unsigned;
 /// What to apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Patch {
-    /// With what: `docker`, `podman`, `kubectl`, `manifest`.
-    pub tool: &'static str,
+    /// With what.
+    pub tool: Tool,
     /// The command, or the part of a manifest.
     pub text: String,
     /// What it does not do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
+}
+
+/// What a patch is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tool {
+    /// Docker's command line.
+    Docker,
+    /// Podman's command line.
+    Podman,
+    /// Kubernetes' command line.
+    Kubectl,
+    /// An editor: a part of a workload's manifest.
+    Manifest,
+}
+
+impl Tool {
+    /// Its name, which begins its commands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Kubectl => "kubectl",
+            Self::Manifest => "manifest",
+        }
+    }
+
+    /// The patch is a command for the shell.
+    #[must_use]
+    pub fn is_command(self) -> bool {
+        self != Self::Manifest
+    }
 }
 
 const MIB: f64 = 1_048_576.0;
@@ -42,16 +75,16 @@ pub fn patches(workload: &Member, cpu: &Resource, memory: &Resource) -> Vec<Patc
     }
     let name = workload.container_name.as_deref().unwrap_or(&workload.container_id);
     match workload.runtime.as_deref() {
-        Some("podman") => engine("podman", name, cpu, memory).into_iter().collect(),
-        Some("docker") => engine("docker", name, cpu, memory).into_iter().collect(),
+        Some("podman") => engine(Tool::Podman, name, cpu, memory).into_iter().collect(),
+        Some("docker") => engine(Tool::Docker, name, cpu, memory).into_iter().collect(),
         // Whose it is nobody said, so there is nothing to tell it with.
         _ => Vec::new(),
     }
 }
 
-fn engine(tool: &'static str, name: &str, cpu: &Resource, memory: &Resource) -> Option<Patch> {
+fn engine(tool: Tool, name: &str, cpu: &Resource, memory: &Resource) -> Option<Patch> {
     // Engines know no request of CPU: shares weigh containers against each other, and lowering one's would starve it.
-    let mut words = vec![format!("{tool} update")];
+    let mut words = vec![format!("{} update", tool.name())];
     if let Some(limit) = cpu.limit {
         words.push(format!("--cpus {}", limit.to));
     }
@@ -69,29 +102,18 @@ fn engine(tool: &'static str, name: &str, cpu: &Resource, memory: &Resource) -> 
         return None;
     }
     words.push(quoted(name));
-    let note = "lasts until the container is made anew: change the compose file or the command that makes it, too";
+    let note = "lasts until the container is recreated; change its Compose file or command too";
     Some(Patch { tool, text: words.join(" "), note: Some(note) })
 }
 
 fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memory: &Resource) -> Vec<Patch> {
-    let mut requests = Map::new();
-    let mut limits = Map::new();
-    let mut put = |map: &str, key: &str, change: Option<Change>, unit: fn(f64) -> String| {
-        let map = if map == "requests" { &mut requests } else { &mut limits };
-        if let Some(change) = change {
-            map.insert(key.to_owned(), Value::String(unit(change.to)));
-        }
+    let amounts = |cpu: Option<Change>, memory: Option<Change>| -> Map<String, Value> {
+        let amounts = [("cpu", cpu.map(|c| millicores(c.to))), ("memory", memory.map(|c| mebibytes(c.to)))];
+        amounts.into_iter().filter_map(|(key, amount)| Some((key.to_owned(), Value::String(amount?)))).collect()
     };
-    put("requests", "cpu", cpu.request, millicores);
-    put("requests", "memory", memory.request, mebibytes);
-    put("limits", "cpu", cpu.limit, millicores);
-    put("limits", "memory", memory.limit, mebibytes);
-    let mut resources = Map::new();
-    for (name, map) in [("requests", requests), ("limits", limits)] {
-        if !map.is_empty() {
-            resources.insert(name.to_owned(), Value::Object(map));
-        }
-    }
+    let parts = [("requests", amounts(cpu.request, memory.request)), ("limits", amounts(cpu.limit, memory.limit))];
+    let parts = parts.into_iter().filter(|(_, amounts)| !amounts.is_empty());
+    let resources: Map<_, _> = parts.map(|(name, amounts)| (name.to_owned(), Value::Object(amounts))).collect();
     let mut manifest = "resources:".to_owned();
     for (name, values) in &resources {
         let _ = write!(manifest, "\n  {name}:");
@@ -108,17 +130,17 @@ fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memor
     );
     vec![
         Patch {
-            tool: "kubectl",
+            tool: Tool::Kubectl,
             text: resize,
             note: Some(
-                "resizes the running pod (Kubernetes 1.33 or newer; less memory from 1.34, else by a restart); its owner's template \
-                 needs the part below",
+                "resizes the running pod (Kubernetes 1.33 or newer; less memory from 1.34, else by a restart); change its owner's \
+                 template too, as below",
             ),
         },
         Patch {
-            tool: "manifest",
+            tool: Tool::Manifest,
             text: manifest,
-            note: Some("for the container in its Deployment's or other owner's template"),
+            note: Some("for the container in the template of its owner (a Deployment or other)"),
         },
     ]
 }
@@ -186,6 +208,8 @@ mod tests {
         let made = patches(&workload, &cpu, &memory);
         let patch = r#"'{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"300Mi"},"requests":{"cpu":"250m","memory":"300Mi"}}}]}}'"#;
         assert_eq!(made[0].text, format!("kubectl -n ml patch pod web-1 --subresource resize --patch {patch}"));
+        assert_eq!(serde_json::to_value(&made[0]).expect("JSON")["tool"], made[0].tool.name());
+        assert_eq!([made[0].tool.is_command(), made[1].tool.is_command()], [true, false]);
         let manifest = "resources:\n  limits:\n    memory: 300Mi\n  requests:\n    cpu: 250m\n    memory: 300Mi";
         assert_eq!(made[1].text, manifest);
     }
@@ -197,7 +221,7 @@ mod tests {
         let nothing = resource(None, None);
         let cpu = resource(None, Some((2.0, 0.25)));
         let made = patches(&workload, &cpu, &nothing);
-        assert_eq!((made[0].tool, made[0].text.as_str()), ("podman", "podman update --cpus 0.25 c1"));
+        assert_eq!((made[0].tool, made[0].text.as_str()), (Tool::Podman, "podman update --cpus 0.25 c1"));
         let unset = Resource { limit: Some(Change { from: None, to: 80.0 * MIB }), ..resource(None, None) };
         let made = patches(&workload, &nothing, &unset);
         assert_eq!(made[0].text, "podman update --memory 80m --memory-swap 160m c1");

@@ -4,18 +4,36 @@ use serde::Serialize;
 
 /// How what was asked for compares with what is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Provisioning {
-    /// It asks for more than it needs.
+    /// It requests more than it needs.
+    #[serde(rename = "over_provisioned")]
     Over,
-    /// It asks for less.
+    /// It requests less.
+    #[serde(rename = "under_provisioned")]
     Under,
-    /// It asks for about what it needs.
+    /// It requests about what it needs.
+    #[serde(rename = "fits")]
     Fits,
-    /// It asks for nothing.
+    /// It requests nothing.
+    #[serde(rename = "no_request")]
     Unset,
-    /// There is too little history, or what it asks for is not known here.
+    /// There is not enough history, or what it requests is not known here.
+    #[serde(rename = "no_verdict")]
     Unknown,
+}
+
+impl Provisioning {
+    /// As people read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Over => "over-provisioned",
+            Self::Under => "under-provisioned",
+            Self::Fits => "fits",
+            Self::Unset => "no request",
+            Self::Unknown => "no verdict",
+        }
+    }
 }
 
 /// One number and what it should be.
@@ -73,7 +91,7 @@ impl Resource {
             && self.recommended.is_some()
     }
 
-    /// It asks for too much or too little.
+    /// It is over- or under-provisioned.
     #[must_use]
     pub fn acts(&self) -> bool {
         matches!(self.provisioning, Provisioning::Over | Provisioning::Under)

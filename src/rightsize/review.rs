@@ -39,14 +39,14 @@ pub struct Review {
 pub struct Totals {
     /// Workloads that run.
     pub workloads: u64,
-    /// Workloads that ask for too much of something.
+    /// Workloads that are over-provisioned with something.
     pub over_provisioned: u64,
-    /// Workloads that ask for too little of something.
+    /// Workloads that are under-provisioned with something.
     pub under_provisioned: u64,
-    /// Workloads that ask for nothing of something.
-    pub unset: u64,
+    /// Workloads that request nothing of something.
+    pub no_request: u64,
     /// Workloads without a verdict on something.
-    pub unknown: u64,
+    pub no_verdict: u64,
     /// What containers cost.
     pub cost: f64,
     /// What could be saved, by all that saves something.
@@ -135,8 +135,8 @@ fn totals(workloads: &[Assessment], gpus: &[GpuUse]) -> Totals {
         workloads: workloads.len() as u64,
         over_provisioned: count(Provisioning::Over),
         under_provisioned: count(Provisioning::Under),
-        unset: count(Provisioning::Unset),
-        unknown: count(Provisioning::Unknown),
+        no_request: count(Provisioning::Unset),
+        no_verdict: count(Provisioning::Unknown),
         cost: workloads.iter().map(|workload| workload.cost).sum(),
         saving: savings().map(|resource| resource.saving).sum(),
         confirmed_saving: savings().filter(|resource| resource.confirmed).map(|resource| resource.saving).sum(),

@@ -256,7 +256,7 @@ fn a_request_of_cpu_is_judged_before_the_limit_and_what_fits_stays() {
     assert_eq!(of(Some(2.0), Some(2.0)).0, (Over, Some(0.58), Some(0.58), Some(0.58)), "equal ones stay equal");
     let (under, reason) = of(Some(0.2), Some(0.55));
     assert_eq!(under, (Under, Some(0.58), Some(0.58), Some(0.58)), "a limit is never below its request");
-    assert_eq!(reason, "CPU p95 0.5 cores, peak 0.75 cores, too near its request of 0.2 cores; raise to 0.58 cores");
+    assert_eq!(reason, "CPU p95 0.5 cores, peak 0.75 cores, of a request of 0.2 cores; raise to 0.58 cores");
     // A tenth more or less is not worth a word.
     assert_eq!(of(Some(0.6), Some(0.6)).0, (Fits, Some(0.6), None, None));
     assert_eq!(of(None, Some(0.55)).0, (Fits, Some(0.55), None, None));
@@ -298,7 +298,7 @@ fn a_request_of_memory_is_judged_before_the_limit_and_what_fits_stays() {
     assert_eq!(reason, "memory peak 300.0 MiB, 93.8 % of its limit of 320.0 MiB; raise to 345.0 MiB");
     let (under, reason) = of(300.0, Some(300), None);
     assert_eq!(under, (Under, Some(345.0), Some(345.0), None));
-    assert_eq!(reason, "memory peak 300.0 MiB, too near its request of 300.0 MiB; raise to 345.0 MiB");
+    assert_eq!(reason, "memory peak 300.0 MiB, of a request of 300.0 MiB; raise to 345.0 MiB");
     assert_eq!(of(300.0, None, Some(360)).0, (Fits, Some(360.0), None, None));
     assert_eq!(of(301.0, None, Some(1024)).0, (Over, Some(347.0), None, Some(347.0)), "up to whole MiB");
     // The floor of 100 MB keeps from lowering, and raises nobody.
@@ -378,7 +378,7 @@ fn a_review_names_its_nodes_once_and_puts_the_largest_change_first() {
     assert_eq!(names, "bcade", "what costs more counts as what saves; who ended comes last");
     assert_eq!(review.covered, Some((at(0), at(100))));
     let totals = &review.totals;
-    assert_eq!((totals.workloads, totals.over_provisioned, totals.under_provisioned, totals.unset), (4, 2, 1, 4));
+    assert_eq!((totals.workloads, totals.over_provisioned, totals.under_provisioned, totals.no_request), (4, 2, 1, 4));
     let saving = |name: &str| review.workloads.iter().find(|a| a.workload.name == name).map_or(0.0, |a| a.saving);
     assert!(saving("b") < 0.0 && (totals.needed + saving("b")).abs() < 1e-9, "{totals:?}");
     let later = judged_by(&rows.concat(), Some(at(111)), &Config::default());
@@ -480,4 +480,13 @@ fn a_model_on_two_nodes_is_two_and_namespaces_keep_apart() {
     let hour = 2.0 * 0.031_611 + 0.004_237;
     let costs: Vec<f64> = review.models.iter().map(|model| model.cost.expect("known") * 60.0).collect();
     assert!((costs[0] - hour - 2.0 * 0.95).abs() < 1e-9 && (costs[1] - hour).abs() < 1e-9, "{costs:?} {hour}");
+}
+
+#[test]
+fn a_verdict_has_one_name() {
+    use Provisioning::{Fits, Over, Under, Unknown, Unset};
+    for verdict in [Over, Under, Fits, Unset, Unknown] {
+        let told = serde_json::to_value(verdict).expect("JSON");
+        assert_eq!(told, verdict.name().replace(['-', ' '], "_"));
+    }
 }

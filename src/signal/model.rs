@@ -39,14 +39,14 @@ impl Table for Model {
                 Counter,
                 "{prediction}",
                 Self::SUBJECT,
-                "Samples taken in, each once.",
+                "Samples accepted, each once.",
             ),
         )
         .minute("predictions", "samples that arrived", &[Increase])
         .read_back(&[Increase]),
         Signal::count(
             "labels",
-            metric("plumbline.model.label.count", Counter, "{label}", Self::SUBJECT, "Labels taken in."),
+            metric("plumbline.model.label.count", Counter, "{label}", Self::SUBJECT, "Labels accepted."),
         )
         .minute("labels", "labels that arrived", &[Increase])
         .read_back(&[Increase]),

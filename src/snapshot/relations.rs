@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use super::Snapshot;
 use crate::alert::view::{Alert, AlertState};
-use crate::identity::{ModelKey, Relation};
+use crate::identity::{Link, ModelKey, Relation};
+use crate::metric::attribute::{COLLECTOR, CONTAINER_NAME, EXPORTER, GPU_ID, MODEL, MODEL_NAMESPACE, Named};
 use crate::metric::{Attribute, Metric};
 use crate::model::view::ModelView;
 use crate::rightsize::Assessment;
@@ -34,9 +37,9 @@ pub struct Relations {
     assessments: Vec<Option<usize>>,
     /// The container that each assessment in the review is about, if it still runs.
     assessed: Vec<Option<usize>>,
-    /// The containers that answer for each model.
+    /// The containers that serve each model.
     served_by: Vec<Vec<usize>>,
-    /// Those that make each model.
+    /// The containers that train each model.
     trained_by: Vec<Vec<usize>>,
     /// Each model's use in the review.
     uses: Vec<Option<usize>>,
@@ -92,18 +95,30 @@ impl Relations {
         };
         let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.device.uuid == uuid);
         let about = |alert: &Alert| {
-            let label = |key: &str| alert.labels.get(key).map(String::as_str);
+            let label = |named: &Named| alert.labels.get(named.key).map(String::as_str);
             let key =
-                |name: &str| ModelKey { namespace: label("model.namespace").map(str::to_owned), name: name.to_owned() };
-            let model = label("model").and_then(|name| by_key.get(&key(name)).copied()).map(Thing::Model);
-            let gpu = || label("hw.id").and_then(by_uuid).map(Thing::Gpu);
-            let container = || label("container.name").and_then(|name| by_labels(alert, name)).map(Thing::Container);
-            let agent = || label("collector").or(label("exporter")).map(|_| Thing::Agent);
+                |name: &str| ModelKey { namespace: label(&MODEL_NAMESPACE).map(str::to_owned), name: name.to_owned() };
+            let model = label(&MODEL).and_then(|name| by_key.get(&key(name)).copied()).map(Thing::Model);
+            let gpu = || label(&GPU_ID).and_then(by_uuid).map(Thing::Gpu);
+            let container = || label(&CONTAINER_NAME).and_then(|name| by_labels(alert, name)).map(Thing::Container);
+            let agent = || label(&COLLECTOR).or(label(&EXPORTER)).map(|_| Thing::Agent);
             model.or_else(gpu).or_else(container).or_else(agent).unwrap_or(Thing::Node)
         };
         let about = snapshot.alerts.alerts.iter().map(about).collect();
         Self { assessments, assessed, served_by, trained_by, uses, about }
     }
+}
+
+/// A container of a model.
+#[derive(Debug, Serialize)]
+pub struct ModelContainer<'a> {
+    /// Its id, what it is to the model, and who says so.
+    pub container: Link<&'a str>,
+    /// Its name.
+    pub container_name: &'a str,
+    /// All that is known of it.
+    #[serde(skip)]
+    pub view: &'a ContainerView,
 }
 
 impl Snapshot {
@@ -124,17 +139,22 @@ impl Snapshot {
     }
 
     /// The containers that serve the model at this place.
-    pub fn served_by(&self, model: usize) -> impl Iterator<Item = &ContainerView> {
-        self.of_places(self.relations.served_by.get(model))
+    pub fn served_by(&self, model: usize) -> impl Iterator<Item = ModelContainer<'_>> {
+        self.of_model(self.relations.served_by.get(model))
     }
 
-    /// The containers that make the model at this place.
-    pub fn trained_by(&self, model: usize) -> impl Iterator<Item = &ContainerView> {
-        self.of_places(self.relations.trained_by.get(model))
+    /// The containers that train the model at this place.
+    pub fn trained_by(&self, model: usize) -> impl Iterator<Item = ModelContainer<'_>> {
+        self.of_model(self.relations.trained_by.get(model))
     }
 
-    fn of_places<'a>(&'a self, places: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a ContainerView> {
-        places.into_iter().flatten().filter_map(|place| self.containers.get(*place))
+    fn of_model<'a>(&'a self, places: Option<&'a Vec<usize>>) -> impl Iterator<Item = ModelContainer<'a>> {
+        places.into_iter().flatten().filter_map(|place| {
+            let view = self.containers.get(*place)?;
+            let Link { relation, source, .. } = *view.model.as_ref()?;
+            let container = Link { to: view.id.as_str(), relation, source };
+            Some(ModelContainer { container, container_name: &view.name, view })
+        })
     }
 
     /// What the review says of the model at this place.
@@ -271,7 +291,9 @@ mod tests {
             let models = ModelsView { models: vec![view], ..ModelsView::default() };
             snapshot.clone().joined(Arc::new(models), None, Arc::default())
         };
-        let names = |of: &mut dyn Iterator<Item = &ContainerView>| of.map(|c| c.name.clone()).collect::<Vec<_>>();
+        let names = |of: &mut dyn Iterator<Item = ModelContainer<'_>>| {
+            of.map(|c| c.container_name.to_owned()).collect::<Vec<_>>()
+        };
         let (ours, any) = (joined(Some("ml")), joined(None));
         assert_eq!(
             (names(&mut ours.served_by(0)), names(&mut ours.trained_by(0))),

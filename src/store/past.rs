@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, ParquetReader, PolarsResult, SerReader, SortMultipleOptions};
+use polars::prelude::{DataFrame, ParquetReader, PolarsResult, Schema, SerReader, SortMultipleOptions};
 
 use super::Error;
 use super::files::{Stored, files_below};
@@ -21,11 +21,11 @@ pub struct Past {
     /// Files that were read.
     pub files: u64,
     /// Files that could not be read, and why.
-    pub damaged: Vec<String>,
+    pub left_out: Vec<String>,
 }
 
 /// Gives each hour's rows of a table to `take`, node by node, oldest first, with these columns of it; columns that an older version did not
-/// write are absent. A file that cannot be read is passed over and told.
+/// write are absent. A file that cannot be read is left out, and named.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -38,18 +38,18 @@ pub fn read<R: Row>(
 ) -> Result<Past, Error> {
     let folder = table_folder::<R>(data);
     super::layout::check(data)?;
+    let ours = R::frame(&[]).map_err(|error| Error::Record(error.to_string()))?;
     let (first, last) = (hour_file(since), hour_file(until));
     let mut past = Past::default();
     for Stored { path, .. } in files_below(&folder, &["parquet"])? {
         if hour_of(&path).is_none_or(|hour| *hour < *first || *hour > *last) {
             continue;
         }
-        match rows(&path, columns, &mut take) {
+        match rows(&path, columns, ours.schema(), &mut take) {
             Ok(()) => past.files = past.files.saturating_add(1),
             // Retention may have taken it meanwhile.
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error @ Error::Io { .. }) => past.damaged.push(error.to_string()),
-            Err(error) => past.damaged.push(format!("{}: {error}", path.display())),
+            Err(error) => past.left_out.push(error.to_string()),
         }
     }
     Ok(past)
@@ -59,15 +59,17 @@ pub fn read<R: Row>(
 fn rows(
     path: &Path,
     columns: &[impl AsRef<str>],
+    ours: &Schema,
     take: &mut impl FnMut(&DataFrame) -> PolarsResult<()>,
 ) -> Result<(), Error> {
     let parquet = |source| Error::Parquet { path: path.to_owned(), source };
     // What others may have written is decoded under guard; what is made of it is ours, and is not.
-    let broken = || Error::Record(format!("the file is broken{}", place()));
+    let broken = || Error::Record(format!("{}: the file is broken{}", path.display(), place()));
     let mut from = 0;
     loop {
         let file = File::open(path).map_err(Error::io(path))?;
         let frame = guarded(|| projected(file, columns, from)).ok_or_else(broken)?.map_err(parquet)?;
+        check_types(path, &frame, ours)?;
         let rows = frame.height();
         if rows > 0 {
             take(&frame).map_err(parquet)?;
@@ -77,6 +79,18 @@ fn rows(
         }
         from = rows.saturating_add(from);
     }
+}
+
+/// Of what the file has, each column must be of the type that is written today; of times any unit will do.
+fn check_types(path: &Path, frame: &DataFrame, ours: &Schema) -> Result<(), Error> {
+    for column in frame.columns() {
+        let (Some(expected), found) = (ours.get(column.name()), column.dtype()) else { continue };
+        if expected != found && !(expected.is_datetime() && found.is_datetime()) {
+            let (path, column) = (path.to_owned(), column.name().to_string());
+            return Err(Error::OtherType { path, column, expected: expected.to_string(), found: found.to_string() });
+        }
+    }
+    Ok(())
 }
 
 fn projected(file: File, columns: &[impl AsRef<str>], from: usize) -> PolarsResult<DataFrame> {
@@ -94,7 +108,7 @@ fn projected(file: File, columns: &[impl AsRef<str>], from: usize) -> PolarsResu
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::{Column, IntoColumn, NamedFrom, ParquetWriter, Series, TimeUnit, TimeZone};
+    use polars::prelude::{Column, DataType, IntoColumn, NamedFrom, ParquetWriter, Series, TimeUnit, TimeZone};
 
     use super::*;
     use crate::frame::MinuteRow;
@@ -121,7 +135,7 @@ mod tests {
             largest = largest.max(frame.height());
             Ok(())
         });
-        assert_eq!(past.expect("read"), Past { files: 1, damaged: Vec::new() });
+        assert_eq!(past.expect("read"), Past { files: 1, left_out: Vec::new() });
         assert_eq!(found, rows);
         assert!(largest <= AT_ONCE);
     }
@@ -134,19 +148,20 @@ mod tests {
         let times: Vec<i64> = minutes.iter().map(|minute| begin.as_millisecond() + minute * 60_000).collect();
         let times = polars::prelude::Int64Chunked::new("minute".into(), times);
         let times: Column = times.into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)).into_column();
-        let count = Series::new("samples".into(), minutes).into_column();
+        let counts: Vec<u64> = minutes.iter().map(|minute| minute.unsigned_abs()).collect();
+        let count = Series::new("samples".into(), counts).into_column();
         let mut frame = DataFrame::new(minutes.len(), vec![times, count]).expect("a frame");
         ParquetWriter::new(File::create(&path).expect("a file")).finish(&mut frame).expect("written");
         path
     }
 
     /// What was read of 13:30 to 15:30, and the counts in their order.
-    fn half_past_one_to_half_past_three(data: &Path) -> (Result<Past, Error>, Vec<i64>) {
+    fn half_past_one_to_half_past_three(data: &Path) -> (Result<Past, Error>, Vec<u64>) {
         let at = |time: &str| format!("2026-11-23T{time}:00Z").parse().expect("a time");
         let mut found = Vec::new();
         let past = read::<MinuteRow>(data, &["minute", "samples", "model"], at("13:30"), at("15:30"), |frame| {
             assert!(frame.height() > 0 && frame.width() == 2, "{frame}");
-            found.extend(frame.column("samples")?.i64()?.iter().flatten());
+            found.extend(frame.column("samples")?.u64()?.iter().flatten());
             Ok(())
         });
         (past, found)
@@ -159,7 +174,7 @@ mod tests {
             fill(data.path(), &format!("2026-11-23T{hour}:00:00Z"), minutes);
         }
         let (past, found) = half_past_one_to_half_past_three(data.path());
-        assert_eq!((past.expect("read"), found), (Past { files: 3, damaged: vec![] }, vec![2, 3, 5]));
+        assert_eq!((past.expect("read"), found), (Past { files: 3, left_out: vec![] }, vec![2, 3, 5]));
     }
 
     #[test]
@@ -176,8 +191,8 @@ mod tests {
             Ok(())
         });
         let past = past.expect("read");
-        assert_eq!((past.files, past.damaged.len()), (2, 1), "{past:?}");
-        assert!(past.damaged[0].contains("hour=13"), "{past:?}");
+        assert_eq!((past.files, past.left_out.len()), (2, 1), "{past:?}");
+        assert!(past.left_out[0].contains("hour=13"), "{past:?}");
         // Nor can a link to itself be read.
         std::fs::remove_file(&broken).expect("removed");
         let past = read::<MinuteRow>(data.path(), &["minute"], since, until, |_| {
@@ -188,7 +203,27 @@ mod tests {
             Ok(())
         });
         let past = past.expect("read");
-        assert_eq!((past.files, past.damaged.len()), (1, 1), "{past:?}");
+        assert_eq!((past.files, past.left_out.len()), (1, 1), "{past:?}");
+    }
+
+    #[test]
+    fn a_column_of_another_type_is_named_with_both_types_and_its_file_is_left_out() {
+        let data = tempfile::tempdir().expect("a folder");
+        let path = fill(data.path(), "2026-11-23T14:00:00Z", &[1]);
+        fill(data.path(), "2026-11-23T15:00:00Z", &[5]);
+        let mut frame = ParquetReader::new(File::open(&path).expect("a file")).finish().expect("a frame");
+        frame.with_column(Series::new("samples".into(), ["many"]).into_column()).expect("a column");
+        // Of times any unit will do.
+        let unit = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));
+        let minute = frame.column("minute").expect("a column").cast(&unit).expect("times");
+        frame.with_column(minute).expect("a column");
+        ParquetWriter::new(File::create(&path).expect("a file")).finish(&mut frame).expect("written");
+        let (past, found) = half_past_one_to_half_past_three(data.path());
+        let left_out = format!(
+            "{}: column `samples` is str, not u64: another program wrote it; write it again as u64, or move the file out of the data folder",
+            path.display()
+        );
+        assert_eq!((past.expect("read"), found), (Past { files: 1, left_out: vec![left_out] }, vec![5]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::health::State;
+use crate::health::{Brings, State};
 
 /// The agent's health, as people and probes read it.
 #[derive(Debug, Serialize)]
@@ -37,6 +37,8 @@ struct Thread {
 
 #[derive(Debug, Serialize)]
 struct Collector {
+    #[serde(skip)]
+    brings: Option<Brings>,
     up: bool,
     /// What it reads is not on this machine, and may well not be.
     absent: bool,
@@ -88,14 +90,17 @@ struct Samples {
 }
 
 impl Report {
-    /// The collector is down.
-    pub fn is_down(&self, collector: &str) -> bool {
-        self.collectors.get(collector).is_none_or(|c| !c.up)
-    }
-
-    /// What a collector found, or why it found nothing.
-    pub fn message_of(&self, collector: &str) -> Option<&str> {
-        self.collectors.get(collector).map(|c| c.message.as_str())
+    /// Who is to bring this, and why it does not: a sentence, where nobody brings it now.
+    pub fn why_none(&self, what: Brings) -> Option<String> {
+        let of: Vec<_> = self.collectors.iter().filter(|(_, c)| c.brings == Some(what)).collect();
+        if of.is_empty() {
+            return Some("Their collector is switched off (collect.disabled).".to_owned());
+        }
+        if of.iter().any(|(_, c)| c.up) {
+            return None;
+        }
+        let why = |message: &str| if message.is_empty() { "no answer yet".to_owned() } else { message.to_owned() };
+        Some(of.iter().map(|(name, c)| format!("Collector {name}: {}.", why(&c.message))).collect::<Vec<_>>().join(" "))
     }
 
     /// What needs attention, a sentence each.
@@ -107,7 +112,7 @@ impl Report {
         for (name, c) in self.collectors.iter().filter(|(_, c)| c.fault) {
             if c.up {
                 let silent = c.staleness.map_or_else(String::new, |s| format!("no output for {s:.0} s; "));
-                faults.push(format!("Collector {name} hangs: {silent}what it reads does not answer."));
+                faults.push(format!("Collector {name} hangs: {silent}its source does not respond."));
             } else {
                 faults.push(format!("Collector {name} is down: {}.", c.message));
             }
@@ -121,38 +126,41 @@ impl Report {
         }
         let samples = &self.samples;
         if !samples.up && !samples.message.is_empty() {
-            faults.push(format!("Samples of models are refused: {}.", samples.message));
+            faults.push(format!("Samples are rejected: {}.", samples.message));
         }
         if samples.failed > 0 {
             faults.push(format!(
-                "{} batches were stored but could not be judged: please report it, with the log.",
+                "{} batches were stored but could not be evaluated: please report this with the log.",
                 samples.failed
             ));
         }
         if samples.damaged > 0 {
             faults.push(format!(
-                "{} files of samples could not be read to their end; the log says which.",
+                "{} files of samples could not be read to the end; the log names them.",
                 samples.damaged
             ));
         }
         if samples.removed_early > 0 {
             faults.push(format!(
-                "{} samples were removed while labels for them could still come: raise samples.max_bytes, or lower label_horizon.",
+                "{} samples were removed before their labels could arrive: raise samples.max_bytes, or lower label_horizon.",
                 samples.removed_early
             ));
         }
         if self.containers_left_out > 0 {
-            faults.push(format!("{} containers are left out by collect.max_containers.", self.containers_left_out));
+            faults.push(format!(
+                "{} containers are left out: collect.max_containers is reached.",
+                self.containers_left_out
+            ));
         }
         if self.panics > 0 {
             faults.push(format!(
-                "Threads panicked {} times and were restarted: please report it, with the log.",
+                "Threads panicked {} times and were restarted: please report this with the log.",
                 self.panics
             ));
         }
         let lost = self.history.dropped > 0 || self.exporters.values().any(|e| e.dropped > 0 || e.rejected > 0);
         if lost || self.collectors.values().any(|c| c.dropped > 0) {
-            faults.push("Some data was dropped; /healthz counts it.".to_owned());
+            faults.push("Some data was dropped; /healthz has the counts.".to_owned());
         }
         faults
     }
@@ -170,6 +178,7 @@ pub fn report(state: &State, now: Duration) -> Report {
             .iter()
             .map(|(name, c)| {
                 let collector = Collector {
+                    brings: c.brings,
                     up: c.up,
                     absent: c.absent,
                     fault: c.is_fault(now),
@@ -269,6 +278,25 @@ mod tests {
     }
 
     #[test]
+    fn why_there_is_none_is_told_by_whoever_is_to_bring_it() {
+        let why = |collectors: &[(&'static str, Brings, bool, &str)]| {
+            let mut state = State::default();
+            for (name, brings, up, message) in collectors {
+                let (brings, message) = (Some(*brings), (*message).to_owned());
+                state.collectors.insert(name, CollectorState { brings, up: *up, message, ..CollectorState::default() });
+            }
+            report(&state, Duration::ZERO).why_none(Brings::Devices)
+        };
+        let tree = ("tree", Brings::Containers, true, "cgroup v2");
+        let off = Some("Their collector is switched off (collect.disabled).".to_owned());
+        assert_eq!(why(&[tree]), off);
+        let [missing, silent] = ["not found: libgpu.so", ""].map(|text| ("gpus", Brings::Devices, false, text));
+        assert_eq!(why(&[tree, missing]).as_deref(), Some("Collector gpus: not found: libgpu.so."));
+        assert_eq!(why(&[silent]).as_deref(), Some("Collector gpus: no answer yet."));
+        assert_eq!(why(&[missing, ("others", Brings::Devices, true, "2 GPUs")]), None);
+    }
+
+    #[test]
     fn what_needs_attention_has_its_figure() {
         let mut state = State::default();
         let read_at = Some(Duration::ZERO);
@@ -278,11 +306,11 @@ mod tests {
         (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
         let faults = report(&state, Duration::from_secs(3600)).faults();
         for fault in [
-            "Collector docker hangs: no output for 3600 s; what it reads does not answer.",
+            "Collector docker hangs: no output for 3600 s; its source does not respond.",
             "The history cannot be written: disk full.",
-            "2 batches were stored but could not be judged: please report it, with the log.",
-            "3 files of samples could not be read to their end; the log says which.",
-            "Threads panicked 4 times and were restarted: please report it, with the log.",
+            "2 batches were stored but could not be evaluated: please report this with the log.",
+            "3 files of samples could not be read to the end; the log names them.",
+            "Threads panicked 4 times and were restarted: please report this with the log.",
         ] {
             assert!(faults.iter().any(|found| found == fault), "{fault} {faults:?}");
         }

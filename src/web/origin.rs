@@ -51,17 +51,14 @@ fn check(names: &Names, uri: &Uri, headers: &HeaderMap) -> Result<(), (StatusCod
     let asked: Option<Authority> = match (authority, text(header::HOST)) {
         (Some(authority), _) => Some(authority),
         (None, Some(host)) => {
-            Some(host.parse().map_err(|_| (StatusCode::BAD_REQUEST, format!("`{host}` is no host\n")))?)
+            Some(host.parse().map_err(|_| (StatusCode::BAD_REQUEST, format!("`{host}` is not a valid host\n")))?)
         }
         (None, None) => None,
     };
     if let Some(asked) = &asked
         && !names.are_ours(asked.host())
     {
-        let message = format!(
-            "this agent does not answer to `{}`; agent.allowed_hosts lists names it should answer to\n",
-            asked.host()
-        );
+        let message = format!("host `{}` is not allowed; add it to agent.allowed_hosts\n", asked.host());
         return Err((StatusCode::MISDIRECTED_REQUEST, message));
     }
     let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
@@ -69,7 +66,7 @@ fn check(names: &Names, uri: &Uri, headers: &HeaderMap) -> Result<(), (StatusCod
     if from.is_some_and(|from| asked.as_ref().is_some_and(|asked| asked.as_str().eq_ignore_ascii_case(from))) {
         return Ok(());
     }
-    Err((StatusCode::FORBIDDEN, format!("a page of `{origin}` may not ask this agent\n")))
+    Err((StatusCode::FORBIDDEN, format!("requests from pages of `{origin}` are not allowed\n")))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ async function refresh() {
     document.body.classList.remove("stale");
   } catch {
     const asOf = document.getElementById("as-of");
-    if (!document.body.classList.contains("stale")) asOf.textContent += " (agent does not answer)";
+    if (!document.body.classList.contains("stale")) asOf.textContent += " (the agent does not respond)";
     document.body.classList.add("stale");
   }
 }

@@ -152,9 +152,9 @@ fn tiles(view: &View) -> Markup {
                 (tile("#alerts", firing > 0, &firing.to_string(), if firing == 1 { "alert fires" } else { "alerts fire" }))
                 @match wasted {
                     Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, view.currency()), &format!(
-                        "wasted a month; {} more to investigate", money(perhaps, view.currency())
+                        "wasted per month; {} more to investigate", money(perhaps, view.currency())
                     ))) }
-                    None => { (tile("#recommendations", false, "–", "wasted a month: no history yet")) }
+                    None => { (tile("#recommendations", false, "–", "wasted per month: no history yet")) }
                 }
                 (tile("#models", drifting > 0, &format!("{drifting} of {all}"), "models drift"))
             }
@@ -219,7 +219,7 @@ mod tests {
     use crate::drift::verdict::{Judged, Named, Shape, Tested};
     use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::health::State as Health;
-    use crate::identity::{ContainerClaim, ModelKey, claim};
+    use crate::identity::{ContainerClaim, Link, Model, ModelKey, Relation, claim};
     use crate::metric::Number::{Float, Int};
     use crate::minute::Summary;
     use crate::model::Spec;
@@ -414,6 +414,43 @@ mod tests {
         ] {
             assert!(text.contains(address), "{address}");
         }
+    }
+
+    #[test]
+    fn a_models_page_and_the_api_name_who_serves_it_who_trains_it_and_who_says_so() {
+        let mut view = known();
+        let mut snapshot = Snapshot::clone(&view.snapshot);
+        for (n, source, relation) in
+            [(3, "plumbline.io/model", Relation::Serves), (5, "serving.kserve.io/inferenceservice", Relation::Trains)]
+        {
+            let to = Model { key: ModelKey::named("model-number-7"), version: None };
+            let of = snapshot.containers.iter_mut().find(|container| container.id == format!("{n:064x}"));
+            of.expect("a container").model = Some(Link { to, relation, source });
+        }
+        let (models, review) = (Arc::clone(&snapshot.models), snapshot.review.clone());
+        view.snapshot = Arc::new(snapshot.joined(models, review, Arc::default()));
+        let (place, model) = view.snapshot.model(&ModelKey::named("model-number-7")).expect("a model");
+        let page = model::sections(&view, place, model).into_string();
+        let (_, served) = page.split_once("id=\"served\"").expect("a section");
+        let (served, trained) = served.split_once("<h3>Trained by</h3>").expect("two lists");
+        for (list, name, source) in [
+            (served, "team-a-recommendation-service-3<", "by plumbline.io/model<"),
+            (trained, "team-a-recommendation-service-5<", "by serving.kserve.io/inferenceservice<"),
+        ] {
+            assert!(list.matches("<li>").count() == 1 && list.contains(name) && list.contains(source), "{list}");
+        }
+        let answer = serde_json::to_value(super::super::Model::of(&view.snapshot, place, model)).expect("JSON");
+        let container = |n: usize, relation, source| {
+            let container = serde_json::json!({ "to": format!("{n:064x}"), "relation": relation, "source": source });
+            serde_json::json!({
+                "container": container, "container_name": format!("team-a-recommendation-service-{n}")
+            })
+        };
+        let all = [
+            container(3, "serves", "plumbline.io/model"),
+            container(5, "trains", "serving.kserve.io/inferenceservice"),
+        ];
+        assert_eq!((&answer["name"], &answer["containers"]), (&"model-number-7".into(), &all.as_slice().into()));
     }
 
     /// What the page is to hold: a hundred containers, each with a recommendation, and twenty models that drift.

@@ -256,7 +256,7 @@ fn an_oom_kill_leads_to_a_patch() -> Result<(), Failed> {
         let all = review["workloads"].as_array().ok_or("no list")?.clone();
         let ours =
             all.iter().find(|w| w["workload"]["container_id"] == container.id.as_str()).ok_or("it is not there")?;
-        check(ours["memory"]["provisioning"] == "under" && ours["confirmed"] == true, || ours.to_string())?;
+        check(ours["memory"]["provisioning"] == "under_provisioned" && ours["confirmed"] == true, || ours.to_string())?;
         check(ours["saving"].as_f64() < Some(0.0), || ours.to_string())?;
         Ok(ours["patches"][0]["text"].as_str().ok_or_else(|| ours.to_string())?.to_owned())
     })?;

@@ -172,7 +172,7 @@ fn empty_states_teach() -> Result<(), Failed> {
     browser.open(&format!("http://{}/", agent.address))?;
     let text = browser.text()?;
     let curl = format!("curl http://{}/v1/models/my-model/samples", agent.address);
-    for part in [&curl as &str, "libnvidia-ml.so.1", "plumbline report", "rules are watched"] {
+    for part in [&curl as &str, "libnvidia-ml.so.1", "plumbline report", "rules are active"] {
         check(text.contains(part), || format!("no `{part}`: {text}"))?;
     }
     // The line that it teaches works as it stands.

@@ -11,6 +11,7 @@ use plumbline::export::prometheus;
 use plumbline::frame::gpu::GPU_COLUMNS;
 use plumbline::frame::model::MODEL_COLUMNS;
 use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn, Row};
+use plumbline::metric::attribute::{ATTRIBUTES, Of};
 use plumbline::metric::{AGENT_METRICS, Kind, Metric};
 use plumbline::performance::measures::{Better, MEASURES};
 use plumbline::signal::container::Container;
@@ -33,6 +34,17 @@ fn the_page_is_what_the_code_says() -> Result<(), Failed> {
     check(written == page, || "REFERENCE.md is out of date: run PLUMBLINE_BLESS=1 cargo test --test real".to_owned())
 }
 
+/// The attributes of a container or a GPU, by where Prometheus has them.
+fn identity(of: Of) -> String {
+    let own = || ATTRIBUTES.iter().filter(|named| named.of == of);
+    let listed = |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let labels = listed(own().filter(|named| named.is_label()).map(|named| named.shown().into()).collect());
+    let rest = listed(own().filter(|named| !named.is_label()).map(|named| named.shown().into()).collect());
+    let short = listed(own().filter_map(|named| named.short()).map(str::to_owned).collect());
+    let beside = if short.is_empty() { String::new() } else { format!("; {short} beside them") };
+    format!("{labels} (labels of every Prometheus series{beside}), {rest} (in `target_info`)")
+}
+
 fn page() -> Result<String, Failed> {
     let mut page = String::from(
         "# Reference\n\nMade from the lists in the code; a test holds it to them.\n\n\
@@ -41,17 +53,10 @@ fn page() -> Result<String, Failed> {
          C counter, U up-down counter, G gauge. A signal that is unknown is absent.\n\n",
     );
     table(&mut page, catalogue::of_containers())?;
-    page.push_str(
-        "\nA container's identity: `container.id`, `container.name`, `container.image.name`, `k8s.namespace.name`, \
-         `k8s.pod.name`, `k8s.pod.uid`, `k8s.container.name` (labels of every Prometheus series; `namespace`, `pod` and \
-         `container` beside them), `container.image.tags`, `container.runtime.name`, `container.label.<key>` \
-         (in `target_info`). Over OTLP all are attributes of the resource.\n\n## Metrics of GPUs\n\n",
-    );
+    write!(page, "\nA container's identity: {}. ", identity(Of::Container))?;
+    page.push_str("Over OTLP all are attributes of the resource.\n\n## Metrics of GPUs\n\n");
     table(&mut page, catalogue::of_gpus())?;
-    page.push_str(
-        "\nA GPU's identity: `hw.id`, `hw.name`, `hw.type`, `hw.model` (labels of every Prometheus series), `hw.vendor`, \
-         `hw.driver_version` (in `target_info`).\n\n## Metrics of models\n\n",
-    );
+    write!(page, "\nA GPU's identity: {}.\n\n## Metrics of models\n\n", identity(Of::Gpu))?;
     table(&mut page, catalogue::of_models())?;
     page.push_str(
         "\n`reference.hash` names the reference's bins and counts: bins of equal hashes add up over replicas. \

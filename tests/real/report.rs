@@ -175,8 +175,11 @@ fn figures_are_those_of_another_program() -> Result<(), Failed> {
         }
     }
     let (big, small) = (of("big")?, of("small")?);
-    check(big["cpu"]["provisioning"] == "over" && big["confirmed"] == true, || big.to_string())?;
-    check(small["cpu"]["provisioning"] == "under" && small["memory"]["provisioning"] == "over", || small.to_string())?;
+    check(big["cpu"]["provisioning"] == "over_provisioned" && big["confirmed"] == true, || big.to_string())?;
+    check(
+        small["cpu"]["provisioning"] == "under_provisioned" && small["memory"]["provisioning"] == "over_provisioned",
+        || small.to_string(),
+    )?;
     // Money, counted by hand: what is asked for less what is recommended, at OpenCost's prices.
     let recommended = |key: &str| big[key]["recommended"].as_f64().unwrap_or(f64::NAN);
     let hour = (1.0 - recommended("cpu")) * 0.031_611 + (2.0 - recommended("memory") / 1024.0 / MIB) * 0.004_237;
@@ -224,7 +227,7 @@ fn what_is_wrong_is_told() -> Result<(), Failed> {
     let folder = empty.path().display().to_string();
     for (arguments, expected, says) in [
         (vec!["--data", "/nowhere"], 2, "/nowhere: there is no such folder"),
-        (vec!["--data", &folder, "--since", "soon"], 2, "--since: `soon` is no time"),
+        (vec!["--data", &folder, "--since", "soon"], 2, "--since: `soon` is not a time"),
         (vec!["--data", &folder, "--since", "1d", "--until", "2d"], 2, "must be before --until"),
         (vec!["--data", &folder], 1, "holds no history between"),
     ] {

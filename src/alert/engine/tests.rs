@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalogue;
-use crate::catalogue::named;
+use crate::metric::attribute::{CONTAINER_ID, CONTAINER_NAME};
 use crate::metric::{Attribute, Subject};
 
 fn metric(name: &str) -> &'static Metric {
@@ -28,9 +28,8 @@ fn subject(name: &str) -> Arc<Subject> {
 }
 
 fn subject_of(id: &str, name: &str) -> Arc<Subject> {
-    let attribute =
-        |key: &'static str, value: &str| Attribute { key: key.into(), value: value.to_owned(), label: true };
-    Arc::new(Subject { attributes: vec![attribute("container.id", id), attribute("container.name", name)] })
+    let attributes = vec![Attribute::new(&CONTAINER_ID, id), Attribute::new(&CONTAINER_NAME, name)];
+    Arc::new(Subject { attributes })
 }
 
 fn kills(id: &str, value: u64, started: i64) -> Point {
@@ -182,7 +181,7 @@ fn only_and_below_choose_their_series() {
     let node = Arc::new(Subject::node());
     let drift = |model: &'static str, value| {
         Point::new(
-            named("plumbline.model.drift").expect("a metric"),
+            metric("plumbline.model.drift"),
             &node,
             vec![("model", model.into())],
             Number::Int(value),
@@ -507,14 +506,7 @@ fn a_rule_may_choose_by_its_subject_and_by_more_than_one_attribute() {
     let node = Arc::new(Subject::node());
     let drift = |model: &'static str, feature: &'static str, test: &'static str| {
         let of = vec![("model", model.into()), ("feature", feature.into()), ("test", test.into())];
-        Point::new(
-            named("plumbline.model.feature.drift").expect("a metric"),
-            &node,
-            of,
-            Number::Float(1.0),
-            None,
-            at(0),
-        )
+        Point::new(metric("plumbline.model.feature.drift"), &node, of, Number::Float(1.0), None, at(0))
     };
     let psi = "metric = \"plumbline.model.feature.drift\"\nabove = 0.5\nonly = { test = \"psi\", feature = \"a\" }";
     let points = [drift("m", "a", "psi"), drift("n", "a", "ks"), drift("o", "b", "psi")];
@@ -528,7 +520,7 @@ fn an_alert_of_a_rule_for_one_model_names_it_and_what_else_the_rule_chose() {
     let of = vec![("model", "m".into()), ("feature", "a".into()), ("test", "psi".into())];
     engine.step(
         &[&Point::new(
-            named("plumbline.model.feature.drift").expect("a metric"),
+            metric("plumbline.model.feature.drift"),
             &Arc::new(Subject::node()),
             of,
             Number::Float(1.0),

@@ -11,7 +11,7 @@ use super::super::http::Headers;
 use super::NAME;
 use crate::units::milliseconds;
 
-const NO_MILLISECONDS: &str = "is no number of milliseconds above zero, 3650d at most";
+const NO_MILLISECONDS: &str = "must be a number of milliseconds above 0, 3650d at most";
 
 /// Options of the OTLP exporter.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -170,7 +170,7 @@ impl Config {
                         self.headers.0.insert(key.to_owned(), value);
                     }
                     // The pair may hold a key: it is not repeated.
-                    _ => problems.push(format!("{name}: a header is not written as key=value, percent-encoded")),
+                    _ => problems.push(format!("{name}: write each header as key=value, percent-encoded")),
                 }
             }
         }
@@ -215,7 +215,7 @@ impl Config {
             && !text.trim().eq_ignore_ascii_case("cumulative")
         {
             problems.push(format!(
-                "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: `{text}` is not offered; sums stay cumulative"
+                "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: `{text}` is not supported; sums stay cumulative"
             ));
         }
         problems
@@ -259,7 +259,7 @@ impl Config {
             None if self.insecure => format!("http://{text}"),
             None => format!("https://{text}"),
         };
-        let bad = |_| problem("endpoint", "is no address; write it as http://host:4317".to_owned());
+        let bad = |_| problem("endpoint", "is not an address; write it as http://host:4317".to_owned());
         let uri: http::Uri = with_scheme.parse().map_err(bad)?;
         if uri.port().is_some() && uri.port_u16().is_none() {
             return Err(problem("endpoint", "has a port beyond 65535".to_owned()));

@@ -51,20 +51,24 @@ fn resource_metrics(points: &[&Point], node: &[(String, String)]) -> ResourceMet
 }
 
 fn resource(subject: &Subject, node: &[(String, String)]) -> Resource {
-    let node = node.iter().map(|(key, value)| attribute(key, value));
-    let own = subject.attributes.iter().map(|a| attribute(&a.key, &a.value));
+    let node = node.iter().map(|(key, value)| attribute(key, text(value)));
+    let own = subject
+        .attributes
+        .iter()
+        .map(|a| attribute(&a.key, if a.named.list { list(&a.value) } else { text(&a.value) }));
     Resource { attributes: node.chain(own).collect(), ..Resource::default() }
 }
 
-fn attribute(key: &str, value: &str) -> KeyValue {
-    let text = any_value::Value::StringValue(value.to_owned());
-    let value = match key {
-        // The conventions make these lists.
-        "container.image.tags" => {
-            any_value::Value::ArrayValue(ArrayValue { values: vec![AnyValue { value: Some(text) }] })
-        }
-        _ => text,
-    };
+fn text(value: &str) -> any_value::Value {
+    any_value::Value::StringValue(value.to_owned())
+}
+
+/// A list of one.
+fn list(value: &str) -> any_value::Value {
+    any_value::Value::ArrayValue(ArrayValue { values: vec![AnyValue { value: Some(text(value)) }] })
+}
+
+fn attribute(key: &str, value: any_value::Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
@@ -98,7 +102,7 @@ fn data_point(point: &Point) -> NumberDataPoint {
         Number::Float(value) => number_data_point::Value::AsDouble(value),
     });
     NumberDataPoint {
-        attributes: point.attributes.iter().map(|(key, value)| attribute(key, value)).collect(),
+        attributes: point.attributes.iter().map(|(key, value)| attribute(key, text(value))).collect(),
         start_time_unix_nano: match point.metric.kind {
             Kind::Counter | Kind::UpDown => point.start.map_or(0, nanos),
             Kind::Gauge => 0,
@@ -120,10 +124,11 @@ mod tests {
 
     use super::*;
     use crate::catalogue;
+    use crate::metric::attribute::CONTAINER_ID;
     use crate::metric::{Attribute, Metric};
 
     fn subject(id: &str) -> Arc<Subject> {
-        let attributes = vec![Attribute { key: "container.id".into(), value: id.to_owned(), label: true }];
+        let attributes = vec![Attribute::new(&CONTAINER_ID, id)];
         Arc::new(Subject { attributes })
     }
 

@@ -75,7 +75,11 @@ pub async fn run(connection: Connection, mut context: Context) {
                     };
                     context.health.exporter(NAME, |state| state.failures = state.failures.saturating_add(1));
                     if pause == RETRY.0 {
-                        tracing::warn!(exporter = NAME, error, "log events of alerts wait, and are tried again");
+                        tracing::warn!(
+                            exporter = NAME,
+                            error,
+                            "log events of alerts are queued and will be sent again"
+                        );
                     }
                 }
             }

@@ -67,7 +67,7 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
                 state.error = None;
                 if *rejected > 0 {
                     if state.rejected == 0 {
-                        tracing::warn!(exporter = NAME, rejected, message, "the receiver refused some points");
+                        tracing::warn!(exporter = NAME, rejected, message, "the receiver rejected some points");
                     }
                     state.rejected = state.rejected.saturating_add(*rejected);
                 }
@@ -82,7 +82,7 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
                     tracing::warn!(
                         exporter = NAME,
                         error = message,
-                        "cannot send: points wait, it will be tried again"
+                        "cannot send: points are queued and will be sent again"
                     );
                 }
                 state.error = Some(message.clone());
@@ -92,7 +92,7 @@ fn note(answer: &Answer, batch: &Batch, queue: &Queue, context: &Context) {
                 state.failures = state.failures.saturating_add(1);
                 state.rejected = state.rejected.saturating_add(batch.points);
                 if state.error.as_ref() != Some(message) {
-                    tracing::warn!(exporter = NAME, error = message, "the receiver refuses: points are lost");
+                    tracing::warn!(exporter = NAME, error = message, "the receiver rejects the points: they are lost");
                 }
                 state.error = Some(message.clone());
             }

@@ -132,7 +132,7 @@ impl Connection {
             200..=299 => ExportMetricsServiceResponse::decode(body)
                 .map_or(Answer::Taken { rejected: 0, message: String::new() }, taken),
             300..=399 => Answer::Refused {
-                message: format!("status {status}: redirects are not followed; set the address it leads to"),
+                message: format!("status {status}: redirects are not followed; set the final address"),
             },
             429 | 502 | 503 | 504 => Answer::Later { message: format!("status {status}"), after },
             _ => Answer::Refused { message: format!("status {status}{}", said(&body)) },

@@ -22,7 +22,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
         return Err(Error::Broken("this is an Arrow file (Feather); send the stream format".to_owned()));
     }
     look_over(body, limits)?;
-    let broken = |error: ::arrow::error::ArrowError| Error::Broken(format!("the body is no Arrow stream: {error}"));
+    let broken = |error: ::arrow::error::ArrowError| Error::Broken(format!("the body is not an Arrow stream: {error}"));
     let mut decoder = StreamDecoder::new();
     let mut left = Buffer::from(body.clone());
     let mut batches: Vec<RecordBatch> = Vec::new();
@@ -35,7 +35,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
     // A stream may end without its mark, but not within a message.
     decoder.finish().map_err(broken)?;
     let Some(schema) = decoder.schema() else {
-        return Err(Error::Broken("the body is no Arrow stream: it has no schema".to_owned()));
+        return Err(Error::Broken("the body is not an Arrow stream: it has no schema".to_owned()));
     };
     let mut columns: Vec<(String, ArrayRef)> = Vec::with_capacity(schema.fields().len());
     for (at, field) in schema.fields().iter().enumerate() {
@@ -50,7 +50,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
                 field.name()
             )));
         }
-        // Each batch may have a dictionary of its own. What cannot be normalised is told at the border.
+        // Each batch may have a dictionary of its own. What cannot be normalised is rejected at the border.
         if normal_type(field.data_type()).is_ok() {
             for part in &mut parts {
                 *part = normalise(part).map_err(|error| Error::Broken(error.to_string()))?;
@@ -81,7 +81,7 @@ fn list_items(array: &ArrayRef) -> usize {
 /// Walks over the messages: every size that is declared must lie within the body, and nothing may be compressed, since
 /// compressed buffers declare a size of their own.
 fn look_over(body: &[u8], limits: Limits) -> Result<(), Error> {
-    let broken = |what: &str| Error::Broken(format!("the body is no Arrow stream: {what}"));
+    let broken = |what: &str| Error::Broken(format!("the body is not an Arrow stream: {what}"));
     let mut rest = body;
     let mut rows = 0_u64;
     let mut types: Vec<DataType> = Vec::new();
@@ -107,7 +107,7 @@ fn look_over(body: &[u8], limits: Limits) -> Result<(), Error> {
                 // Every batch behind a delta keeps a dictionary as large as all deltas before it.
                 if dictionary.is_some_and(|dictionary| dictionary.isDelta()) {
                     return Err(Error::Unsupported(
-                        "dictionaries that grow (deltas) are not taken; send them whole".to_owned(),
+                        "dictionaries that grow (deltas) are not supported; send them whole".to_owned(),
                     ));
                 }
                 dictionary.and_then(|batch| batch.data())
@@ -126,8 +126,7 @@ fn look_over(body: &[u8], limits: Limits) -> Result<(), Error> {
         if let Some(batch) = batch {
             if batch.compression().is_some() {
                 return Err(Error::Unsupported(
-                    "compressed Arrow streams are not taken: their buffers declare sizes of their own; send it uncompressed, \
-                     or the whole body with Content-Encoding: gzip"
+                    "compressed Arrow streams are not supported; send it uncompressed, or the whole body with Content-Encoding: gzip"
                         .to_owned(),
                 ));
             }

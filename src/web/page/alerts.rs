@@ -17,7 +17,7 @@ pub fn section(view: &View) -> Markup {
                 table {
                     caption { (caption) }
                     thead { tr {
-                        th scope="col" { "Alert" } th scope="col" { "State" } th scope="col" { "What" } th scope="col" { "About" }
+                        th scope="col" { "Alert" } th scope="col" { "State" } th scope="col" { "Message" } th scope="col" { "About" }
                         th scope="col" { "Since" }
                     } }
                     tbody { @for alert in rows { (row(view, alert)) } }
@@ -29,11 +29,11 @@ pub fn section(view: &View) -> Markup {
     let over: Vec<&Alert> = alerts.resolved.iter().take(OVER).collect();
     let body = html! {
         @if active.is_empty() {
-            p.empty { "No alert is firing or pending; " (alerts.rules.len()) " rules are watched." }
+            p.empty { "No alert is firing or pending; " (alerts.rules.len()) " rules are active." }
         } @else { (table(&active, "Firing and pending")) }
-        @if alerts.left_out > 0 { p.empty { (alerts.left_out) " more are left out by alerting.max_alerts." } }
+        @if alerts.left_out > 0 { p.empty { (alerts.left_out) " more are not shown: alerting.max_alerts is reached." } }
         @if !over.is_empty() {
-            details #alerts-over { summary { "Resolved (" (alerts.resolved.len()) " within a day)" } (table(&over, "Resolved")) }
+            details #alerts-over { summary { "Resolved in the last day (" (alerts.resolved.len()) ")" } (table(&over, "Resolved")) }
         }
         details #alerts-rules {
             summary { "Rules (" (alerts.rules.len()) ")" }

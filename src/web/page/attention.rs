@@ -120,7 +120,7 @@ fn items(view: &View) -> Vec<Item> {
             items.push(Item {
                 severity: Severity::Info,
                 money: 0.0,
-                text: format!("GPU {}: memory held, no kernel runs.", held.index),
+                text: format!("GPU {}: held idle; memory resident, no kernel runs.", held.index),
                 target: target(view, Thing::Gpu(place)),
                 at: None,
             });

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{View, anchor, section as whole, since, sizes, unknown, wide};
 use crate::chart;
+use crate::health::Brings;
 use crate::rightsize::Provisioning;
 use crate::signal::Id;
 use crate::signal::container::{Container, id};
@@ -26,11 +27,9 @@ pub fn section(view: &View) -> Markup {
         @if snapshot.containers.is_empty() {
             p.empty {
                 @if !snapshot.ready { "Reading the node …" }
-                @else if view.health.is_down("cgroup") {
-                    "Containers cannot be read: the cgroup tree must be mounted and readable (collect.cgroup.root). "
-                    a href="/healthz" { "Health" } " says what is missing."
-                } @else {
-                    "No container runs on this node. Start one, and it shows here within 2 s: "
+                @else if let Some(why) = view.health.why_none(Brings::Containers) { "Containers cannot be read. " (why) }
+                @else {
+                    "No container is running on this node. Start one; it appears here within 2 s: "
                     code { "docker run -d --cpus 1 -m 512m nginx" }
                 }
             }
@@ -52,11 +51,11 @@ pub fn section(view: &View) -> Markup {
             }
         }
         @if !snapshot.exited.is_empty() {
-            h3 { "Just ended" }
+            h3 { "Recently ended" }
             ul { @for exit in &snapshot.exited {
                 li {
                     (exit.last.name) ", " (since(snapshot.as_of, exit.at)) " ago"
-                    @if exit.last.signals.get(KILLS).is_some_and(|kills| kills > 0) { strong { " after an OOM kill ⚠" } }
+                    @if exit.last.signals.get(KILLS).is_some_and(|kills| kills > 0) { strong { ", OOM killed ⚠" } }
                 }
             } }
         }
@@ -102,24 +101,17 @@ fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory:
 
 /// The verdict in a word, with a way to the reason.
 fn size(view: &View, place: usize) -> Markup {
-    let Some(judged) = view.snapshot.assessment(place) else { return unknown("not judged yet") };
-    let word = |p| match p {
-        Provisioning::Over => "too large",
-        Provisioning::Under => "too small",
-        Provisioning::Fits => "fits",
-        Provisioning::Unset => "no request",
-        Provisioning::Unknown => "no verdict",
-    };
+    let Some(judged) = view.snapshot.assessment(place) else { return unknown("no verdict yet") };
     let [(_, cpu), (_, memory)] = judged.resources();
     let bad = judged.is(Provisioning::Under);
     let verdict = html! {
         @if cpu.provisioning == memory.provisioning {
-            @if bad { strong { (word(cpu.provisioning)) " ⚠" } } @else { (word(cpu.provisioning)) }
+            @if bad { strong { (cpu.provisioning.name()) " ⚠" } } @else { (cpu.provisioning.name()) }
         } @else {
             @for (name, resource) in [("CPU ", cpu), ("memory ", memory)] {
                 (name)
-                @if resource.provisioning == Provisioning::Under { strong { (word(resource.provisioning)) " ⚠" } }
-                @else { (word(resource.provisioning)) }
+                @if resource.provisioning == Provisioning::Under { strong { (resource.provisioning.name()) " ⚠" } }
+                @else { (resource.provisioning.name()) }
                 br;
             }
         }

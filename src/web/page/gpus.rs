@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::{View, anchor, section as whole, unknown, wide};
-use crate::chart::{self, Piece};
+use crate::chart::{self, Level, Piece};
+use crate::health::Brings;
 use crate::minute::gpu::GpuState;
 use crate::signal::gpu::id;
 use crate::snapshot::{GpuProcessView, GpuView};
@@ -14,14 +15,8 @@ pub fn section(view: &View) -> Markup {
     let body = html! {
         @if gpus.is_empty() {
             p.empty {
-                "No GPU is seen. "
-                @match view.health.message_of("nvml").map(|message| (message, message.strip_prefix("not found: "))) {
-                    Some((_, Some(missing))) => { "Not found: " (missing) "." }
-                    Some((message, None)) if !message.is_empty() => { "Collector nvml: " (message) "." }
-                    _ => { "The collector nvml is switched off (collect.disabled)." }
-                }
-                " In a container the driver's library and devices must be given to the agent "
-                "(NVIDIA_VISIBLE_DEVICES=all, or --gpus all)."
+                "No GPU found. " @if let Some(why) = view.health.why_none(Brings::Devices) { (why) " " }
+                "If the agent runs in a container, start it with --gpus all, or with NVIDIA_VISIBLE_DEVICES=all."
             }
         } @else {
             (wide("GPUs", &html! { table {
@@ -32,8 +27,11 @@ pub fn section(view: &View) -> Markup {
                 tbody { @for gpu in gpus { (row(view, gpu)) } }
             } }))
             p.key {
-                span.swatch.active {} "active: computing " span.swatch.held {} "held idle: memory resident, nothing computed "
-                span.swatch.free {} "free: no process"
+                @for (state, text) in [
+                    (GpuState::Active, "active: computing "),
+                    (GpuState::HeldIdle, "held idle: memory resident, nothing computed "),
+                    (GpuState::Free, "free: no process"),
+                ] { span class={ "swatch " (level(state).class()) } {} (text) }
             }
         }
     };
@@ -51,7 +49,7 @@ fn row(view: &View, gpu: &GpuView) -> Markup {
             th scope="row" title=(gpu.device.uuid) { "GPU " (gpu.index) br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
             td {
                 @match (gpu.ok, gpu.state) {
-                    (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver no longer reaches it" } }
+                    (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver cannot reach it" } }
                     (_, Some(GpuState::HeldIdle)) => { strong { "held idle ⚠" } (price(view, gpu)) }
                     (_, Some(GpuState::Active)) => { "active" }
                     (_, Some(GpuState::Free)) => { "free" (price(view, gpu)) }
@@ -84,22 +82,23 @@ fn price(view: &View, gpu: &GpuView) -> Markup {
     html! { br; small { "at " (money(month, view.currency())) " a month" } }
 }
 
+fn level(state: GpuState) -> Level {
+    match state {
+        GpuState::Active => Level::Full,
+        GpuState::HeldIdle => Level::Half,
+        GpuState::Free => Level::Low,
+    }
+}
+
 fn strip(gpu: &GpuView) -> Markup {
     if gpu.minutes.is_empty() {
-        return unknown("from the first minute on");
+        return unknown("after the first minute");
     }
-    let class = |state: Option<GpuState>| {
-        state.map(|state| match state {
-            GpuState::Active => "active",
-            GpuState::HeldIdle => "held",
-            GpuState::Free => "free",
-        })
-    };
     let mut pieces: Vec<Piece> = Vec::new();
-    for state in &gpu.minutes {
+    for level in gpu.minutes.iter().map(|state| state.map(level)) {
         match pieces.last_mut() {
-            Some((length, last)) if *last == class(*state) => *length += 1,
-            _ => pieces.push((1, class(*state))),
+            Some((length, last)) if *last == level => *length += 1,
+            _ => pieces.push((1, level)),
         }
     }
     let share = |state| gpu.minutes.iter().filter(|s| **s == Some(state)).count() as f64 / gpu.minutes.len() as f64;
@@ -119,7 +118,10 @@ fn holders(gpu: &GpuView) -> Markup {
         (Some(name), _) => name.clone(),
         (None, Some(link)) => link.to.chars().take(12).collect(),
         (None, None) if process.resolved => format!("host process {}", process.pid),
-        (None, None) => format!("process {}, not seen here: needs the host's PIDs (hostPID, --pid=host)", process.pid),
+        (None, None) => format!(
+            "process {}, container unknown: run the agent with the host's PIDs (hostPID, --pid=host)",
+            process.pid
+        ),
     };
     html! {
         @if processes.is_empty() { "no process" }

@@ -9,7 +9,7 @@ use crate::drift::Kind;
 use crate::drift::verdict::{Judged, Tested};
 use crate::model::address;
 use crate::model::view::ModelView;
-use crate::snapshot::relations::Thing;
+use crate::snapshot::relations::{ModelContainer, Thing};
 use crate::units::{grouped, percent};
 
 /// Windows drawn.
@@ -68,18 +68,18 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                         (window.start.strftime("%Y-%m-%d %H:%M")) " to " (window.end.strftime("%Y-%m-%d %H:%M UTC")) ", "
                         (grouped(window.rows)) " rows"
                     }
-                    @if !window.versions.is_empty() { dt { "Versions in it" } dd { (window.versions.join(", ")) } }
+                    @if !window.versions.is_empty() { dt { "Its versions" } dd { (window.versions.join(", ")) } }
                 }
                 dt { "Cost of 1000" } dd { (cost(view, place)) }
             }
-            p { a href=(address::of("/api/v1/models", &model.key, "")) { "All of it as JSON" } }
+            p { a href=(address::of("/api/v1/models", &model.key, "")) { "Everything as JSON" } }
         }
     }
 }
 
 fn features(model: &ModelView) -> Markup {
     let Some(window) = &model.latest else {
-        return html! { p.empty { "No window has closed yet: one closes when its end and the lateness have passed." } };
+        return html! { p.empty { "No window has closed yet. A window closes once its end and the allowed lateness have passed." } };
     };
     let all = by_distance(&window.features);
     html! {
@@ -149,8 +149,7 @@ fn drift(model: &ModelView) -> Markup {
     }
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
     let drifting = windows.iter().filter(|w| w.drift == Some(true)).count();
-    let text =
-        format!("columns that drift in each of {} windows, at most {most:.0}; {drifting} windows drift", windows.len());
+    let text = format!("{drifting} of {} windows drift; at most {most:.0} columns drift in one", windows.len());
     html! {
         p { (text) }
         (chart::timeline(&values, None, Some(0.0), &text))
@@ -163,7 +162,7 @@ fn performance(model: &ModelView) -> Markup {
         if model.counts.labels > 0 {
             return html! { p.empty { "No closed window has labels yet." } };
         }
-        return html! { p.empty { "No label has come yet. Labels are sent to " code { (address::of("/v1/models", &model.key, "/labels")) } ", with the sample's id." } };
+        return html! { p.empty { "No labels yet. Send them to " code { (address::of("/v1/models", &model.key, "/labels")) } ", with the sample's id." } };
     };
     let mut values = over_time(model, leading.measure);
     let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
@@ -200,18 +199,27 @@ fn ends(first: Option<jiff::Timestamp>, last: Option<jiff::Timestamp>) -> Markup
 }
 
 fn served(view: &View, place: usize, model: &ModelView) -> Markup {
-    let mut all = view.snapshot.served_by(place).peekable();
+    let serving: Vec<_> = view.snapshot.served_by(place).collect();
+    let training: Vec<_> = view.snapshot.trained_by(place).collect();
     html! {
-        @if all.peek().is_none() {
+        @if serving.is_empty() {
             p.empty {
-                "No container says that it serves this model. A label does: "
+                "No container is labelled as serving this model. Label it: "
                 code { "docker run --label plumbline.io/model=" (model.key.name) " …" }
-                "; then what a thousand predictions cost stands here too."
+                ". Then the cost of a thousand predictions is shown too."
             }
         } @else {
-            ul { @for c in all {
-                li { a href={ "/#" (anchor("c", &c.id)) } { (c.name) } @for gpu in &c.gpus { ", GPU " (gpu.index) } }
-            } }
+            (containers(&serving))
         }
+        @if !training.is_empty() { h3 { "Trained by" } (containers(&training)) }
     }
+}
+
+/// Each with its GPUs, and the label that says so.
+fn containers(of_model: &[ModelContainer<'_>]) -> Markup {
+    html! { ul { @for c in of_model { li {
+        a href={ "/#" (anchor("c", c.container.to)) } { (c.container_name) }
+        @for gpu in &c.view.gpus { ", GPU " (gpu.index) }
+        " " small { "by " (c.container.source) }
+    } } } }
 }

@@ -19,7 +19,7 @@ pub fn section(view: &View) -> Markup {
     let body = html! {
         @if models.is_empty() {
             p.empty {
-                "No model has sent samples yet. Send the first: "
+                "No samples yet. Send the first: "
                 code {
                     "curl http://" (view.address) "/v1/models/my-model/samples -H 'Content-Type: application/json' -d '"
                     r#"{"id": "1", "age": 41, "prediction": 1, "score": 0.83}"# "'"
@@ -28,7 +28,7 @@ pub fn section(view: &View) -> Markup {
         } @else {
             (wide("Models", &html! { table {
                 thead { tr {
-                    th scope="col" { "Model" } th scope="col" { "Drift" } th scope="col" { "Moved most" }
+                    th scope="col" { "Model" } th scope="col" { "Drift" } th scope="col" { "Largest shift" }
                     th scope="col" { "Performance" } th scope="col" { "Traffic" } th scope="col" { "Labels" }
                     th scope="col" { "Served by" } th scope="col" { "Per 1000" }
                 } }
@@ -174,11 +174,11 @@ fn coverage(model: &ModelView) -> Markup {
 fn served_by(view: &View, place: usize) -> Markup {
     let mut all = view.snapshot.served_by(place).peekable();
     if all.peek().is_none() {
-        return html! { span.unknown title="a container's label plumbline.io/model names the model it serves" { "unknown" } };
+        return html! { span.unknown title="the label plumbline.io/model on a container names the model it serves" { "unknown" } };
     }
     html! { @for c in all {
-        a href={ "/#" (super::anchor("c", &c.id)) } { (c.name) }
-        @for gpu in &c.gpus { " " small { "GPU " (gpu.index) } }
+        a href={ "/#" (super::anchor("c", c.container.to)) } { (c.container_name) }
+        @for gpu in &c.view.gpus { " " small { "GPU " (gpu.index) } }
         br;
     } }
 }

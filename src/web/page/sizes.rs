@@ -14,7 +14,7 @@ const MOST: usize = 25;
 
 pub fn section(view: &View) -> Markup {
     let Some(review) = &view.snapshot.review else {
-        return whole("recommendations", "Recommendations", &html! { p.empty { "The history is being read …" } });
+        return whole("recommendations", "Recommendations", &html! { p.empty { "Reading the history …" } });
     };
     let all: Vec<&Assessment> = view.snapshot.acting().map(|(_, assessment)| assessment).collect();
     let more = all.len().saturating_sub(MOST);
@@ -30,7 +30,7 @@ pub fn section(view: &View) -> Markup {
             } }))
             @if more > 0 { p.empty { (more) " more: " a href="/api/v1/recommendations" { "as JSON" } ", or by " code { "plumbline report" } } }
         }
-        p.empty { "For a report to forward: " code { "plumbline report --data " (view.data) " --since 7d --format html --output review.html" } }
+        p.empty { "To write a report: " code { "plumbline report --data " (view.data) " --since 7d --format html --output review.html" } }
     };
     whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
 }
@@ -49,26 +49,26 @@ fn sums(view: &View, review: &Review) -> Markup {
         p {
             "Containers cost " strong.plain { (money(t.cost)) } " a month; "
             strong.plain { (money(t.saving)) } " could be saved (" (money(t.confirmed_saving)) " confirmed, the rest to investigate)"
-            @if t.needed > 0.0 { ", and those that are too small need " strong.plain { (money(t.needed)) } " more" }
+            @if t.needed > 0.0 { ", and the under-provisioned need " strong.plain { (money(t.needed)) } " more" }
             "."
             @if t.gpu_cost > 0.0 {
-                " GPUs cost " strong.plain { (money(t.gpu_cost)) } ", of it " (money(t.gpu_held_idle_cost)) " held idle and "
-                (money(t.gpu_free_cost)) " free."
+                " GPUs cost " strong.plain { (money(t.gpu_cost)) } " a month: " (money(t.gpu_held_idle_cost)) " while held idle, "
+                (money(t.gpu_free_cost)) " while free."
             }
-            " " small { "judged " (since(view.now, review.until)) " ago" }
+            " " small { "updated " (since(view.now, review.until)) " ago" }
         }
     }
 }
 
 /// Why there is nothing: that is an answer too.
 fn nothing(review: &Review) -> Markup {
-    let waiting = review.totals.unknown;
+    let waiting = review.totals.no_verdict;
     html! {
         p.empty {
-            @if review.totals.workloads == 0 { "No history yet: the first minute is written when it is over." }
+            @if review.totals.workloads == 0 { "No history yet. The first minute is written once it is over." }
             @else if waiting > 0 {
-                (waiting) " of " (review.totals.workloads) " containers have no verdict: it takes "
-                code { "rightsizing.min_history" } " (an hour by default), and a known request. An OOM kill needs no history."
+                (waiting) " of " (review.totals.workloads) " containers have no verdict. A verdict needs enough history ("
+                code { "rightsizing.min_history" } ", 1 h by default) and a known request. After an OOM kill it needs no history."
             } @else { "Every container requests about what it needs." }
         }
     }
@@ -88,12 +88,12 @@ fn row(view: &View, a: &Assessment) -> Markup {
             }
             td {
                 @if a.confirmed { "confirmed" } @else if a.confidence == Confidence::None { "not enough history" } @else { "investigate" }
-                br; small { (a.confidence.name()) ": " (minutes(a.history.minutes)) " seen" }
+                br; small { (a.confidence.name()) ": " (minutes(a.history.minutes)) " of history" }
             }
             td {
                 @for (at, patch) in a.patches.iter().enumerate() {
                     details id={ (anchor("p", &a.workload.container_id)) "-" (at) } {
-                        summary { (patch.tool) }
+                        summary { (patch.tool.name()) }
                         pre tabindex="0" { code { (patch.text) } }
                         @if let Some(note) = patch.note { small { (note) } }
                     }
@@ -106,13 +106,7 @@ fn row(view: &View, a: &Assessment) -> Markup {
 
 fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
     let arrow = resource.requested.zip(resource.recommended).filter(|_| resource.changes());
-    let word = match resource.provisioning {
-        Provisioning::Over => "too much",
-        Provisioning::Under => "too little",
-        Provisioning::Fits => "fits",
-        Provisioning::Unset => "no request",
-        Provisioning::Unknown => "unknown",
-    };
+    let word = resource.provisioning.name();
     html! {
         @if resource.provisioning == Provisioning::Under { strong { (word) " ⚠" } } @else { (word) }
         @if let Some((requested, to)) = arrow { " " span.number { (unit(requested)) " → " (unit(to)) } }

@@ -84,7 +84,7 @@ impl Walk<'_> {
                 }
             }
             DataType::Union(..) | DataType::RunEndEncoded(..) | DataType::ListView(_) | DataType::LargeListView(_) => {
-                return Err(format!("columns of type {given} are not taken beside columns of views"));
+                return Err(format!("columns of type {given} are not supported beside columns of views"));
             }
             _ => self.pass(2),
         }
