@@ -5,15 +5,29 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+mod anderson_darling;
 mod bins;
 mod chi_squared;
 pub mod comparison;
+mod cramer_von_mises;
+mod energy;
+mod fisher;
+mod g_test;
+mod hellinger;
 mod jensen_shannon;
+mod kl;
 mod ks;
+mod l_infinity;
+mod mann_whitney;
 mod psi;
 mod sample;
+mod tvd;
+mod two_by_two;
 pub mod verdict;
 mod wasserstein;
+mod wasserstein_normed;
+mod welch_t;
+mod z_test;
 
 pub use bins::{Bins, Counts, MISSING, OTHER};
 pub use sample::{Kind, Sample};
@@ -86,12 +100,20 @@ pub struct Setting {
 /// What a statistic keeps to, whatever the data. Tests hold it to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Law {
+    /// It is a distance: it is never below 0, and 0 where both sides are the same.
+    Distance,
+    /// Its p-value is 1 where both sides are the same.
+    SureOfTheSame,
     /// It is no more than 1.
     UpToOne,
     /// It has the column's own unit: it grows as the values are scaled. Without this law a change of unit changes nothing.
     HasUnit,
+    /// It grows with the root of the scale.
+    HasRootOfUnit,
     /// It does not mind which side is the reference.
     Symmetric,
+    /// With the sides swapped it has the other sign.
+    Antisymmetric,
     /// Of three samples of categories no two are further apart than by way of the third.
     Triangle,
 }
@@ -106,8 +128,10 @@ pub struct Test {
     pub limit: Limit,
     /// The kinds of columns it decides for: of each kind one by its p-value, and one by its distance.
     pub decides_for: &'static [Kind],
-    /// What its statistic keeps to.
+    /// What it keeps to.
     pub laws: &'static [Law],
+    /// Whether it is run where none are chosen.
+    pub default: bool,
     /// One sentence for people, with the definition's own choices.
     pub help: &'static str,
     compute: fn(&Pair<'_>) -> Outcome,
@@ -146,7 +170,8 @@ pub static TESTS: &[Test] = &[
         kinds: &[Kind::Numeric],
         limit: Limit::Significance(&SIGNIFICANCE),
         decides_for: &[Kind::Numeric],
-        laws: &[Law::UpToOne, Law::Symmetric],
+        laws: &[Law::Distance, Law::SureOfTheSame, Law::UpToOne, Law::Symmetric],
+        default: true,
         help: "Two-sample Kolmogorov-Smirnov distance; exact p-value up to 10,000 values a side.",
         compute: ks::ks,
     },
@@ -160,7 +185,8 @@ pub static TESTS: &[Test] = &[
             must: "must be above 0",
         }),
         decides_for: &[Kind::Numeric],
-        laws: &[],
+        laws: &[Law::Distance],
+        default: true,
         help: "Population stability index over the reference's deciles or categories; empty shares count as 0.0001.",
         compute: psi::psi,
     },
@@ -174,7 +200,8 @@ pub static TESTS: &[Test] = &[
             must: "must lie between 0 and 1",
         }),
         decides_for: &[Kind::Categorical],
-        laws: &[Law::UpToOne, Law::Triangle],
+        laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
+        default: true,
         help: "Jensen-Shannon distance (base 2, from 0 to 1) over the same bins.",
         compute: jensen_shannon::jensen_shannon,
     },
@@ -183,7 +210,8 @@ pub static TESTS: &[Test] = &[
         kinds: &[Kind::Numeric],
         limit: Limit::None,
         decides_for: &[],
-        laws: &[Law::HasUnit, Law::Symmetric],
+        laws: &[Law::Distance, Law::HasUnit, Law::Symmetric],
+        default: true,
         help: "Wasserstein-1 distance, in the column's own unit.",
         compute: wasserstein::wasserstein,
     },
@@ -192,9 +220,140 @@ pub static TESTS: &[Test] = &[
         kinds: &[Kind::Categorical],
         limit: Limit::Significance(&SIGNIFICANCE),
         decides_for: &[Kind::Categorical],
-        laws: &[],
+        laws: &[Law::Distance, Law::SureOfTheSame, Law::Symmetric],
+        default: true,
         help: "Two-sample chi-squared test of homogeneity over the categories.",
         compute: chi_squared::chi_squared,
+    },
+    Test {
+        name: "wasserstein_normed",
+        kinds: &[Kind::Numeric],
+        limit: Limit::None,
+        decides_for: &[],
+        laws: &[Law::Distance],
+        default: false,
+        help: "Wasserstein-1 distance over the reference's standard deviation, which counts as 0.001 at least (Evidently's).",
+        compute: wasserstein_normed::wasserstein_normed,
+    },
+    Test {
+        name: "energy",
+        kinds: &[Kind::Numeric],
+        limit: Limit::None,
+        decides_for: &[],
+        laws: &[Law::Distance, Law::HasRootOfUnit, Law::Symmetric],
+        default: false,
+        help: "Energy distance, in the root of the column's own unit.",
+        compute: energy::energy,
+    },
+    Test {
+        name: "cramer_von_mises",
+        kinds: &[Kind::Numeric],
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[],
+        laws: &[Law::SureOfTheSame, Law::Symmetric],
+        default: false,
+        help: "Two-sample Cramér-von Mises criterion; exact p-value up to 20 values a side. Midranks for ties, as scipy: too large where many values are tied and the sides are of unequal size.",
+        compute: cramer_von_mises::cramer_von_mises,
+    },
+    Test {
+        name: "anderson_darling",
+        kinds: &[Kind::Numeric],
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[],
+        laws: &[Law::Symmetric],
+        default: false,
+        help: "Two-sample Anderson-Darling statistic with midranks, standardised; its p-value is read off a table and ends at 0.25 and 0.001.",
+        compute: anderson_darling::anderson_darling,
+    },
+    Test {
+        name: "mann_whitney",
+        kinds: &[Kind::Numeric],
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[],
+        laws: &[Law::SureOfTheSame],
+        default: false,
+        help: "Mann-Whitney U: pairs in which the reference's value is larger, ties by half; p-value exact with at most 8 values on a side and no ties.",
+        compute: mann_whitney::mann_whitney,
+    },
+    Test {
+        name: "welch_t",
+        kinds: &[Kind::Numeric],
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[],
+        laws: &[Law::SureOfTheSame, Law::Antisymmetric],
+        default: false,
+        help: "Welch's t-test of the means, without the assumption of one variance; above 0 where the reference's is larger.",
+        compute: welch_t::welch_t,
+    },
+    Test {
+        name: "hellinger",
+        kinds: &[Kind::Numeric, Kind::Categorical],
+        limit: Limit::None,
+        decides_for: &[],
+        laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
+        default: false,
+        help: "Hellinger distance (from 0 to 1) over the same bins.",
+        compute: hellinger::hellinger,
+    },
+    Test {
+        name: "kl",
+        kinds: &[Kind::Numeric, Kind::Categorical],
+        limit: Limit::None,
+        decides_for: &[],
+        laws: &[Law::Distance],
+        default: false,
+        help: "Kullback-Leibler divergence of the reference from the current rows, in nats, over the same bins; empty shares count as 0.0001.",
+        compute: kl::kl,
+    },
+    Test {
+        name: "tvd",
+        kinds: &[Kind::Numeric, Kind::Categorical],
+        limit: Limit::None,
+        decides_for: &[],
+        laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
+        default: false,
+        help: "Total variation distance: half the sum of the differences of shares, over the same bins.",
+        compute: tvd::tvd,
+    },
+    Test {
+        name: "l_infinity",
+        kinds: &[Kind::Numeric, Kind::Categorical],
+        limit: Limit::None,
+        decides_for: &[],
+        laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
+        default: false,
+        help: "The largest difference of shares, over the same bins.",
+        compute: l_infinity::l_infinity,
+    },
+    Test {
+        name: "g_test",
+        kinds: &[Kind::Categorical],
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[],
+        laws: &[Law::Distance, Law::SureOfTheSame, Law::Symmetric],
+        default: false,
+        help: "Two-sample G-test of homogeneity over the categories, by the likelihood ratio.",
+        compute: g_test::g_test,
+    },
+    Test {
+        name: "z_test",
+        kinds: &[Kind::Categorical],
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[],
+        laws: &[Law::SureOfTheSame, Law::Antisymmetric],
+        default: false,
+        help: "Z-test of two proportions, pooled, for columns of exactly two categories; missing values are left out. Above 0 where the last category is more frequent in the reference.",
+        compute: z_test::z_test,
+    },
+    Test {
+        name: "fisher",
+        kinds: &[Kind::Categorical],
+        limit: Limit::Significance(&SIGNIFICANCE),
+        decides_for: &[],
+        laws: &[Law::SureOfTheSame],
+        default: false,
+        help: "Fisher's exact test for columns of exactly two categories; missing values are left out. The statistic is the odds ratio of the last category, reference to current.",
+        compute: fisher::fisher,
     },
 ];
 
@@ -202,6 +361,24 @@ pub static TESTS: &[Test] = &[
 #[must_use]
 pub fn test(name: &str) -> Option<&'static Test> {
     TESTS.iter().find(|test| test.name == name)
+}
+
+/// The tests that a list of names with commas between them chooses, or `all`; in the order they are shown.
+///
+/// # Errors
+///
+/// Says which name is unknown, and which there are.
+pub fn selected(names: &str) -> Result<Vec<&'static Test>, String> {
+    let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let is_known = |name: &str| name == "all" || test(name).is_some();
+    let known = || TESTS.iter().map(|test| test.name).collect::<Vec<_>>().join(", ");
+    if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
+        return Err(format!("no drift test is called `{unknown}`; there are {}, or `all` of them", known()));
+    }
+    if names.is_empty() {
+        return Err(format!("no drift test is named; there are {}, or `all` of them", known()));
+    }
+    Ok(TESTS.iter().filter(|test| names.iter().any(|name| *name == "all" || *name == test.name)).collect())
 }
 
 #[cfg(test)]
@@ -229,7 +406,9 @@ mod tests {
     }
 
     fn categorical() -> impl Strategy<Value = Sample> {
-        prop::collection::vec(prop::option::weighted(0.9, 0..6_u8), 0..120)
+        // Up to six categories, often two; missing values in some.
+        (prop_oneof![Just(2_u8), 1..=6_u8], prop_oneof![Just(0.9), Just(0.999)])
+            .prop_flat_map(|(names, present)| prop::collection::vec(prop::option::weighted(present, 0..names), 0..120))
             .prop_map(|v| Sample::categorical(v.into_iter().map(|v| v.map(|v| format!("c{v}")))))
     }
 
@@ -237,7 +416,8 @@ mod tests {
         let defined = reference.rows() > 0 && current.rows() > 0;
         for (Test { name, laws, .. }, outcome) in outcomes(reference, current) {
             if let Some(value) = outcome.statistic {
-                prop_assert!(defined && value.is_finite() && value >= 0.0, "{name}: {value}");
+                prop_assert!(defined && value.is_finite(), "{name}: {value}");
+                prop_assert!(value >= 0.0 || !laws.contains(&Law::Distance), "{name}: {value}");
                 if laws.contains(&Law::UpToOne) {
                     prop_assert!(value <= 1.0 + 1e-12, "{name}: {value}");
                 }
@@ -246,9 +426,26 @@ mod tests {
                 prop_assert!((0.0..=1.0 + 1e-12).contains(&p), "{name}: {p}");
             }
         }
-        for (Test { name, .. }, outcome) in outcomes(reference, reference) {
-            prop_assert!(outcome.statistic.is_none_or(|v| v.abs() < 1e-9), "{name} of a column with itself");
-            prop_assert!(outcome.p_value.is_none_or(|p| p > 0.999_999), "{name} of a column with itself");
+        for (Test { name, laws, .. }, outcome) in outcomes(reference, reference) {
+            let near = |distance: f64| distance.abs() < 1e-9 || !laws.contains(&Law::Distance);
+            let sure = |p: f64| p > 0.999_999 || !laws.contains(&Law::SureOfTheSame);
+            prop_assert!(outcome.statistic.is_none_or(near), "{name} of a column with itself");
+            prop_assert!(outcome.p_value.is_none_or(sure), "{name} of a column with itself");
+        }
+        Ok(())
+    }
+
+    fn swap(a: &Sample, b: &Sample) -> Result<(), TestCaseError> {
+        let same = |one: Option<f64>, other: Option<f64>, sign: f64| match (one, other) {
+            (Some(one), Some(other)) => (one - sign * other).abs() <= 1e-9 * one.abs().max(1.0),
+            (one, other) => one.is_some() == other.is_some(),
+        };
+        for ((Test { name, laws, .. }, there), (_, back)) in outcomes(a, b).into_iter().zip(outcomes(b, a)) {
+            prop_assert!(same(there.p_value, back.p_value, 1.0), "{name}: {there:?} {back:?}");
+            for (law, sign) in [(Law::Symmetric, 1.0), (Law::Antisymmetric, -1.0)] {
+                let keeps = !laws.contains(&law) || same(there.statistic, back.statistic, sign);
+                prop_assert!(keeps, "{name}: {there:?} {back:?}");
+            }
         }
         Ok(())
     }
@@ -269,26 +466,34 @@ mod tests {
         fn a_change_of_unit_changes_what_has_the_unit_alone(
             a in prop::collection::vec(-100..100_i32, 1..80), b in prop::collection::vec(-100..100_i32, 1..80),
         ) {
+            // A reference of one value has no deviation, and what stands for one has a unit.
+            prop_assume!(a.iter().any(|v| *v != a[0]));
             let sample = |v: &[i32], scale: f64| Sample::numeric(v.iter().map(|v| Some(f64::from(*v) * scale)));
             let plain = outcomes(&sample(&a, 1.0), &sample(&b, 1.0));
             let scaled = outcomes(&sample(&a, 4.0), &sample(&b, 4.0));
             for ((Test { name, laws, .. }, one), (_, four)) in plain.into_iter().zip(scaled) {
-                let factor = if laws.contains(&Law::HasUnit) { 4.0 } else { 1.0 };
+                let factor = if laws.contains(&Law::HasUnit) {
+                    4.0
+                } else if laws.contains(&Law::HasRootOfUnit) {
+                    2.0
+                } else {
+                    1.0
+                };
+                prop_assert_eq!(one.p_value, four.p_value, "{}", name);
                 let (one, four) = (one.statistic.unwrap_or(0.0) * factor, four.statistic.unwrap_or(0.0));
                 prop_assert!((one - four).abs() <= 1e-9 * one.abs().max(1.0), "{name}: {one} {four}");
             }
         }
 
-        /// Distances of whole distributions do not mind which side is the reference.
+        /// Distances of whole distributions do not mind which side is the reference; what has a sign turns it.
         #[test]
-        fn symmetric_distances_are_symmetric(a in numeric(), b in numeric()) {
-            let (there, back) = (lawful(Law::Symmetric, &a, &b), lawful(Law::Symmetric, &b, &a));
-            prop_assert!(!there.is_empty());
-            for ((name, there), (_, back)) in there.into_iter().zip(back) {
-                prop_assert_eq!(there.is_some(), back.is_some());
-                let (there, back) = (there.unwrap_or(0.0), back.unwrap_or(0.0));
-                prop_assert!((there - back).abs() <= 1e-9 * there.abs().max(1.0), "{name}: {there} {back}");
-            }
+        fn swapped_sides_say_the_same_of_numbers(a in numeric(), b in numeric()) {
+            swap(&a, &b)?;
+        }
+
+        #[test]
+        fn swapped_sides_say_the_same_of_categories(a in categorical(), b in categorical()) {
+            swap(&a, &b)?;
         }
 
         /// A metric over categories, such as Jensen-Shannon: the triangle holds.
@@ -341,6 +546,27 @@ mod tests {
         for (name, _) in numbers {
             assert!(settings().any(|setting| setting.name == name), "no test is held against thresholds.{name}");
         }
+    }
+
+    #[test]
+    fn tests_are_chosen_by_name() {
+        let names = |list: &str| selected(list).map(|tests| tests.iter().map(|test| test.name).collect::<Vec<_>>());
+        assert_eq!(names(" tvd, ks,,tvd "), Ok(vec!["ks", "tvd"]), "in the order they are shown, each once");
+        assert_eq!(names("all").map(|all| all.len()), Ok(TESTS.len()));
+        assert_eq!(names("ks,all").map(|all| all.len()), Ok(TESTS.len()));
+        for list in ["kss", "ks,kss", "all,kss"] {
+            let error = names(list).expect_err("unknown");
+            assert!(error.contains("`kss`") && TESTS.iter().all(|test| error.contains(test.name)), "{error}");
+        }
+        assert!(names(" ,").is_err_and(|error| error.contains("wasserstein_normed")));
+        assert!(names("KS").is_err());
+    }
+
+    #[test]
+    fn what_decides_is_run_where_none_are_chosen() {
+        assert!(TESTS.iter().all(|test| test.default || test.decides_for.is_empty()));
+        let default: Vec<&str> = TESTS.iter().filter(|test| test.default).map(|test| test.name).collect();
+        assert_eq!(default, ["ks", "psi", "jensen_shannon", "wasserstein", "chi_squared"]);
     }
 
     #[test]

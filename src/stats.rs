@@ -1,7 +1,12 @@
 //! Plain numeric kernels, on slices mostly. No frames, no I/O, no clock.
 
 pub mod correction;
+pub mod cramer_von_mises;
+pub mod hypergeometric;
 pub mod kolmogorov;
+pub mod moments;
 pub mod quantile;
+pub mod ranks;
 pub mod sketch;
+pub mod tails;
 pub mod whole;

@@ -1,4 +1,4 @@
-//! Known answers: every statistic against scipy and scikit-learn on real data (`tests/known/make.py` makes the values).
+//! Known answers: every statistic against scipy, statsmodels and scikit-learn on real data (`tests/known/make.py` makes the values).
 
 #![expect(
     clippy::expect_used,
@@ -14,7 +14,9 @@ use plumbline::dataset::Dataset;
 use plumbline::drift::{Bins, Kind, Outcome, Pair, Sample, TESTS};
 use plumbline::performance::{Labels, Performance, Task, classification, measure, regression};
 use plumbline::stats::correction::benjamini_hochberg;
+use plumbline::stats::cramer_von_mises;
 use plumbline::stats::kolmogorov::{one_sample, two_sample_exact};
+use plumbline::stats::tails::student;
 use polars::prelude::{IdxCa, NamedFrom};
 use serde_json::Value;
 
@@ -60,25 +62,33 @@ fn outcomes(reference: &Sample, current: &Sample) -> BTreeMap<&'static str, Outc
     TESTS.iter().filter(|t| t.kinds.contains(&reference.kind())).map(|t| (t.name, t.run(&pair))).collect()
 }
 
+/// Holds one test's outcome to a distance, to a statistic with its p-value, or to being undefined.
+fn hold_test(what: &str, got: Outcome, want: &Value) {
+    match want {
+        Value::Null => assert_eq!(got, Outcome::default(), "{what}"),
+        // One bin alone has no chi-squared test for us; scipy calls it 0 with certainty.
+        Value::Object(_) if want["df"].as_f64() == Some(0.0) => assert_eq!(got, Outcome::default(), "{what}"),
+        Value::Object(_) => {
+            match &want["statistic"] {
+                Value::Null => assert_eq!(got.statistic, None, "{what}"),
+                number => statistic(what, got.statistic, number),
+            }
+            p_value(&format!("{what} p"), got.p_value, &want["p_value"]);
+        }
+        distance => statistic(what, got.statistic, distance),
+    }
+}
+
+fn hold_tests(name: &str, got: &BTreeMap<&'static str, Outcome>, want: &Value) {
+    for (test, want) in want["tests"].as_object().expect("tests") {
+        hold_test(&format!("{name} {test}"), got[test.as_str()], want);
+    }
+}
+
 fn hold(name: &str, want: &Value, reference: &Sample, current: &Sample) {
     let got = outcomes(reference, current);
-    let tests = want["tests"].as_object().expect("tests");
-    assert_eq!(got.len(), tests.len(), "{name}: every test of the kind is known");
-    for (test, want) in tests {
-        let what = format!("{name} {test}");
-        match want {
-            Value::Object(_) => {
-                // One bin alone has no chi-squared test for us; scipy calls it 0 with certainty.
-                if want["df"].as_f64() == Some(0.0) {
-                    assert_eq!(got[test.as_str()], Outcome::default(), "{what}");
-                    continue;
-                }
-                statistic(&what, got[test.as_str()].statistic, &want["statistic"]);
-                p_value(&format!("{what} p"), got[test.as_str()].p_value, &want["p_value"]);
-            }
-            distance => statistic(&what, got[test.as_str()].statistic, distance),
-        }
-    }
+    assert_eq!(got.len(), want["tests"].as_object().expect("tests").len(), "{name}: every test of the kind is known");
+    hold_tests(name, &got, want);
     let counts = Bins::of(reference).count_both(reference, current);
     let listed =
         |key: &str| want[key].as_array().expect("counts").iter().map(|v| v.as_u64().unwrap()).collect::<Vec<_>>();
@@ -116,6 +126,53 @@ fn drift_agrees_with_scipy_where_values_are_missing_or_tied() {
             }
         };
         hold(want["name"].as_str().expect("a name"), want, &sample("reference"), &sample("current"));
+    }
+}
+
+#[test]
+fn drift_agrees_with_scipy_however_far_apart_numbers_lie() {
+    let values = values();
+    for want in each(&values, "shifted") {
+        let number = |key: &str| want[key].as_f64().expect("a number");
+        let (n, m, step) = (number("n"), number("m"), number("step"));
+        let stepped = |value: f64| if step > 0.0 { (value / step).floor() * step } else { value };
+        let places = |size: &str| (0..want[size].as_u64().expect("a number")).map(|i| i as f64);
+        let reference = Sample::numeric(places("n").map(|i| Some(stepped(i / n + 0.5 / n))));
+        let current = places("m").map(|i| (i / m + 0.25 / m) * number("stretch") + number("shift"));
+        let current = Sample::numeric(current.map(|value| Some(stepped(value))));
+        let name = format!("{n} against {m}, moved by {}, in steps of {step}", number("shift"));
+        hold_tests(&name, &outcomes(&reference, &current), want);
+    }
+}
+
+#[test]
+fn tables_of_two_by_two_agree_with_scipy_and_statsmodels() {
+    let values = values();
+    for want in each(&values, "tables") {
+        let side = |row: usize| {
+            let count = |column: usize| want["rows"][row][column].as_u64().expect("a count");
+            let named = [("b", count(0)), ("a", count(1))].into_iter().filter(|(_, count)| *count > 0);
+            Sample::Categorical { counts: named.map(|(name, count)| (name.to_owned(), count)).collect(), missing: 0 }
+        };
+        hold_tests(&want["rows"].to_string(), &outcomes(&side(0), &side(1)), want);
+    }
+}
+
+#[test]
+fn the_tails_of_students_distribution_agree_with_scipy() {
+    let values = values();
+    for want in each(&values, "student_sf") {
+        let (t, freedom) = (want["t"].as_f64().expect("t"), want["df"].as_f64().expect("df"));
+        p_value(&format!("t {t}, {freedom} degrees"), student(t, freedom), &want["p"]);
+    }
+}
+
+#[test]
+fn the_limit_of_cramer_and_von_mises_agrees_with_many_digits() {
+    let values = values();
+    for want in each(&values, "cramer_sf") {
+        let x = want["x"].as_f64().expect("x");
+        p_value(&format!("x {x}"), Some(cramer_von_mises::limit(x)), &want["p"]);
     }
 }
 

@@ -24,8 +24,10 @@ pub fn chi_squared(pair: &Pair<'_>) -> Outcome {
     if bins < 2.0 {
         return Outcome::default();
     }
-    let freedom = bins - 1.0;
-    // The upper tail of the chi-squared distribution is the regularised upper incomplete gamma function.
-    let p_value = if statistic <= 0.0 { Some(1.0) } else { checked_gamma_ur(freedom / 2.0, statistic / 2.0).ok() };
-    Outcome { statistic: Some(statistic), p_value }
+    Outcome { statistic: Some(statistic), p_value: tail(statistic, bins - 1.0) }
+}
+
+/// The upper tail of the chi-squared distribution: the regularised upper incomplete gamma function.
+pub(super) fn tail(statistic: f64, freedom: f64) -> Option<f64> {
+    if statistic <= 0.0 { Some(1.0) } else { checked_gamma_ur(freedom / 2.0, statistic / 2.0).ok() }
 }

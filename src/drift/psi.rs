@@ -7,7 +7,11 @@ use super::{Outcome, Pair};
 const EMPTY: f64 = 1e-4;
 
 pub fn psi(pair: &Pair<'_>) -> Outcome {
-    let filled = |share: f64| if share == 0.0 { EMPTY } else { share };
     let terms = pair.counts.shares().map(|(r, c)| (filled(r), filled(c))).map(|(r, c)| (r - c) * (r / c).ln());
     Outcome { statistic: Some(terms.sum()), p_value: None }
+}
+
+/// The share, or what stands for an empty one.
+pub(super) fn filled(share: f64) -> f64 {
+    if share == 0.0 { EMPTY } else { share }
 }

@@ -5,10 +5,15 @@ use super::ks::past;
 use super::{Outcome, Pair, Sample};
 
 pub fn wasserstein(pair: &Pair<'_>) -> Outcome {
+    Outcome { statistic: area(pair, |gap| gap), p_value: None }
+}
+
+/// The area under a function of the gap between both distribution functions.
+pub(super) fn area(pair: &Pair<'_>, of: impl Fn(f64) -> f64) -> Option<f64> {
     let (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. }) = (pair.reference, pair.current) else {
-        return Outcome::default();
+        return None;
     };
-    let (Some(a_first), Some(b_first)) = (a.first(), b.first()) else { return Outcome::default() };
+    let (Some(a_first), Some(b_first)) = (a.first(), b.first()) else { return None };
     let (a_share, b_share) = (1.0 / a.len() as f64, 1.0 / b.len() as f64);
     let (mut i, mut j, mut area) = (0, 0, 0.0);
     let mut at = a_first.min(*b_first);
@@ -19,10 +24,10 @@ pub fn wasserstein(pair: &Pair<'_>) -> Outcome {
             (None, b) => b.copied().unwrap_or(at),
         };
         let gap = (i as f64 * a_share - j as f64 * b_share).abs();
-        area += gap * (next - at);
+        area += of(gap) * (next - at);
         at = next;
         i = past(a, i, at);
         j = past(b, j, at);
     }
-    Outcome { statistic: Some(area), p_value: None }
+    Some(area)
 }

@@ -7,7 +7,7 @@ use maud::{DOCTYPE, PreEscaped, html};
 use super::plain;
 use crate::drift::comparison::Comparison;
 use crate::drift::verdict::{Judged, Named, Tested};
-use crate::drift::{Kind, TESTS};
+use crate::drift::{Kind, TESTS, Test};
 use crate::stats::whole;
 
 /// For programs. Ends with a line break.
@@ -17,10 +17,16 @@ pub fn json(comparison: &Comparison) -> String {
     serde_json::to_string_pretty(comparison).unwrap_or_default() + "\n"
 }
 
+/// The tests that have a column: those that are run where none are chosen, and what else was run.
+fn shown(comparison: &Comparison) -> Vec<&'static Test> {
+    let run = comparison.features.iter().flat_map(|judged| &judged.tests).map(|tested| tested.test.as_str());
+    TESTS.iter().filter(|test| test.default || run.clone().any(|name: &str| name == test.name)).collect()
+}
+
 /// The head of each column of the table of features.
-fn heads() -> Vec<String> {
+fn heads(tests: &[&Test]) -> Vec<String> {
     let mut heads = ["feature", "kind", "drift", "decided by", "value", "threshold"].map(str::to_owned).to_vec();
-    heads.extend(TESTS.iter().map(|test| test.name.replace('_', "-")));
+    heads.extend(tests.iter().map(|test| test.name.replace('_', "-")));
     heads.push("missing".to_owned());
     heads
 }
@@ -37,7 +43,7 @@ fn ordered(comparison: &Comparison) -> Vec<&Judged> {
     features
 }
 
-fn cells(judged: &Judged) -> Vec<String> {
+fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
     let deciding = judged.tests.iter().find(|test| test.decides);
     let kind = match judged.kind {
         Kind::Numeric => "numeric",
@@ -53,7 +59,7 @@ fn cells(judged: &Judged) -> Vec<String> {
     cells.push(deciding.map_or_else(dash, held_against));
     let sign = |test: &Tested| if test.p_value.is_some() { "p <" } else { ">" };
     cells.push(deciding.map_or_else(dash, |t| t.threshold.map_or_else(dash, |v| format!("{} {v}", sign(t)))));
-    for test in TESTS {
+    for test in tests {
         let tested = judged.tests.iter().find(|tested| tested.test == test.name);
         cells.push(tested.and_then(|tested| tested.statistic).map_or_else(dash, number));
     }
@@ -179,8 +185,11 @@ pub fn table(comparison: &Comparison, colour: bool) -> String {
     let code = if comparison.summary.drift { "1;31" } else { "1;32" };
     let _ = writeln!(text, "{}\n", paint(code, &plain(&verdict(comparison))));
 
-    let mut rows = vec![heads().into_iter().map(|head| head.to_uppercase()).collect::<Vec<_>>()];
-    rows.extend(ordered(comparison).into_iter().map(|judged| cells(judged).iter().map(|cell| plain(cell)).collect()));
+    let tests = shown(comparison);
+    let mut rows = vec![heads(&tests).into_iter().map(|head| head.to_uppercase()).collect::<Vec<_>>()];
+    rows.extend(
+        ordered(comparison).into_iter().map(|judged| cells(judged, &tests).iter().map(|cell| plain(cell)).collect()),
+    );
     for (at, line) in aligned(&rows).into_iter().enumerate() {
         let line = match (at, rows[at][2].as_str()) {
             (0, _) => paint("1", &line),
@@ -227,11 +236,12 @@ pub fn markdown(comparison: &Comparison) -> String {
         let _ = writeln!(text, "- {role}: `{}`, {} rows", plain(&side.name), whole(side.rows));
     }
     text.push('\n');
-    let heads = heads();
+    let tests = shown(comparison);
+    let heads = heads(&tests);
     text += &row(&heads);
     text += &row(&vec!["---".to_owned(); heads.len()]);
     for judged in ordered(comparison) {
-        text += &row(&cells(judged));
+        text += &row(&cells(judged, &tests));
     }
     let performance = performance(comparison);
     if !performance.is_empty() {
@@ -265,6 +275,7 @@ tr.drift td { color: var(--drift); }
 /// A page of its own: no script, nothing loaded from elsewhere.
 #[must_use]
 pub fn html(comparison: &Comparison) -> String {
+    let tests = shown(comparison);
     let performance = performance(comparison);
     let notes = notes(comparison);
     let drift = |yes: bool| if yes { "drift" } else { "" };
@@ -287,11 +298,11 @@ pub fn html(comparison: &Comparison) -> String {
                 }
                 div class="scroll" {
                     table {
-                        thead { tr { @for head in heads() { th scope="col" { (head) } } } }
+                        thead { tr { @for head in heads(&tests) { th scope="col" { (head) } } } }
                         tbody {
                             @for judged in ordered(comparison) {
                                 tr class=(drift(judged.drift == Some(true))) {
-                                    @for cell in cells(judged) { td { (cell) } }
+                                    @for cell in cells(judged, &tests) { td { (cell) } }
                                 }
                             }
                         }
@@ -310,7 +321,7 @@ pub fn html(comparison: &Comparison) -> String {
                 }
                 h2 { "The tests" }
                 dl {
-                    @for test in TESTS { dt { (test.name.replace('_', "-")) } dd { (test.help) } }
+                    @for test in &tests { dt { (test.name.replace('_', "-")) } dd { (test.help) } }
                 }
             }
         }
