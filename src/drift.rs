@@ -10,6 +10,7 @@ mod chi_squared;
 pub mod comparison;
 mod jensen_shannon;
 mod ks;
+pub mod modes;
 mod psi;
 mod sample;
 pub mod verdict;
