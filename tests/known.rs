@@ -18,6 +18,9 @@ use plumbline::stats::kolmogorov::{one_sample, two_sample_exact};
 use polars::prelude::{IdxCa, NamedFrom};
 use serde_json::Value;
 
+#[path = "known/peers.rs"]
+mod peers;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
