@@ -58,7 +58,8 @@ pub fn decide_data_set(columns: &[Decision]) -> Option<bool> {
 }
 
 fn held(fitted: Option<&Fitted<'_>>, current: &Sample, threshold: f64) -> Decision {
-    let distance = fitted.filter(|_| current.rows() > 0).map(|fitted| fitted.distance(current));
+    let fitted = fitted.filter(|fitted| current.rows() > 0 && current.kind() == fitted.reference.kind());
+    let distance = fitted.map(|fitted| fitted.distance(current));
     // A distance that is no number is no alert.
     let drift = distance.map(|distance| distance > threshold);
     Decision { method: METHOD, value: distance.filter(|distance| distance.is_finite()), threshold, drift }
@@ -171,6 +172,16 @@ mod tests {
         assert_eq!(decide_data_set(&[no, none]), None);
         assert_eq!(decide_data_set(&[no, no]), Some(false));
         assert_eq!(decide_data_set(&[no, none, yes]), Some(true));
+    }
+
+    #[test]
+    fn without_rows_or_of_two_kinds_there_is_no_decision() {
+        let (numbers, names) = (Sample::numeric([Some(1.0)]), Sample::categorical([Some("1".to_owned())]));
+        let none = Sample::numeric([]);
+        for (reference, current) in [(&numbers, &names), (&names, &numbers), (&numbers, &none), (&none, &numbers)] {
+            assert_eq!(decide(reference, current).drift, None);
+        }
+        assert_eq!(decide(&numbers, &Sample::numeric([None])).drift, Some(false), "NannyML: no number, no alert");
     }
 
     #[test]
