@@ -19,6 +19,7 @@ mod kl;
 mod ks;
 mod l_infinity;
 mod mann_whitney;
+pub mod modes;
 mod psi;
 mod sample;
 mod tvd;

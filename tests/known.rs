@@ -20,6 +20,9 @@ use plumbline::stats::tails::student;
 use polars::prelude::{IdxCa, NamedFrom};
 use serde_json::Value;
 
+#[path = "known/peers.rs"]
+mod peers;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,0 +1,114 @@
+//! The rules of other tools, for those who come from them: the same numbers and the same decisions.
+//!
+//! Both leave missing values out. What a tool computes is its own file's; here is what they have in common: the arithmetic of numpy
+//! and scipy, as a distance near zero is made of nothing else.
+
+pub mod evidently;
+pub mod nannyml;
+
+use std::collections::BTreeMap;
+
+/// What a tool says of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// The method it chose, by the tool's own name.
+    pub method: &'static str,
+    /// The p-value or the distance, as it reports it. `None` where that is no number.
+    pub value: Option<f64>,
+    /// What it is held against.
+    pub threshold: f64,
+    /// Whether the column drifts. `None` where the tool stops with an error.
+    pub drift: Option<bool>,
+}
+
+/// Both sides' counts of every category that either has, in the order of their names.
+fn union(reference: &BTreeMap<String, u64>, current: &BTreeMap<String, u64>) -> Vec<(u64, u64)> {
+    let mut union: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for (category, n) in reference {
+        union.entry(category).or_default().0 = *n;
+    }
+    for (category, n) in current {
+        union.entry(category).or_default().1 = *n;
+    }
+    union.into_values().collect()
+}
+
+/// Below this many numbers numpy adds one after another.
+const LANES: usize = 8;
+/// Above this many it halves them first.
+const BLOCK: usize = 128;
+
+/// The sum as numpy rounds it: in eight lanes, and pairwise over blocks.
+fn sum(values: &[f64]) -> f64 {
+    if values.len() < LANES {
+        return values.iter().fold(0.0, |sum, value| sum + value);
+    }
+    if values.len() > BLOCK {
+        let half = values.len() / 2;
+        let (first, second) = values.split_at(half.saturating_sub(half % LANES));
+        return sum(first) + sum(second);
+    }
+    let (rows, rest) = values.as_chunks::<LANES>();
+    let lanes = rows.iter().copied().reduce(|lanes, row| std::array::from_fn(|i| lanes[i] + row[i]));
+    let [a, b, c, d, e, f, g, h] = lanes.unwrap_or_default();
+    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+}
+
+/// The arithmetic mean.
+fn mean(values: &[f64]) -> f64 {
+    sum(values) / values.len() as f64
+}
+
+/// The standard deviation of the whole population.
+fn deviation(values: &[f64]) -> f64 {
+    let middle = mean(values);
+    let squares: Vec<f64> = values.iter().map(|value| (value - middle) * (value - middle)).collect();
+    mean(&squares).sqrt()
+}
+
+/// The Jensen-Shannon divergence of two sides' shares, twice, in nats. NaN where a side has none.
+fn divergence(reference: &[f64], current: &[f64]) -> f64 {
+    let normed = |shares: &[f64]| {
+        let all = sum(shares);
+        shares.iter().map(|share| share / all).collect::<Vec<f64>>()
+    };
+    let (reference, current) = (normed(reference), normed(current));
+    let from_middle = |side: &[f64]| {
+        let middle = reference.iter().zip(&current).map(|(r, c)| (r + c) / 2.0);
+        sum(&side.iter().zip(middle).map(|(share, middle)| entropy(*share, middle)).collect::<Vec<f64>>())
+    };
+    from_middle(&reference) + from_middle(&current)
+}
+
+/// One share's part of a relative entropy, as scipy's `rel_entr` rounds it: shares that are near one another by way of their difference.
+/// A share of a middle is never so much smaller than it that their ratio is lost.
+fn entropy(share: f64, middle: f64) -> f64 {
+    if share == 0.0 && middle >= 0.0 {
+        return 0.0;
+    }
+    let ratio = share / middle;
+    share * if ratio > 0.5 && ratio < 2.0 { ((share - middle) / middle).ln_1p() } else { ratio.ln() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_round_as_those_of_numpy() {
+        const NUMPY: &[(u32, f64)] = &[
+            (7, 2.592_857_142_857_142_5),
+            (8, 2.717_857_142_857_142_5),
+            (9, 2.828_968_253_968_253_7),
+            (128, 5.433_147_092_589_173),
+            (129, 5.440_899_030_573_669),
+            (300, 6.282_663_880_299_504),
+            (1000, 7.485_470_860_550_345),
+        ];
+        // numpy.sum(1 / numpy.arange(1, n + 1)); one after another some of these end in other digits.
+        for (n, want) in NUMPY {
+            let values: Vec<f64> = (1..=*n).map(|i| 1.0 / f64::from(i)).collect();
+            assert!(sum(&values).to_bits() == want.to_bits(), "{n}: {} is not {want}", sum(&values));
+        }
+    }
+}
