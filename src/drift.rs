@@ -1,24 +1,31 @@
 //! Drift of one column: how far the current values lie from the reference.
 //!
-//! A test is a file below and a line in [`TESTS`]; names, thresholds, what decides, docs and the law tests follow from the list.
-//! Which test decides, and when a data set drifts, is `verdict`'s. Reading columns from files or bodies is left to others.
+//! A test is a file below and a line in [`TESTS`]; names, docs and the law tests follow from the list. What of a column is judged,
+//! each aspect with a p-value and an effect, is `aspect`'s; when that is drift, `verdict`'s. Reading columns is left to others.
 
 #![warn(clippy::arithmetic_side_effects)]
 
+pub mod aspect;
+pub mod baseline;
 mod bins;
 mod chi_squared;
 pub mod comparison;
+pub mod effect;
+mod homogeneity;
 mod jensen_shannon;
 mod ks;
+mod power;
 mod psi;
+mod ranks;
 mod sample;
+mod variation;
 pub mod verdict;
+mod walk;
 mod wasserstein;
+pub mod words;
 
 pub use bins::{Bins, Counts, MISSING, OTHER};
 pub use sample::{Kind, Sample};
-
-use verdict::Thresholds;
 
 /// What a test found. What is undefined is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -48,41 +55,6 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// On which side of which setting a test speaks of drift.
-#[derive(Debug, Clone, Copy)]
-pub enum Limit {
-    /// The corrected p-value lies below it.
-    Significance(&'static Setting),
-    /// The statistic lies above it.
-    Distance(&'static Setting),
-    /// It has no threshold that fits every unit; it is shown beside the others.
-    None,
-}
-
-impl Limit {
-    /// The setting, where there is one.
-    #[must_use]
-    pub fn setting(&self) -> Option<&'static Setting> {
-        match self {
-            Self::Significance(setting) | Self::Distance(setting) => Some(setting),
-            Self::None => None,
-        }
-    }
-}
-
-/// One of the thresholds: what a test is held against.
-#[derive(Debug)]
-pub struct Setting {
-    /// As the configuration names it.
-    pub name: &'static str,
-    /// What it is set to.
-    pub value: fn(&Thresholds) -> f64,
-    /// Whether a value makes sense.
-    pub is_sound: fn(f64) -> bool,
-    /// Which do, for people.
-    pub must: &'static str,
-}
-
 /// What a statistic keeps to, whatever the data. Tests hold it to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Law {
@@ -102,10 +74,6 @@ pub struct Test {
     pub name: &'static str,
     /// The kinds of columns it is for.
     pub kinds: &'static [Kind],
-    /// How its outcome is judged.
-    pub limit: Limit,
-    /// The kinds of columns it decides for: of each kind one by its p-value, and one by its distance.
-    pub decides_for: &'static [Kind],
     /// What its statistic keeps to.
     pub laws: &'static [Law],
     /// One sentence for people, with the definition's own choices.
@@ -114,12 +82,6 @@ pub struct Test {
 }
 
 impl Test {
-    /// Whether it decides for a column of this kind, by its p-value or by its distance.
-    #[must_use]
-    pub fn decides(&self, kind: Kind, by_p_value: bool) -> bool {
-        self.decides_for.contains(&kind) && by_p_value == matches!(self.limit, Limit::Significance(_))
-    }
-
     /// Runs it. Without values on either side nothing is defined; a result that is not finite is none.
     #[must_use]
     pub fn run(&self, pair: &Pair<'_>) -> Outcome {
@@ -131,21 +93,11 @@ impl Test {
     }
 }
 
-/// The level of significance: one for all tests that have a p-value, which are corrected together.
-static SIGNIFICANCE: Setting = Setting {
-    name: "significance",
-    value: |thresholds| thresholds.significance,
-    is_sound: |value| value > 0.0 && value < 1.0,
-    must: "must lie between 0 and 1",
-};
-
 /// Every test, in the order they are shown.
 pub static TESTS: &[Test] = &[
     Test {
         name: "ks",
         kinds: &[Kind::Numeric],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[Kind::Numeric],
         laws: &[Law::UpToOne, Law::Symmetric],
         help: "Two-sample Kolmogorov-Smirnov distance; exact p-value up to 10,000 values a side.",
         compute: ks::ks,
@@ -153,13 +105,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "psi",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::Distance(&Setting {
-            name: "psi",
-            value: |thresholds| thresholds.psi,
-            is_sound: |value| value > 0.0 && value.is_finite(),
-            must: "must be above 0",
-        }),
-        decides_for: &[Kind::Numeric],
         laws: &[],
         help: "Population stability index over the reference's deciles or categories; empty shares count as 0.0001.",
         compute: psi::psi,
@@ -167,13 +112,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "jensen_shannon",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::Distance(&Setting {
-            name: "jensen_shannon",
-            value: |thresholds| thresholds.jensen_shannon,
-            is_sound: |value| value > 0.0 && value <= 1.0,
-            must: "must lie between 0 and 1",
-        }),
-        decides_for: &[Kind::Categorical],
         laws: &[Law::UpToOne, Law::Triangle],
         help: "Jensen-Shannon distance (base 2, from 0 to 1) over the same bins.",
         compute: jensen_shannon::jensen_shannon,
@@ -181,8 +119,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "wasserstein",
         kinds: &[Kind::Numeric],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::HasUnit, Law::Symmetric],
         help: "Wasserstein-1 distance, in the column's own unit.",
         compute: wasserstein::wasserstein,
@@ -190,8 +126,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "chi_squared",
         kinds: &[Kind::Categorical],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[Kind::Categorical],
         laws: &[],
         help: "Two-sample chi-squared test of homogeneity over the categories.",
         compute: chi_squared::chi_squared,
@@ -312,34 +246,6 @@ mod tests {
         let (none, some) = (Sample::numeric([]), Sample::numeric([Some(1.0)]));
         for (test, outcome) in outcomes(&none, &some).into_iter().chain(outcomes(&some, &none)) {
             assert_eq!(outcome, Outcome::default(), "{}", test.name);
-        }
-    }
-
-    #[test]
-    fn one_test_decides_by_its_p_value_and_one_by_its_distance() {
-        for (kind, by_p_value) in [Kind::Numeric, Kind::Categorical].into_iter().flat_map(|k| [(k, true), (k, false)]) {
-            let deciding: Vec<&Test> = TESTS.iter().filter(|test| test.decides(kind, by_p_value)).collect();
-            assert!(deciding.len() == 1 && deciding[0].kinds.contains(&kind), "{kind:?}, by p-value: {by_p_value}");
-        }
-    }
-
-    #[test]
-    fn the_configuration_sets_what_the_tests_are_held_against() {
-        let settings = || TESTS.iter().filter_map(|test| test.limit.setting());
-        for setting in settings() {
-            let mut written = serde_json::to_value(Thresholds::default()).expect("JSON");
-            assert!(written[setting.name].is_f64(), "thresholds.{} is no setting", setting.name);
-            written[setting.name] = 0.75.into();
-            let read: Thresholds = serde_json::from_value(written).expect("thresholds");
-            assert!(((setting.value)(&read) - 0.75).abs() < 1e-12, "thresholds.{} is another setting", setting.name);
-            assert!(
-                (setting.is_sound)(0.75) && ![0.0, -1.0, f64::NAN, f64::INFINITY].into_iter().any(setting.is_sound)
-            );
-        }
-        let written = serde_json::to_value(Thresholds::default()).expect("JSON");
-        let numbers = written.as_object().expect("an object").iter().filter(|(_, value)| value.is_f64());
-        for (name, _) in numbers {
-            assert!(settings().any(|setting| setting.name == name), "no test is held against thresholds.{name}");
         }
     }
 

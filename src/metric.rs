@@ -274,8 +274,24 @@ pub static FEATURE_P_VALUE: Metric = metric(
     "plumbline.model.feature.drift.p_value",
     Kind::Gauge,
     "{probability}",
-    &["model", "feature", "test"],
-    "P-value of the test over the last window, corrected over the features.",
+    &["model", "feature", "aspect"],
+    "P-value of the aspect over the last window, corrected over the features: how likely as much is of nothing but chance.",
+);
+/// How large a change is.
+pub static FEATURE_EFFECT: Metric = metric(
+    "plumbline.model.feature.drift.effect",
+    Kind::Gauge,
+    "{effect}",
+    &["model", "feature", "aspect"],
+    "How much changed over the last window, the noise taken off: values in the reference's standard deviations, all else as a Jensen-Shannon distance.",
+);
+/// What it is held against.
+pub static FEATURE_EFFECT_THRESHOLD: Metric = metric(
+    "plumbline.model.feature.drift.threshold",
+    Kind::Gauge,
+    "{effect}",
+    &["model", "feature", "aspect"],
+    "What the effect must lie beyond: the threshold that is set, or what the feature varies by itself.",
 );
 /// Whether a feature drifts.
 pub static FEATURE_DRIFTED: Metric = metric(
@@ -480,6 +496,8 @@ pub static MODEL_METRICS: &[&Metric] = &[
     &MODEL_WINDOW_ROWS,
     &FEATURE_DRIFT,
     &FEATURE_P_VALUE,
+    &FEATURE_EFFECT,
+    &FEATURE_EFFECT_THRESHOLD,
     &FEATURE_DRIFTED,
     &DATA_MISSING,
     &MODEL_PERFORMANCE,

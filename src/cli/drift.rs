@@ -11,9 +11,10 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::dataset::{self, Dataset, Field};
+use crate::drift::baseline::Baseline;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::verdict::{Measured, Thresholds, judge};
-use crate::drift::{Bins, Kind, Sample};
+use crate::drift::{Kind, Sample};
 use crate::frame::normal::ColumnKind;
 use crate::performance::{Labels, Performance, Task, measure};
 use crate::report::drift as render;
@@ -69,13 +70,13 @@ pub struct Arguments {
     /// Columns of numbers that stand for categories.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     categorical: Vec<String>,
-    /// Level of significance of the tests that have a p-value (references of up to 1000 rows).
+    /// A corrected p-value below this is no chance: so often a comparison of data that has not changed finds drift.
     #[arg(long, value_name = "P", default_value_t = Thresholds::default().significance)]
     significance: f64,
-    /// Population stability index above which a numeric column drifts.
-    #[arg(long, value_name = "PSI", default_value_t = Thresholds::default().psi)]
-    psi: f64,
-    /// Jensen-Shannon distance above which a categorical column drifts.
+    /// A column of numbers drifts by a Wasserstein distance above so many of the reference's standard deviations.
+    #[arg(long, value_name = "DEVIATIONS", default_value_t = Thresholds::default().shift)]
+    shift: f64,
+    /// A column of categories, or what is missing of any, drifts by a Jensen-Shannon distance above this.
     #[arg(long, value_name = "DISTANCE", default_value_t = Thresholds::default().jensen_shannon)]
     jensen_shannon: f64,
 }
@@ -139,7 +140,7 @@ pub enum Error {
 pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     let thresholds = Thresholds {
         significance: arguments.significance,
-        psi: arguments.psi,
+        shift: arguments.shift,
         jensen_shannon: arguments.jensen_shannon,
         ..Thresholds::default()
     };
@@ -334,7 +335,7 @@ fn measure_all(reference: &Dataset, current: &Dataset, columns: &[(&str, Kind)])
                 Ok(Sample::of(&series, *kind).unwrap_or_else(|| Sample::missing_rows(*kind, series.len() as u64)))
             };
             let (reference, current) = (sample(reference)?, sample(current)?);
-            done.push((at, Measured::new(name, &Bins::of(&reference), &reference, &current)));
+            done.push((at, Measured::new(name, &Baseline::new(reference), &current)));
             progress.inc(1);
         }
         Ok(done)

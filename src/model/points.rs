@@ -92,17 +92,22 @@ impl Points {
 
     fn of_feature(&mut self, model: &str, judged: &Judged) {
         let base = || vec![("model", Cow::from(model.to_owned())), ("feature", Cow::from(judged.name.clone()))];
-        let with_test = |test: &str| {
+        let with = |key: &'static str, value: &str| {
             let mut attributes = base();
-            attributes.push(("test", Cow::from(test.to_owned())));
+            attributes.push((key, Cow::from(value.to_owned())));
             attributes
         };
         for tested in &judged.tests {
             if let Some(statistic) = tested.statistic {
-                self.add(&metric::FEATURE_DRIFT, with_test(&tested.test), Number::Float(statistic), None);
+                self.add(&metric::FEATURE_DRIFT, with("test", &tested.test), Number::Float(statistic), None);
             }
-            if let Some(p) = tested.p_adjusted {
-                self.add(&metric::FEATURE_P_VALUE, with_test(&tested.test), Number::Float(p), None);
+        }
+        for aspect in &judged.aspects {
+            let attributes = || with("aspect", aspect.aspect.name());
+            self.add(&metric::FEATURE_EFFECT, attributes(), Number::Float(aspect.effect), None);
+            self.add(&metric::FEATURE_EFFECT_THRESHOLD, attributes(), Number::Float(aspect.threshold), None);
+            if let Some(p) = aspect.p_adjusted {
+                self.add(&metric::FEATURE_P_VALUE, attributes(), Number::Float(p), None);
             }
         }
         if let Some(drift) = judged.drift {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Spec;
 use super::border::RESERVED;
+use crate::drift::baseline::Baseline;
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 
@@ -45,10 +46,8 @@ pub struct Reference {
 
 /// One column of a reference.
 pub struct Profile {
-    /// Its values.
-    pub sample: Sample,
-    /// The bins they make.
-    pub bins: Bins,
+    /// What windows are held against.
+    pub baseline: Baseline,
     /// The bins that are exported: categories beyond a number are one.
     pub exported: Bins,
     /// Its counts in the exported bins.
@@ -68,7 +67,7 @@ impl Reference {
     /// About how many bytes it takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let of = |profile: &Profile| match &profile.sample {
+        let of = |profile: &Profile| match &profile.baseline.sample {
             Sample::Numeric { sorted, .. } => (sorted.capacity() as u64).saturating_mul(8),
             Sample::Categorical { counts, .. } => {
                 counts.keys().map(|category| (category.len() as u64).saturating_add(64)).sum()
@@ -87,10 +86,10 @@ impl Reference {
             let Some(sample) = compared(&name, series, spec).and_then(|kind| Sample::of(series, kind)) else {
                 continue;
             };
-            let bins = Bins::of(&sample);
-            let exported = bins.most_frequent(&sample, metric_bins);
-            let counts = exported.count(&sample);
-            columns.insert(name, Profile { sample, bins, exported, counts });
+            let baseline = Baseline::new(sample);
+            let exported = baseline.bins.most_frequent(&baseline.sample, metric_bins);
+            let counts = exported.count(&baseline.sample);
+            columns.insert(name, Profile { baseline, exported, counts });
         }
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
         let mut labels = Labels::default();

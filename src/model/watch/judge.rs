@@ -9,7 +9,7 @@ use polars::prelude::{
 };
 
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
-use crate::drift::verdict::{Measured, judge};
+use crate::drift::verdict::{Judged, Measured, judge};
 use crate::model::view::WindowResult;
 use crate::performance::{Performance, measure};
 
@@ -109,14 +109,12 @@ impl Watch {
         let mut features = Vec::new();
         if let Some(reference) = &self.reference {
             let measured = reference.columns.iter().map(|(name, profile)| {
-                let current = sample(&frame, name, profile.sample.kind());
-                Measured::new(name, &profile.bins, &profile.sample, &current)
+                let current = sample(&frame, name, profile.baseline.sample.kind());
+                Measured::new(name, &profile.baseline, &current)
             });
             features = judge(measured.collect(), &self.spec.thresholds);
             if !enough {
-                for judged in &mut features {
-                    judged.drift = None;
-                }
+                features.iter_mut().for_each(Judged::withdraw);
             }
         }
         let verdicts = || features.iter().filter_map(|judged| judged.drift);

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{View, section as whole, unknown, wide};
 use crate::chart;
-use crate::drift::verdict::Judged;
+use crate::drift::verdict::{Judged, JudgedAspect};
 use crate::model::view::ModelView;
 use crate::units::{grouped, money, percent};
 
@@ -92,20 +92,10 @@ fn moved(model: &ModelView) -> Markup {
 pub fn by_distance(features: &[Judged]) -> Vec<&Judged> {
     let mut all: Vec<&Judged> = features.iter().collect();
     all.sort_by(|a, b| {
-        let far = |judged: &Judged| distance(judged).unwrap_or(-1.0);
+        let far = |judged: &Judged| judged.deciding().map_or(-1.0, JudgedAspect::distance);
         (b.drift == Some(true)).cmp(&(a.drift == Some(true))).then(far(b).total_cmp(&far(a)))
     });
     all
-}
-
-/// How many times its threshold the deciding test's finding is.
-fn distance(judged: &Judged) -> Option<f64> {
-    let test = judged.tests.iter().find(|test| test.decides)?;
-    let threshold = test.threshold?;
-    match test.p_adjusted {
-        Some(p) => Some(threshold / p.max(f64::MIN_POSITIVE)),
-        None => test.statistic.map(|statistic| statistic / threshold),
-    }
 }
 
 /// What the drawing shows, in words: the bin that changed most.
