@@ -1,39 +1,45 @@
 //! Drift of one column: how far the current values lie from the reference.
 //!
-//! A test is a file below and a line in [`TESTS`]; names, thresholds, what decides, docs and the law tests follow from the list.
-//! Which test decides, and when a data set drifts, is `verdict`'s. Reading columns from files or bodies is left to others.
+//! A test is a file below and a line in [`TESTS`]; names, docs and the law tests follow from the list. What of a column is judged,
+//! each aspect with a p-value and an effect, is `aspect`'s; when that is drift, `verdict`'s. What other tools say is in `modes`.
+//! Reading columns is left to others.
 
 #![warn(clippy::arithmetic_side_effects)]
 
 mod anderson_darling;
+pub mod aspect;
+pub mod baseline;
 mod bins;
 mod chi_squared;
 pub mod comparison;
 mod cramer_von_mises;
+pub mod effect;
 mod energy;
 mod fisher;
 mod g_test;
 mod hellinger;
+mod homogeneity;
 mod jensen_shannon;
 mod kl;
 mod ks;
 mod l_infinity;
 mod mann_whitney;
 pub mod modes;
+mod power;
 mod psi;
 mod sample;
 mod tvd;
 mod two_by_two;
+mod variation;
 pub mod verdict;
 mod wasserstein;
 mod wasserstein_normed;
 mod welch_t;
+pub mod words;
 mod z_test;
 
 pub use bins::{Bins, Counts, MISSING, OTHER};
 pub use sample::{Kind, Sample};
-
-use verdict::Thresholds;
 
 /// What a test found. What is undefined is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -63,41 +69,6 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// On which side of which setting a test speaks of drift.
-#[derive(Debug, Clone, Copy)]
-pub enum Limit {
-    /// The corrected p-value lies below it.
-    Significance(&'static Setting),
-    /// The statistic lies above it.
-    Distance(&'static Setting),
-    /// It has no threshold that fits every unit; it is shown beside the others.
-    None,
-}
-
-impl Limit {
-    /// The setting, where there is one.
-    #[must_use]
-    pub fn setting(&self) -> Option<&'static Setting> {
-        match self {
-            Self::Significance(setting) | Self::Distance(setting) => Some(setting),
-            Self::None => None,
-        }
-    }
-}
-
-/// One of the thresholds: what a test is held against.
-#[derive(Debug)]
-pub struct Setting {
-    /// As the configuration names it.
-    pub name: &'static str,
-    /// What it is set to.
-    pub value: fn(&Thresholds) -> f64,
-    /// Whether a value makes sense.
-    pub is_sound: fn(f64) -> bool,
-    /// Which do, for people.
-    pub must: &'static str,
-}
-
 /// What a statistic keeps to, whatever the data. Tests hold it to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Law {
@@ -125,10 +96,6 @@ pub struct Test {
     pub name: &'static str,
     /// The kinds of columns it is for.
     pub kinds: &'static [Kind],
-    /// How its outcome is judged.
-    pub limit: Limit,
-    /// The kinds of columns it decides for: of each kind one by its p-value, and one by its distance.
-    pub decides_for: &'static [Kind],
     /// What it keeps to.
     pub laws: &'static [Law],
     /// Whether it is run where none are chosen.
@@ -139,12 +106,6 @@ pub struct Test {
 }
 
 impl Test {
-    /// Whether it decides for a column of this kind, by its p-value or by its distance.
-    #[must_use]
-    pub fn decides(&self, kind: Kind, by_p_value: bool) -> bool {
-        self.decides_for.contains(&kind) && by_p_value == matches!(self.limit, Limit::Significance(_))
-    }
-
     /// Runs it. Without values on either side nothing is defined; a result that is not finite is none.
     #[must_use]
     pub fn run(&self, pair: &Pair<'_>) -> Outcome {
@@ -156,21 +117,11 @@ impl Test {
     }
 }
 
-/// The level of significance: one for all tests that have a p-value, which are corrected together.
-static SIGNIFICANCE: Setting = Setting {
-    name: "significance",
-    value: |thresholds| thresholds.significance,
-    is_sound: |value| value > 0.0 && value < 1.0,
-    must: "must lie between 0 and 1",
-};
-
 /// Every test, in the order they are shown.
 pub static TESTS: &[Test] = &[
     Test {
         name: "ks",
         kinds: &[Kind::Numeric],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[Kind::Numeric],
         laws: &[Law::Distance, Law::SureOfTheSame, Law::UpToOne, Law::Symmetric],
         default: true,
         help: "Two-sample Kolmogorov-Smirnov distance; exact p-value up to 10,000 values a side.",
@@ -179,13 +130,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "psi",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::Distance(&Setting {
-            name: "psi",
-            value: |thresholds| thresholds.psi,
-            is_sound: |value| value > 0.0 && value.is_finite(),
-            must: "must be above 0",
-        }),
-        decides_for: &[Kind::Numeric],
         laws: &[Law::Distance],
         default: true,
         help: "Population stability index over the reference's deciles or categories; empty shares count as 0.0001.",
@@ -194,13 +138,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "jensen_shannon",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::Distance(&Setting {
-            name: "jensen_shannon",
-            value: |thresholds| thresholds.jensen_shannon,
-            is_sound: |value| value > 0.0 && value <= 1.0,
-            must: "must lie between 0 and 1",
-        }),
-        decides_for: &[Kind::Categorical],
         laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
         default: true,
         help: "Jensen-Shannon distance (base 2, from 0 to 1) over the same bins.",
@@ -209,8 +146,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "wasserstein",
         kinds: &[Kind::Numeric],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::Distance, Law::HasUnit, Law::Symmetric],
         default: true,
         help: "Wasserstein-1 distance, in the column's own unit.",
@@ -219,8 +154,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "chi_squared",
         kinds: &[Kind::Categorical],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[Kind::Categorical],
         laws: &[Law::Distance, Law::SureOfTheSame, Law::Symmetric],
         default: true,
         help: "Two-sample chi-squared test of homogeneity over the categories.",
@@ -229,8 +162,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "wasserstein_normed",
         kinds: &[Kind::Numeric],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::Distance],
         default: false,
         help: "Wasserstein-1 distance over the reference's standard deviation, which counts as 0.001 at least (Evidently's).",
@@ -239,8 +170,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "energy",
         kinds: &[Kind::Numeric],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::Distance, Law::HasRootOfUnit, Law::Symmetric],
         default: false,
         help: "Energy distance, in the root of the column's own unit.",
@@ -249,8 +178,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "cramer_von_mises",
         kinds: &[Kind::Numeric],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[],
         laws: &[Law::SureOfTheSame, Law::Symmetric],
         default: false,
         help: "Two-sample Cramér-von Mises criterion; exact p-value up to 20 values a side. Midranks for ties, as scipy: too large where many values are tied and the sides are of unequal size.",
@@ -259,8 +186,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "anderson_darling",
         kinds: &[Kind::Numeric],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[],
         laws: &[Law::Symmetric],
         default: false,
         help: "Two-sample Anderson-Darling statistic with midranks, standardised; its p-value is read off a table and ends at 0.25 and 0.001.",
@@ -269,8 +194,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "mann_whitney",
         kinds: &[Kind::Numeric],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[],
         laws: &[Law::SureOfTheSame],
         default: false,
         help: "Mann-Whitney U: pairs in which the reference's value is larger, ties by half; p-value exact with at most 8 values on a side and no ties.",
@@ -279,8 +202,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "welch_t",
         kinds: &[Kind::Numeric],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[],
         laws: &[Law::SureOfTheSame, Law::Antisymmetric],
         default: false,
         help: "Welch's t-test of the means, without the assumption of one variance; above 0 where the reference's is larger.",
@@ -289,8 +210,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "hellinger",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
         default: false,
         help: "Hellinger distance (from 0 to 1) over the same bins.",
@@ -299,8 +218,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "kl",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::Distance],
         default: false,
         help: "Kullback-Leibler divergence of the reference from the current rows, in nats, over the same bins; empty shares count as 0.0001.",
@@ -309,8 +226,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "tvd",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
         default: false,
         help: "Total variation distance: half the sum of the differences of shares, over the same bins.",
@@ -319,8 +234,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "l_infinity",
         kinds: &[Kind::Numeric, Kind::Categorical],
-        limit: Limit::None,
-        decides_for: &[],
         laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
         default: false,
         help: "The largest difference of shares, over the same bins.",
@@ -329,8 +242,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "g_test",
         kinds: &[Kind::Categorical],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[],
         laws: &[Law::Distance, Law::SureOfTheSame, Law::Symmetric],
         default: false,
         help: "Two-sample G-test of homogeneity over the categories, by the likelihood ratio.",
@@ -339,8 +250,6 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "z_test",
         kinds: &[Kind::Categorical],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[],
         laws: &[Law::SureOfTheSame, Law::Antisymmetric],
         default: false,
         help: "Z-test of two proportions, pooled, for columns of exactly two categories; missing values are left out. Above 0 where the last category is more frequent in the reference.",
@@ -349,14 +258,18 @@ pub static TESTS: &[Test] = &[
     Test {
         name: "fisher",
         kinds: &[Kind::Categorical],
-        limit: Limit::Significance(&SIGNIFICANCE),
-        decides_for: &[],
         laws: &[Law::SureOfTheSame],
         default: false,
         help: "Fisher's exact test for columns of exactly two categories; missing values are left out. The statistic is the odds ratio of the last category, reference to current.",
         compute: fisher::fisher,
     },
 ];
+
+/// Those that are run where none are chosen.
+#[must_use]
+pub fn defaults() -> Vec<&'static Test> {
+    TESTS.iter().filter(|test| test.default).collect()
+}
 
 /// The test of this name.
 #[must_use]
@@ -522,34 +435,6 @@ mod tests {
     }
 
     #[test]
-    fn one_test_decides_by_its_p_value_and_one_by_its_distance() {
-        for (kind, by_p_value) in [Kind::Numeric, Kind::Categorical].into_iter().flat_map(|k| [(k, true), (k, false)]) {
-            let deciding: Vec<&Test> = TESTS.iter().filter(|test| test.decides(kind, by_p_value)).collect();
-            assert!(deciding.len() == 1 && deciding[0].kinds.contains(&kind), "{kind:?}, by p-value: {by_p_value}");
-        }
-    }
-
-    #[test]
-    fn the_configuration_sets_what_the_tests_are_held_against() {
-        let settings = || TESTS.iter().filter_map(|test| test.limit.setting());
-        for setting in settings() {
-            let mut written = serde_json::to_value(Thresholds::default()).expect("JSON");
-            assert!(written[setting.name].is_f64(), "thresholds.{} is no setting", setting.name);
-            written[setting.name] = 0.75.into();
-            let read: Thresholds = serde_json::from_value(written).expect("thresholds");
-            assert!(((setting.value)(&read) - 0.75).abs() < 1e-12, "thresholds.{} is another setting", setting.name);
-            assert!(
-                (setting.is_sound)(0.75) && ![0.0, -1.0, f64::NAN, f64::INFINITY].into_iter().any(setting.is_sound)
-            );
-        }
-        let written = serde_json::to_value(Thresholds::default()).expect("JSON");
-        let numbers = written.as_object().expect("an object").iter().filter(|(_, value)| value.is_f64());
-        for (name, _) in numbers {
-            assert!(settings().any(|setting| setting.name == name), "no test is held against thresholds.{name}");
-        }
-    }
-
-    #[test]
     fn tests_are_chosen_by_name() {
         let names = |list: &str| selected(list).map(|tests| tests.iter().map(|test| test.name).collect::<Vec<_>>());
         assert_eq!(names(" tvd, ks,,tvd "), Ok(vec!["ks", "tvd"]), "in the order they are shown, each once");
@@ -564,8 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_is_run_where_none_are_chosen() {
-        assert!(TESTS.iter().all(|test| test.default || test.decides_for.is_empty()));
+    fn five_are_run_where_none_are_chosen() {
         let default: Vec<&str> = TESTS.iter().filter(|test| test.default).map(|test| test.name).collect();
         assert_eq!(default, ["ks", "psi", "jensen_shannon", "wasserstein", "chi_squared"]);
     }

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod border;
+mod chunks;
 pub mod minute;
 pub mod points;
 pub mod reference;

@@ -1,9 +1,11 @@
 //! Plain numeric kernels, on slices mostly. No frames, no I/O, no clock.
 
+pub mod combination;
 pub mod correction;
 pub mod cramer_von_mises;
 pub mod hypergeometric;
 pub mod kolmogorov;
+pub mod linear_ranks;
 pub mod moments;
 pub mod quantile;
 pub mod ranks;

@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use polars::prelude::Series;
 
 use crate::dataset::{self, Dataset, Field};
+use crate::drift::baseline::Baseline;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
-use crate::drift::verdict::{Measured, Thresholds, judge};
-use crate::drift::{Bins, Kind, Sample};
+use crate::drift::modes::Mode;
+use crate::drift::verdict::{Correction, Measured, Thresholds, judge};
+use crate::drift::{Kind, Sample, Test, defaults, selected};
 use crate::frame::normal::ColumnKind;
 use crate::performance::{Labels, Performance, Task, measure};
 use crate::report::drift as render;
@@ -69,15 +72,61 @@ pub struct Arguments {
     /// Columns of numbers that stand for categories.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     categorical: Vec<String>,
-    /// Level of significance of the tests that have a p-value (references of up to 1000 rows).
+    /// Whose rule decides: plumbline's, or what Evidently or NannyML decide by default.
+    #[arg(long, value_enum, default_value_t = ModeOption::Default)]
+    mode: ModeOption,
+    /// The drift tests to run beside the verdict, or `all`; without it the five of them that are quickest.
+    #[arg(long, value_name = "NAME,...")]
+    tests: Option<String>,
+    /// How p-values are corrected over the columns.
+    #[arg(long, value_enum, default_value_t = CorrectionOption::BenjaminiHochberg)]
+    correction: CorrectionOption,
+    /// A corrected p-value below this is no chance: so often a comparison of data that has not changed finds drift.
     #[arg(long, value_name = "P", default_value_t = Thresholds::default().significance)]
     significance: f64,
-    /// Population stability index above which a numeric column drifts.
-    #[arg(long, value_name = "PSI", default_value_t = Thresholds::default().psi)]
-    psi: f64,
-    /// Jensen-Shannon distance above which a categorical column drifts.
+    /// A column of numbers drifts by a Wasserstein distance above so many of the reference's standard deviations.
+    #[arg(long, value_name = "DEVIATIONS", default_value_t = Thresholds::default().shift)]
+    shift: f64,
+    /// A column of categories, or what is missing of any, drifts by a Jensen-Shannon distance above this.
     #[arg(long, value_name = "DISTANCE", default_value_t = Thresholds::default().jensen_shannon)]
     jensen_shannon: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ModeOption {
+    /// Significant and large, the noise taken off.
+    Default,
+    /// As Evidently decides by default.
+    Evidently,
+    /// As NannyML decides by default, the current data being one chunk.
+    Nannyml,
+}
+
+impl From<ModeOption> for Mode {
+    fn from(option: ModeOption) -> Self {
+        match option {
+            ModeOption::Default => Self::Default,
+            ModeOption::Evidently => Self::Evidently,
+            ModeOption::Nannyml => Self::NannyMl,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CorrectionOption {
+    /// Of what is found, no larger a share is false.
+    BenjaminiHochberg,
+    /// The chance that anything at all is false.
+    Bonferroni,
+}
+
+impl From<CorrectionOption> for Correction {
+    fn from(option: CorrectionOption) -> Self {
+        match option {
+            CorrectionOption::BenjaminiHochberg => Self::BenjaminiHochberg,
+            CorrectionOption::Bonferroni => Self::Bonferroni,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,6 +157,9 @@ pub enum Error {
         /// The nearest that there is.
         nearest: Option<String>,
     },
+    /// A test is not known.
+    #[error("--tests: {0}")]
+    Tests(String),
     /// A threshold makes no sense.
     #[error("--{}: {message}", .option.replace('_', "-"))]
     Threshold {
@@ -137,11 +189,16 @@ pub enum Error {
 
 /// Compares, writes the result, and says whether the run is to fail for drift.
 pub fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let tests = match &arguments.tests {
+        Some(names) => selected(names).map_err(Error::Tests)?,
+        None => defaults(),
+    };
     let thresholds = Thresholds {
+        mode: arguments.mode.into(),
+        correction: arguments.correction.into(),
         significance: arguments.significance,
-        psi: arguments.psi,
+        shift: arguments.shift,
         jensen_shannon: arguments.jensen_shannon,
-        ..Thresholds::default()
     };
     if let Some((option, message)) = thresholds.problems().first() {
         return Err(Error::Threshold { option, message });
@@ -154,7 +211,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     {
         return Err(Error::Overwrite { path: output.clone() });
     }
-    let comparison = compare(&reference, &current, &roles, &thresholds)?;
+    let comparison = compare(&reference, &current, &roles, &tests, &thresholds)?;
     if arguments.format == Format::Json || arguments.output.is_some() {
         // The tables show them; a program's reader is told, too.
         for finding in &comparison.schema {
@@ -290,6 +347,7 @@ fn compare(
     reference: &Dataset,
     current: &Dataset,
     roles: &Roles,
+    tests: &[&'static Test],
     thresholds: &Thresholds,
 ) -> Result<Comparison, Error> {
     let mut names: Vec<&str> = reference.fields.iter().map(|field| field.name.as_str()).collect();
@@ -305,14 +363,14 @@ fn compare(
     if columns.is_empty() {
         return Err(Error::Nothing);
     }
-    let measured = measure_all(reference, current, &columns)?;
+    let measured = measure_all(reference, current, &columns, tests, thresholds.mode)?;
     let features = judge(measured, thresholds);
     let performance = performance(reference, current, roles)?;
     let side = |set: &Dataset| Side { name: set.path().display().to_string(), rows: set.rows };
     Ok(Comparison {
         reference: side(reference),
         current: side(current),
-        summary: Summary::of(&features, &schema),
+        summary: Summary::of(&features, &schema, thresholds.mode),
         features,
         schema,
         performance,
@@ -320,7 +378,13 @@ fn compare(
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.
-fn measure_all(reference: &Dataset, current: &Dataset, columns: &[(&str, Kind)]) -> Result<Vec<Measured>, Error> {
+fn measure_all(
+    reference: &Dataset,
+    current: &Dataset,
+    columns: &[(&str, Kind)],
+    tests: &[&'static Test],
+    mode: Mode,
+) -> Result<Vec<Measured>, Error> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(columns.len()).min(8);
     let progress = progress(columns.len() as u64);
     let next = AtomicUsize::new(0);
@@ -328,13 +392,18 @@ fn measure_all(reference: &Dataset, current: &Dataset, columns: &[(&str, Kind)])
         let mut done = Vec::new();
         while let Some((name, kind)) = columns.get(next.fetch_add(1, Ordering::Relaxed)) {
             let at = columns.iter().position(|(known, _)| known == name).unwrap_or_default();
-            let sample = |set: &Dataset| -> Result<Sample, Error> {
-                let series = set.column(name)?;
-                // Kinds were checked before; what is left is a column of nulls.
-                Ok(Sample::of(&series, *kind).unwrap_or_else(|| Sample::missing_rows(*kind, series.len() as u64)))
+            // Kinds were checked before; what is left is a column of nulls.
+            let sample = |series: &Series| {
+                Sample::of(series, *kind).unwrap_or_else(|| Sample::missing_rows(*kind, series.len() as u64))
             };
-            let (reference, current) = (sample(reference)?, sample(current)?);
-            done.push((at, Measured::new(name, &Bins::of(&reference), &reference, &current)));
+            let series = reference.column(name)?;
+            let mut baseline = Baseline::new(sample(&series));
+            let part = |rows: std::ops::Range<usize>| {
+                sample(&series.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len()))
+            };
+            baseline.rows = mode.chunks(series.len()).into_iter().map(part).collect();
+            let current = sample(&current.column(name)?);
+            done.push((at, Measured::new(name, &baseline, &current, tests, mode)));
             progress.inc(1);
         }
         Ok(done)

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::modes::Mode;
 use super::verdict::Judged;
 
 /// What came of comparing two data sets.
@@ -65,6 +66,14 @@ pub enum FindingKind {
     NotComparable,
 }
 
+impl FindingKind {
+    /// It is drift: the model gets other columns than it was made for.
+    #[must_use]
+    pub fn is_drift(self) -> bool {
+        self != Self::NotComparable
+    }
+}
+
 /// All in a few numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -74,26 +83,32 @@ pub struct Summary {
     pub drifted: u64,
     /// Their names.
     pub drifted_features: Vec<String>,
-    /// Columns without a verdict, because their test is undefined.
+    /// Columns without a verdict: without values, or with too few rows to tell.
     pub undecided: u64,
     /// Columns that could not be compared.
     pub schema_findings: u64,
-    /// Whether any column drifts.
+    /// Whether a column vanished, appeared or changed its type.
+    pub schema_drift: bool,
+    /// Whether any column drifts, or the schema does; by Evidently's rule, half of the columns.
     pub drift: bool,
 }
 
 impl Summary {
     /// Of judged columns and findings.
     #[must_use]
-    pub fn of(features: &[Judged], schema: &[Finding]) -> Self {
+    pub fn of(features: &[Judged], schema: &[Finding], mode: Mode) -> Self {
         let drifted: Vec<String> =
             features.iter().filter(|f| f.drift == Some(true)).map(|feature| feature.name.clone()).collect();
+        let undecided = features.iter().filter(|feature| feature.drift.is_none()).count() as u64;
+        let decided = (features.len() as u64).saturating_sub(undecided);
+        let schema_drift = schema.iter().any(|finding| finding.finding.is_drift());
         Self {
             features: features.len() as u64,
             drifted: drifted.len() as u64,
-            undecided: features.iter().filter(|feature| feature.drift.is_none()).count() as u64,
+            undecided,
             schema_findings: schema.len() as u64,
-            drift: !drifted.is_empty(),
+            schema_drift,
+            drift: schema_drift || mode.data_set(drifted.len() as u64, decided) == Some(true),
             drifted_features: drifted,
         }
     }

@@ -8,6 +8,53 @@ pub mod nannyml;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use super::Sample;
+use super::baseline::Baseline;
+
+/// Whose rule decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Ours: significant and large.
+    #[default]
+    Default,
+    /// Evidently's defaults.
+    Evidently,
+    /// `NannyML`'s defaults.
+    NannyMl,
+}
+
+impl Mode {
+    /// What the tool says of a column; `None` where the rule is ours.
+    #[must_use]
+    pub fn decide(self, baseline: &Baseline, current: &Sample) -> Option<Decision> {
+        match self {
+            Self::Default => None,
+            Self::Evidently => Some(evidently::decide(&baseline.sample, current)),
+            Self::NannyMl => Some(nannyml::decide_by_chunks(&baseline.sample, &baseline.rows, current)),
+        }
+    }
+
+    /// Whether a data set drifts of which so many columns do, out of so many that were decided. `None` where none was.
+    #[must_use]
+    pub fn data_set(self, drifted: u64, decided: u64) -> Option<bool> {
+        let of_half = evidently::SHARE * decided as f64;
+        (decided > 0).then_some(match self {
+            Self::Default | Self::NannyMl => drifted > 0,
+            Self::Evidently => drifted as f64 >= of_half,
+        })
+    }
+
+    /// The rows of a reference, in the order given, that are to be kept apart for it.
+    #[must_use]
+    pub fn chunks(self, rows: usize) -> Vec<std::ops::Range<usize>> {
+        if self == Self::NannyMl { nannyml::chunks(rows) } else { Vec::new() }
+    }
+}
+
 /// What a tool says of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decision {

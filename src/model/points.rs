@@ -94,7 +94,12 @@ impl Points {
             if let Some(statistic) = tested.statistic {
                 self.add(const { id("feature.drift") }, which, Number::Float(statistic), None);
             }
-            if let Some(p) = tested.p_adjusted {
+        }
+        for aspect in &judged.aspects {
+            let which = (whose, &[judged.name.as_str(), aspect.aspect.name()][..]);
+            self.add(const { id("feature.effect") }, which, Number::Float(aspect.effect), None);
+            self.add(const { id("feature.threshold") }, which, Number::Float(aspect.threshold), None);
+            if let Some(p) = aspect.p_adjusted {
                 self.add(const { id("feature.p_value") }, which, Number::Float(p), None);
             }
         }
@@ -160,10 +165,14 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at).view();
         let performance = json!({"task": "classification", "rows": 1000, "accuracy": 0.9});
-        let tests = json!([{"test": "psi", "statistic": 0.3, "p_value": 0.1, "p_adjusted": 0.2, "decides": true}]);
+        let tests = json!([{"test": "psi", "statistic": 0.3, "p_value": null}]);
+        let aspect = json!({
+            "aspect": "values", "p_value": 0.1, "p_adjusted": 0.2, "measure": "shift", "effect": 0.3, "noise": 0.01, "threshold": 0.1,
+            "verdict": "drift",
+        });
         let none = json!({"count": 0, "names": []});
         let judged = json!({
-            "name": "x", "kind": "numeric", "tests": tests, "current_missing": 0.5, "drift": true, "new_categories": none,
+            "name": "x", "kind": "numeric", "verdict": "drift", "aspects": [aspect], "tests": tests, "current_missing": 0.5, "drift": true, "new_categories": none,
             "vanished_categories": none,
         });
         let window = json!({

@@ -4,14 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use jiff::Timestamp;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, Series};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Spec;
 use super::border::RESERVED;
+use super::{Spec, chunks};
+use crate::drift::baseline::Baseline;
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 
@@ -45,10 +47,8 @@ pub struct Reference {
 
 /// One column of a reference.
 pub struct Profile {
-    /// Its values.
-    pub sample: Sample,
-    /// The bins they make.
-    pub bins: Bins,
+    /// What windows are held against.
+    pub baseline: Baseline,
     /// The bins that are exported: categories beyond a number are one.
     pub exported: Bins,
     /// Its counts in the exported bins.
@@ -68,7 +68,7 @@ impl Reference {
     /// About how many bytes it takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let of = |profile: &Profile| match &profile.sample {
+        let of = |profile: &Profile| match &profile.baseline.sample {
             Sample::Numeric { sorted, .. } => (sorted.capacity() as u64).saturating_mul(8),
             Sample::Categorical { counts, .. } => {
                 counts.keys().map(|category| (category.len() as u64).saturating_add(64)).sum()
@@ -81,16 +81,28 @@ impl Reference {
     #[must_use]
     pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         let mut columns = BTreeMap::new();
+        let chunks = chunks::in_order(frame, spec);
         for column in frame.columns() {
             let series = column.as_materialized_series();
             let name = series.name().to_string();
-            let Some(sample) = compared(&name, series, spec).and_then(|kind| Sample::of(series, kind)) else {
-                continue;
+            let Some(kind) = compared(&name, series, spec) else { continue };
+            let Some(sample) = Sample::of(series, kind) else { continue };
+            let parts = |series: &Series, ranges: &[Range<usize>]| -> Vec<Sample> {
+                let part = |rows: &Range<usize>| {
+                    Sample::of(&series.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len()), kind)
+                };
+                ranges.iter().filter_map(part).collect()
             };
-            let bins = Bins::of(&sample);
-            let exported = bins.most_frequent(&sample, metric_bins);
-            let counts = exported.count(&sample);
-            columns.insert(name, Profile { sample, bins, exported, counts });
+            let mut baseline = Baseline::new(sample);
+            if let Some(chunks) = &chunks
+                && let Some(ordered) = chunks.order(series)
+            {
+                baseline = baseline.with_chunks(&parts(&ordered, &chunks.ranges));
+            }
+            baseline.rows = parts(series, &spec.thresholds.mode.chunks(series.len()));
+            let exported = baseline.bins.most_frequent(&baseline.sample, metric_bins);
+            let counts = exported.count(&baseline.sample);
+            columns.insert(name, Profile { baseline, exported, counts });
         }
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
         let mut labels = Labels::default();

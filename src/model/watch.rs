@@ -526,7 +526,7 @@ impl Watch {
         for (name, profile) in &reference.columns {
             let counted = match frame.column(name) {
                 Ok(column) => profile.exported.count_series(column.as_materialized_series()),
-                Err(_) => profile.exported.count(&sample(frame, name, profile.sample.kind())),
+                Err(_) => profile.exported.count(&sample(frame, name, profile.baseline.sample.kind())),
             };
             let counts = self.progress.bins.entry(name.clone()).or_insert_with(|| vec![0; counted.len()]);
             for (count, more) in counts.iter_mut().zip(counted) {

@@ -6,9 +6,9 @@ use maud::{DOCTYPE, PreEscaped, html};
 
 use super::plain;
 use crate::drift::comparison::Comparison;
-use crate::drift::verdict::{Judged, Named, Tested};
+use crate::drift::verdict::{Judged, Named, Verdict};
+use crate::drift::words::{self, number};
 use crate::drift::{Kind, TESTS, Test};
-use crate::stats::whole;
 
 /// For programs. Ends with a line break.
 #[must_use]
@@ -25,7 +25,7 @@ fn shown(comparison: &Comparison) -> Vec<&'static Test> {
 
 /// The head of each column of the table of features.
 fn heads(tests: &[&Test]) -> Vec<String> {
-    let mut heads = ["feature", "kind", "drift", "decided by", "value", "threshold"].map(str::to_owned).to_vec();
+    let mut heads = ["feature", "kind", "drift", "what", "effect", "threshold", "p"].map(str::to_owned).to_vec();
     heads.extend(tests.iter().map(|test| test.name.replace('_', "-")));
     heads.push("missing".to_owned());
     heads
@@ -34,31 +34,25 @@ fn heads(tests: &[&Test]) -> Vec<String> {
 /// Those that drift first, then by how near they are to it.
 fn ordered(comparison: &Comparison) -> Vec<&Judged> {
     let mut features: Vec<&Judged> = comparison.features.iter().collect();
-    let rank = |judged: &Judged| match judged.drift {
-        Some(true) => 0,
-        None => 1,
-        Some(false) => 2,
-    };
-    features.sort_by_key(|judged| rank(judged));
+    features.sort_by(|a, b| (a.verdict as u8).cmp(&(b.verdict as u8)).then(b.distance().total_cmp(&a.distance())));
     features
 }
 
 fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
-    let deciding = judged.tests.iter().find(|test| test.decides);
     let kind = match judged.kind {
         Kind::Numeric => "numeric",
         Kind::Categorical => "categorical",
     };
-    let verdict = match judged.drift {
-        Some(true) => "DRIFT",
-        Some(false) => "no",
-        None => "unknown",
+    let verdict = match judged.verdict {
+        Verdict::Drift => "DRIFT",
+        Verdict::TooFewRows => "too few rows",
+        Verdict::NoDrift => "no",
+        Verdict::Undefined => "unknown",
     };
     let mut cells = vec![judged.name.clone(), kind.to_owned(), verdict.to_owned()];
-    cells.push(deciding.map_or_else(dash, |test| test.test.replace('_', "-")));
-    cells.push(deciding.map_or_else(dash, held_against));
-    let sign = |test: &Tested| if test.p_value.is_some() { "p <" } else { ">" };
-    cells.push(deciding.map_or_else(dash, |t| t.threshold.map_or_else(dash, |v| format!("{} {v}", sign(t)))));
+    for cell in [words::what(judged), words::size(judged), words::threshold(judged), words::p_value(judged)] {
+        cells.push(cell.unwrap_or_else(dash));
+    }
     for test in tests {
         let tested = judged.tests.iter().find(|tested| tested.test == test.name);
         cells.push(tested.and_then(|tested| tested.statistic).map_or_else(dash, number));
@@ -73,32 +67,12 @@ fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
     cells
 }
 
-/// What the threshold is held against: the corrected p-value, or the statistic.
-fn held_against(test: &Tested) -> String {
-    match (test.p_adjusted, test.statistic) {
-        (Some(p), _) => format!("p = {}", number(p)),
-        (None, Some(statistic)) => number(statistic),
-        _ => dash(),
-    }
-}
-
 fn dash() -> String {
     "-".to_owned()
 }
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
-}
-
-/// Four digits that count.
-fn number(value: f64) -> String {
-    if value == 0.0 {
-        "0".to_owned()
-    } else if !(1e-4..1e6).contains(&value.abs()) {
-        format!("{value:.2e}")
-    } else {
-        format!("{value:.*}", whole::index(3.0 - value.abs().log10().floor()))
-    }
 }
 
 /// A whole number with its thousands apart.
@@ -137,6 +111,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         format!("{} ({}{more})", named.count, named.names.join(", "))
     };
     for judged in &comparison.features {
+        notes.extend(words::needed(judged).map(|needed| format!("{}: {needed}", judged.name)));
         if judged.new_categories.count > 0 {
             notes.push(format!("{}: new categories: {}", judged.name, named(&judged.new_categories)));
         }

@@ -18,6 +18,7 @@ pub const fn id(key: &str) -> Id<Model> {
 const MEASURE: Each = Each { attributes: &["measure"], field: "measure" };
 const FEATURE: Each = Each { attributes: &["feature"], field: "feature" };
 const TEST: Each = Each { attributes: &["feature", "test"], field: "feature" };
+const ASPECT: Each = Each { attributes: &["feature", "aspect"], field: "feature" };
 const BIN: Each = Each { attributes: &["feature", "bin", "reference.hash", "reference.provisional"], field: "feature" };
 
 const DROPPED: Metric = metric(
@@ -139,11 +140,33 @@ impl Table for Model {
                 "plumbline.model.feature.drift.p_value",
                 Gauge,
                 "{probability}",
-                &["model", "model.namespace", "feature", "test"],
-                "P-value of the test over the last window, corrected over the features.",
+                &["model", "model.namespace", "feature", "aspect"],
+                "P-value of the aspect over the last window, corrected over the features: how likely as much is of chance alone.",
             ),
         )
-        .each(TEST),
+        .each(ASPECT),
+        Signal::real(
+            "feature.effect",
+            metric(
+                "plumbline.model.feature.drift.effect",
+                Gauge,
+                "{effect}",
+                &["model", "model.namespace", "feature", "aspect"],
+                "How much changed over the last window, the noise taken off: values in the reference's standard deviations, all else as a Jensen-Shannon distance.",
+            ),
+        )
+        .each(ASPECT),
+        Signal::real(
+            "feature.threshold",
+            metric(
+                "plumbline.model.feature.drift.threshold",
+                Gauge,
+                "{effect}",
+                &["model", "model.namespace", "feature", "aspect"],
+                "What the effect must lie beyond: the threshold that is set, or what the feature varies by itself.",
+            ),
+        )
+        .each(ASPECT),
         Signal::count(
             "feature.drifted",
             metric(

@@ -17,11 +17,19 @@ pub fn benjamini_hochberg(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
     adjusted
 }
 
+/// P-values times the number of tests (Bonferroni): each is the smallest chance of any false discovery at which its hypothesis is
+/// rejected. A missing p-value stays missing and does not count as a test.
+#[must_use]
+pub fn bonferroni(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
+    let tests = p_values.iter().flatten().count() as f64;
+    p_values.iter().map(|p| p.map(|p| (p * tests).min(1.0))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::benjamini_hochberg;
+    use super::{benjamini_hochberg, bonferroni};
 
     proptest! {
         #[test]
@@ -48,5 +56,6 @@ mod tests {
     #[test]
     fn a_missing_value_does_not_count_as_a_test() {
         assert_eq!(benjamini_hochberg(&[Some(0.01), None, Some(0.04)]), [Some(0.02), None, Some(0.04)]);
+        assert_eq!(bonferroni(&[Some(0.01), None, Some(0.6)]), [Some(0.02), None, Some(1.0)]);
     }
 }

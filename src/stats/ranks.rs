@@ -3,6 +3,8 @@
 /// One value of the two samples together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tie {
+    /// The value.
+    pub value: f64,
     /// How many of the first sample lie below it.
     pub below_a: u64,
     /// How many of the second do.
@@ -24,7 +26,7 @@ pub fn ties<'a>(a: &'a [f64], b: &'a [f64]) -> impl Iterator<Item = Tie> + 'a {
         };
         let count = |rest: &[f64]| rest.iter().take_while(|held| **held <= value).count();
         let (here_a, here_b) = (count(&a[i..]), count(&b[j..]));
-        let tie = Tie { below_a: i as u64, below_b: j as u64, a: here_a as u64, b: here_b as u64 };
+        let tie = Tie { value, below_a: i as u64, below_b: j as u64, a: here_a as u64, b: here_b as u64 };
         (i, j) = (i + here_a, j + here_b);
         Some(tie)
     })
@@ -83,8 +85,8 @@ mod tests {
     #[test]
     fn each_value_is_visited_once() {
         let found: Vec<Tie> = ties(&[1.0, 1.0, 3.0], &[1.0, 2.0]).collect();
-        let tie = |below_a, below_b, a, b| Tie { below_a, below_b, a, b };
-        assert_eq!(found, [tie(0, 0, 2, 1), tie(2, 1, 0, 1), tie(2, 2, 1, 0)]);
+        let tie = |value, below_a, below_b, a, b| Tie { value, below_a, below_b, a, b };
+        assert_eq!(found, [tie(1.0, 0, 0, 2, 1), tie(2.0, 2, 1, 0, 1), tie(3.0, 2, 2, 1, 0)]);
         assert_eq!(ties(&[], &[]).count(), 0);
     }
 

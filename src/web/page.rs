@@ -216,7 +216,8 @@ mod tests {
     use crate::analysis::State as Analysis;
     use crate::clock::Moment;
     use crate::drift::Kind;
-    use crate::drift::verdict::{Judged, Named, Shape, Tested};
+    use crate::drift::aspect::{Aspect, Measure};
+    use crate::drift::verdict::{Judged, JudgedAspect, Named, Shape, Tested, Verdict};
     use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::health::State as Health;
     use crate::identity::{ContainerClaim, Link, Model, ModelKey, Relation, claim};
@@ -318,15 +319,22 @@ mod tests {
         let feature = |f: usize| Judged {
             name: format!("feature_with_a_name_{f}"),
             kind: Kind::Numeric,
-            tests: vec![Tested {
-                test: "psi".to_owned(),
-                statistic: Some(0.3),
-                p_value: None,
-                p_adjusted: None,
-                threshold: Some(0.2),
-                drift: Some(true),
-                decides: true,
+            verdict: Verdict::Drift,
+            aspects: vec![JudgedAspect {
+                aspect: Aspect::Values,
+                category: None,
+                p_value: Some(1e-9),
+                p_adjusted: Some(1e-8),
+                measure: Measure::Shift,
+                effect: 0.3,
+                noise: 0.02,
+                threshold: 0.1,
+                varies: false,
+                verdict: Verdict::Drift,
+                rows_needed: None,
             }],
+            decision: None,
+            tests: vec![Tested { test: "psi".to_owned(), statistic: Some(0.3), p_value: None }],
             reference_missing: Some(0.0),
             current_missing: Some(0.0),
             new_categories: Named::default(),

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::clock::FixedClock;
+use crate::drift::modes::Mode;
 use crate::drift::verdict::{Measured, Thresholds, judge};
 use crate::frame::stack::frame_of;
 use crate::identity::ModelKey;
@@ -31,7 +32,7 @@ impl Sink for Taking {
         let frame = frame_of(&batch.record).expect("what passed the border is a frame");
         let reference = Reference::new(&frame, &Spec::of(model), 10, Timestamp::UNIX_EPOCH, false);
         let against_itself = |(name, column): (&String, &crate::model::reference::Profile)| {
-            Measured::new(name, &column.bins, &column.sample, &column.sample)
+            Measured::new(name, &column.baseline, &column.baseline.sample, &crate::drift::defaults(), Mode::Default)
         };
         let judged = judge(reference.columns.iter().map(against_itself).collect(), &Thresholds::default());
         let text = serde_json::to_string(&judged).expect("JSON");

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use libtest_mimic::Failed;
 use plumbline::catalogue;
-use plumbline::drift::{Kind as ColumnKind, Limit, TESTS as DRIFT_TESTS};
+use plumbline::drift::aspect::Aspect;
+use plumbline::drift::verdict::Thresholds;
+use plumbline::drift::{Kind as ColumnKind, TESTS as DRIFT_TESTS};
 use plumbline::export::prometheus;
 use plumbline::frame::gpu::GPU_COLUMNS;
 use plumbline::frame::model::MODEL_COLUMNS;
@@ -60,22 +62,26 @@ fn page() -> Result<String, Failed> {
     table(&mut page, catalogue::of_models())?;
     page.push_str(
         "\n`reference.hash` names the reference's bins and counts: bins of equal hashes add up over replicas. \
-         Those of a provisional reference are of one node alone.\n\n## Drift tests\n\n\
-         Up to `thresholds.small_reference` rows of the reference what has a p-value decides, beyond it a distance.\n\n\
-         | Test | For | Decides for | Judged by | Definition |\n|---|---|---|---|---|\n",
+         Those of a provisional reference are of one node alone.\n\n## Drift\n\n\
+         A column drifts by the first aspect of it that is significant and large: its p-value, corrected over all aspects of all \
+         columns, lies below `thresholds.significance`, and its effect, the noise of both samples taken off, above its threshold and \
+         above what the column varies by itself in a reference with times.\n\n\
+         | Aspect | P-value | Effect | Above |\n|---|---|---|---|\n",
+    );
+    for aspect in Aspect::ALL {
+        let (help, measure) = (aspect.help(), aspect.measure());
+        let (name, set) = (measure.name(), Thresholds::default().of(measure));
+        writeln!(page, "| `{}` | {help} | {} | `thresholds.{name}`, {set} |", aspect.name(), measure.help())?;
+    }
+    page.push_str(
+        "\n## Drift tests\n\nThey are shown beside the verdict; none decides by itself.\n\n\
+         | Test | For | By default | Definition |\n|---|---|---|---|\n",
     );
     for test in DRIFT_TESTS {
-        let named = |kinds: &[ColumnKind]| {
-            let name = |kind: &ColumnKind| if *kind == ColumnKind::Numeric { "numbers" } else { "categories" };
-            if kinds.is_empty() { "nothing".to_owned() } else { kinds.iter().map(name).collect::<Vec<_>>().join(", ") }
-        };
-        let judged = match test.limit {
-            Limit::Significance(setting) => format!("corrected p-value below `thresholds.{}`", setting.name),
-            Limit::Distance(setting) => format!("statistic above `thresholds.{}`", setting.name),
-            Limit::None => "nothing; it is shown".to_owned(),
-        };
-        let (kinds, decides) = (named(test.kinds), named(test.decides_for));
-        writeln!(page, "| `{}` | {kinds} | {decides} | {judged} | {} |", test.name, test.help)?;
+        let name = |kind: &ColumnKind| if *kind == ColumnKind::Numeric { "numbers" } else { "categories" };
+        let kinds = test.kinds.iter().map(name).collect::<Vec<_>>().join(", ");
+        let default = if test.default { "yes" } else { "no" };
+        writeln!(page, "| `{}` | {kinds} | {default} | {} |", test.name, test.help)?;
     }
     page.push_str(
         "\n## Measures of performance\n\nThe first of those with a rank that is defined leads: its drop is the model's.\n\n\

@@ -24,7 +24,7 @@ const DISTANCE: f64 = 0.1;
 /// The smallest standard deviation a distance is divided by.
 const NARROWEST: f64 = 0.001;
 /// A data set drifts from this share of its columns on.
-const SHARE: f64 = 0.5;
+pub const SHARE: f64 = 0.5;
 
 /// What Evidently says of a column. It stops where a side has no value at all.
 #[must_use]

@@ -9,7 +9,8 @@ use polars::prelude::{
 };
 
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
-use crate::drift::verdict::{Measured, judge};
+use crate::drift::defaults;
+use crate::drift::verdict::{Judged, Measured, judge};
 use crate::model::view::WindowResult;
 use crate::performance::{Performance, measure};
 
@@ -108,19 +109,19 @@ impl Watch {
         let enough = frame.height() as u64 >= self.spec.min_rows;
         let mut features = Vec::new();
         if let Some(reference) = &self.reference {
+            let tests = defaults();
             let measured = reference.columns.iter().map(|(name, profile)| {
-                let current = sample(&frame, name, profile.sample.kind());
-                Measured::new(name, &profile.bins, &profile.sample, &current)
+                let current = sample(&frame, name, profile.baseline.sample.kind());
+                Measured::new(name, &profile.baseline, &current, &tests, self.spec.thresholds.mode)
             });
             features = judge(measured.collect(), &self.spec.thresholds);
             if !enough {
-                for judged in &mut features {
-                    judged.drift = None;
-                }
+                features.iter_mut().for_each(Judged::withdraw);
             }
         }
-        let verdicts = || features.iter().filter_map(|judged| judged.drift);
-        let drift = verdicts().next().map(|_| verdicts().any(|drift| drift));
+        let count = |wanted: fn(Option<bool>) -> bool| features.iter().filter(|of| wanted(of.drift)).count() as u64;
+        let drift =
+            self.spec.thresholds.mode.data_set(count(|drift| drift == Some(true)), count(|drift| drift.is_some()));
         let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let (start, end_time) = if self.spec.window_rows.is_some() {
             let times = frame.column("timestamp")?.datetime()?;

@@ -64,7 +64,8 @@ impl Watch {
         }
         let enough = in_a_row.iter().filter(|column| column.windows >= self.spec.windows_in_a_row);
         let columns: Vec<String> = enough.map(|column| column.column.clone()).collect();
-        Verdict { drift: Some(!columns.is_empty()), columns, in_a_row, provisional: about.provisional, reason: None }
+        let drift = !columns.is_empty() && latest.drift == Some(true);
+        Verdict { drift: Some(drift), columns, in_a_row, provisional: about.provisional, reason: None }
     }
 
     fn findings(&self) -> Vec<Finding> {

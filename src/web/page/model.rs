@@ -6,7 +6,8 @@ use super::models::{by_distance, cost, over_time, overlay_text, verdict};
 use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
 use crate::drift::Kind;
-use crate::drift::verdict::{Judged, Tested};
+use crate::drift::verdict::{Judged, Verdict};
+use crate::drift::words;
 use crate::model::address;
 use crate::model::view::ModelView;
 use crate::snapshot::relations::{ModelContainer, Thing};
@@ -90,7 +91,7 @@ fn features(model: &ModelView) -> Markup {
             (wide("Features", &html! { table {
                 thead { tr {
                     th scope="col" { "Feature" } th scope="col" { "Verdict" } th scope="col" { "Reference and now" }
-                    th scope="col" { "Test" } th scope="col" { "Value" } th scope="col" { "Threshold" } th scope="col" { "Missing" }
+                    th scope="col" { "What" } th scope="col" { "Effect" } th scope="col" { "Threshold" } th scope="col" { "p" } th scope="col" { "Missing" }
                 } }
                 tbody { @for judged in all.iter().take(FEATURES) { (feature(judged)) } }
             } }))
@@ -103,16 +104,17 @@ fn features(model: &ModelView) -> Markup {
 }
 
 fn feature(judged: &Judged) -> Markup {
-    let test = judged.tests.iter().find(|test| test.decides);
+    let cell = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     let kind = if judged.kind == Kind::Numeric { "numeric" } else { "categorical" };
     let missing = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
     html! {
         tr {
             th scope="row" { (judged.name) br; small { (kind) } }
-            td { @match judged.drift {
-                Some(true) => { strong { "drifts ⚠" } }
-                Some(false) => { "no drift" }
-                None => { (unknown("no verdict")) }
+            td { @match judged.verdict {
+                Verdict::Drift => { strong { "drifts ⚠" } }
+                Verdict::NoDrift => { "no drift" }
+                Verdict::TooFewRows => { (unknown("too few rows")) @if let Some(needed) = words::needed(judged) { br; small { (needed) } } }
+                Verdict::Undefined => { (unknown("no verdict")) }
             } }
             td {
                 @if let Some(shape) = &judged.shape {
@@ -123,21 +125,12 @@ fn feature(judged: &Judged) -> Markup {
                     br; small { (judged.new_categories.count) " new: " (judged.new_categories.names.join(", ")) }
                 }
             }
-            td { (test.map_or_else(|| "–".to_owned(), |test| test.test.replace('_', "-"))) }
-            td.number { (test.map_or_else(|| "–".to_owned(), value)) }
-            td.number { (test.and_then(|test| test.threshold).map_or_else(|| "–".to_owned(), |v| v.to_string())) }
+            td { (cell(words::what(judged))) }
+            td.number { (cell(words::size(judged))) }
+            td.number { (cell(words::threshold(judged))) }
+            td.number { (cell(words::p_value(judged))) }
             td.number { (missing(judged.reference_missing)) " → " (missing(judged.current_missing)) }
         }
-    }
-}
-
-/// What is held against the threshold.
-fn value(test: &Tested) -> String {
-    match (test.p_adjusted, test.statistic) {
-        (Some(p), _) if p < 1e-4 => format!("p {p:.1e}"),
-        (Some(p), _) => format!("p {p:.4}"),
-        (None, Some(statistic)) => format!("{statistic:.4}"),
-        (None, None) => "–".to_owned(),
     }
 }
 

@@ -93,20 +93,10 @@ fn moved(model: &ModelView) -> Markup {
 pub fn by_distance(features: &[Judged]) -> Vec<&Judged> {
     let mut all: Vec<&Judged> = features.iter().collect();
     all.sort_by(|a, b| {
-        let far = |judged: &Judged| distance(judged).unwrap_or(-1.0);
+        let far = Judged::distance;
         (b.drift == Some(true)).cmp(&(a.drift == Some(true))).then(far(b).total_cmp(&far(a)))
     });
     all
-}
-
-/// How many times its threshold the deciding test's finding is.
-fn distance(judged: &Judged) -> Option<f64> {
-    let test = judged.tests.iter().find(|test| test.decides)?;
-    let threshold = test.threshold?;
-    match test.p_adjusted {
-        Some(p) => Some(threshold / p.max(f64::MIN_POSITIVE)),
-        None => test.statistic.map(|statistic| statistic / threshold),
-    }
 }
 
 /// What the drawing shows, in words: the bin that changed most.

@@ -1,0 +1,53 @@
+//! A column of the reference with all that its own rows say of it: its bins, its spread, and how much it varies by itself.
+
+use super::aspect::{self, Aspect};
+use super::effect::{Effect, Scale};
+use super::variation::Variation;
+use super::{Bins, Sample};
+
+/// One column of the reference.
+#[derive(Debug, Clone)]
+pub struct Baseline {
+    /// Its values.
+    pub sample: Sample,
+    /// The bins they make.
+    pub bins: Bins,
+    /// What numbers are measured by.
+    pub scale: Option<Scale>,
+    /// Its rows in the order given, in the parts that a mode wants.
+    pub rows: Vec<Sample>,
+    variations: Vec<(Aspect, Variation)>,
+}
+
+impl Baseline {
+    /// Of its values, in no order.
+    #[must_use]
+    pub fn new(sample: Sample) -> Self {
+        let scale = match &sample {
+            Sample::Numeric { sorted, .. } => Scale::of(sorted),
+            Sample::Categorical { .. } => None,
+        };
+        Self { bins: Bins::of(&sample), scale, sample, rows: Vec::new(), variations: Vec::new() }
+    }
+
+    /// The same, with its parts in order of time: how much they differ from the whole is what the column varies by itself.
+    #[must_use]
+    pub fn with_chunks(mut self, chunks: &[Sample]) -> Self {
+        self.variations = aspect::variations(&self, chunks);
+        self
+    }
+
+    /// How much it varies by itself in this, where that is more than chance.
+    #[must_use]
+    pub fn variation(&self, aspect: Aspect) -> Option<Variation> {
+        self.variations.iter().find(|(of, _)| *of == aspect).map(|(_, variation)| *variation)
+    }
+
+    /// The p-value of an effect in one aspect over so many rows: what the test says, or what the column's own variation does, whichever
+    /// is less sure.
+    #[must_use]
+    pub fn p_value(&self, aspect: Aspect, tested: Option<f64>, effect: Effect, rows: u64) -> Option<f64> {
+        let own = self.variation(aspect).and_then(|own| own.p_value(effect.corrected(), rows as f64));
+        tested.map(|tested| own.map_or(tested, |own| own.max(tested)))
+    }
+}

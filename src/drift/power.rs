@@ -1,0 +1,47 @@
+//! How many rows it takes to tell an effect from chance.
+
+use super::aspect::Measure;
+use crate::stats::{tails, whole};
+
+/// How likely it is then found: four times in five, in standard deviations.
+const POWER: f64 = 0.841_621;
+/// Of an effect in spreads, a rank test sees so much as a test of means would (the efficiency for normal samples, 3 / pi).
+const RANKS: f64 = 0.955;
+
+/// Current rows that tell an effect of this size from chance four times in five, against a reference of so many rows, at a level of
+/// significance for one test. `None` where this reference is too small for any number of them.
+///
+/// Of one over both sides' rows a test needs 1 / R. A shift of d: R = (z + z')² / (0.955 d²). A Jensen-Shannon distance of d over k
+/// cells is a chi-squared statistic of 8 ln 2 d² R; found where that lies so far beyond its k - 1 degrees of freedom.
+#[must_use]
+pub fn rows_needed(measure: Measure, effect: f64, cells: usize, reference: f64, level: f64) -> Option<u64> {
+    let z = tails::deviations(level);
+    let together = match measure {
+        Measure::Shift => (z + POWER).powi(2) / (RANKS * effect * effect),
+        Measure::JensenShannon => {
+            let freedom = (cells as f64 - 1.0).max(1.0);
+            // The normal approximation to both distributions, squared deviations for one degree.
+            let far = (z + POWER).powi(2) + (z + POWER) * (2.0 * (freedom - 1.0)).sqrt();
+            far / (8.0 * std::f64::consts::LN_2 * effect * effect)
+        }
+    };
+    // 1 / together = 1 / reference + 1 / current
+    let current = 1.0 / (1.0 / together - 1.0 / reference);
+    (current > 0.0 && current.is_finite()).then(|| whole::unsigned(current.ceil()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_smaller_effect_takes_more_rows_and_a_larger_reference_fewer() {
+        let needed = |effect, reference| rows_needed(Measure::Shift, effect, 2, reference, 5e-5);
+        // Against an endless reference: (4.06 + 0.84)^2 / (0.955 * 0.01).
+        assert!(needed(0.1, 1e12).is_some_and(|rows| (2490..2530).contains(&rows)), "{:?}", needed(0.1, 1e12));
+        assert!(needed(0.1, 5000.0) > needed(0.1, 50_000.0) && needed(0.2, 5000.0) < needed(0.1, 5000.0));
+        assert_eq!(needed(0.1, 2000.0), None, "the reference's own error is too large");
+        let shannon = |cells| rows_needed(Measure::JensenShannon, 0.1, cells, 1e9, 5e-5);
+        assert!(shannon(2) < shannon(100));
+    }
+}
