@@ -1,6 +1,6 @@
 //! A column of the reference with all that its own rows say of it: its bins, its spread, and how much it varies by itself.
 
-use super::aspect::{self, Aspect};
+use super::aspect::Aspect;
 use super::effect::{Effect, Scale};
 use super::variation::Variation;
 use super::{Bins, Sample};
@@ -16,7 +16,8 @@ pub struct Baseline {
     pub scale: Option<Scale>,
     /// Its rows in the order given, in the parts that a mode wants.
     pub rows: Vec<Sample>,
-    variations: Vec<(Aspect, Variation)>,
+    /// How much it varies by itself, aspect by aspect; where that is more than chance.
+    pub variations: Vec<(Aspect, Variation)>,
 }
 
 impl Baseline {
@@ -28,13 +29,6 @@ impl Baseline {
             Sample::Categorical { .. } => None,
         };
         Self { bins: Bins::of(&sample), scale, sample, rows: Vec::new(), variations: Vec::new() }
-    }
-
-    /// The same, with its parts in order of time: how much they differ from the whole is what the column varies by itself.
-    #[must_use]
-    pub fn with_chunks(mut self, chunks: &[Sample]) -> Self {
-        self.variations = aspect::variations(&self, chunks);
-        self
     }
 
     /// How much it varies by itself in this, where that is more than chance.

@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::aspect::{Aspect, Finding, Measure, findings};
+use super::aspect::{Aspect, Measure};
 use super::baseline::Baseline;
+use super::findings::{Finding, findings};
 use super::modes::{Decision, Mode};
 use super::power;
 use super::{Bins, Kind, Outcome, Pair, Sample, Test};

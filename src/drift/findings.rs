@@ -1,0 +1,147 @@
+//! What is found of a column: every aspect of it that both sides have values for.
+
+use std::collections::BTreeSet;
+
+use super::aspect::Aspect;
+use super::baseline::Baseline;
+use super::effect::{Effect, Scale, both, jensen_shannon};
+use super::homogeneity::{Cell, alone, pooled, together, total};
+use super::{Pair, Sample};
+use crate::stats::combination::cauchy;
+use crate::stats::kolmogorov::one_sample;
+use crate::stats::linear_ranks::Ranking;
+use crate::stats::ranks::ties;
+use crate::stats::whole;
+
+/// What was found of one aspect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Of what.
+    pub aspect: Aspect,
+    /// The category that changed most, where the aspect is one category's share.
+    pub category: Option<String>,
+    /// How likely as much is of nothing but chance. `None` where no test is defined.
+    pub p_value: Option<f64>,
+    /// How much it is.
+    pub effect: Effect,
+    /// Cells that a distance between shares was taken over.
+    pub cells: usize,
+}
+
+/// Every aspect that both sides have values for.
+#[must_use]
+pub fn findings(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    match (pair.reference, pair.current) {
+        (Sample::Numeric { sorted: reference, .. }, Sample::Numeric { sorted: current, .. })
+            if !reference.is_empty() && !current.is_empty() =>
+        {
+            found.push(values(baseline.scale, reference, current));
+        }
+        (Sample::Categorical { .. }, Sample::Categorical { .. }) => found.extend(categories(baseline, pair)),
+        _ => {}
+    }
+    found.extend(missing(pair.reference, pair.current));
+    for finding in found.iter_mut().filter(|finding| finding.aspect != Aspect::Category) {
+        finding.p_value = baseline.p_value(finding.aspect, finding.p_value, finding.effect, pair.current.rows());
+    }
+    found
+}
+
+/// How the numbers lie: everything that a verdict needs of them in one walk over both sides.
+fn values(scale: Option<Scale>, reference: &[f64], current: &[f64]) -> Finding {
+    let (m, n) = (reference.len() as f64, current.len() as f64);
+    let mut area = scale.map(|scale| scale.area(m, n));
+    let (mut gap, mut ranking) = (0.0_f64, Ranking::new(m, n));
+    for tie in ties(reference, current) {
+        gap = gap.max((tie.below_a as f64 / m - tie.below_b as f64 / n).abs());
+        ranking.add(tie.a as f64, tie.b as f64);
+        if let Some(area) = &mut area {
+            area.add(&tie);
+        }
+    }
+    // Of one sample with the noise of both: near enough to the exact distribution, and quick.
+    let of_gap = one_sample(whole::unsigned((m * n / (m + n)).round()), gap);
+    let [place, spread] = ranking.p_values();
+    let effect = area.map_or_else(
+        || {
+            // The reference has one value only: what moved is the share of rows that have another.
+            let same = reference
+                .first()
+                .map_or(0, |value| current.iter().filter(|other| other.total_cmp(value).is_eq()).count());
+            Effect { measured: 1.0 - same as f64 / n, noise: 0.0 }
+        },
+        |area| area.effect(),
+    );
+    let p_value = cauchy([of_gap, place, spread].into_iter().flatten());
+    Finding { aspect: Aspect::Values, category: None, p_value, effect, cells: 2 }
+}
+
+fn share_of(aspect: Aspect, cell: Cell, sum: Cell) -> Finding {
+    let rest = Cell {
+        reference: sum.reference.saturating_sub(cell.reference),
+        current: sum.current.saturating_sub(cell.current),
+    };
+    Finding { aspect, category: None, p_value: alone(cell, sum), effect: jensen_shannon(&[cell, rest]), cells: 2 }
+}
+
+/// With a value or without.
+pub(super) fn missing(reference: &Sample, current: &Sample) -> Option<Finding> {
+    let cell = Cell { reference: reference.missing(), current: current.missing() };
+    let sum = Cell { reference: reference.rows(), current: current.rows() };
+    let there = cell.reference > 0 || cell.current > 0;
+    (there && sum.reference > 0 && sum.current > 0).then(|| share_of(Aspect::Missing, cell, sum))
+}
+
+/// All categories of both sides with their rows.
+pub(super) fn cells(reference: &Sample, current: &Sample) -> Vec<(String, Cell)> {
+    let (Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) = (reference, current) else {
+        return Vec::new();
+    };
+    let names: BTreeSet<&String> = r.keys().chain(c.keys()).collect();
+    let rows = |counts: &std::collections::BTreeMap<String, u64>, name| counts.get(name).copied().unwrap_or_default();
+    names.into_iter().map(|name| (name.clone(), Cell { reference: rows(r, name), current: rows(c, name) })).collect()
+}
+
+fn categories(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
+    let named = cells(pair.reference, pair.current);
+    let all: Vec<Cell> = named.iter().map(|(_, cell)| *cell).collect();
+    let sum = total(&all);
+    if sum.reference == 0 || sum.current == 0 {
+        return Vec::new();
+    }
+    if let [one, _] = all.as_slice() {
+        // Of two, one says what the other does, and exactly.
+        return vec![Finding { aspect: Aspect::Categories, ..share_of(Aspect::Categories, *one, sum) }];
+    }
+    let common = pooled(&all);
+    let effect = jensen_shannon(&common);
+    let together =
+        Finding { aspect: Aspect::Categories, category: None, p_value: together(&common), effect, cells: common.len() };
+    let mut found = vec![together];
+    if all.len() > 2 {
+        found.extend(one_against_the_rest(baseline, &named, sum));
+    }
+    found
+}
+
+/// The category that changed most: of those that are significant by themselves the one whose share moved furthest, else the most
+/// significant. Its p-value is taken times the number of categories (Bonferroni).
+fn one_against_the_rest(baseline: &Baseline, named: &[(String, Cell)], sum: Cell) -> Option<Finding> {
+    const SIGNIFICANT: f64 = 1e-3;
+    let tests = named.len() as f64;
+    let mut best: Option<Finding> = None;
+    for (name, cell) in named {
+        let mut found = share_of(Aspect::Category, *cell, sum);
+        let p_value = baseline.p_value(Aspect::Category, found.p_value, found.effect, sum.current);
+        found.p_value = p_value.map(|p| (p * tests).min(1.0));
+        let rank = |found: &Finding| {
+            let p = found.p_value.unwrap_or(1.0);
+            (p < SIGNIFICANT, if p < SIGNIFICANT { found.effect.measured } else { -p })
+        };
+        if best.as_ref().is_none_or(|best| rank(&found) > rank(best)) {
+            best = Some(Finding { category: Some(name.clone()), ..found });
+        }
+    }
+    best
+}
