@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::aspect::Aspect;
 use super::baseline::Baseline;
-use super::effect::{Effect, Scale, both, jensen_shannon};
+use super::effect::{Effect, Scale, jensen_shannon};
 use super::homogeneity::{Cell, alone, pooled, together, total};
 use super::{Pair, Sample};
 use crate::stats::combination::cauchy;
