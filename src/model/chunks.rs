@@ -1,4 +1,5 @@
-//! A reference's rows in order of time, in parts as long as a window: what a column varies by itself is seen between them.
+//! A reference's rows in order of time, in parts as long as a window: what a column varies by itself is seen between them. Shorter
+//! parts would show more than a window does, so a reference of fewer than ten windows shows nothing.
 
 use std::ops::Range;
 
@@ -6,8 +7,6 @@ use polars::prelude::{DataFrame, IdxCa, IdxSize, Series};
 
 use super::{Spec, millis};
 
-/// Parts where windows are longer than the reference allows, or of no length in time.
-const BY_ROWS: usize = 50;
 /// Fewer parts say nothing of how much they vary, and a part of fewer rows says nothing of itself.
 const FEWEST: usize = 10;
 /// Rows of a part at least.
@@ -43,14 +42,10 @@ pub fn in_order(frame: &DataFrame, spec: &Spec) -> Option<Chunks> {
     if !in_order {
         places.sort_by_key(|place| times.get(*place));
     }
-    let mut ranges = by_time(&places, &times, millis(spec.window));
-    if spec.window_rows.is_some() || ranges.len() < FEWEST {
-        let part = match spec.window_rows {
-            Some(rows) => usize::try_from(rows).unwrap_or(usize::MAX),
-            None => times.len() / BY_ROWS,
-        };
-        ranges = by_rows(times.len(), part.max(ROWS));
-    }
+    let ranges = match spec.window_rows {
+        Some(rows) => by_rows(times.len(), usize::try_from(rows).unwrap_or(usize::MAX)),
+        None => by_time(&places, &times, millis(spec.window)),
+    };
     let as_places = || places.iter().map(|place| IdxSize::try_from(*place).unwrap_or(IdxSize::MAX)).collect();
     let places = if in_order { None } else { Some(IdxCa::from_vec("".into(), as_places())) };
     (ranges.len() >= FEWEST).then_some(Chunks { places, ranges })
@@ -100,15 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn a_short_reference_is_parted_by_rows() {
-        // Half an hour, for windows of an hour.
-        let short = frame((0..3000).map(|row| row / 100));
-        let chunks = in_order(&short, &Spec::new("m")).expect("enough rows");
-        assert_eq!((chunks.ranges.len(), chunks.ranges[0].clone()), (50, 0..60));
+    fn windows_of_rows_are_parts_of_as_many() {
         let mut spec = Spec::new("m");
         spec.window_rows = Some(250);
-        assert_eq!(in_order(&short, &spec).map(|chunks| chunks.ranges.len()), Some(12));
-        assert!(in_order(&frame((0..200).map(|_| 7)), &Spec::new("m")).is_none(), "no order");
-        assert!(in_order(&frame(0..200), &Spec::new("m")).is_none(), "too few");
+        let short = frame((0..3000).map(|row| row / 100));
+        let chunks = in_order(&short, &spec).expect("enough rows");
+        assert_eq!((chunks.ranges.len(), chunks.ranges[1].clone()), (12, 250..500));
+        assert!(in_order(&short, &Spec::new("m")).is_none(), "half an hour says nothing of hours");
+        assert!(in_order(&frame((0..200).map(|_| 7)), &spec).is_none(), "no order");
     }
 }
