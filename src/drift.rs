@@ -61,13 +61,18 @@ pub struct Pair<'a> {
     pub current: &'a Sample,
     /// Both sides' counts, bin by bin.
     pub counts: Counts,
+    /// Up to so many values of the larger side a p-value may take time that grows with their product.
+    pub exact_up_to: usize,
 }
+
+/// As scipy has it.
+pub const EXACT_UP_TO: usize = 10_000;
 
 impl<'a> Pair<'a> {
     /// Bins both sides by `bins`, which were made of the reference.
     #[must_use]
     pub fn new(bins: &Bins, reference: &'a Sample, current: &'a Sample) -> Self {
-        Self { reference, current, counts: bins.count_both(reference, current) }
+        Self { reference, current, counts: bins.count_both(reference, current), exact_up_to: EXACT_UP_TO }
     }
 }
 
@@ -126,7 +131,7 @@ pub static TESTS: &[Test] = &[
         kinds: &[Kind::Numeric],
         laws: &[Law::Distance, Law::SureOfTheSame, Law::UpToOne, Law::Symmetric],
         default: true,
-        help: "Two-sample Kolmogorov-Smirnov distance; exact p-value up to 10,000 values a side.",
+        help: "Two-sample Kolmogorov-Smirnov distance; exact p-value up to 10,000 values a side, in an agent 1,000.",
         compute: ks::ks,
     },
     Test {
@@ -470,7 +475,7 @@ mod tests {
         // Rounding puts this divergence below zero, where there is no root.
         let sample = Sample::categorical([Some("a".to_owned())]);
         let counts = Counts { reference: vec![118_034_063, 176_397_250], current: vec![118_034_064, 176_397_250] };
-        let pair = Pair { reference: &sample, current: &sample, counts };
+        let pair = Pair { reference: &sample, current: &sample, counts, exact_up_to: EXACT_UP_TO };
         let distance = test("jensen_shannon").expect("a test").run(&pair);
         assert_eq!(distance.statistic, Some(0.0));
     }

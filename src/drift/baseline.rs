@@ -3,7 +3,7 @@
 use super::aspect::Aspect;
 use super::effect::{Effect, Scale};
 use super::variation::Variation;
-use super::{Bins, Sample};
+use super::{Bins, EXACT_UP_TO, Sample};
 
 /// One column of the reference.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Baseline {
     pub bins: Bins,
     /// What numbers are measured by.
     pub scale: Option<Scale>,
+    /// Up to so many values of the larger side a test's p-value may take its time.
+    pub exact_up_to: usize,
     /// Its rows in the order given, in the parts that a mode wants.
     pub rows: Vec<Sample>,
     /// How much it varies by itself, aspect by aspect; where that is more than chance.
@@ -28,7 +30,14 @@ impl Baseline {
             Sample::Numeric { sorted, .. } => Scale::of(sorted),
             Sample::Categorical { .. } => None,
         };
-        Self { bins: Bins::of(&sample), scale, sample, rows: Vec::new(), variations: Vec::new() }
+        Self {
+            bins: Bins::of(&sample),
+            scale,
+            sample,
+            exact_up_to: EXACT_UP_TO,
+            rows: Vec::new(),
+            variations: Vec::new(),
+        }
     }
 
     /// How much it varies by itself in this, where that is more than chance.

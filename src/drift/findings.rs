@@ -131,7 +131,10 @@ fn one_against_the_rest(baseline: &Baseline, named: &[(String, Cell)], sum: Cell
     const SIGNIFICANT: f64 = 1e-3;
     let tests = named.len() as f64;
     let mut best: Option<Finding> = None;
-    for (name, cell) in named {
+    // All of its rows on the smaller side is the least likely there is: of most rare categories nothing can be significant.
+    let smaller = sum.reference.min(sum.current) as f64 / (sum.reference as f64 + sum.current as f64);
+    let may_tell = |cell: &Cell| (cell.reference as f64 + cell.current as f64) * smaller.ln() < -tests.ln();
+    for (name, cell) in named.iter().filter(|(_, cell)| may_tell(cell)) {
         let mut found = share_of(Aspect::Category, *cell, sum);
         let p_value = baseline.p_value(Aspect::Category, found.p_value, found.effect, sum.current);
         found.p_value = p_value.map(|p| (p * tests).min(1.0));

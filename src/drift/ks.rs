@@ -7,9 +7,6 @@ use super::{Outcome, Pair, Sample};
 use crate::stats::kolmogorov::{one_sample, two_sample_exact};
 use crate::stats::whole;
 
-/// The larger side up to which the p-value is exact.
-const EXACT_UP_TO: usize = 10_000;
-
 pub fn ks(pair: &Pair<'_>) -> Outcome {
     let (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. }) = (pair.reference, pair.current) else {
         return Outcome::default();
@@ -20,7 +17,7 @@ pub fn ks(pair: &Pair<'_>) -> Outcome {
     let (n, m) = (a.len() as u64, b.len() as u64);
     let steps = largest_gap(a, b);
     let d = steps as f64 / (n as f64 * m as f64);
-    let p_value = if a.len().max(b.len()) <= EXACT_UP_TO {
+    let p_value = if a.len().max(b.len()) <= pair.exact_up_to {
         two_sample_exact(n, m, steps)
     } else {
         let (n, m) = (n as f64, m as f64);

@@ -281,7 +281,7 @@ impl Measured {
     #[must_use]
     pub fn new(name: &str, baseline: &Baseline, current: &Sample, tests: &[&'static Test], mode: Mode) -> Self {
         let reference = &baseline.sample;
-        let pair = Pair::new(&baseline.bins, reference, current);
+        let pair = Pair { exact_up_to: baseline.exact_up_to, ..Pair::new(&baseline.bins, reference, current) };
         let kind = reference.kind();
         let share = |sample: &Sample| {
             let rows = sample.rows();

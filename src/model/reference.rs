@@ -17,6 +17,9 @@ use crate::drift::baseline::Baseline;
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 
+/// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
+const EXACT_UP_TO: usize = 1000;
+
 /// Columns that are compared beside the features.
 pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
 
@@ -99,6 +102,7 @@ impl Reference {
             {
                 baseline = baseline.with_chunks(&parts(&ordered, &chunks.ranges));
             }
+            baseline.exact_up_to = EXACT_UP_TO;
             baseline.rows = parts(series, &spec.thresholds.mode.chunks(series.len()));
             let exported = baseline.bins.most_frequent(&baseline.sample, metric_bins);
             let counts = exported.count(&baseline.sample);

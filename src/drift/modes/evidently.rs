@@ -11,7 +11,7 @@ use statrs::function::gamma::checked_gamma_ur;
 use super::{Decision, deviation, divergence, union};
 use crate::drift::ks::{ks, past};
 use crate::drift::wasserstein::wasserstein;
-use crate::drift::{Counts, Pair, Sample};
+use crate::drift::{Counts, EXACT_UP_TO, Pair, Sample};
 
 /// Up to so many reference rows a p-value decides.
 const SMALL: u64 = 1000;
@@ -32,7 +32,7 @@ pub fn decide(reference: &Sample, current: &Sample) -> Decision {
     let (reference, current) = (&*finite(reference), &*finite(current));
     let small = reference.present() <= SMALL;
     let Some(counts) = categories(reference, current) else {
-        let pair = Pair { reference, current, counts: Counts::default() };
+        let pair = Pair { reference, current, counts: Counts::default(), exact_up_to: EXACT_UP_TO };
         return if small {
             decision("K-S p_value", SIGNIFICANCE, ks(&pair).p_value, |p| p <= SIGNIFICANCE)
         } else {
