@@ -217,6 +217,7 @@ mod tests {
     use crate::clock::Moment;
     use crate::drift::Kind;
     use crate::drift::aspect::{Aspect, Measure};
+    use crate::drift::moved::Moved;
     use crate::drift::verdict::{Judged, JudgedAspect, Named, Shape, Tested, Verdict};
     use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::health::State as Health;
@@ -340,10 +341,12 @@ mod tests {
             new_categories: Named::default(),
             vanished_categories: Named::default(),
             drift: Some(true),
+            moved: Moved::default(),
             shape: Some(Shape {
                 bins: (0..11).map(|b| format!("{b}.123 to {b}.456")).collect(),
                 reference: vec![1000; 11],
                 current: (0..11).map(|b| b * 321 + 7).collect(),
+                histogram: None,
             }),
         };
         let performance = |w: i64| {

@@ -6,7 +6,8 @@ use super::models::{by_distance, cost, over_time, overlay_text, verdict};
 use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
 use crate::drift::Kind;
-use crate::drift::verdict::{Judged, Verdict};
+use crate::drift::moved::shortened;
+use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
 use crate::model::address;
 use crate::model::view::ModelView;
@@ -15,6 +16,8 @@ use crate::units::{grouped, percent};
 
 /// Windows drawn.
 const WINDOWS: usize = 200;
+/// Characters of a category's name.
+const NAME: usize = 40;
 /// Features listed.
 const FEATURES: usize = 200;
 
@@ -91,7 +94,7 @@ fn features(model: &ModelView) -> Markup {
             (wide("Features", &html! { table {
                 thead { tr {
                     th scope="col" { "Feature" } th scope="col" { "Verdict" } th scope="col" { "Reference and now" }
-                    th scope="col" { "What" } th scope="col" { "Effect" } th scope="col" { "Threshold" } th scope="col" { "p" } th scope="col" { "Missing" }
+                    th scope="col" { "What moved" } th scope="col" { "Effect" } th scope="col" { "Threshold" } th scope="col" { "p" } th scope="col" { "Missing" }
                 } }
                 tbody { @for judged in all.iter().take(FEATURES) { (feature(judged)) } }
             } }))
@@ -110,28 +113,50 @@ fn feature(judged: &Judged) -> Markup {
     html! {
         tr {
             th scope="row" { (judged.name) br; small { (kind) } }
-            td { @match judged.verdict {
-                Verdict::Drift => { strong { "drifts ⚠" } }
-                Verdict::NoDrift => { "no drift" }
-                Verdict::TooFewRows => { (unknown("too few rows")) @if let Some(needed) = words::needed(judged) { br; small { (needed) } } }
-                Verdict::Undefined => { (unknown("no verdict")) }
-            } }
+            td.told {
+                @match judged.verdict {
+                    Verdict::Drift => { strong { "drifts ⚠" } }
+                    Verdict::NoDrift => { "no drift" }
+                    Verdict::TooFewRows => { "too few rows" }
+                    Verdict::Undefined => { (unknown("no verdict")) }
+                }
+                br; small { (words::sentence(judged)) }
+            }
             td {
                 @if let Some(shape) = &judged.shape {
-                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, true, &overlay_text(judged)))
-                    small { (overlay_text(judged)) }
+                    @match &shape.histogram {
+                        Some(of) => { (chart::overlay(&edges(&of.edges), &of.reference, &of.current, true, &overlay_text(judged))) }
+                        None => { (chart::overlay(&shape.bins, &shape.reference, &shape.current, true, &overlay_text(judged))) }
+                    }
                 }
                 @if judged.new_categories.count > 0 {
-                    br; small { (judged.new_categories.count) " new: " (judged.new_categories.names.join(", ")) }
+                    small { (judged.new_categories.count) " new: " (names(&judged.new_categories)) }
+                }
+                @if judged.vanished_categories.count > 0 {
+                    small { (judged.vanished_categories.count) " vanished: " (names(&judged.vanished_categories)) }
                 }
             }
-            td { (cell(words::what(judged))) }
+            td.told {
+                (cell(words::moved(judged)))
+                @if let Some(what) = words::what(judged) { br; small { (what) } }
+            }
             td.number { (cell(words::size(judged))) }
             td.number { (cell(words::threshold(judged))) }
             td.number { (cell(words::p_value(judged))) }
             td.number { (missing(judged.reference_missing)) " → " (missing(judged.current_missing)) }
         }
     }
+}
+
+/// What each bin holds, from edge to edge.
+fn edges(edges: &[f64]) -> Vec<String> {
+    edges.windows(2).map(|pair| words::from_to(pair[0], pair[1])).collect()
+}
+
+fn names(named: &Named) -> String {
+    let names: Vec<String> = named.names.iter().map(|name| shortened(name, NAME)).collect();
+    let more = if named.count > named.names.len() as u64 { ", …" } else { "" };
+    format!("{}{more}", names.join(", "))
 }
 
 fn drift(model: &ModelView) -> Markup {
