@@ -4,6 +4,7 @@
 //! the variables that the page around defines.
 
 pub mod distribution;
+pub mod heat;
 
 use std::fmt::Write;
 

@@ -1,16 +1,19 @@
 //! A model's own page: the verdict, features with reference and current drawn over each other, drift and performance over time.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::models::{by_distance, cost, over_time, overlay_text, verdict};
 use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
+use crate::chart::heat::{Heat, Row};
 use crate::drift::Kind;
 use crate::drift::moved::shortened;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
 use crate::model::address;
-use crate::model::view::ModelView;
+use crate::model::view::{KEPT, ModelView, WindowSummary};
 use crate::snapshot::relations::{ModelContainer, Thing};
 use crate::units::{grouped, percent};
 
@@ -18,6 +21,9 @@ use crate::units::{grouped, percent};
 const WINDOWS: usize = 200;
 /// Characters of a category's name.
 const NAME: usize = 40;
+/// Windows drawn by column, and columns.
+const CELLS: usize = 60;
+const ROWS: usize = 30;
 /// Features listed.
 const FEATURES: usize = 200;
 
@@ -172,7 +178,59 @@ fn drift(model: &ModelView) -> Markup {
         p { (text) }
         (chart::timeline(&values, None, Some(0.0), &text))
         (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
+        (by_column(model))
     }
+}
+
+/// Each column's way through the last windows, the ones that drift most first.
+fn by_column(model: &ModelView) -> Markup {
+    let windows: Vec<&WindowSummary> = model.windows.iter().take(CELLS).rev().collect();
+    let mut farthest: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for window in &windows {
+        for (name, distance) in &window.distances {
+            let of = farthest.entry(name).or_default();
+            of.1 = of.1.max(*distance);
+        }
+        for name in &window.drifted {
+            farthest.entry(name).or_default().0 += 1;
+        }
+    }
+    let mut columns: Vec<(&str, (usize, f64))> = farthest.into_iter().collect();
+    columns.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(b.1.1.total_cmp(&a.1.1)));
+    if columns.is_empty() || windows.len() < 2 {
+        return html! {};
+    }
+    let row = |(name, (drifts, _)): &(&str, (usize, f64))| Row {
+        name: (*name).to_owned(),
+        note: format!("{drifts} of {}", windows.len()),
+        cells: windows.iter().map(|window| cell(window, name)).collect(),
+    };
+    let rows: Vec<Row> = columns.iter().take(ROWS).map(row).collect();
+    let drifting: Vec<String> = columns
+        .iter()
+        .take_while(|(_, (drifts, _))| *drifts > 0)
+        .take(5)
+        .map(|(name, (drifts, _))| format!("{name} in {drifts}"))
+        .collect();
+    let drifting = if drifting.is_empty() { "none drifts".to_owned() } else { drifting.join(", ") };
+    let text = format!("windows with drift by column, of the last {}: {drifting}", windows.len());
+    let time =
+        |at: Option<&&WindowSummary>| at.map(|w| w.end.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+    html! {
+        h3 { "By column" }
+        p.key { @for (heat, words) in Heat::ALL { span class={ "swatch " (heat.class()) } {} (words) " " } }
+        (wide("Drift by column and window", &chart::heat::heat(&rows, [&time(windows.first()), &time(windows.last())], &text)))
+        @if columns.len() > ROWS { p.empty { (columns.len() - ROWS) " more columns are in the JSON." } }
+    }
+}
+
+fn cell(window: &WindowSummary, name: &str) -> Option<Heat> {
+    let drifts = window.drifted.iter().any(|drifted| drifted == name);
+    // Of many columns only those are kept that came nearest: all others came less near.
+    let least = || window.distances.values().copied().reduce(f64::min).filter(|_| window.distances.len() >= KEPT);
+    let distance = window.distances.get(name).copied();
+    let distance = distance.or_else(|| least().filter(|least| *least <= 0.5 && !drifts));
+    Heat::of(distance, drifts)
 }
 
 fn performance(model: &ModelView) -> Markup {
