@@ -80,7 +80,7 @@ const NAMES: usize = 180;
 const NOTES: usize = 70;
 const HIGH: usize = 20;
 /// So many characters of a name have room.
-const NAME: usize = 25;
+const NAME: usize = 24;
 
 /// Drawn to scale, so that names keep their form; wider than a small screen, where it scrolls. `ends` are the times of the first and
 /// of the last cell.
@@ -156,7 +156,7 @@ mod tests {
         };
         let text = heat(&[row("<b>"), row(&"long".repeat(20))], ["then", "now"], "a & b").into_string();
         assert!(text.contains("&lt;b&gt;: 1 of 3") && text.contains("a &amp; b") && !text.contains("<b>"), "{text}");
-        assert!(text.contains("longlonglonglonglonglong…<"), "{text}");
+        assert!(text.contains("longlonglonglonglonglon…<"), "{text}");
         assert!(text.contains("class=\"far\" d=\"M180 18h38v-15h-38z\""), "{text}");
         assert!(text.contains("class=\"none\" d=\"M220 18h38v-1h-38z\""), "{text}");
         assert!(heat(&[], ["", ""], "none").into_string().contains("svg"));

@@ -113,7 +113,7 @@ pub fn pair(from: f64, to: f64) -> [String; 2] {
     // Zeros that both end in say nothing.
     if decimals > 0 {
         while shown.iter().all(|text| text.ends_with('0')) {
-            shown = shown.map(|text| text[..text.len() - 1].to_owned());
+            shown = shown.map(|text| text.strip_suffix('0').unwrap_or(&text).to_owned());
         }
         shown = shown.map(|text| text.trim_end_matches('.').to_owned());
     }
@@ -228,7 +228,9 @@ pub fn sentence(judged: &Judged) -> String {
     let change = change(judged, aspect);
     match judged.verdict {
         Verdict::Drift => {
-            let drifting = |of: &&JudgedAspect| of.verdict == Verdict::Drift && of.aspect != Aspect::Category;
+            // What drifts besides; of categories one of them and all of them say the same.
+            let same = |of: Aspect| subject(of) == subject(aspect.aspect) || of == Aspect::Category;
+            let drifting = |of: &&JudgedAspect| of.verdict == Verdict::Drift && !same(of.aspect);
             let more: Vec<&str> = judged.aspects.iter().skip(1).filter(drifting).map(|of| subject(of.aspect)).collect();
             let more = if more.is_empty() { String::new() } else { format!("; so do {}", more.join(" and ")) };
             format!("drifts: {change}{p}{more}")
@@ -264,9 +266,10 @@ fn change(judged: &Judged, aspect: &JudgedAspect) -> String {
     if aspect.effect == 0.0 {
         return format!("{} moved by no more than chance", subject(aspect.aspect));
     }
-    let held = match aspect.varies {
-        true => format!("it varies by {} by itself", figure(aspect.threshold)),
-        false => format!("threshold {}", aspect.threshold),
+    let held = if aspect.varies {
+        format!("it varies by {} by itself", figure(aspect.threshold))
+    } else {
+        format!("threshold {}", aspect.threshold)
     };
     format!("{what} {by} ({held})")
 }

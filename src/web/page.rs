@@ -364,7 +364,7 @@ mod tests {
                 versions: Vec::new(),
                 drift: Some(true),
                 drifted: vec!["feature_with_a_name_1".to_owned()],
-                distances: (0..30).map(|f| (format!("feature_with_a_name_{f}"), f as f64 / 10.0)).collect(),
+                distances: (0..30).map(|f| (format!("feature_with_a_name_{f}"), f64::from(f) / 10.0)).collect(),
                 performance: Some(performance(w)),
             })
             .collect();
@@ -489,10 +489,7 @@ mod tests {
         let page = model::sections(&view, 0, &model).into_string();
         let page = page.replace("<title>", "\n<title>");
         assert!(page.contains("median 3.20 to 4.10") || page.contains("median 3.2 to 4.1"), "{page}");
-        assert!(
-            page.contains("drifts: values moved by 0.3 standard deviations (threshold 0.1), p = 1.00e-8"),
-            "{page}"
-        );
+        assert!(page.contains("<small>values moved by 0.3 standard deviations (threshold 0.1), p = 1.00e-8"), "{page}");
         assert!(page.contains("too few rows<br>") && page.contains("about 900 rows would"), "{page}");
         assert!(page.contains("<title>&lt;i&gt;: 1 of 60</title>") && !page.contains("<i>"), "{page}");
         assert!(

@@ -201,20 +201,19 @@ fn picture(comparison: &Comparison, judged: &Judged) -> Markup {
     let text = format!("{}: {}", plain(&judged.name), plain(&words::moved(judged).unwrap_or_default()));
     let median = |side: &Option<Spread>| side.as_ref().and_then(|spread| spread.median);
     let marks = [median(&judged.moved.reference), median(&judged.moved.current)];
-    let (bins, reference, current): (Vec<String>, Vec<f64>, Vec<f64>) = match &shape.histogram {
-        Some(of) => (Vec::new(), shares(&of.reference, before), shares(&of.current, now)),
-        None => {
-            let (mut bins, mut r, mut c) = (Vec::new(), Vec::new(), Vec::new());
-            let rows = shape.bins.iter().zip(shape.reference.iter().zip(&shape.current));
-            let own = shape.bins.len().saturating_sub(2);
-            // What is nowhere is not drawn: `other` and `missing` where there are none.
-            for (_, (bin, (one, other))) in rows.enumerate().filter(|(at, (_, (r, c)))| *at < own || **r + **c > 0) {
-                bins.push(plain(bin));
-                r.push(*one);
-                c.push(*other);
-            }
-            (bins, shares(&r, before), shares(&c, now))
+    let (bins, reference, current): (Vec<String>, Vec<f64>, Vec<f64>) = if let Some(of) = &shape.histogram {
+        (Vec::new(), shares(&of.reference, before), shares(&of.current, now))
+    } else {
+        let (mut bins, mut r, mut c) = (Vec::new(), Vec::new(), Vec::new());
+        let rows = shape.bins.iter().zip(shape.reference.iter().zip(&shape.current));
+        let own = shape.bins.len().saturating_sub(2);
+        // What is nowhere is not drawn: `other` and `missing` where there are none.
+        for (_, (bin, (one, other))) in rows.enumerate().filter(|(at, (_, (r, c)))| *at < own || **r + **c > 0) {
+            bins.push(plain(bin));
+            r.push(*one);
+            c.push(*other);
         }
+        (bins, shares(&r, before), shares(&c, now))
     };
     let empty = reference.iter().chain(&current).all(|share| *share == 0.0);
     let axis = shape.histogram.as_ref().map_or(Axis::Names(&bins), |of| Axis::Edges(&of.edges));

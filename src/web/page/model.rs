@@ -126,7 +126,7 @@ fn feature(judged: &Judged) -> Markup {
                     Verdict::TooFewRows => { "too few rows" }
                     Verdict::Undefined => { (unknown("no verdict")) }
                 }
-                br; small { (words::sentence(judged)) }
+                br; small { (reason(judged)) }
             }
             td {
                 @if let Some(shape) = &judged.shape {
@@ -152,6 +152,14 @@ fn feature(judged: &Judged) -> Markup {
             td.number { (missing(judged.reference_missing)) " → " (missing(judged.current_missing)) }
         }
     }
+}
+
+/// The sentence behind the verdict, which stands before it already.
+fn reason(judged: &Judged) -> String {
+    let sentence = words::sentence(judged);
+    let verdicts = ["drifts: ", "does not drift: ", "no verdict: "];
+    let reason = verdicts.iter().find_map(|verdict| sentence.strip_prefix(verdict)).map(str::to_owned);
+    reason.unwrap_or(sentence)
 }
 
 /// What each bin holds, from edge to edge.
@@ -218,7 +226,7 @@ fn by_column(model: &ModelView) -> Markup {
         |at: Option<&&WindowSummary>| at.map(|w| w.end.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
     html! {
         h3 { "By column" }
-        p.key { @for (heat, words) in Heat::ALL { span class={ "swatch " (heat.class()) } {} (words) " " } }
+        p.key { @for (heat, words) in Heat::ALL { span.level { span class={ "swatch " (heat.class()) } {} (words) } " " } }
         (wide("Drift by column and window", &chart::heat::heat(&rows, [&time(windows.first()), &time(windows.last())], &text)))
         @if columns.len() > ROWS { p.empty { (columns.len() - ROWS) " more columns are in the JSON." } }
     }
