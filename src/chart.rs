@@ -3,6 +3,9 @@
 //! Colour never speaks alone: what differs in colour differs in height, place or stroke too. The classes are in [`STYLE`], over
 //! the variables that the page around defines.
 
+pub mod distribution;
+pub mod heat;
+
 use std::fmt::Write;
 
 use maud::{Markup, html};
@@ -125,7 +128,7 @@ pub fn overlay(bins: &[String], reference: &[u64], current: &[u64], figures: boo
         let up = if at == 0 { "M0 ".to_owned() } else { "V".to_owned() };
         let _ = write!(steps, "{up}{:.1}H{}", y(*share), (at + 1) * STEP);
     }
-    let width = STEP * bins.len().max(1);
+    let width = STEP * reference.len().max(1);
     html! {
         svg.chart.overlay viewBox=(format!("0 0 {width} {HEIGHT}")) preserveAspectRatio="none" role="img" aria-label=(text) {
             path.reference d=(filled) {}

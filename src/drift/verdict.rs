@@ -10,6 +10,7 @@ use super::aspect::{Aspect, Measure};
 use super::baseline::Baseline;
 use super::findings::{Finding, findings};
 use super::modes::{Decision, Mode};
+use super::moved::{Histogram, Moved};
 use super::power;
 use super::{Bins, Kind, Outcome, Pair, Sample, Test};
 use crate::stats::correction::{benjamini_hochberg, bonferroni};
@@ -195,6 +196,9 @@ pub struct Judged {
     pub new_categories: Named,
     /// Categories that the current rows do not have.
     pub vanished_categories: Named,
+    /// Both sides in figures.
+    #[serde(default)]
+    pub moved: Moved,
     /// Both sides' counts, to be drawn over each other; of the newest window only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
@@ -227,7 +231,7 @@ impl Judged {
 }
 
 /// Both sides' counts in the reference's bins: its deciles, or its most frequent categories and all others; the missing last.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// What each bin holds.
     pub bins: Vec<String>,
@@ -235,6 +239,9 @@ pub struct Shape {
     pub reference: Vec<u64>,
     /// The current ones.
     pub current: Vec<u64>,
+    /// The same of numbers in bins of one width, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
 }
 
 /// Categories with a bin of their own in a shape.
@@ -243,7 +250,12 @@ const DRAWN: usize = 10;
 impl Shape {
     fn new(bins: &Bins, reference: &Sample, current: &Sample) -> Self {
         let bins = bins.most_frequent(reference, DRAWN);
-        Self { bins: bins.short_labels(), reference: bins.count(reference), current: bins.count(current) }
+        Self {
+            bins: bins.short_labels(),
+            reference: bins.count(reference),
+            current: bins.count(current),
+            histogram: Histogram::of(reference, current),
+        }
     }
 }
 
@@ -273,6 +285,7 @@ pub struct Measured {
     current_missing: Option<f64>,
     new_categories: Named,
     vanished_categories: Named,
+    moved: Moved,
     shape: Shape,
 }
 
@@ -308,6 +321,7 @@ impl Measured {
             current_missing: share(current),
             new_categories,
             vanished_categories,
+            moved: Moved::new(reference, current),
             shape: Shape::new(&baseline.bins, reference, current),
         }
     }
@@ -401,6 +415,7 @@ pub fn judge(columns: Vec<Measured>, thresholds: &Thresholds) -> Vec<Judged> {
             current_missing: column.current_missing,
             new_categories: column.new_categories,
             vanished_categories: column.vanished_categories,
+            moved: column.moved,
             shape: Some(column.shape),
         }
     };

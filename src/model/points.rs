@@ -186,6 +186,7 @@ mod tests {
             versions: Vec::new(),
             drift: None,
             drifted: Vec::new(),
+            distances: std::collections::BTreeMap::new(),
             performance: window.performance.clone(),
         }];
         let about = About { hash: "h".to_owned(), since: at, provisional, rows: 1000 };

@@ -1,5 +1,7 @@
 //! A model as people and programs see it. Plain data.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +163,9 @@ pub struct InARow {
     pub windows: u32,
 }
 
+/// Columns whose distances are kept of a window.
+pub const KEPT: usize = 30;
+
 /// One window, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowResult {
@@ -184,6 +189,9 @@ pub struct WindowResult {
     /// The columns that drift.
     #[serde(default)]
     pub drifted: Vec<String>,
+    /// How near columns came to drift: the effect of what decides over its threshold, of the thirty that came nearest or went beyond.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub distances: BTreeMap<String, f64>,
     /// Each column the reference has; of the newest windows only.
     pub features: Vec<Judged>,
     /// How well the predictions fit the labels that have come.
@@ -205,6 +213,9 @@ pub struct WindowSummary {
     pub drift: Option<bool>,
     /// Those that do.
     pub drifted: Vec<String>,
+    /// How near columns came to drift, as a window's result says it; of the newest sixty windows.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub distances: BTreeMap<String, f64>,
     /// How well the predictions fit the labels that have come.
     pub performance: Option<Performance>,
 }

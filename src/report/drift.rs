@@ -1,14 +1,15 @@
 //! A comparison of two data sets as a table, JSON, Markdown or a page of HTML.
 
-use std::fmt::Write as _;
+mod page;
 
-use maud::{DOCTYPE, PreEscaped, html};
+use std::fmt::Write as _;
 
 use super::plain;
 use crate::drift::comparison::Comparison;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words::{self, number};
 use crate::drift::{Kind, TESTS, Test};
+pub use page::html;
 
 /// For programs. Ends with a line break.
 #[must_use]
@@ -25,7 +26,8 @@ fn shown(comparison: &Comparison) -> Vec<&'static Test> {
 
 /// The head of each column of the table of features.
 fn heads(tests: &[&Test]) -> Vec<String> {
-    let mut heads = ["feature", "kind", "drift", "what", "effect", "threshold", "p"].map(str::to_owned).to_vec();
+    let mut heads =
+        ["feature", "kind", "drift", "what", "moved", "effect", "threshold", "p"].map(str::to_owned).to_vec();
     heads.extend(tests.iter().map(|test| test.name.replace('_', "-")));
     heads.push("missing".to_owned());
     heads
@@ -50,7 +52,13 @@ fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
         Verdict::Undefined => "unknown",
     };
     let mut cells = vec![judged.name.clone(), kind.to_owned(), verdict.to_owned()];
-    for cell in [words::what(judged), words::size(judged), words::threshold(judged), words::p_value(judged)] {
+    for cell in [
+        words::what(judged),
+        words::moved(judged),
+        words::size(judged),
+        words::threshold(judged),
+        words::p_value(judged),
+    ] {
         cells.push(cell.unwrap_or_else(dash));
     }
     for test in tests {
@@ -91,13 +99,17 @@ fn whole(value: u64) -> String {
 /// What is to be said of the whole, in one line.
 fn verdict(comparison: &Comparison) -> String {
     let summary = &comparison.summary;
-    let mut text = if summary.drift {
-        format!("{} of {} features drift: {}", summary.drifted, summary.features, summary.drifted_features.join(", "))
-    } else {
-        format!("no drift in {} features", summary.features)
+    let mut text = match summary.drifted {
+        0 => format!("no drift in {} features", summary.features),
+        drifted => format!("{drifted} of {} features drift: {}", summary.features, summary.drifted_features.join(", ")),
     };
+    let changed = comparison.schema.iter().filter(|finding| finding.finding.is_drift());
+    let changed: Vec<&str> = changed.map(|finding| finding.column.as_str()).collect();
+    if !changed.is_empty() {
+        let _ = write!(text, "; columns changed: {}", changed.join(", "));
+    }
     if summary.undecided > 0 {
-        let _ = write!(text, "; {} without a verdict: too few values", summary.undecided);
+        let _ = write!(text, "; {} without a verdict: too few rows", summary.undecided);
     }
     text
 }
@@ -235,72 +247,102 @@ pub fn markdown(comparison: &Comparison) -> String {
     text
 }
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8884; --drift: #c0392b; }
-@media (prefers-color-scheme: dark) { :root { --drift: #ff7b6b; } }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .8rem .3rem 0; text-align: left; white-space: nowrap; }
-tr.drift td { color: var(--drift); }
-.verdict { font-size: 1.2rem; font-weight: 600; }
-.verdict.drift { color: var(--drift); }
-";
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::baseline::Baseline;
+    use crate::drift::comparison::{Finding, FindingKind, Side, Summary};
+    use crate::drift::modes::Mode;
+    use crate::drift::verdict::{Measured, Thresholds, judge};
+    use crate::drift::{Sample, defaults};
 
-/// A page of its own: no script, nothing loaded from elsewhere.
-#[must_use]
-pub fn html(comparison: &Comparison) -> String {
-    let tests = shown(comparison);
-    let performance = performance(comparison);
-    let notes = notes(comparison);
-    let drift = |yes: bool| if yes { "drift" } else { "" };
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Drift: " (comparison.current.name) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { "Drift" }
-                p class={ "verdict " (drift(comparison.summary.drift)) } { (verdict(comparison)) }
-                ul {
-                    @for (role, side) in [("Reference", &comparison.reference), ("Current", &comparison.current)] {
-                        li { (role) ": " code { (side.name) } ", " (whole(side.rows)) " rows" }
-                    }
-                }
-                div class="scroll" {
-                    table {
-                        thead { tr { @for head in heads(&tests) { th scope="col" { (head) } } } }
-                        tbody {
-                            @for judged in ordered(comparison) {
-                                tr class=(drift(judged.drift == Some(true))) {
-                                    @for cell in cells(judged, &tests) { td { (cell) } }
-                                }
-                            }
-                        }
-                    }
-                }
-                @if !performance.is_empty() {
-                    h2 { "Performance" }
-                    table {
-                        thead { tr { th scope="col" { "measure" } th scope="col" { "reference" } th scope="col" { "current" } } }
-                        tbody { @for row in performance { tr { @for cell in row { td { (cell) } } } } }
-                    }
-                }
-                @if !notes.is_empty() {
-                    h2 { "Findings" }
-                    ul { @for note in notes { li { (note) } } }
-                }
-                h2 { "The tests" }
-                dl {
-                    @for test in &tests { dt { (test.name.replace('_', "-")) } dd { (test.help) } }
-                }
-            }
+    fn numbers(rows: u32, by: f64) -> Sample {
+        Sample::numeric((0..rows).map(move |i| Some(f64::from(i % 97) + by)))
+    }
+
+    fn categories(rows: &[(&str, u64)]) -> Sample {
+        let counts = rows.iter().map(|(name, rows)| ((*name).to_owned(), *rows)).collect();
+        Sample::Categorical { counts, missing: 0 }
+    }
+
+    fn compared(columns: Vec<(&str, Sample, Sample)>) -> Comparison {
+        let rows = |rows: Option<u64>| rows.unwrap_or_default();
+        let (reference, current) = columns.first().map(|(_, r, c)| (r.rows(), c.rows())).unzip();
+        let measured = columns.into_iter().map(|(name, reference, current)| {
+            Measured::new(name, &Baseline::new(reference), &current, &defaults(), Mode::Default)
+        });
+        let features = judge(measured.collect(), &Thresholds::default());
+        let message = "the current data lacks it".to_owned();
+        let schema = vec![Finding { column: "gone<i>".to_owned(), finding: FindingKind::OnlyInReference, message }];
+        Comparison {
+            reference: Side { name: "<a>.csv".to_owned(), rows: rows(reference) },
+            current: Side { name: "b\u{202e}.csv".to_owned(), rows: rows(current) },
+            summary: Summary::of(&features, &schema, Mode::Default),
+            features,
+            schema,
+            performance: None,
         }
     }
-    .into_string()
-        + "\n"
+
+    #[test]
+    fn a_column_that_drifts_comes_first_and_says_what_moved() {
+        let same = ("same", numbers(4000, 0.0), numbers(4000, 0.0));
+        let comparison = compared(vec![same, ("moved", numbers(4000, 0.0), numbers(4000, 9.0))]);
+        let page = html(&comparison);
+        let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}: {page}"));
+        assert!(place("gone&lt;i&gt;") < place("id=\"index\""), "what the schema lacks stands at the top");
+        assert!(place("id=\"column-0-title\">moved") < place("id=\"column-1-title\">same"));
+        for text in [
+            "moved drifts: values moved by 0.3",
+            "median 48 to 57",
+            "share of rows",
+            "reference, 4,000 rows",
+            "95 % quantile",
+        ] {
+            place(text);
+        }
+        assert_eq!(page.matches("href=\"#column-").count(), 2);
+        for text in [table(&comparison, false), markdown(&comparison)] {
+            assert!(text.contains("median 48 to 57"), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_categories_are_escaped() {
+        let evil = "<script>alert(1)</script>";
+        let page = html(&compared(vec![(
+            evil,
+            categories(&[(evil, 900), ("a\u{202e}b", 100)]),
+            categories(&[(evil, 100), ("a\u{202e}b", 500), ("\"><img src=x>", 400)]),
+        )]));
+        assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{202e}'), "{page}");
+        assert!(page.contains("1 new: &quot;&gt;&lt;img src=x&gt;"), "{page}");
+    }
+
+    #[test]
+    fn without_values_or_columns_it_says_so() {
+        let page = html(&compared(vec![
+            ("none", Sample::numeric([None, None]), Sample::numeric([])),
+            ("nothing", categories(&[]), categories(&[])),
+        ]));
+        assert_eq!(page.matches("Neither side has a value").count(), 1, "{page}");
+        assert!(page.contains("none: no verdict: there are no values to compare."), "{page}");
+        assert!(html(&compared(Vec::new())).contains("No column is in both files."));
+        for wrong in ["NaN", ">inf", "null"] {
+            assert!(!page.contains(wrong), "{wrong}: {page}");
+        }
+    }
+
+    #[test]
+    fn too_few_rows_are_no_verdict_and_say_how_many_would_do() {
+        let comparison = compared(vec![("c", numbers(48_500, 0.0), numbers(97, 6.0))]);
+        let page = html(&comparison);
+        assert!(
+            page.contains("c: too few rows to tell ")
+                && page.contains(" rows would")
+                && page.contains("1 with too few rows to tell"),
+            "{page}"
+        );
+        assert!(table(&comparison, false).contains("too few rows"));
+    }
 }

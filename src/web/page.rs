@@ -217,6 +217,7 @@ mod tests {
     use crate::clock::Moment;
     use crate::drift::Kind;
     use crate::drift::aspect::{Aspect, Measure};
+    use crate::drift::moved::Moved;
     use crate::drift::verdict::{Judged, JudgedAspect, Named, Shape, Tested, Verdict};
     use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::health::State as Health;
@@ -340,10 +341,12 @@ mod tests {
             new_categories: Named::default(),
             vanished_categories: Named::default(),
             drift: Some(true),
+            moved: Moved::default(),
             shape: Some(Shape {
                 bins: (0..11).map(|b| format!("{b}.123 to {b}.456")).collect(),
                 reference: vec![1000; 11],
                 current: (0..11).map(|b| b * 321 + 7).collect(),
+                histogram: None,
             }),
         };
         let performance = |w: i64| {
@@ -361,6 +364,7 @@ mod tests {
                 versions: Vec::new(),
                 drift: Some(true),
                 drifted: vec!["feature_with_a_name_1".to_owned()],
+                distances: (0..30).map(|f| (format!("feature_with_a_name_{f}"), f64::from(f) / 10.0)).collect(),
                 performance: Some(performance(w)),
             })
             .collect();
@@ -374,6 +378,7 @@ mod tests {
             evaluations: 1,
             drift: Some(true),
             drifted: Vec::new(),
+            distances: BTreeMap::new(),
             features: (0..50).map(feature).collect(),
             performance: Some(performance(0)),
         });
@@ -459,6 +464,45 @@ mod tests {
             container(5, "trains", "serving.kserve.io/inferenceservice"),
         ];
         assert_eq!((&answer["name"], &answer["containers"]), (&"model-number-7".into(), &all.as_slice().into()));
+    }
+
+    #[test]
+    fn a_models_page_says_what_moved_and_draws_each_column_over_time() {
+        let view = known();
+        let mut model = view.snapshot.models.models[0].clone();
+        let latest = model.latest.as_mut().expect("a window");
+        let spread = |median| {
+            let text = format!(
+                r#"{{"count":9,"mean":null,"deviation":null,"min":0,"q01":0,"q05":0,"q25":0,"median":{median},"q75":9,"q95":9,"q99":9,"max":9}}"#
+            );
+            serde_json::from_str(&text).expect("a spread")
+        };
+        let of = &mut latest.features[0];
+        of.name = "<i>".to_owned();
+        of.moved.reference = Some(spread(3.2));
+        of.moved.current = Some(spread(4.1));
+        let few = &mut latest.features[1];
+        few.aspects[0].verdict = Verdict::TooFewRows;
+        few.aspects[0].rows_needed = Some(900);
+        few.withdraw();
+        model.windows[0].drifted = vec!["<i>".to_owned()];
+        let page = model::sections(&view, 0, &model).into_string();
+        let page = page.replace("<title>", "\n<title>");
+        assert!(page.contains("median 3.20 to 4.10") || page.contains("median 3.2 to 4.1"), "{page}");
+        assert!(page.contains("<small>values moved by 0.3 standard deviations (threshold 0.1), p = 1.00e-8"), "{page}");
+        assert!(page.contains("too few rows<br>") && page.contains("about 900 rows would"), "{page}");
+        assert!(page.contains("<title>&lt;i&gt;: 1 of 60</title>") && !page.contains("<i>"), "{page}");
+        assert!(
+            page.contains("windows with drift by column, of the last 60: feature_with_a_name_1 in 59, &lt;i&gt; in 1"),
+            "{page}"
+        );
+        assert!(page.contains("beyond it, too few rows to tell"), "{page}");
+        // Of old windows it is known which columns drifted, and no more.
+        model.windows.iter_mut().for_each(|window| window.distances.clear());
+        let page = model::sections(&view, 0, &model).into_string();
+        assert!(page.contains("feature_with_a_name_1: 59 of 60"), "{page}");
+        model.windows.iter_mut().for_each(|window| window.drifted.clear());
+        assert!(!model::sections(&view, 0, &model).into_string().contains("By column"));
     }
 
     /// What the page is to hold: a hundred containers, each with a recommendation, and twenty models that drift.

@@ -1,5 +1,6 @@
 //! Judging windows: their rows against the reference, their predictions against the labels that have come.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,8 +12,20 @@ use polars::prelude::{
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
 use crate::drift::verdict::{Judged, Measured, judge};
-use crate::model::view::WindowResult;
+use crate::model::view::{KEPT, WindowResult};
 use crate::performance::{Performance, measure};
+
+/// The effect of what decides over its threshold, of the columns that came nearest to drift or went beyond. Nothing is so far that more
+/// were to be said of it.
+fn distances(features: &[Judged]) -> BTreeMap<String, f64> {
+    const FAR: f64 = 1000.0;
+    let judged = features.iter().filter(|of| of.deciding().is_some() || of.decision.is_some());
+    let mut all: Vec<(&String, f64)> =
+        judged.map(|of| (&of.name, of.distance())).filter(|(_, at)| at.is_finite()).collect();
+    all.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    let rounded = |at: f64| (at.min(FAR) * 1000.0).round() / 1000.0;
+    all.into_iter().take(KEPT).map(|(name, at)| (name.clone(), rounded(at))).collect()
+}
 
 /// Versions that a window names at most.
 const VERSIONS: usize = 20;
@@ -140,6 +153,7 @@ impl Watch {
             evaluations: self.progress.results.get(&end).map_or(1, |result| result.evaluations + 1),
             drift,
             drifted: features.iter().filter(|f| f.drift == Some(true)).map(|f| f.name.clone()).collect(),
+            distances: if enough { distances(&features) } else { BTreeMap::new() },
             features,
             performance: self.performance(&frame)?,
         }))

@@ -1,5 +1,7 @@
 //! A model as people see it: its view, and the verdict over its windows.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Watch;
@@ -30,7 +32,7 @@ impl Watch {
             }),
             verdict: self.verdict(),
             latest: self.progress.results.values().next_back().cloned(),
-            windows: results.map(summary).collect(),
+            windows: results.enumerate().map(|(at, result)| summary(result, at < RECENT)).collect(),
             schema: self.findings(),
             bins: self.bins(),
         }
@@ -109,7 +111,10 @@ impl Watch {
     }
 }
 
-fn summary(result: &WindowResult) -> WindowSummary {
+/// The windows that say how near each column came to drift.
+const RECENT: usize = 60;
+
+fn summary(result: &WindowResult, recent: bool) -> WindowSummary {
     WindowSummary {
         start: result.start,
         end: result.end,
@@ -117,6 +122,7 @@ fn summary(result: &WindowResult) -> WindowSummary {
         versions: result.versions.clone(),
         drift: result.drift,
         drifted: result.drifted.clone(),
+        distances: if recent { result.distances.clone() } else { BTreeMap::new() },
         performance: result.performance.clone(),
     }
 }

@@ -118,6 +118,7 @@ impl Watch {
             evaluations: 0,
             drift: None,
             drifted: Vec::new(),
+            distances: std::collections::BTreeMap::new(),
             features: Vec::new(),
             performance: None,
         });

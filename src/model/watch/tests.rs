@@ -66,6 +66,29 @@ fn a_window_names_its_versions() {
     assert!(versions[1].is_empty(), "none is told");
 }
 
+/// How near each column came to drift stays known of a window when its features are gone, in the checkpoint too.
+#[test]
+fn a_window_says_how_near_its_columns_came_to_drift() {
+    let mut watch = Watch::new(spec(), 10, Progress::default(), now());
+    refer(&mut watch, &hour(0, 100, 0));
+    for at in 1..30 {
+        take(&mut watch, &hour(at, 100, 0));
+    }
+    judge_all(&mut watch, 100);
+    let results = &watch.progress.results;
+    let oldest = results.values().next().expect("a window");
+    assert!(oldest.features.is_empty() && !oldest.distances.is_empty(), "{oldest:?}");
+    assert!(oldest.distances.values().all(|distance| (0.0..=1000.0).contains(distance)), "{oldest:?}");
+    let text = serde_json::to_string(oldest).expect("JSON");
+    assert_eq!(&serde_json::from_str::<WindowResult>(&text).expect("read back"), oldest);
+    let view = watch.view();
+    assert!(view.windows.iter().all(|window| !window.distances.is_empty()), "all are among the newest sixty");
+    take(&mut watch, &hour(40, 3, 0));
+    take(&mut watch, &hour(42, 3, 0));
+    judge_all(&mut watch, 1000);
+    assert!(watch.view().windows[0].distances.is_empty(), "with too few rows nothing is said");
+}
+
 /// A model whose traffic stops: the last window does not wait for the next event, which may never come.
 #[test]
 fn the_wall_clock_closes_the_last_window() {

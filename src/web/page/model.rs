@@ -1,20 +1,29 @@
 //! A model's own page: the verdict, features with reference and current drawn over each other, drift and performance over time.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::models::{by_distance, cost, over_time, overlay_text, verdict};
 use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
+use crate::chart::heat::{Heat, Row};
 use crate::drift::Kind;
-use crate::drift::verdict::{Judged, Verdict};
+use crate::drift::moved::shortened;
+use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
 use crate::model::address;
-use crate::model::view::ModelView;
+use crate::model::view::{KEPT, ModelView, WindowSummary};
 use crate::snapshot::relations::{ModelContainer, Thing};
 use crate::units::{grouped, percent};
 
 /// Windows drawn.
 const WINDOWS: usize = 200;
+/// Characters of a category's name.
+const NAME: usize = 40;
+/// Windows drawn by column, and columns.
+const CELLS: usize = 60;
+const ROWS: usize = 30;
 /// Features listed.
 const FEATURES: usize = 200;
 
@@ -91,7 +100,7 @@ fn features(model: &ModelView) -> Markup {
             (wide("Features", &html! { table {
                 thead { tr {
                     th scope="col" { "Feature" } th scope="col" { "Verdict" } th scope="col" { "Reference and now" }
-                    th scope="col" { "What" } th scope="col" { "Effect" } th scope="col" { "Threshold" } th scope="col" { "p" } th scope="col" { "Missing" }
+                    th scope="col" { "What moved" } th scope="col" { "Effect" } th scope="col" { "Threshold" } th scope="col" { "p" } th scope="col" { "Missing" }
                 } }
                 tbody { @for judged in all.iter().take(FEATURES) { (feature(judged)) } }
             } }))
@@ -110,28 +119,58 @@ fn feature(judged: &Judged) -> Markup {
     html! {
         tr {
             th scope="row" { (judged.name) br; small { (kind) } }
-            td { @match judged.verdict {
-                Verdict::Drift => { strong { "drifts ⚠" } }
-                Verdict::NoDrift => { "no drift" }
-                Verdict::TooFewRows => { (unknown("too few rows")) @if let Some(needed) = words::needed(judged) { br; small { (needed) } } }
-                Verdict::Undefined => { (unknown("no verdict")) }
-            } }
+            td.told {
+                @match judged.verdict {
+                    Verdict::Drift => { strong { "drifts ⚠" } }
+                    Verdict::NoDrift => { "no drift" }
+                    Verdict::TooFewRows => { "too few rows" }
+                    Verdict::Undefined => { (unknown("no verdict")) }
+                }
+                br; small { (reason(judged)) }
+            }
             td {
                 @if let Some(shape) = &judged.shape {
-                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, true, &overlay_text(judged)))
-                    small { (overlay_text(judged)) }
+                    @match &shape.histogram {
+                        Some(of) => { (chart::overlay(&edges(&of.edges), &of.reference, &of.current, true, &overlay_text(judged))) }
+                        None => { (chart::overlay(&shape.bins, &shape.reference, &shape.current, true, &overlay_text(judged))) }
+                    }
                 }
                 @if judged.new_categories.count > 0 {
-                    br; small { (judged.new_categories.count) " new: " (judged.new_categories.names.join(", ")) }
+                    small { (judged.new_categories.count) " new: " (names(&judged.new_categories)) }
+                }
+                @if judged.vanished_categories.count > 0 {
+                    small { (judged.vanished_categories.count) " vanished: " (names(&judged.vanished_categories)) }
                 }
             }
-            td { (cell(words::what(judged))) }
+            td.told {
+                (cell(words::moved(judged)))
+                @if let Some(what) = words::what(judged) { br; small { (what) } }
+            }
             td.number { (cell(words::size(judged))) }
             td.number { (cell(words::threshold(judged))) }
             td.number { (cell(words::p_value(judged))) }
             td.number { (missing(judged.reference_missing)) " → " (missing(judged.current_missing)) }
         }
     }
+}
+
+/// The sentence behind the verdict, which stands before it already.
+fn reason(judged: &Judged) -> String {
+    let sentence = words::sentence(judged);
+    let verdicts = ["drifts: ", "does not drift: ", "no verdict: "];
+    let reason = verdicts.iter().find_map(|verdict| sentence.strip_prefix(verdict)).map(str::to_owned);
+    reason.unwrap_or(sentence)
+}
+
+/// What each bin holds, from edge to edge.
+fn edges(edges: &[f64]) -> Vec<String> {
+    edges.windows(2).map(|pair| words::from_to(pair[0], pair[1])).collect()
+}
+
+fn names(named: &Named) -> String {
+    let names: Vec<String> = named.names.iter().map(|name| shortened(name, NAME)).collect();
+    let more = if named.count > named.names.len() as u64 { ", …" } else { "" };
+    format!("{}{more}", names.join(", "))
 }
 
 fn drift(model: &ModelView) -> Markup {
@@ -147,7 +186,59 @@ fn drift(model: &ModelView) -> Markup {
         p { (text) }
         (chart::timeline(&values, None, Some(0.0), &text))
         (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
+        (by_column(model))
     }
+}
+
+/// Each column's way through the last windows, the ones that drift most first.
+fn by_column(model: &ModelView) -> Markup {
+    let windows: Vec<&WindowSummary> = model.windows.iter().take(CELLS).rev().collect();
+    let mut farthest: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for window in &windows {
+        for (name, distance) in &window.distances {
+            let of = farthest.entry(name).or_default();
+            of.1 = of.1.max(*distance);
+        }
+        for name in &window.drifted {
+            farthest.entry(name).or_default().0 += 1;
+        }
+    }
+    let mut columns: Vec<(&str, (usize, f64))> = farthest.into_iter().collect();
+    columns.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(b.1.1.total_cmp(&a.1.1)));
+    if columns.is_empty() || windows.len() < 2 {
+        return html! {};
+    }
+    let row = |(name, (drifts, _)): &(&str, (usize, f64))| Row {
+        name: (*name).to_owned(),
+        note: format!("{drifts} of {}", windows.len()),
+        cells: windows.iter().map(|window| cell(window, name)).collect(),
+    };
+    let rows: Vec<Row> = columns.iter().take(ROWS).map(row).collect();
+    let drifting: Vec<String> = columns
+        .iter()
+        .take_while(|(_, (drifts, _))| *drifts > 0)
+        .take(5)
+        .map(|(name, (drifts, _))| format!("{name} in {drifts}"))
+        .collect();
+    let drifting = if drifting.is_empty() { "none drifts".to_owned() } else { drifting.join(", ") };
+    let text = format!("windows with drift by column, of the last {}: {drifting}", windows.len());
+    let time =
+        |at: Option<&&WindowSummary>| at.map(|w| w.end.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+    html! {
+        h3 { "By column" }
+        p.key { @for (heat, words) in Heat::ALL { span.level { span class={ "swatch " (heat.class()) } {} (words) } " " } }
+        (wide("Drift by column and window", &chart::heat::heat(&rows, [&time(windows.first()), &time(windows.last())], &text)))
+        @if columns.len() > ROWS { p.empty { (columns.len() - ROWS) " more columns are in the JSON." } }
+    }
+}
+
+fn cell(window: &WindowSummary, name: &str) -> Option<Heat> {
+    let drifts = window.drifted.iter().any(|drifted| drifted == name);
+    // Of many columns only those are kept that came nearest: all others came less near.
+    let least = || window.distances.values().copied().reduce(f64::min).filter(|_| window.distances.len() >= KEPT);
+    let distance = window.distances.get(name).copied();
+    let distance = distance.or_else(|| least().filter(|least| *least <= 0.5 && !drifts));
+    Heat::of(distance, drifts)
 }
 
 fn performance(model: &ModelView) -> Markup {

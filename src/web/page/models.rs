@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::{View, section as whole, unknown, wide};
 use crate::chart;
 use crate::drift::verdict::Judged;
+use crate::drift::words;
 use crate::model::address;
 use crate::model::view::ModelView;
 use crate::units::{grouped, money, percent};
@@ -81,8 +82,12 @@ fn moved(model: &ModelView) -> Markup {
             span.moved {
                 @if judged.drift == Some(true) { strong { (judged.name) } } @else { (judged.name) }
                 @if let Some(shape) = &judged.shape {
-                    (chart::overlay(&shape.bins, &shape.reference, &shape.current, false, &overlay_text(judged)))
+                    @match &shape.histogram {
+                        Some(of) => { (chart::overlay(&[], &of.reference, &of.current, false, &overlay_text(judged))) }
+                        None => { (chart::overlay(&[], &shape.reference, &shape.current, false, &overlay_text(judged))) }
+                    }
                 }
+                @if judged.drift == Some(true) && let Some(moved) = words::moved(judged) { small { (moved) } }
             }
         }
         @if drifted > NAMED { small { "and " (drifted - NAMED) " more" } }
@@ -99,21 +104,9 @@ pub fn by_distance(features: &[Judged]) -> Vec<&Judged> {
     all
 }
 
-/// What the drawing shows, in words: the bin that changed most.
+/// What the drawing shows, in words: what moved.
 pub fn overlay_text(judged: &Judged) -> String {
-    let Some(shape) = &judged.shape else { return judged.name.clone() };
-    let share = |counts: &[u64], at: usize| counts[at] as f64 / counts.iter().sum::<u64>().max(1) as f64;
-    let change = |at: usize| share(&shape.current, at) - share(&shape.reference, at);
-    let most = (0..shape.bins.len()).max_by(|a, b| change(*a).abs().total_cmp(&change(*b).abs()));
-    most.map_or_else(String::new, |at| {
-        format!(
-            "{}: {} went from {} to {}",
-            judged.name,
-            shape.bins[at],
-            percent(share(&shape.reference, at)),
-            percent(share(&shape.current, at))
-        )
-    })
+    words::moved(judged).map_or_else(|| judged.name.clone(), |moved| format!("{}: {moved}", judged.name))
 }
 
 fn performance(model: &ModelView) -> Markup {
