@@ -30,6 +30,7 @@ pub mod modes;
 mod power;
 mod psi;
 mod sample;
+pub mod stream;
 mod tvd;
 mod two_by_two;
 pub mod variation;

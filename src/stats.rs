@@ -6,6 +6,7 @@ pub mod cramer_von_mises;
 pub mod hypergeometric;
 pub mod kolmogorov;
 pub mod linear_ranks;
+pub mod mersenne;
 pub mod moments;
 pub mod quantile;
 pub mod ranks;

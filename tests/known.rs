@@ -22,6 +22,8 @@ use serde_json::Value;
 
 #[path = "known/peers.rs"]
 mod peers;
+#[path = "known/stream.rs"]
+mod stream;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
