@@ -27,6 +27,7 @@ mod ks;
 mod l_infinity;
 mod mann_whitney;
 pub mod modes;
+pub mod multi;
 mod power;
 mod psi;
 mod sample;

@@ -14,7 +14,8 @@
 //! -- core: no I/O, no clock, no tokio --
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
-//! drift/       one file per drift test, the list TESTS; bins; the verdict; a comparison of two data sets
+//! drift/       one file per drift test, the list TESTS; bins; the verdict; a comparison of two data sets; values as they come (stream);
+//!              many columns together (multi)
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
