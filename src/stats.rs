@@ -1,5 +1,6 @@
 //! Plain numeric kernels, on slices mostly. No frames, no I/O, no clock.
 
+pub mod auc;
 pub mod combination;
 pub mod correction;
 pub mod cramer_von_mises;
@@ -7,6 +8,7 @@ pub mod eigen;
 pub mod hypergeometric;
 pub mod kolmogorov;
 pub mod linear_ranks;
+pub mod logistic;
 pub mod mersenne;
 pub mod moments;
 pub mod quantile;

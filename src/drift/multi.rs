@@ -1,5 +1,8 @@
 //! Drift of many columns together: what changes between them may be seen in none of them alone.
 
+pub mod classifier;
+mod features;
+pub mod mmd;
 pub mod reconstruction;
 
 /// A column, row by row: what is compared here are rows, not distributions.

@@ -3,6 +3,8 @@
 use plumbline::dataset::Dataset;
 use plumbline::drift::modes::nannyml;
 use plumbline::drift::multi::Column;
+use plumbline::drift::multi::classifier::Classifier;
+use plumbline::drift::multi::mmd::Mmd;
 use plumbline::drift::multi::reconstruction::Reconstruction;
 use polars::prelude::DataType;
 use serde_json::Value;
@@ -26,14 +28,14 @@ fn made(set: &Value, side: usize) -> Vec<Column> {
             let missing = column[4].as_u64().expect("a number");
             let value =
                 |at| first * bell(seed, at) + second * bell(seed + 1, at) + own * bell(seed + 2 + which, at) + mean;
-            let is_missing = |at: u64| missing > 0 && at % missing == 0;
+            let is_missing = |at: u64| missing > 0 && at.is_multiple_of(missing);
             Column::Numbers((0..rows).map(|at| (!is_missing(at)).then(|| value(at))).collect())
         })
         .collect();
     let names = set["names"][side].as_u64().expect("names");
     if names > 0 {
         let name = |at| format!("n{}", (uniform(seed, at).min(uniform(seed + 1, at)) * names as f64).floor());
-        columns.push(Column::Names((0..rows).map(|at| (at % 9 != 0).then(|| name(at))).collect()));
+        columns.push(Column::Names((0..rows).map(|at| (!u64::is_multiple_of(at, 9)).then(|| name(at))).collect()));
     }
     columns
 }
@@ -91,5 +93,29 @@ fn the_reconstruction_error_agrees_with_nannyml_on_real_data() {
             each(set, "columns").map(|column| read(&data, column.as_str().expect("a name"))).collect::<Vec<_>>()
         });
         hold(name, &reference, &later, set);
+    }
+}
+
+#[test]
+fn the_classifier_agrees_with_scikit_learn() {
+    for set in each(&values(), "sets") {
+        let (what, want) = (&set["name"], &set["classifier"]);
+        let got = Classifier::of(&made(set, 0), &made(set, 1)).expect("defined");
+        // A pair of rows whose scores differ in the last digits may be in another order.
+        agrees(&format!("{what} auc"), Some(got.auc), &want["auc"], 1e-5, 0.0);
+        agrees(&format!("{what} lower"), Some(got.interval.0), &want["lower"], 1e-5, 0.0);
+    }
+}
+
+#[test]
+fn the_discrepancy_agrees_with_numpy() {
+    // Larger ones take minutes where the code is not optimised.
+    let is_small = |set: &&Value| each(set, "rows").filter_map(Value::as_u64).sum::<u64>() <= 500;
+    for set in each(&values(), "sets").filter(is_small) {
+        let (what, want) = (&set["name"], &set["mmd"]);
+        let got = Mmd::of(&made(set, 0), &made(set, 1)).expect("defined");
+        agrees(&format!("{what} squared"), Some(got.squared), &want["squared"], 1e-9, 1e-12);
+        agrees(&format!("{what} width"), Some(got.width), &want["width"], 1e-9, 0.0);
+        agrees(&format!("{what} p"), Some(got.p_value), &want["p_value"], 1e-12, 0.0);
     }
 }
