@@ -15,7 +15,8 @@
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what it varies by
-//!              itself (chunks, variation), the verdict; other tools' rules (modes); a comparison of two data sets
+//!              itself (chunks, variation), the verdict; what moved (moved); other tools' rules (modes); values as
+//!              they come (stream); many columns together (multi); a comparison of two data sets
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved

@@ -1,11 +1,15 @@
 //! Plain numeric kernels, on slices mostly. No frames, no I/O, no clock.
 
+pub mod auc;
 pub mod combination;
 pub mod correction;
 pub mod cramer_von_mises;
+pub mod eigen;
 pub mod hypergeometric;
 pub mod kolmogorov;
 pub mod linear_ranks;
+pub mod logistic;
+pub mod mersenne;
 pub mod moments;
 pub mod quantile;
 pub mod ranks;

@@ -20,8 +20,12 @@ use plumbline::stats::tails::student;
 use polars::prelude::{IdxCa, NamedFrom};
 use serde_json::Value;
 
+#[path = "known/multi.rs"]
+mod multi;
 #[path = "known/peers.rs"]
 mod peers;
+#[path = "known/stream.rs"]
+mod stream;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -11,6 +11,11 @@ pub fn ks(pair: &Pair<'_>) -> Outcome {
     let (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. }) = (pair.reference, pair.current) else {
         return Outcome::default();
     };
+    two_sample(a, b)
+}
+
+/// The same of two lists of values, each in order.
+pub(super) fn two_sample(a: &[f64], b: &[f64]) -> Outcome {
     if a.is_empty() || b.is_empty() {
         return Outcome::default();
     }

@@ -38,7 +38,7 @@ impl Column {
 }
 
 /// splitmix64 of a counter, as 53 bits of [0, 1).
-fn uniform(seed: u64, at: u64) -> f64 {
+pub fn uniform(seed: u64, at: u64) -> f64 {
     let mut z = seed.wrapping_mul(0xBF58_476D_1CE4_E5B9).wrapping_add((at + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
