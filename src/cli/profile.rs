@@ -298,8 +298,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let (data, output) = (path("a.csv"), path("out"));
-        let rows: String = (0..40).map(|i| format!("{i},{}\n", if i < 3 { "7" } else { "" })).collect();
-        std::fs::write(&data, format!("x,few\n{rows}")).expect("written");
+        let rows: Vec<String> = (0..40).map(|i| format!("{i},{}", if i < 3 { "7" } else { "" })).collect();
+        std::fs::write(&data, format!("x,few\n{}\n", rows.join("\n"))).expect("written");
         let build = |more: &[&str]| done(&[&["profile", "build", &data, "-o", &output], more].concat());
         assert!(build(&["--timestamp", "few"]).is_err_and(|error| error.starts_with("--timestamp few: ")));
         assert!(build(&["--timestamp", "z"]).is_err_and(|error| error.starts_with("--timestamp z: neither file")));

@@ -1,4 +1,8 @@
 //! A column's categories, bounded: the most frequent by name, all others as one.
+//!
+//! Not yet right where many categories are about as frequent as the last one kept: the kept are those that chance made more frequent in
+//! the reference, so that other rows of the same distribution have more of the others. Of 1000 levels in 10,000 rows that is seen as
+//! drift in one column of three, where the rows themselves show none.
 
 use std::collections::BTreeMap;
 
