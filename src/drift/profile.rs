@@ -282,6 +282,11 @@ impl Column {
                 return Some("its bins do not add up to its rows");
             }
         }
+        if let Values::Categorical(categorical) = &self.values
+            && let Some(problem) = categorical.categories.problem()
+        {
+            return Some(problem);
+        }
         if self.present().saturating_add(self.missing) != rows {
             return Some("its rows are not as many as the profile's");
         }
