@@ -1,6 +1,7 @@
 //! The command line: parses it, loads the config, runs what was asked.
 
 mod drift;
+mod profile;
 mod report;
 
 use std::fmt::Write;
@@ -41,6 +42,13 @@ enum Command {
     /// Compare two data files: which columns have drifted, by how much, and by which test.
     #[command(after_help = drift::EXAMPLES)]
     Drift(drift::Arguments),
+    /// A reference in a few kilobytes, without its rows: make one, or show it.
+    #[command(after_help = profile::EXAMPLES)]
+    Profile {
+        /// What to do.
+        #[command(subcommand)]
+        command: profile::Command,
+    },
     /// Review capacity from an agent's data folder: what is over- or under-provisioned, in money, with patches.
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
@@ -112,6 +120,8 @@ pub enum Usage {
     Config(#[from] config::Error),
     /// A data file, or what is asked of it, is wrong.
     Drift(#[from] drift::Error),
+    /// What a profile is to be made of, or is read from, is wrong.
+    Profile(#[from] profile::Error),
     /// What is asked of a report is wrong.
     Report(#[from] report::Error),
 }
@@ -124,6 +134,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Agent(arguments) => watch_node(&arguments)?,
         Command::Check { config } => check(&config)?,
+        Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
         Command::Report(arguments) => report::run(&arguments)?,
         Command::Drift(arguments) => {
             if drift::run(&arguments).map_err(Usage::from)? {
@@ -395,6 +406,7 @@ mod tests {
                 assert!(!setting(&config).data.as_os_str().is_empty() || arguments.data.is_some());
             }
             Command::Check { config } => check(&config)?,
+            Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
             Command::Report(arguments) => report::run(&arguments)?,
             Command::Drift(arguments) => {
                 drift::run(&arguments).map_err(Usage::from)?;
@@ -414,15 +426,26 @@ mod tests {
             ("check", &[("config", "/nowhere.toml")]),
             ("report", &[("data", &data), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),
+            ("build", &[("", &reference), ("output", &output)]),
+            ("show", &[("", &reference)]),
         ];
         let (mut taken, mut refused) = (0, 0);
-        for command in Cli::command().get_subcommands() {
+        let top = Cli::command();
+        let nested = top.get_subcommands().flat_map(|command| {
+            let inner = command.get_subcommands().map(|inner| (Some(command.get_name()), inner)).collect::<Vec<_>>();
+            if inner.is_empty() { vec![(None, command)] } else { inner }
+        });
+        for (above, command) in nested {
             let (_, usual) =
                 usual.iter().find(|(name, _)| *name == command.get_name()).expect("every command is tried");
             let options = command.get_arguments().filter(|option| option.get_action().takes_values());
             for option in options.filter_map(clap::Arg::get_long) {
                 let beside = usual.iter().filter(|(name, _)| *name != option);
-                let beside: Vec<String> = beside.map(|(name, value)| format!("--{name}={value}")).collect();
+                let word = |(name, value): &(&str, &str)| match *name {
+                    "" => (*value).to_owned(),
+                    name => format!("--{name}={value}"),
+                };
+                let beside: Vec<String> = beside.map(word).collect();
                 let mut values: Vec<OsString> = hostile::values().into_iter().map(OsString::from).collect();
                 values.push(OsString::from_vec(vec![0xff, 0xfe]));
                 for mut value in values {
@@ -431,7 +454,7 @@ mod tests {
                         value = [folder.path().as_os_str(), "/".as_ref(), &value].into_iter().collect();
                     }
                     let own = [OsString::from(format!("--{option}=")), value].into_iter().collect();
-                    let words = ["plumbline", command.get_name()].map(OsString::from).into_iter();
+                    let words = ["plumbline"].into_iter().chain(above).chain([command.get_name()]).map(OsString::from);
                     let words: Vec<OsString> = words.chain(beside.iter().map(OsString::from)).chain([own]).collect();
                     let tried = std::panic::catch_unwind(|| {
                         Cli::try_parse_from(&words).map_err(anyhow::Error::from).and_then(considered)

@@ -2,7 +2,7 @@
 //!
 //! A test is a file below and a line in [`TESTS`]; names, docs and the law tests follow from the list. What of a column is judged,
 //! each aspect with a p-value and an effect, is `aspect`'s; when that is drift, `verdict`'s. What other tools say is in `modes`.
-//! Reading columns is left to others.
+//! A reference in a few kilobytes, without its rows, is `profile`'s. Reading columns is left to others.
 
 #![warn(clippy::arithmetic_side_effects)]
 
@@ -30,6 +30,7 @@ pub mod modes;
 pub mod moved;
 pub mod multi;
 mod power;
+pub mod profile;
 mod psi;
 mod sample;
 pub mod stream;

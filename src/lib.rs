@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | drift | report | check
+//! cli          agent | drift | profile | report | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
 //! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender, alerting, supervise, ...)
 //! telemetry    logging, and what the agent itself weighs
@@ -16,7 +16,8 @@
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what it varies by
 //!              itself (chunks, variation), the verdict; what moved (moved); other tools' rules (modes); values as
-//!              they come (stream); many columns together (multi); a comparison of two data sets
+//!              they come (stream); many columns together (multi); a reference without its
+//!              rows, and counts under it that add up over replicas (profile); a comparison of two data sets
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
@@ -37,7 +38,7 @@
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
-//! report/      a comparison of two data sets, a capacity review: table, JSON, Markdown, HTML, CSV
+//! report/      a comparison of two data sets, a profile, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
 //! web/         /metrics, health, the JSON API and the page

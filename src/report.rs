@@ -1,6 +1,7 @@
-//! What was found, for people and programs: a comparison of two data sets ([`drift`]), a capacity review ([`review`]).
+//! What was found, for people and programs: a comparison of two data sets ([`drift`]), a reference's profile ([`profile`]), a capacity review ([`review`]).
 
 pub mod drift;
+pub mod profile;
 pub mod review;
 
 /// Names come from files and containers: what would move the cursor, end a line or turn the direction of writing is shown as a mark.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polars::prelude::Series;
 
+use super::profile::file;
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
+use crate::drift::profile::{Column, Profile, Values};
 use crate::drift::verdict::{Correction, Measured, Thresholds, judge};
 use crate::drift::{Kind, Sample, Test, defaults, selected};
 use crate::frame::normal::ColumnKind;
@@ -28,6 +30,7 @@ Examples:
   plumbline drift --reference a.parquet --current b.parquet --prediction y_pred --score y_prob --label y
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
+  plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
 
 Strings, booleans and dictionaries are compared as categories, numbers by their order. Files may be Parquet, Arrow
 (file or stream), CSV, TSV or NDJSON, and need not be of one kind.
@@ -36,7 +39,7 @@ Exit codes: 0 done; with --fail-on-drift 0 without drift, 1 with drift; 2 for an
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What the current data is compared with: the training data, or a time that was good.
+    /// What the current data is compared with: the training data, a time that was good, or a profile of either.
     #[arg(long, value_name = "FILE")]
     reference: PathBuf,
     /// The data in question.
@@ -171,6 +174,17 @@ pub enum Error {
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
     Nothing,
+    /// The profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] file::Error),
+    /// What is asked for wants rows.
+    #[error("--{option}: wants the reference's rows, and {} is a profile; give the data", path.display())]
+    Rows {
+        /// The option.
+        option: &'static str,
+        /// The profile.
+        path: PathBuf,
+    },
     /// The result would take the place of the data.
     #[error("--output {path}: is one of the files that are compared; choose another")]
     Overwrite {
@@ -203,13 +217,11 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     if let Some((option, message)) = thresholds.problems().first() {
         return Err(Error::Threshold { option, message });
     }
-    let reference = open(&arguments.reference)?;
+    let reference = Reference::open(&arguments.reference, thresholds.mode)?;
     let current = open(&arguments.current)?;
     let roles = arguments.roles(&reference, &current)?;
-    if let Some(output) = &arguments.output
-        && [&arguments.reference, &arguments.current].iter().any(|input| is_same(input, output))
-    {
-        return Err(Error::Overwrite { path: output.clone() });
+    if let Some(output) = &arguments.output {
+        not_over(output, &[&arguments.reference, &arguments.current])?;
     }
     let comparison = compare(&reference, &current, &roles, &tests, &thresholds)?;
     if arguments.format == Format::Json || arguments.output.is_some() {
@@ -229,7 +241,15 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     Ok(arguments.fail_on_drift && comparison.summary.drift)
 }
 
-fn is_same(one: &std::path::Path, other: &std::path::Path) -> bool {
+/// The result takes the place of no data.
+pub(super) fn not_over(output: &Path, inputs: &[&PathBuf]) -> Result<(), Error> {
+    if inputs.iter().any(|input| is_same(input, output)) {
+        return Err(Error::Overwrite { path: output.to_owned() });
+    }
+    Ok(())
+}
+
+fn is_same(one: &std::path::Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
@@ -237,7 +257,7 @@ fn no_colour() -> bool {
     (super::ENV)("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-fn open(path: &std::path::Path) -> Result<Dataset, Error> {
+pub(super) fn open(path: &Path) -> Result<Dataset, Error> {
     let opened = Dataset::open(path)?;
     for warning in &opened.warnings {
         tell(&format!("warning: {}: {warning}", path.display()));
@@ -246,11 +266,11 @@ fn open(path: &std::path::Path) -> Result<Dataset, Error> {
 }
 
 #[expect(clippy::print_stderr, reason = "the result goes to standard output, and what concerns it here")]
-fn tell(message: &str) {
+pub(super) fn tell(message: &str) {
     eprintln!("{message}");
 }
 
-fn write(output: Option<&PathBuf>, text: &str) -> Result<(), Error> {
+pub(super) fn write(output: Option<&PathBuf>, text: &str) -> Result<(), Error> {
     let failed = |path: &str, source| Error::Write { path: path.into(), source };
     match output {
         Some(path) => std::fs::write(path, text).map_err(|source| Error::Write { path: path.clone(), source }),
@@ -272,7 +292,7 @@ struct Roles {
 }
 
 impl Arguments {
-    fn roles(&self, reference: &Dataset, current: &Dataset) -> Result<Roles, Error> {
+    fn roles(&self, reference: &Reference, current: &Dataset) -> Result<Roles, Error> {
         let named = [
             ("id", &self.id),
             ("timestamp", &self.timestamp),
@@ -282,27 +302,152 @@ impl Arguments {
             ("exclude", &self.exclude),
             ("categorical", &self.categorical),
         ];
-        let known = || reference.fields.iter().chain(&current.fields).map(|field| field.name.as_str());
-        for (option, columns) in named {
-            for column in columns {
-                if !known().any(|name| name == column) {
-                    let nearest = known()
-                        .map(|name| (strsim::jaro_winkler(name, column), name))
-                        .max_by(|a, b| a.0.total_cmp(&b.0))
-                        .filter(|(likeness, _)| *likeness > 0.7)
-                        .map(|(_, name)| name.to_owned());
-                    return Err(Error::Column { option, column: column.clone(), nearest });
-                }
+        let mut known: Vec<&str> = reference.names();
+        known.extend(current.fields.iter().map(|field| field.name.as_str()));
+        all_known(&named, &known)?;
+        if let Reference::Profile { path, profile, .. } = reference {
+            let numeric = |name: &&String| profile.column(name).is_some_and(|column| column.kind() == Kind::Numeric);
+            if self.categorical.iter().any(|name| numeric(&name)) {
+                return Err(Error::Rows { option: "categorical", path: path.clone() });
             }
         }
-        let all = |lists: &[&Vec<String>]| lists.iter().copied().flatten().cloned().collect();
+        let all = |lists: &[&Vec<String>]| -> BTreeSet<String> { lists.iter().copied().flatten().cloned().collect() };
         Ok(Roles {
-            left_out: all(&[&self.id, &self.timestamp, &self.label, &self.exclude]),
+            left_out: reference
+                .left_out()
+                .map(str::to_owned)
+                .chain(all(&[&self.id, &self.timestamp, &self.label, &self.exclude]))
+                .collect(),
             categorical: all(&[&self.categorical]),
             label: self.label.first().cloned(),
             prediction: self.prediction.first().cloned(),
             score: self.score.first().cloned(),
         })
+    }
+}
+
+/// Every column that an option names is there.
+pub(super) fn all_known(named: &[(&'static str, &Vec<String>)], known: &[&str]) -> Result<(), Error> {
+    for (option, columns) in named {
+        for column in *columns {
+            if !known.contains(&column.as_str()) {
+                let nearest = known
+                    .iter()
+                    .map(|name| (strsim::jaro_winkler(name, column), name))
+                    .max_by(|a, b| a.0.total_cmp(&b.0))
+                    .filter(|(likeness, _)| *likeness > 0.7)
+                    .map(|(_, name)| (*name).to_owned());
+                return Err(Error::Column { option, column: column.clone(), nearest });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the current data is compared with.
+enum Reference {
+    Data(Dataset),
+    Profile { path: PathBuf, profile: Profile, fields: Vec<Field> },
+}
+
+impl Reference {
+    fn open(path: &Path, mode: Mode) -> Result<Self, Error> {
+        if !file::is_profile(path) {
+            return Ok(Self::Data(open(path)?));
+        }
+        if mode == Mode::NannyMl {
+            return Err(Error::Rows { option: "mode nannyml", path: path.to_owned() });
+        }
+        let profile = file::read(path)?;
+        let field = |column: &Column| {
+            let (kind, dictionary) = match &column.values {
+                _ if column.present() == 0 => (None, false),
+                Values::Numeric(_) => (Some(ColumnKind::Number), false),
+                Values::Categorical(held) if held.numbers => (Some(ColumnKind::Number), true),
+                Values::Categorical(_) => (Some(ColumnKind::String), false),
+            };
+            Field { name: column.name.clone(), kind: Ok(kind), dictionary }
+        };
+        let fields = profile.columns.iter().map(field).collect();
+        Ok(Self::Profile { path: path.to_owned(), profile, fields })
+    }
+
+    fn fields(&self) -> &[Field] {
+        match self {
+            Self::Data(data) => &data.fields,
+            Self::Profile { fields, .. } => fields,
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&Field> {
+        self.fields().iter().find(|field| field.name == name)
+    }
+
+    /// Columns that it has or had.
+    fn names(&self) -> Vec<&str> {
+        self.fields().iter().map(|field| field.name.as_str()).chain(self.left_out()).collect()
+    }
+
+    /// What was left out when it was made.
+    fn left_out(&self) -> impl Iterator<Item = &str> {
+        let profile = match self {
+            Self::Data(_) => None,
+            Self::Profile { profile, .. } => Some(profile),
+        };
+        profile.into_iter().flat_map(|profile| profile.left_out.iter().map(String::as_str))
+    }
+
+    /// Whether the column's numbers were categories when it was made.
+    fn is_of_categories(&self, name: &str) -> bool {
+        matches!(self, Self::Profile { .. }) && self.field(name).is_some_and(|field| field.dictionary)
+    }
+
+    fn side(&self) -> Side {
+        match self {
+            Self::Data(data) => Side { name: data.path().display().to_string(), rows: data.rows },
+            Self::Profile { path, profile, .. } => Side { name: path.display().to_string(), rows: profile.rows },
+        }
+    }
+
+    fn data(&self) -> Option<&Dataset> {
+        match self {
+            Self::Data(data) => Some(data),
+            Self::Profile { .. } => None,
+        }
+    }
+
+    /// A column as it is held against, and the current values as they are.
+    fn measured(
+        &self,
+        name: &str,
+        kind: Kind,
+        current: &Series,
+        tests: &[&'static Test],
+        mode: Mode,
+    ) -> Result<Measured, Error> {
+        // Kinds were checked before; what is left is a column of nulls.
+        let sample = |series: &Series| {
+            Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64))
+        };
+        let current = sample(current);
+        let data = match self {
+            Self::Data(data) => data,
+            Self::Profile { profile, .. } => {
+                let held = profile.column(name).filter(|column| column.kind() == kind);
+                // A column without any value has the other side's kind.
+                let none = || Baseline::new(Sample::missing_rows(kind, profile.rows));
+                let baseline = held.map_or_else(none, Column::baseline);
+                let current = if let Some(column) = held { column.seen(current) } else { current };
+                return Ok(Measured::new(name, &baseline, &current, tests, mode));
+            }
+        };
+        let series = data.column(name)?;
+        let mut baseline = Baseline::new(sample(&series));
+        let part = |rows: std::ops::Range<usize>| {
+            sample(&series.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len()))
+        };
+        baseline.rows = mode.chunks(series.len()).into_iter().map(part).collect();
+        Ok(Measured::new(name, &baseline, &current, tests, mode))
     }
 }
 
@@ -344,18 +489,19 @@ fn kind_of(
 }
 
 fn compare(
-    reference: &Dataset,
+    reference: &Reference,
     current: &Dataset,
     roles: &Roles,
     tests: &[&'static Test],
     thresholds: &Thresholds,
 ) -> Result<Comparison, Error> {
-    let mut names: Vec<&str> = reference.fields.iter().map(|field| field.name.as_str()).collect();
+    let mut names: Vec<&str> = reference.fields().iter().map(|field| field.name.as_str()).collect();
     names.extend(current.fields.iter().map(|f| f.name.as_str()).filter(|name| reference.field(name).is_none()));
     let mut columns = Vec::new();
     let mut schema = Vec::new();
     for name in names.into_iter().filter(|name| !roles.left_out.contains(*name)) {
-        match kind_of(reference.field(name), current.field(name), roles.categorical.contains(name)) {
+        let categorical = roles.categorical.contains(name) || reference.is_of_categories(name);
+        match kind_of(reference.field(name), current.field(name), categorical) {
             Ok(kind) => columns.push((name, kind)),
             Err((finding, message)) => schema.push(Finding { column: name.to_owned(), finding, message }),
         }
@@ -366,10 +512,9 @@ fn compare(
     let measured = measure_all(reference, current, &columns, tests, thresholds.mode)?;
     let features = judge(measured, thresholds);
     let performance = performance(reference, current, roles)?;
-    let side = |set: &Dataset| Side { name: set.path().display().to_string(), rows: set.rows };
     Ok(Comparison {
-        reference: side(reference),
-        current: side(current),
+        reference: reference.side(),
+        current: Side { name: current.path().display().to_string(), rows: current.rows },
         summary: Summary::of(&features, &schema, thresholds.mode),
         features,
         schema,
@@ -379,7 +524,7 @@ fn compare(
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.
 fn measure_all(
-    reference: &Dataset,
+    reference: &Reference,
     current: &Dataset,
     columns: &[(&str, Kind)],
     tests: &[&'static Test],
@@ -392,18 +537,8 @@ fn measure_all(
         let mut done = Vec::new();
         while let Some((name, kind)) = columns.get(next.fetch_add(1, Ordering::Relaxed)) {
             let at = columns.iter().position(|(known, _)| known == name).unwrap_or_default();
-            // Kinds were checked before; what is left is a column of nulls.
-            let sample = |series: &Series| {
-                Sample::of(series, *kind).unwrap_or_else(|| Sample::missing_rows(*kind, series.len() as u64))
-            };
-            let series = reference.column(name)?;
-            let mut baseline = Baseline::new(sample(&series));
-            let part = |rows: std::ops::Range<usize>| {
-                sample(&series.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len()))
-            };
-            baseline.rows = mode.chunks(series.len()).into_iter().map(part).collect();
-            let current = sample(&current.column(name)?);
-            done.push((at, Measured::new(name, &baseline, &current, tests, mode)));
+            let current = current.column(name)?;
+            done.push((at, reference.measured(name, *kind, &current, tests, mode)?));
             progress.inc(1);
         }
         Ok(done)
@@ -435,12 +570,12 @@ fn progress(columns: u64) -> ProgressBar {
 }
 
 /// Performance of either side, where label and prediction (or score) are named and there.
-fn performance(reference: &Dataset, current: &Dataset, roles: &Roles) -> Result<Option<BothPerformances>, Error> {
+fn performance(reference: &Reference, current: &Dataset, roles: &Roles) -> Result<Option<BothPerformances>, Error> {
     let Some(label) = &roles.label else { return Ok(None) };
     let Some(prediction) = roles.prediction.as_ref().or(roles.score.as_ref()) else { return Ok(None) };
     let mut known = Labels::default();
-    let sides = [reference, current];
-    for side in sides.into_iter().filter(|side| side.field(label).is_some()) {
+    let sides = reference.data().into_iter().chain([current]);
+    for side in sides.filter(|side| side.field(label).is_some()) {
         known.learn(&side.column(label)?);
     }
     let Some(task) = known.task() else { return Ok(None) };
@@ -455,6 +590,6 @@ fn performance(reference: &Dataset, current: &Dataset, roles: &Roles) -> Result<
         let (label, prediction) = (side.column(label)?, side.column(prediction)?);
         Ok(Some(measure(task, &label, &prediction, score.as_ref(), None, &known)).filter(|measured| measured.rows > 0))
     };
-    let both = BothPerformances { reference: of(reference)?, current: of(current)? };
+    let both = BothPerformances { reference: reference.data().map(of).transpose()?.flatten(), current: of(current)? };
     Ok((both.reference.is_some() || both.current.is_some()).then_some(both))
 }

@@ -97,6 +97,18 @@ impl Scale {
         area.effect()
     }
 
+    /// What a shift is counted in: the standard deviation, or the interquartile range over 1.349 where that is less.
+    #[must_use]
+    pub fn spread(&self) -> f64 {
+        self.spread
+    }
+
+    /// The value, or the end of the range that is nearer to it.
+    #[must_use]
+    pub fn clipped(&self, value: f64) -> f64 {
+        value.clamp(self.low, self.high)
+    }
+
     /// The noise of a shift, of two samples of which one over their rows add up to this.
     #[must_use]
     pub fn noise(&self, reciprocals: f64) -> f64 {

@@ -42,11 +42,31 @@ impl Variation {
         if mean.is_nan() || mean <= CLEAR * (variance / count).sqrt() {
             return None;
         }
-        let far = StudentsT::new(0.0, 1.0, count - 1.0).ok()?.inverse_cdf(1.0 - 0.5 / RARELY);
+        let far = far(chunks)?;
         let largest = effects.iter().map(|effect| effect.corrected()).fold(0.0, f64::max);
         // The next one's distance is predicted from those that were; hours of the day have an end, which a deviation does not know.
         let deviation = (mean * (1.0 + 1.0 / count)).sqrt().min(BEYOND_ANY * largest / far);
         Some(Self { chunks, rows, deviation, far })
+    }
+
+    /// Of what is known of one: its chunks, the rows of one on average, and the standard deviation of the next one's distance. `None`
+    /// where that cannot be.
+    #[must_use]
+    pub fn known(chunks: usize, rows: f64, deviation: f64) -> Option<Self> {
+        let sound = chunks >= FEWEST && rows >= 1.0 && rows.is_finite() && deviation > 0.0 && deviation.is_finite();
+        sound.then(|| far(chunks)).flatten().map(|far| Self { chunks, rows, deviation, far })
+    }
+
+    /// Rows of a chunk, on average.
+    #[must_use]
+    pub fn rows(&self) -> f64 {
+        self.rows
+    }
+
+    /// The standard deviation of the next chunk's distance, the noise taken off.
+    #[must_use]
+    pub fn deviation(&self) -> f64 {
+        self.deviation
     }
 
     /// The one that varies more.
@@ -72,6 +92,11 @@ impl Variation {
     pub fn p_value(&self, effect: f64, rows: f64) -> Option<f64> {
         tails::student(effect / self.in_window(rows), self.chunks as f64 - 1.0)
     }
+}
+
+/// So many deviations off lies one chunk in [`RARELY`].
+fn far(chunks: usize) -> Option<f64> {
+    Some(StudentsT::new(0.0, 1.0, chunks as f64 - 1.0).ok()?.inverse_cdf(1.0 - 0.5 / RARELY))
 }
 
 #[cfg(test)]

@@ -1,0 +1,312 @@
+//! `plumbline profile`: a reference without its rows, made and shown.
+
+pub mod file;
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use polars::prelude::{DataType, IdxCa, IdxSize, Series};
+
+use super::drift::{self, open, tell, write};
+use crate::dataset::{self, Dataset, Field};
+use crate::drift::profile::{Column, Profile};
+use crate::drift::{Kind, Sample};
+use crate::frame::normal::ColumnKind;
+use crate::report::profile as render;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  plumbline profile build train.parquet -o train.profile.json --id order_id --label y
+  plumbline profile build train.parquet -o train.profile.json --timestamp at    # and how much columns vary by themselves
+  plumbline profile show train.profile.json
+  plumbline drift --reference train.profile.json --current today.parquet
+
+A profile is JSON of some kilobytes a column, named by its SHA-256. It tells no row: counts, means, shares, quantiles between rows'
+values, and what five rows or more share. Each numeric column states how far its distances can be from those of the rows.
+
+Exit codes: 0 done, 2 for an error.";
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Make a profile of a data file.
+    Build(Build),
+    /// Show a profile as tables.
+    Show {
+        /// The profile.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Build {
+    /// The reference: Parquet, Arrow (file or stream), CSV, TSV or NDJSON.
+    #[arg(value_name = "REF")]
+    reference: PathBuf,
+    /// Where the profile is written, NAME.profile.json by custom.
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Columns that name a row: left out.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    id: Vec<String>,
+    /// The column that tells when: left out; the rows are put in its order, in 50 parts, to see how much each column varies by itself.
+    #[arg(long, value_name = "COLUMN")]
+    timestamp: Option<String>,
+    /// Columns of the ground truth: left out.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    label: Vec<String>,
+    /// Columns to leave out.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    exclude: Vec<String>,
+    /// Columns of numbers that stand for categories.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    categorical: Vec<String>,
+}
+
+/// Why a profile cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data, or where the profile is to be written.
+    #[error(transparent)]
+    Drift(#[from] drift::Error),
+    /// The file is no profile that can be used.
+    #[error(transparent)]
+    File(#[from] file::Error),
+    /// The column that tells when does not.
+    #[error("--timestamp {column}: {message}")]
+    Timestamp {
+        /// The column.
+        column: String,
+        /// What is wrong with it.
+        message: &'static str,
+    },
+    /// Nothing to tell of.
+    #[error("{}: no column can be compared", path.display())]
+    Nothing {
+        /// The reference.
+        path: PathBuf,
+    },
+}
+
+impl From<dataset::Error> for Error {
+    fn from(error: dataset::Error) -> Self {
+        Self::Drift(error.into())
+    }
+}
+
+pub fn run(command: &Command) -> Result<(), Error> {
+    match command {
+        Command::Build(arguments) => build(arguments),
+        Command::Show { file } => {
+            let profile = file::read(file)?;
+            Ok(write(None, &render::table(&profile))?)
+        }
+    }
+}
+
+fn build(arguments: &Build) -> Result<(), Error> {
+    let data = open(&arguments.reference)?;
+    drift::not_over(&arguments.output, &[&arguments.reference])?;
+    let timestamp: Vec<String> = arguments.timestamp.iter().cloned().collect();
+    let named = [
+        ("id", &arguments.id),
+        ("timestamp", &timestamp),
+        ("label", &arguments.label),
+        ("exclude", &arguments.exclude),
+        ("categorical", &arguments.categorical),
+    ];
+    drift::all_known(&named, &data.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>())?;
+    let order = arguments.timestamp.as_deref().map(|column| order(&data, column)).transpose()?;
+    let (mut left_out, mut columns) = (Vec::new(), Vec::new());
+    for field in &data.fields {
+        let is_left_out = named.iter().take(4).any(|(_, columns)| columns.contains(&field.name));
+        let made = if is_left_out { Ok(None) } else { column(&data, field, arguments, order.as_ref())? };
+        match made {
+            Ok(Some(column)) => columns.push(column),
+            Ok(None) => left_out.push(field.name.clone()),
+            Err(why) => {
+                tell(&format!("warning: column `{}` is left out: {why}", field.name));
+                left_out.push(field.name.clone());
+            }
+        }
+    }
+    if columns.is_empty() {
+        return Err(Error::Nothing { path: arguments.reference.clone() });
+    }
+    // No more of the path than its last name: folders are nobody's business.
+    let name = arguments.reference.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let profile = Profile::new(&name, data.rows, left_out, columns)
+        .map_err(|source| file::Error::Profile { path: arguments.output.clone(), source })?;
+    write(Some(&arguments.output), profile.text())?;
+    tell(&format!("{}: profile {}", arguments.output.display(), profile.hash));
+    Ok(())
+}
+
+type Made = Result<Option<Column>, String>;
+
+/// A column's part of the profile, or why it has none.
+fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order>) -> Result<Made, Error> {
+    let categorical = arguments.categorical.contains(&field.name) || field.dictionary;
+    let (kind, numbers) = match &field.kind {
+        Ok(Some(ColumnKind::Number)) if !categorical => (Kind::Numeric, true),
+        Ok(Some(ColumnKind::Number)) => (Kind::Categorical, true),
+        Ok(Some(ColumnKind::String | ColumnKind::Boolean)) => (Kind::Categorical, false),
+        Ok(None) => (Kind::Numeric, false),
+        Ok(Some(other)) => return Ok(Err(format!("{} is not compared", other.noun()))),
+        Err(given) => return Ok(Err(format!("values of type {given} are not compared"))),
+    };
+    let series = data.column(&field.name)?;
+    let sample =
+        |series: &Series| Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64));
+    let chunks = order.map(|order| order.chunks(&series)).unwrap_or_default();
+    let chunks: Vec<Sample> = chunks.iter().map(sample).collect();
+    Ok(Column::of(&field.name, sample(&series), numbers, &chunks).map(Some).map_err(|few| few.to_string()))
+}
+
+/// The rows in order of time, in parts.
+struct Order {
+    places: IdxCa,
+    parts: Vec<Range<usize>>,
+}
+
+/// Parts of a reference; fewer where they would have fewer rows than [`ROWS`].
+const PARTS: usize = 50;
+const ROWS: usize = 30;
+
+fn order(data: &Dataset, column: &str) -> Result<Order, Error> {
+    let failed = |message| Error::Timestamp { column: column.to_owned(), message };
+    let series = data.column(column)?;
+    let mut places: Vec<usize> = (0..series.len()).collect();
+    let no_time = || failed("has rows without a value");
+    match series.dtype() {
+        // As text they are in order where all are written one way, the year first.
+        DataType::String => {
+            let times: Option<Vec<&str>> = series.str().ok().and_then(|texts| texts.iter().collect());
+            let times = times.ok_or_else(no_time)?;
+            places.sort_by_key(|place| times.get(*place));
+        }
+        DataType::Datetime(..) => {
+            let times: Option<Vec<i64>> = series.datetime().ok().and_then(|times| times.physical().iter().collect());
+            let times = times.ok_or_else(no_time)?;
+            places.sort_by_key(|place| times.get(*place));
+        }
+        _ => {
+            let Some(Sample::Numeric { missing: 0, .. }) = Sample::of(&series, Kind::Numeric) else {
+                return Err(failed("is no time in all rows: neither an instant, nor a number, nor text in order"));
+            };
+            let numbers = series.cast(&DataType::Float64).ok();
+            let times: Option<Vec<f64>> = numbers.as_ref().and_then(|s| s.f64().ok()).and_then(|v| v.iter().collect());
+            let times = times.ok_or_else(no_time)?;
+            let at = |place: usize| times.get(place).copied().unwrap_or_default();
+            places.sort_by(|one, other| at(*one).total_cmp(&at(*other)));
+        }
+    }
+    let part = (places.len() / PARTS).max(ROWS);
+    let parts = (0..places.len() / part).map(|at| at * part..(at + 1) * part).collect();
+    let places = places.into_iter().map(|place| IdxSize::try_from(place).unwrap_or(IdxSize::MAX)).collect();
+    Ok(Order { places: IdxCa::from_vec("".into(), places), parts })
+}
+
+impl Order {
+    fn chunks(&self, series: &Series) -> Vec<Series> {
+        let Ok(ordered) = series.take(&self.places) else { return Vec::new() };
+        let part = |rows: &Range<usize>| ordered.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len());
+        self.parts.iter().map(part).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::{Cli, run};
+    use super::*;
+
+    /// What a command says, or the JSON it wrote.
+    fn done(words: &[&str]) -> Result<(), String> {
+        let cli = Cli::try_parse_from(["plumbline"].iter().chain(words)).map_err(|error| error.to_string())?;
+        run(cli).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn compared(reference: &str, current: &str, output: &str) -> serde_json::Value {
+        let words = ["drift", "--reference", reference, "--current", current, "--format", "json", "--output", output];
+        done(&words).expect("compared");
+        serde_json::from_str(&std::fs::read_to_string(output).expect("written")).expect("JSON")
+    }
+
+    #[test]
+    fn a_profile_stands_for_its_rows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let rows = |from: u32, by: u32| {
+            let row = |i: u32| {
+                format!(
+                    "{i},2026-01-{:02},{},{},{}",
+                    1 + i / 200,
+                    i * 7919 % 1000 + by,
+                    "abc".chars().nth((i % 3) as usize).unwrap_or('a'),
+                    i % 5
+                )
+            };
+            format!("id,at,x,c,level\n{}\n", (from..from + 4000).map(row).collect::<Vec<_>>().join("\n"))
+        };
+        let (data, current, profile, output) = (path("a.csv"), path("b.csv"), path("a.profile.json"), path("out.json"));
+        std::fs::write(&data, rows(0, 0)).expect("written");
+        std::fs::write(&current, rows(0, 200)).expect("written");
+        let build =
+            ["profile", "build", &data, "-o", &profile, "--id", "id", "--timestamp", "at", "--categorical", "level"];
+        done(&build).expect("built");
+        let made = file::read(profile.as_ref()).expect("a profile");
+        assert_eq!((made.rows, made.left_out.join(",")), (4000, "id,at".to_owned()));
+        let kinds: Vec<(&str, Kind)> = made.columns.iter().map(|c| (c.name.as_str(), c.kind())).collect();
+        assert_eq!(kinds, [("x", Kind::Numeric), ("c", Kind::Categorical), ("level", Kind::Categorical)]);
+        // Made again it is the same, of other rows another.
+        done(&build).expect("built");
+        assert_eq!(file::read(profile.as_ref()).expect("a profile").hash, made.hash);
+
+        let said = |found: &serde_json::Value| {
+            let features = found["features"].as_array().expect("features");
+            features.iter().map(|f| format!("{} {}", f["name"], f["verdict"])).collect::<Vec<_>>()
+        };
+        let found = compared(&profile, &current, &output);
+        assert_eq!(said(&found), ["\"x\" \"drift\"", "\"c\" \"no_drift\"", "\"level\" \"no_drift\""]);
+        // What was left out is no new column.
+        assert_eq!(
+            (found["summary"]["schema_drift"].as_bool(), found["reference"]["rows"].as_u64()),
+            (Some(false), Some(4000))
+        );
+        assert_eq!(compared(&profile, &data, &output)["summary"]["drift"].as_bool(), Some(false));
+        // By what it holds, whatever it is called.
+        std::fs::copy(&profile, path("renamed.csv")).expect("copied");
+        assert_eq!(said(&compared(&path("renamed.csv"), &current, &output)), said(&found));
+
+        let drift = |more: &[&str]| {
+            let words = ["drift", "--reference", &profile, "--current", &current, "--output", &output];
+            done(&[&words, more].concat())
+        };
+        assert!(drift(&["--mode", "nannyml"]).is_err_and(|error| error.contains("wants the reference's rows")));
+        assert!(drift(&["--categorical", "x"]).is_err_and(|error| error.contains("--categorical: wants")));
+        assert!(drift(&["--exclude", "y"]).is_err_and(|error| error.contains("neither file has")));
+        let text = std::fs::read_to_string(&profile).expect("text").replacen("profile\":1", "profile\":7", 1);
+        std::fs::write(&profile, text).expect("written");
+        assert!(drift(&[]).is_err_and(|error| error.contains("a.profile.json: is a profile of version 7")));
+        assert!(done(&["profile", "show", &profile]).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (data, output) = (path("a.csv"), path("out"));
+        let rows: Vec<String> = (0..40).map(|i| format!("{i},{}", if i < 3 { "7" } else { "" })).collect();
+        std::fs::write(&data, format!("x,few\n{}\n", rows.join("\n"))).expect("written");
+        let build = |more: &[&str]| done(&[&["profile", "build", &data, "-o", &output], more].concat());
+        assert!(build(&["--timestamp", "few"]).is_err_and(|error| error.starts_with("--timestamp few: ")));
+        assert!(build(&["--timestamp", "z"]).is_err_and(|error| error.starts_with("--timestamp z: neither file")));
+        assert!(build(&["--exclude", "x"]).is_err_and(|error| error.contains("no column can be compared")));
+        assert!(done(&["profile", "build", &data, "-o", &data]).is_err_and(|error| error.contains("choose another")));
+        build(&[]).expect("built");
+        assert_eq!(file::read(output.as_ref()).expect("a profile").left_out, ["few"]);
+        assert!(done(&["profile", "show", &data]).is_err_and(|error| error.contains("is no profile")));
+    }
+}

@@ -1,0 +1,608 @@
+//! A reference in a few kilobytes: how each column lies, without its rows. It is made once, by whoever may see the data, and goes to
+//! wherever current rows are.
+//!
+//! # The file
+//!
+//! JSON, `"plumbline_profile": 1` first, a column a line. `hash` is SHA-256 over the text itself, without white space outside of strings
+//! and with the hash left empty; reading checks it, so that one name stands for one profile on every node. Rows are counts, everything of
+//! a numeric column has the column's unit, distances have none.
+//!
+//! # What it tells of the data
+//!
+//! Counts, means and deviations, the names of categories that [`FEWEST`] rows or more share, values that as many share, and between
+//! these only numbers that no row has (see [`curve`]). The names of columns and of what was left out are told.
+//!
+//! # How near it is
+//!
+//! Each numeric column states how far its distances can be from those of the rows ([`curve::Within`]): of 100,000 rows no more than 0.001 in
+//! Kolmogorov-Smirnov distance and in Wasserstein distance over the spread, of 10,000 no more than 0.002. It counts as as many rows as the
+//! reference had, so that noise and p-values are the reference's; beyond [`MOST_ROWS`] as that many.
+
+pub mod curve;
+pub mod kept;
+pub mod tally;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use self::curve::{Curve, Within};
+use self::kept::Kept;
+use super::aspect::Aspect;
+use super::baseline::Baseline;
+use super::variation::Variation;
+use super::{Bins, Kind, Sample};
+use crate::stats::moments::Moments;
+use crate::stats::whole;
+
+/// What is told of a value, or of a category, is of so many rows at least.
+pub const FEWEST: u64 = 5;
+/// Rows that a numeric column counts as at most: 32 MiB of numbers.
+pub const MOST_ROWS: u64 = 4_000_000;
+/// The version of the file that is written and read.
+pub const VERSION: u64 = 1;
+/// A larger text is no profile, in bytes.
+pub const LARGEST: usize = 16 << 20;
+
+const MARK: &str = "plumbline_profile";
+
+/// A reference without its rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The file's version.
+    #[serde(rename = "plumbline_profile")]
+    version: u64,
+    /// SHA-256 over the canonical text, in hex.
+    pub hash: String,
+    /// What the reference is called.
+    pub reference: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its columns that are not compared: what names a row, tells when, is the ground truth, or cannot be compared.
+    pub left_out: Vec<String>,
+    /// Those that are, in the reference's order.
+    pub columns: Vec<Column>,
+    /// As it was written: a number that is read and written anew may end in another digit.
+    #[serde(skip)]
+    text: String,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Rows without a value.
+    pub missing: u64,
+    /// What the others hold.
+    pub values: Values,
+    /// How much it varies by itself, over the reference's own chunks; where that is more than chance.
+    pub variations: Vec<Varies>,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Values {
+    /// Numbers.
+    Numeric(Numeric),
+    /// Categories.
+    Categorical(Categorical),
+}
+
+/// Numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numeric {
+    /// Their mean, of those that are finite.
+    pub mean: Option<f64>,
+    /// Their standard deviation.
+    pub standard_deviation: Option<f64>,
+    /// Rows with minus infinity, and with infinity.
+    pub infinite: [u64; 2],
+    /// The inner edges of the bins, the deciles.
+    pub edges: Vec<f64>,
+    /// Rows in each bin, and last those without a value.
+    pub counts: Vec<u64>,
+    /// How the finite ones lie.
+    pub quantiles: Curve,
+    /// How far that is off.
+    pub within: Within,
+}
+
+/// Categories.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Categorical {
+    /// Their names are numbers.
+    pub numbers: bool,
+    /// How often each is there.
+    pub categories: Kept,
+}
+
+/// How much a column varies in one aspect.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Varies {
+    /// In what.
+    pub aspect: Aspect,
+    /// Chunks of the reference it was seen over.
+    pub chunks: usize,
+    /// Rows of one, on average.
+    pub rows: f64,
+    /// The standard deviation of the next one's effect, in the aspect's measure.
+    pub deviation: f64,
+}
+
+/// Why a text is no profile to be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It is no profile.
+    #[error("is no profile: {0}; make one with `plumbline profile build`")]
+    NotOne(String),
+    /// It was written by another version.
+    #[error(
+        "is a profile of version {0}, and this plumbline reads version {VERSION}; make it anew with `plumbline profile build`"
+    )]
+    Version(String),
+    /// It is not what was written.
+    #[error(
+        "its hash is {found}, and it says {said}: it was changed after it was made; make it anew with `plumbline profile build`"
+    )]
+    Hash {
+        /// Of the text.
+        found: String,
+        /// That it has.
+        said: String,
+    },
+    /// What it says cannot be.
+    #[error("column `{column}`: {problem}; make it anew with `plumbline profile build`")]
+    Broken {
+        /// The column.
+        column: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+/// Why a column has no profile: what would be told is of too few.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("only {rows} rows have a value, and a profile tells nothing of fewer than {FEWEST}")]
+pub struct TooFew {
+    /// Its rows with a value.
+    pub rows: u64,
+}
+
+/// Whether a text that begins so is meant to be one.
+#[must_use]
+pub fn is_one(head: &str) -> bool {
+    let inner = head.trim_start().strip_prefix('{').map(str::trim_start);
+    inner.and_then(|inner| inner.strip_prefix('"')).is_some_and(|inner| inner.starts_with(MARK))
+}
+
+/// Nine digits are enough for a reader, and are read as they were written.
+fn rounded(value: f64) -> Option<f64> {
+    format!("{value:.8e}").parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+impl Column {
+    /// Of a column's values, and its chunks in order of time where there are any.
+    ///
+    /// # Errors
+    /// So few rows have a value that each would be told of.
+    pub fn of(name: &str, sample: Sample, numbers: bool, chunks: &[Sample]) -> Result<Self, TooFew> {
+        let rows = sample.present();
+        if rows > 0 && rows < FEWEST {
+            return Err(TooFew { rows });
+        }
+        let baseline = Baseline::new(sample).with_chunks(chunks);
+        let known = |(aspect, variation): &(Aspect, Variation)| {
+            let (rows, deviation) = (rounded(variation.rows())?, rounded(variation.deviation())?);
+            Some(Varies { aspect: *aspect, chunks: variation.chunks, rows, deviation })
+        };
+        let variations = baseline.variations.iter().filter_map(known).collect();
+        let missing = baseline.sample.missing();
+        let values = match &baseline.sample {
+            Sample::Categorical { counts, .. } => {
+                Values::Categorical(Categorical { numbers, categories: Kept::of(counts) })
+            }
+            Sample::Numeric { sorted, .. } => Values::Numeric(Numeric::of(sorted, missing)?),
+        };
+        Ok(Self { name: name.to_owned(), missing, values, variations })
+    }
+
+    /// How it is compared.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.values {
+            Values::Numeric(_) => Kind::Numeric,
+            Values::Categorical(_) => Kind::Categorical,
+        }
+    }
+
+    /// Rows with a value.
+    #[must_use]
+    pub fn present(&self) -> u64 {
+        match &self.values {
+            Values::Numeric(numeric) => numeric.rows(),
+            Values::Categorical(categorical) => categorical.categories.rows(),
+        }
+    }
+
+    /// What current rows are held against.
+    #[must_use]
+    pub fn baseline(&self) -> Baseline {
+        let sample = match &self.values {
+            Values::Numeric(numeric) => numeric.sample(self.missing),
+            Values::Categorical(categorical) => categorical.categories.sample(self.missing),
+        };
+        let mut baseline = Baseline::new(sample);
+        if let Values::Numeric(numeric) = &self.values {
+            baseline.bins = Bins::Edges(numeric.edges.clone());
+        }
+        let known = |v: &Varies| Some((v.aspect, Variation::known(v.chunks, v.rows, v.deviation)?));
+        baseline.variations = self.variations.iter().filter_map(known).collect();
+        baseline
+    }
+
+    /// The bins that current rows are counted in.
+    #[must_use]
+    pub fn bins(&self) -> Bins {
+        match &self.values {
+            Values::Numeric(numeric) => Bins::Edges(numeric.edges.clone()),
+            Values::Categorical(categorical) => {
+                Bins::Categories(categorical.categories.named.keys().cloned().collect())
+            }
+        }
+    }
+
+    /// Current values as they are held against it: the categories that it does not name are one.
+    #[must_use]
+    pub fn seen(&self, current: Sample) -> Sample {
+        match &self.values {
+            Values::Numeric(_) => current,
+            Values::Categorical(categorical) => categorical.categories.seen(current),
+        }
+    }
+
+    fn problem(&self, rows: u64) -> Option<&'static str> {
+        if let Values::Numeric(numeric) = &self.values {
+            if let Some(problem) = numeric.quantiles.problem() {
+                return Some(problem);
+            }
+            if !numeric.edges.is_sorted() || numeric.edges.iter().any(|edge| !edge.is_finite()) {
+                return Some("its edges are not in ascending order");
+            }
+            let counted = numeric.counts.iter().fold(0_u64, |sum, rows| sum.saturating_add(*rows));
+            if numeric.counts.len() != numeric.edges.len().saturating_add(2) || counted != rows {
+                return Some("its bins do not add up to its rows");
+            }
+        }
+        if let Values::Categorical(categorical) = &self.values
+            && let Some(problem) = categorical.categories.problem()
+        {
+            return Some(problem);
+        }
+        if self.present().saturating_add(self.missing) != rows {
+            return Some("its rows are not as many as the profile's");
+        }
+        let sound = |v: &Varies| Variation::known(v.chunks, v.rows, v.deviation).is_some();
+        (!self.variations.iter().all(sound)).then_some("it varies as nothing can")
+    }
+}
+
+impl Numeric {
+    fn of(sorted: &[f64], missing: u64) -> Result<Self, TooFew> {
+        let (below, above) = (
+            sorted.partition_point(|value| *value == f64::NEG_INFINITY),
+            sorted.partition_point(|value| *value < f64::INFINITY),
+        );
+        let finite = sorted.get(below..above).unwrap_or_default();
+        let (quantiles, within) = match Curve::of(finite) {
+            Some(found) => found,
+            None if finite.is_empty() => (Curve::default(), Within { ks: 0.0, wasserstein: Some(0.0) }),
+            None => return Err(TooFew { rows: finite.len() as u64 }),
+        };
+        let infinite = [below, sorted.len().saturating_sub(above)].map(|rows| rows as u64);
+        let moments = Moments::of(finite);
+        let mut numeric = Self {
+            mean: moments.and_then(|moments| rounded(moments.mean)),
+            standard_deviation: moments.and_then(|moments| rounded((moments.squares / moments.count).sqrt())),
+            infinite,
+            edges: Vec::new(),
+            counts: Vec::new(),
+            quantiles,
+            within,
+        };
+        // The deciles of the quantiles, as those of the rows may be a row's own.
+        let bins = Bins::of(&numeric.sample(missing));
+        numeric.counts = bins.count(&Sample::Numeric { sorted: sorted.to_vec(), missing });
+        if let Bins::Edges(edges) = bins {
+            numeric.edges = edges;
+        }
+        Ok(numeric)
+    }
+
+    fn rows(&self) -> u64 {
+        let [below, above] = self.infinite;
+        self.quantiles.rows().saturating_add(below).saturating_add(above)
+    }
+
+    /// As many values as the reference had, where the quantiles say.
+    fn sample(&self, missing: u64) -> Sample {
+        let part = |rows: u64| match self.rows() {
+            all if all > MOST_ROWS => whole::unsigned((rows as f64 * (MOST_ROWS as f64 / all as f64)).round()),
+            _ => rows,
+        };
+        let [below, above] = self.infinite.map(|rows| usize::try_from(part(rows)).unwrap_or(usize::MAX));
+        let mut sorted = vec![f64::NEG_INFINITY; below];
+        sorted.extend(self.quantiles.values_of(part(self.quantiles.rows())));
+        sorted.extend(std::iter::repeat_n(f64::INFINITY, above));
+        Sample::Numeric { sorted, missing: part(missing) }
+    }
+}
+
+impl Profile {
+    /// Of columns.
+    ///
+    /// # Errors
+    /// What was written cannot be read: a number was lost on the way.
+    pub fn new(reference: &str, rows: u64, left_out: Vec<String>, columns: Vec<Column>) -> Result<Self, Error> {
+        let reference = reference.to_owned();
+        let text = String::new();
+        let mut profile = Self { version: VERSION, hash: String::new(), reference, rows, left_out, columns, text };
+        profile.hash = hash(&profile.written());
+        // As everyone else will read it.
+        Self::read(&profile.written())
+    }
+
+    /// The column of this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A column a line.
+    fn written(&self) -> String {
+        // Plain structures with text keys and finite numbers, which cannot fail.
+        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+        let mut text = format!("{{\"{MARK}\":{},\"hash\":{},\n", self.version, json(serde_json::to_string(&self.hash)));
+        let (reference, left_out) = (serde_json::to_string(&self.reference), serde_json::to_string(&self.left_out));
+        let _ = write!(text, "\"reference\":{},\"rows\":{},", json(reference), self.rows);
+        let _ = write!(text, "\"left_out\":{},\n\"columns\":[\n", json(left_out));
+        let columns: Vec<String> = self.columns.iter().map(|column| json(serde_json::to_string(column))).collect();
+        text.push_str(&columns.join(",\n"));
+        text.push_str("\n]}\n");
+        text
+    }
+
+    /// What a text says.
+    ///
+    /// # Errors
+    /// It is no profile, of another version, or not what was written.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Marked {
+            #[serde(rename = "plumbline_profile")]
+            version: serde_json::Value,
+        }
+        let not_one = |error: serde_json::Error| Error::NotOne(error.to_string());
+        let Marked { version } = serde_json::from_str(text).map_err(not_one)?;
+        if version.as_u64() != Some(VERSION) {
+            return Err(Error::Version(version.to_string()));
+        }
+        let mut profile: Self = serde_json::from_str(text).map_err(not_one)?;
+        let canonical = without_spaces(text).replacen(&format!("\"hash\":\"{}\"", profile.hash), "\"hash\":\"\"", 1);
+        let found = hash(&canonical);
+        if found != profile.hash {
+            return Err(Error::Hash { found, said: profile.hash });
+        }
+        text.clone_into(&mut profile.text);
+        let mut names = BTreeSet::new();
+        for column in &profile.columns {
+            let twice = (!names.insert(&column.name)).then_some("it is there twice");
+            if let Some(problem) = twice.or_else(|| column.problem(profile.rows)) {
+                return Err(Error::Broken { column: column.name.clone(), problem });
+            }
+        }
+        Ok(profile)
+    }
+}
+
+/// SHA-256 of a text without white space outside of its strings, in hex.
+fn hash(text: &str) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(without_spaces(text).as_bytes()) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+fn without_spaces(json: &str) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    let kept = |c: &char| {
+        let outside = !inside;
+        match c {
+            '"' if !escaped => inside = !inside,
+            _ => {}
+        }
+        escaped = inside && *c == '\\' && !escaped;
+        !(outside && c.is_ascii_whitespace())
+    };
+    json.chars().filter(kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::defaults;
+    use super::super::modes::Mode;
+    use super::super::verdict::{Measured, Thresholds, Verdict, judge};
+    use super::*;
+
+    fn normal(rows: u64, seed: u64, by: f64) -> Vec<f64> {
+        let mut state = seed;
+        let mut even = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+        };
+        (0..rows).map(|_| (0..12).map(|_| even()).sum::<f64>() - 6.0 + by).collect()
+    }
+
+    fn numbers(values: &[f64]) -> Sample {
+        Sample::numeric(values.iter().copied().map(Some))
+    }
+
+    fn profile(columns: Vec<(&str, Sample)>) -> Profile {
+        let rows = columns.first().map_or(0, |(_, sample)| sample.rows());
+        let columns = columns.into_iter().map(|(name, sample)| Column::of(name, sample, false, &[]).expect("enough"));
+        Profile::new("train", rows, vec!["id".to_owned()], columns.collect()).expect("it can be read")
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let odd = [Some(f64::INFINITY), None, Some(1e-310), Some(f64::MAX), Some(-0.0)].repeat(8);
+        let names = ["a \"b\"", "c\\", " d  e", "é\n"].repeat(10).into_iter().map(|name| Some(name.to_owned()));
+        let one = profile(vec![("x", Sample::numeric(odd)), ("a name\" \\", Sample::categorical(names))]);
+        let text = one.text();
+        assert!(is_one(text) && is_one(" {\n \"plumbline_profile\": 2") && !is_one("{\"x\":\"plumbline_profile\"}"));
+        assert_eq!(Profile::read(text), Ok(one.clone()));
+        // Written another way it is the same.
+        let spaced = text.replacen("\"rows\":40,", "\n \"rows\" :\t40 , ", 1);
+        assert_eq!(Profile::read(&spaced).map(|read| read.hash), Ok(one.hash.clone()));
+        assert_eq!(one.hash.len(), 64);
+        assert_eq!(one.columns[0].baseline().sample.rows(), 40);
+    }
+
+    #[test]
+    fn what_was_changed_is_refused() {
+        let one = profile(vec![("x", numbers(&normal(100, 1, 0.0)))]);
+        let text = one.text();
+        let error = |from: &str, to: &str| Profile::read(&text.replacen(from, to, 1)).expect_err("refused").to_string();
+        assert!(error("\"train\"", "\"other\"").contains("changed after it was made"));
+        assert!(error("\"id\"", "\"i d\"").contains("changed"), "white space in a string is no white space");
+        let version = error("\"plumbline_profile\":1", "\"plumbline_profile\":2");
+        assert_eq!(
+            version,
+            "is a profile of version 2, and this plumbline reads version 1; make it anew with `plumbline profile build`"
+        );
+        assert!(error("\"rows\":100", "\"rows\":100,\"more\":1").contains("is no profile"));
+        assert!(Profile::read("x,y\n1,2").is_err_and(|error| error.to_string().contains("is no profile")));
+        // One that was made up, with a hash of its own.
+        let made_up = text.replacen("\"rows\":100", "\"rows\":101", 1);
+        let said = profile(vec![("x", numbers(&normal(100, 1, 0.0)))]).hash;
+        let made_up = made_up.replacen(&said, &hash(&made_up.replacen(&said, "", 1)), 1);
+        assert!(Profile::read(&made_up).is_err_and(|error| error.to_string().contains("column `x`: its bins")));
+    }
+
+    #[test]
+    fn wide_data_has_a_small_one() {
+        let rows = 20_000;
+        let levels = |seed: u64| {
+            let values = normal(rows, seed, 0.0);
+            let level = |value: &f64| Some(format!("level {:04}", whole::index((value + 6.0) * 1e6) % 1000));
+            Sample::categorical(values.iter().map(level))
+        };
+        let names: Vec<String> = (0..50).map(|n| format!("column_{n}")).collect();
+        let column = |n: usize| match n % 2 {
+            0 => numbers(&normal(rows, n as u64, 0.0)),
+            _ => levels(n as u64),
+        };
+        let mixed = profile(names.iter().enumerate().map(|(n, name)| (name.as_str(), column(n))).collect());
+        assert!(mixed.text().len() < 300_000, "{} bytes", mixed.text().len());
+        let numeric = names.iter().enumerate().map(|(n, name)| (name.as_str(), numbers(&normal(rows, n as u64, 0.0))));
+        let numeric = profile(numeric.collect()).text().len();
+        assert!(numeric < 300_000, "{numeric} bytes");
+    }
+
+    #[test]
+    fn the_verdict_is_that_of_the_rows() {
+        for rows in [2000, 50_000] {
+            let reference = numbers(&normal(rows, 1, 0.0));
+            let baseline = Baseline::new(reference.clone());
+            let profile = profile(vec![("x", reference)]);
+            let of_profile = profile.columns[0].baseline();
+            assert_eq!(of_profile.sample.rows(), rows);
+            for (by, current_rows) in [(0.0, 1000), (0.05, 1000), (0.2, 5000), (0.5, 40), (0.15, 300)] {
+                let current = numbers(&normal(current_rows, 77, by));
+                let judged = |baseline: &Baseline| {
+                    let measured = Measured::new("x", baseline, &current, &defaults(), Mode::Default);
+                    judge(vec![measured], &Thresholds::default()).remove(0)
+                };
+                let (rows, profile) = (judged(&baseline), judged(&of_profile));
+                assert_eq!(rows.verdict, profile.verdict, "by {by}");
+                let (one, other) = (&rows.aspects[0], &profile.aspects[0]);
+                assert!(
+                    (one.effect - other.effect).abs() < 0.003 && (one.noise - other.noise).abs() < 0.001,
+                    "{one:?} {other:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_new_is_seen() {
+        let of = |a: usize, b: usize, none: usize| {
+            let values = [vec![Some("a"); a], vec![Some("b"); b], vec![None; none]].concat();
+            Sample::categorical(values.into_iter().map(|value| value.map(str::to_owned)))
+        };
+        let column = &profile(vec![("c", of(600, 400, 0))]).columns[0];
+        let judged = |current| {
+            let measured = Measured::new("c", &column.baseline(), &column.seen(current), &defaults(), Mode::Default);
+            judge(vec![measured], &Thresholds::default()).remove(0)
+        };
+        assert_eq!(judged(of(300, 200, 0)).verdict, Verdict::NoDrift);
+        assert_eq!(judged(of(300, 200, 100)).verdict, Verdict::Drift);
+        let new = Sample::categorical(["a", "b", "z"].repeat(300).into_iter().map(|name| Some(name.to_owned())));
+        assert_eq!(judged(new).new_categories.names, ["z"]);
+    }
+
+    #[test]
+    fn it_knows_how_much_the_column_varies() {
+        // By the hour of a day of 24 parts.
+        let by = |hour: u32| 0.3 * (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin();
+        let parts: Vec<Vec<f64>> = (0..48).map(|hour| normal(200, u64::from(hour), by(hour))).collect();
+        let chunks: Vec<Sample> = parts.iter().map(|part| numbers(part)).collect();
+        let column = Column::of("x", numbers(&parts.concat()), false, &chunks).expect("enough");
+        let profile = Profile::new("train", 48 * 200, Vec::new(), vec![column]).expect("it can be read");
+        let rows = Baseline::new(numbers(&parts.concat())).with_chunks(&chunks);
+        let bound = |baseline: &Baseline| baseline.variation(Aspect::Values).expect("it varies").bound(200.0);
+        assert!((bound(&rows) - bound(&profile.columns[0].baseline())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn very_many_rows_count_as_fewer() {
+        let one = profile(vec![("x", numbers(&[1.0, 1.0, 1.0, 1.0, 1.0]))]);
+        assert!(one.text().len() < 600, "{}", one.text());
+        let curve: Curve = serde_json::from_str("{\"values\":[0,1],\"rows\":[0,4000000000]}").expect("a curve");
+        let within = Within { ks: 0.0, wasserstein: Some(0.0) };
+        let numeric = Numeric {
+            mean: None,
+            standard_deviation: None,
+            infinite: [0, 0],
+            edges: vec![],
+            counts: vec![],
+            quantiles: curve,
+            within,
+        };
+        let sample = numeric.sample(1_000_000_000);
+        assert_eq!((sample.present(), sample.missing()), (MOST_ROWS, 1_000_000));
+    }
+
+    #[test]
+    fn a_column_of_few_values_has_none() {
+        let few = Column::of("x", Sample::numeric([Some(1.0), Some(2.0), None]), false, &[]);
+        assert_eq!(few, Err(TooFew { rows: 2 }));
+        let none = Column::of("x", Sample::missing_rows(Kind::Numeric, 9), false, &[]).expect("nothing is told");
+        assert_eq!(none.baseline().sample, Sample::missing_rows(Kind::Numeric, 9));
+    }
+}
