@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use polars::prelude::Series;
+use polars::prelude::{AnyValue, Series};
 
 use super::profile::file;
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
+use crate::drift::multi::Column as Rows;
+use crate::drift::multi::together::Together;
 use crate::drift::profile::{Column, Profile, Values};
 use crate::drift::verdict::{Correction, Measured, Thresholds, judge};
 use crate::drift::{Kind, Sample, Test, defaults, selected};
@@ -81,6 +83,10 @@ pub struct Arguments {
     /// The drift tests to run beside the verdict, or `all`; without it the five of them that are quickest.
     #[arg(long, value_name = "NAME,...")]
     tests: Option<String>,
+    /// Compare all columns together too: what principal components leave out, whether a classifier tells the sides apart, and the
+    /// maximum mean discrepancy. Of a long file every so many rows, 20000 at most.
+    #[arg(long)]
+    multivariate: bool,
     /// How p-values are corrected over the columns.
     #[arg(long, value_enum, default_value_t = CorrectionOption::BenjaminiHochberg)]
     correction: CorrectionOption,
@@ -289,6 +295,7 @@ struct Roles {
     label: Option<String>,
     prediction: Option<String>,
     score: Option<String>,
+    together: bool,
 }
 
 impl Arguments {
@@ -322,6 +329,7 @@ impl Arguments {
             label: self.label.first().cloned(),
             prediction: self.prediction.first().cloned(),
             score: self.score.first().cloned(),
+            together: self.multivariate,
         })
     }
 }
@@ -511,6 +519,10 @@ fn compare(
     }
     let measured = measure_all(reference, current, &columns, tests, thresholds.mode)?;
     let features = judge(measured, thresholds);
+    let together = match reference.data().filter(|_| roles.together) {
+        Some(reference) => Some(together(reference, current, &columns)?),
+        None => None,
+    };
     let performance = performance(reference, current, roles)?;
     Ok(Comparison {
         reference: reference.side(),
@@ -518,8 +530,33 @@ fn compare(
         summary: Summary::of(&features, &schema, thresholds.mode),
         features,
         schema,
+        together,
         performance,
     })
+}
+
+/// Rows of a side that are looked at together, at most: every so many of a longer one.
+const TOGETHER: usize = 20_000;
+
+/// All columns together, row by row.
+fn together(reference: &Dataset, current: &Dataset, columns: &[(&str, Kind)]) -> Result<Together, Error> {
+    let side = |data: &Dataset| -> Result<Vec<Rows>, Error> {
+        let column = |(name, kind): &(&str, Kind)| -> Result<Rows, Error> {
+            let series = data.column(name)?;
+            let step = series.len().div_ceil(TOGETHER).max(1);
+            let places = (0..series.len()).step_by(step);
+            let value = |place| series.get(place).unwrap_or(AnyValue::Null);
+            Ok(match kind {
+                Kind::Numeric => Rows::Numbers(places.map(|place| value(place).extract::<f64>()).collect()),
+                Kind::Categorical => Rows::Names(
+                    places.map(value).map(|value| (!value.is_null()).then(|| value.str_value().into_owned())).collect(),
+                ),
+            })
+        };
+        columns.iter().map(column).collect()
+    };
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    Ok(Together::of(&names, &side(reference)?, &side(current)?))
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::modes::Mode;
+use super::multi::together::Together;
 use super::verdict::Judged;
 
 /// What came of comparing two data sets.
@@ -16,6 +17,9 @@ pub struct Comparison {
     pub features: Vec<Judged>,
     /// Columns that could not be compared.
     pub schema: Vec<Finding>,
+    /// All columns together, where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
     /// How well the predictions fit the labels on each side, where both are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub performance: Option<BothPerformances>,

@@ -11,18 +11,18 @@ pub fn ks(pair: &Pair<'_>) -> Outcome {
     let (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. }) = (pair.reference, pair.current) else {
         return Outcome::default();
     };
-    two_sample(a, b)
+    two_sample(a, b, pair.exact_up_to)
 }
 
-/// The same of two lists of values, each in order.
-pub(super) fn two_sample(a: &[f64], b: &[f64]) -> Outcome {
+/// The same of two lists of values, each in order; the p-value is exact up to so many of the longer.
+pub(super) fn two_sample(a: &[f64], b: &[f64], exact_up_to: usize) -> Outcome {
     if a.is_empty() || b.is_empty() {
         return Outcome::default();
     }
     let (n, m) = (a.len() as u64, b.len() as u64);
     let steps = largest_gap(a, b);
     let d = steps as f64 / (n as f64 * m as f64);
-    let p_value = if a.len().max(b.len()) <= pair.exact_up_to {
+    let p_value = if a.len().max(b.len()) <= exact_up_to {
         two_sample_exact(n, m, steps)
     } else {
         let (n, m) = (n as f64, m as f64);

@@ -4,6 +4,7 @@ pub mod classifier;
 mod features;
 pub mod mmd;
 pub mod reconstruction;
+pub mod together;
 
 /// A column, row by row: what is compared here are rows, not distributions.
 #[derive(Debug, Clone, PartialEq)]

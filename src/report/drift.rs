@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::plain;
 use crate::drift::comparison::Comparison;
+use crate::drift::multi::together::Together;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words::{self, number};
 use crate::drift::{Kind, TESTS, Test};
@@ -131,6 +132,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
             notes.push(format!("{}: vanished categories: {}", judged.name, named(&judged.vanished_categories)));
         }
     }
+    notes.extend(comparison.together.iter().flat_map(Together::lines));
     notes
 }
 
@@ -280,6 +282,7 @@ mod tests {
             summary: Summary::of(&features, &schema, Mode::Default),
             features,
             schema,
+            together: None,
             performance: None,
         }
     }

@@ -28,7 +28,7 @@ const PARTS: u16 = 64;
 /// The part that a category falls in, whatever else there is: SipHash-1-3 of its name.
 fn part(name: &str) -> u16 {
     let hash = SipHasher13::new().hash(name.as_bytes());
-    u16::try_from(hash % u64::from(PARTS)).unwrap_or_default()
+    u16::try_from(hash.checked_rem(u64::from(PARTS)).unwrap_or_default()).unwrap_or_default()
 }
 
 /// The rows of each part, all of them named.
@@ -185,7 +185,7 @@ mod tests {
             Sample::Categorical { counts, missing: 0 }
         };
         for seed in 0..25 {
-            let Sample::Categorical { counts, .. } = sample(seed) else { unreachable!() };
+            let Sample::Categorical { counts, .. } = sample(seed) else { continue };
             let kept = Kept::of(&counts);
             assert!(!kept.parts.is_empty() && kept.problem().is_none());
             let baseline = Baseline::new(kept.sample(0));

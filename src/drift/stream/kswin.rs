@@ -75,8 +75,11 @@ impl Kswin {
             values.sort_unstable_by(f64::total_cmp);
             values
         };
-        let found =
-            two_sample(&in_order(drawn.collect()), &in_order(self.window.range(others as usize..).copied().collect()));
+        let found = two_sample(
+            &in_order(drawn.collect()),
+            &in_order(self.window.range(others as usize..).copied().collect()),
+            crate::drift::EXACT_UP_TO,
+        );
         self.p_value = found.p_value;
         self.drift = found.p_value.is_some_and(|p| p <= alpha) && found.statistic.is_some_and(|d| d > 0.1);
         if self.drift { Signal::Drift } else { Signal::Stable }
