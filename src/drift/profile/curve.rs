@@ -1,7 +1,7 @@
 //! How a column's numbers lie, in a few points: its distribution function as a line through them.
 //!
-//! Points are added where the line is worst, until it is within [`GAP`] of the rows' own function everywhere and within [`AREA`] spreads
-//! of it in area, or there are [`MOST`] parts. (A greedy line as Douglas and Peucker's, "Algorithms for the reduction of the number of
+//! Points are added where the line is worst, until it is within `GAP` of the rows' own function everywhere and within `AREA` spreads
+//! of it in area, or there are `MOST` parts. (A greedy line as Douglas and Peucker's, "Algorithms for the reduction of the number of
 //! points required to represent a digitized line or its caricature", 1973.) By the triangle inequality a Kolmogorov-Smirnov or a
 //! Wasserstein distance to the rows and one to the line differ by no more than the line's own distance from the rows, which
 //! [`Within`] states.
