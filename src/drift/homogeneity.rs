@@ -59,13 +59,16 @@ pub fn pooled(cells: &[Cell]) -> Vec<Cell> {
 
 /// P-value of the chi-squared statistic of pooled cells, by a gamma distribution with the statistic's own mean and variance (Lewis,
 /// Saunders and Westcott, "The moments of the Pearson chi-squared statistic and the minimum expected value in two-way tables",
-/// 1984, to the first order): with few rows in a cell these are not the chi-squared distribution's. `None` for fewer than two cells.
+/// 1984, to the first order): with few rows in a cell these are not the chi-squared distribution's. `None` without rows on either side.
 #[must_use]
 pub fn together(pooled: &[Cell]) -> Option<f64> {
     let sum = total(pooled);
     let (n, m, all) = (sum.current as f64, sum.reference as f64, sum.both() as f64);
-    if pooled.len() < 2 || n <= 0.0 || m <= 0.0 {
+    if pooled.is_empty() || n <= 0.0 || m <= 0.0 {
         return None;
+    }
+    if pooled.len() == 1 {
+        return Some(1.0); // one category on both sides has nothing to differ in
     }
     let share = n / all;
     let (mut statistic, mut reciprocals) = (0.0, 0.0);
@@ -111,7 +114,7 @@ mod tests {
         // scipy.stats.chi2_contingency([[30000, 20000, 50000], [30400, 20100, 49500]], correction=False)
         let p = together(&cells(&[(30_000, 30_400), (20_000, 20_100), (50_000, 49_500)])).expect("defined");
         assert!((p / 0.066_838_701_823_384_21 - 1.0).abs() < 1e-3, "{p}");
-        assert_eq!(together(&cells(&[(5, 5)])), None);
+        assert_eq!((together(&cells(&[(5, 5)])), together(&cells(&[(5, 0)])), together(&[])), (Some(1.0), None, None));
     }
 
     #[test]
