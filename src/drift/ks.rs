@@ -5,6 +5,7 @@
 
 use super::{Outcome, Pair, Sample};
 use crate::stats::kolmogorov::{one_sample, two_sample_exact};
+use crate::stats::ranks::ties;
 use crate::stats::whole;
 
 pub fn ks(pair: &Pair<'_>) -> Outcome {
@@ -31,23 +32,10 @@ pub(super) fn two_sample(a: &[f64], b: &[f64], exact_up_to: usize) -> Outcome {
     Outcome { statistic: Some(d), p_value }
 }
 
-/// The largest |i m - j n| where i of the n values of `a` and j of the m values of `b` lie at or below a value.
+/// The largest |i m - j n| where i of the n values of `a` and j of the m values of `b` lie below a value.
 fn largest_gap(a: &[f64], b: &[f64]) -> u64 {
     let (n, m) = (a.len() as u64, b.len() as u64);
-    let (mut i, mut j, mut largest) = (0, 0, 0);
-    while let (Some(one), Some(other)) = (a.get(i), b.get(j)) {
-        let value = one.min(*other);
-        i = past(a, i, value);
-        j = past(b, j, value);
-        largest = largest.max((i as u64).saturating_mul(m).abs_diff((j as u64).saturating_mul(n)));
-    }
-    largest
-}
-
-/// The first place from `at` on whose value lies above `value`.
-pub(super) fn past(sorted: &[f64], at: usize, value: f64) -> usize {
-    let rest = sorted.get(at..).unwrap_or_default();
-    at.saturating_add(rest.iter().take_while(|held| **held <= value).count())
+    ties(a, b).map(|tie| tie.below_a.saturating_mul(m).abs_diff(tie.below_b.saturating_mul(n))).max().unwrap_or(0)
 }
 
 #[cfg(test)]

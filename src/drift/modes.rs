@@ -38,7 +38,8 @@ impl Mode {
         }
     }
 
-    /// Whether a data set drifts of which so many columns do, out of so many that were decided. `None` where none was.
+    /// Whether a data set drifts of which so many columns do, out of so many that were decided. `None` where none was. Columns without
+    /// a decision are left out, where Evidently would stop.
     #[must_use]
     pub fn data_set(self, drifted: u64, decided: u64) -> Option<bool> {
         let of_half = evidently::SHARE * decided as f64;
@@ -140,6 +141,15 @@ fn entropy(share: f64, middle: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_data_set_drifts_by_any_column_or_by_half_of_them() {
+        let of =
+            |mode: Mode| [(0, 0), (0, 2), (1, 3), (1, 2)].map(|(drifted, decided)| mode.data_set(drifted, decided));
+        let any = [None, Some(false), Some(true), Some(true)];
+        assert_eq!((of(Mode::Default), of(Mode::NannyMl)), (any, any));
+        assert_eq!(of(Mode::Evidently), [None, Some(false), Some(false), Some(true)]);
+    }
 
     #[test]
     fn sums_round_as_those_of_numpy() {

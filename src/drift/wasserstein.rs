@@ -1,8 +1,8 @@
 //! Wasserstein-1 (earth mover's) distance: the area between the two empirical distribution functions, in the column's own
 //! unit (as scipy's `wasserstein_distance`). Missing values are left out; an infinite value leaves it undefined.
 
-use super::ks::past;
 use super::{Outcome, Pair, Sample};
+use crate::stats::ranks::ties;
 
 pub fn wasserstein(pair: &Pair<'_>) -> Outcome {
     Outcome { statistic: area(pair, |gap| gap), p_value: None }
@@ -15,19 +15,11 @@ pub(super) fn area(pair: &Pair<'_>, of: impl Fn(f64) -> f64) -> Option<f64> {
     };
     let (Some(a_first), Some(b_first)) = (a.first(), b.first()) else { return None };
     let (a_share, b_share) = (1.0 / a.len() as f64, 1.0 / b.len() as f64);
-    let (mut i, mut j, mut area) = (0, 0, 0.0);
-    let mut at = a_first.min(*b_first);
-    while i < a.len() || j < b.len() {
-        let next = match (a.get(i), b.get(j)) {
-            (Some(a), Some(b)) => a.min(*b),
-            (Some(a), None) => *a,
-            (None, b) => b.copied().unwrap_or(at),
-        };
-        let gap = (i as f64 * a_share - j as f64 * b_share).abs();
-        area += of(gap) * (next - at);
-        at = next;
-        i = past(a, i, at);
-        j = past(b, j, at);
+    let (mut area, mut at) = (0.0, a_first.min(*b_first));
+    for tie in ties(a, b) {
+        let gap = (tie.below_a as f64 * a_share - tie.below_b as f64 * b_share).abs();
+        area += of(gap) * (tie.value - at);
+        at = tie.value;
     }
     Some(area)
 }

@@ -9,9 +9,10 @@ use statrs::function::erf::erfc;
 use statrs::function::gamma::checked_gamma_ur;
 
 use super::{Decision, deviation, divergence, union};
-use crate::drift::ks::{ks, past};
+use crate::drift::ks::ks;
 use crate::drift::wasserstein::wasserstein;
 use crate::drift::{Counts, EXACT_UP_TO, Pair, Sample};
+use crate::stats::ranks::ties;
 
 /// Up to so many reference rows a p-value decides.
 const SMALL: u64 = 1000;
@@ -53,15 +54,6 @@ pub fn decide(reference: &Sample, current: &Sample) -> Decision {
     }
 }
 
-/// Whether the data set drifts: half of its columns do. Columns without a decision are left out, where Evidently would stop.
-/// `None` where no column has one.
-#[must_use]
-pub fn decide_data_set(columns: &[Decision]) -> Option<bool> {
-    let decided: Vec<bool> = columns.iter().filter_map(|column| column.drift).collect();
-    let drifted = decided.iter().filter(|drift| **drift).count();
-    (!decided.is_empty()).then(|| drifted as f64 / decided.len() as f64 >= SHARE)
-}
-
 fn decision(method: &'static str, threshold: f64, value: Option<f64>, drifts: impl Fn(f64) -> bool) -> Decision {
     Decision { method, value: value.filter(|value| value.is_finite()), threshold, drift: value.map(drifts) }
 }
@@ -85,14 +77,11 @@ fn categories(reference: &Sample, current: &Sample) -> Option<Vec<(u64, u64)>> {
     match (reference, current) {
         (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. }) => {
             let mut counts = Vec::new();
-            let (mut i, mut j) = (0, 0);
-            while let Some(value) = [a.get(i), b.get(j)].into_iter().flatten().copied().reduce(f64::min) {
+            for tie in ties(a, b) {
                 if counts.len() == FEW {
                     return None;
                 }
-                let (after_i, after_j) = (past(a, i, value), past(b, j, value));
-                counts.push((after_i.saturating_sub(i) as u64, after_j.saturating_sub(j) as u64));
-                (i, j) = (after_i, after_j);
+                counts.push((tie.a, tie.b));
             }
             Some(counts)
         }
@@ -148,20 +137,6 @@ fn jensen_shannon(counts: &[(u64, u64)], total: (f64, f64)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn column(drift: Option<bool>) -> Decision {
-        Decision { method: "K-S p_value", value: None, threshold: SIGNIFICANCE, drift }
-    }
-
-    #[test]
-    fn a_data_set_drifts_at_half_of_its_columns() {
-        let (yes, no, none) = (column(Some(true)), column(Some(false)), column(None));
-        assert_eq!(decide_data_set(&[]), None);
-        assert_eq!(decide_data_set(&[none]), None);
-        assert_eq!(decide_data_set(&[yes, no]), Some(true));
-        assert_eq!(decide_data_set(&[yes, no, no]), Some(false));
-        assert_eq!(decide_data_set(&[yes, none]), Some(true));
-    }
 
     #[test]
     fn a_side_without_values_has_no_decision() {

@@ -48,15 +48,6 @@ pub fn chunks(rows: usize) -> Vec<Range<usize>> {
     (0..rows).step_by(size).map(|first| first..first.saturating_add(size).min(rows)).collect()
 }
 
-/// Whether the data set drifts: any column does. `None` where none does and one has no decision, or there is no column.
-#[must_use]
-pub fn decide_data_set(columns: &[Decision]) -> Option<bool> {
-    if columns.iter().any(|column| column.drift == Some(true)) {
-        return Some(true);
-    }
-    (!columns.is_empty() && columns.iter().all(|column| column.drift.is_some())).then_some(false)
-}
-
 fn held(fitted: Option<&Fitted<'_>>, current: &Sample, threshold: f64) -> Decision {
     let fitted = fitted.filter(|fitted| current.rows() > 0 && current.kind() == fitted.reference.kind());
     let distance = fitted.map(|fitted| fitted.distance(current));
@@ -163,16 +154,6 @@ fn doane_width(sorted: &[f64], spread: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn any_column_speaks_for_the_data_set() {
-        let column = |drift| Decision { method: METHOD, value: None, threshold: DISTANCE, drift };
-        let (yes, no, none) = (column(Some(true)), column(Some(false)), column(None));
-        assert_eq!(decide_data_set(&[]), None);
-        assert_eq!(decide_data_set(&[no, none]), None);
-        assert_eq!(decide_data_set(&[no, no]), Some(false));
-        assert_eq!(decide_data_set(&[no, none, yes]), Some(true));
-    }
 
     #[test]
     fn without_rows_or_of_two_kinds_there_is_no_decision() {
