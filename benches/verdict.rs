@@ -323,7 +323,7 @@ impl Run {
             baseline = baseline.with_chunks(&chunks);
         }
         if self.hours == 0 {
-            baseline.rows = chunks;
+            baseline.row_chunks = chunks;
         }
         baseline
     }

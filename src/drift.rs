@@ -29,6 +29,7 @@ mod mann_whitney;
 pub mod modes;
 pub mod moved;
 pub mod multi;
+pub mod order;
 mod power;
 pub mod profile;
 mod psi;

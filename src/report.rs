@@ -11,3 +11,23 @@ fn plain(text: &str) -> String {
     };
     text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
 }
+
+/// What stands where nothing is known.
+fn dash() -> String {
+    "-".to_owned()
+}
+
+/// Rows as lines, each column as wide as its widest cell.
+fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|c| rows.iter().filter_map(|row| row.get(c)).map(|v| v.chars().count()).max().unwrap_or(0))
+        .collect();
+    rows.iter()
+        .map(|row| {
+            let cells: Vec<String> =
+                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}

@@ -2,13 +2,13 @@
 
 pub mod file;
 
-use std::ops::Range;
 use std::path::PathBuf;
 
-use polars::prelude::{DataType, IdxCa, IdxSize, Series};
+use polars::prelude::{DataType, Series};
 
 use super::drift::{self, open, tell, write};
 use crate::dataset::{self, Dataset, Field};
+use crate::drift::order::{Order, even};
 use crate::drift::profile::{Column, Profile};
 use crate::drift::{Kind, Sample};
 use crate::frame::normal::ColumnKind;
@@ -158,15 +158,9 @@ fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order
     let series = data.column(&field.name)?;
     let sample =
         |series: &Series| Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64));
-    let chunks = order.map(|order| order.chunks(&series)).unwrap_or_default();
+    let chunks = order.map(|order| order.parts(&series)).unwrap_or_default();
     let chunks: Vec<Sample> = chunks.iter().map(sample).collect();
     Ok(Column::of(&field.name, sample(&series), numbers, &chunks).map(Some).map_err(|few| few.to_string()))
-}
-
-/// The rows in order of time, in parts.
-struct Order {
-    places: IdxCa,
-    parts: Vec<Range<usize>>,
 }
 
 /// Parts of a reference; fewer where they would have fewer rows than [`ROWS`].
@@ -202,17 +196,8 @@ fn order(data: &Dataset, column: &str) -> Result<Order, Error> {
         }
     }
     let part = (places.len() / PARTS).max(ROWS);
-    let parts = (0..places.len() / part).map(|at| at * part..(at + 1) * part).collect();
-    let places = places.into_iter().map(|place| IdxSize::try_from(place).unwrap_or(IdxSize::MAX)).collect();
-    Ok(Order { places: IdxCa::from_vec("".into(), places), parts })
-}
-
-impl Order {
-    fn chunks(&self, series: &Series) -> Vec<Series> {
-        let Ok(ordered) = series.take(&self.places) else { return Vec::new() };
-        let part = |rows: &Range<usize>| ordered.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len());
-        self.parts.iter().map(part).collect()
-    }
+    let parts = even(places.len(), part);
+    Ok(Order::new(places, parts))
 }
 
 #[cfg(test)]

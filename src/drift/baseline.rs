@@ -17,7 +17,7 @@ pub struct Baseline {
     /// Up to so many values of the larger side a test's p-value may take its time.
     pub exact_up_to: usize,
     /// Its rows in the order given, in the parts that a mode wants.
-    pub rows: Vec<Sample>,
+    pub row_chunks: Vec<Sample>,
     /// How much it varies by itself, aspect by aspect; where that is more than chance.
     pub variations: Vec<(Aspect, Variation)>,
 }
@@ -35,7 +35,7 @@ impl Baseline {
             scale,
             sample,
             exact_up_to: EXACT_UP_TO,
-            rows: Vec::new(),
+            row_chunks: Vec::new(),
             variations: Vec::new(),
         }
     }

@@ -4,11 +4,10 @@
 //! Numbers: the unique inner deciles of the reference are the edges; a bin is open below and closed above, `(a, b]`,
 //! and the outer two have no end. Categories: a bin each.
 
-use std::collections::BTreeMap;
-
 use polars::prelude::{DataType, Series};
 use serde::{Deserialize, Serialize};
 
+use super::sample::side_by_side;
 use super::{Kind, Sample};
 use crate::stats::quantile::quantile_of_sorted;
 use crate::stats::whole;
@@ -195,14 +194,7 @@ impl Bins {
                 Counts { reference: in_bins(edges, r), current: in_bins(edges, c) }
             }
             (_, Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) => {
-                let mut union: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-                for (category, n) in r {
-                    union.entry(category).or_default().0 = *n;
-                }
-                for (category, n) in c {
-                    union.entry(category).or_default().1 = *n;
-                }
-                let (reference, current) = union.into_values().unzip();
+                let (reference, current) = side_by_side(r, c).map(|(_, r, c)| (r, c)).unzip();
                 Counts { reference, current }
             }
             _ => Counts::default(),

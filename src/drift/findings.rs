@@ -1,11 +1,10 @@
 //! What is found of a column: every aspect of it that both sides have values for.
 
-use std::collections::BTreeSet;
-
 use super::aspect::Aspect;
 use super::baseline::Baseline;
 use super::effect::{Effect, Scale, jensen_shannon};
 use super::homogeneity::{Cell, alone, pooled, together, total};
+use super::sample::side_by_side;
 use super::{Pair, Sample};
 use crate::stats::combination::cauchy;
 use crate::stats::kolmogorov::one_sample;
@@ -94,13 +93,13 @@ pub(super) fn missing(reference: &Sample, current: &Sample) -> Option<Finding> {
 }
 
 /// All categories of both sides with their rows.
-pub(super) fn cells(reference: &Sample, current: &Sample) -> Vec<(String, Cell)> {
-    let (Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) = (reference, current) else {
-        return Vec::new();
-    };
-    let names: BTreeSet<&String> = r.keys().chain(c.keys()).collect();
-    let rows = |counts: &std::collections::BTreeMap<String, u64>, name| counts.get(name).copied().unwrap_or_default();
-    names.into_iter().map(|name| (name.clone(), Cell { reference: rows(r, name), current: rows(c, name) })).collect()
+pub(super) fn cells<'a>(reference: &'a Sample, current: &'a Sample) -> Vec<(&'a str, Cell)> {
+    match (reference, current) {
+        (Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) => {
+            side_by_side(r, c).map(|(name, reference, current)| (name, Cell { reference, current })).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn categories(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
@@ -112,7 +111,7 @@ fn categories(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
     }
     if let [one, _] = all.as_slice() {
         // Of two, one says what the other does, and exactly.
-        return vec![Finding { aspect: Aspect::Categories, ..share_of(Aspect::Categories, *one, sum) }];
+        return vec![share_of(Aspect::Categories, *one, sum)];
     }
     let common = pooled(&all);
     let effect = jensen_shannon(&common);
@@ -127,7 +126,7 @@ fn categories(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
 
 /// The category that changed most: of those that are significant by themselves the one whose share moved furthest, else the most
 /// significant. Its p-value is taken times the number of categories (Bonferroni).
-fn one_against_the_rest(baseline: &Baseline, named: &[(String, Cell)], sum: Cell) -> Option<Finding> {
+fn one_against_the_rest(baseline: &Baseline, named: &[(&str, Cell)], sum: Cell) -> Option<Finding> {
     const SIGNIFICANT: f64 = 1e-3;
     let tests = named.len() as f64;
     let mut best: Option<Finding> = None;
@@ -143,7 +142,7 @@ fn one_against_the_rest(baseline: &Baseline, named: &[(String, Cell)], sum: Cell
             (p < SIGNIFICANT, if p < SIGNIFICANT { found.effect.measured } else { -p })
         };
         if best.as_ref().is_none_or(|best| rank(&found) > rank(best)) {
-            best = Some(Finding { category: Some(name.clone()), ..found });
+            best = Some(Finding { category: Some((*name).to_owned()), ..found });
         }
     }
     best

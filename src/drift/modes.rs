@@ -6,8 +6,6 @@
 pub mod evidently;
 pub mod nannyml;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
@@ -34,7 +32,7 @@ impl Mode {
         match self {
             Self::Default => None,
             Self::Evidently => Some(evidently::decide(&baseline.sample, current)),
-            Self::NannyMl => Some(nannyml::decide_by_chunks(&baseline.sample, &baseline.rows, current)),
+            Self::NannyMl => Some(nannyml::decide_by_chunks(&baseline.sample, &baseline.row_chunks, current)),
         }
     }
 
@@ -67,18 +65,6 @@ pub struct Decision {
     pub threshold: f64,
     /// Whether the column drifts. `None` where the tool stops with an error.
     pub drift: Option<bool>,
-}
-
-/// Both sides' counts of every category that either has, in the order of their names.
-fn union(reference: &BTreeMap<String, u64>, current: &BTreeMap<String, u64>) -> Vec<(u64, u64)> {
-    let mut union: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for (category, n) in reference {
-        union.entry(category).or_default().0 = *n;
-    }
-    for (category, n) in current {
-        union.entry(category).or_default().1 = *n;
-    }
-    union.into_values().collect()
 }
 
 /// Below this many numbers numpy adds one after another.

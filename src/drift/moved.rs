@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::sample::side_by_side;
 use crate::stats::moments::Moments;
 use crate::stats::quantile::quantile_of_sorted;
 use crate::stats::whole;
@@ -136,11 +137,8 @@ fn shares(reference: &Sample, current: &Sample) -> Vec<Share> {
         return Vec::new();
     };
     let (all, now) = (reference.present().max(1) as f64, current.present().max(1) as f64);
-    let of = |counts: &std::collections::BTreeMap<String, u64>, name: &String, all: f64| {
-        counts.get(name).copied().unwrap_or_default() as f64 / all
-    };
-    let both = r.keys().chain(c.keys().filter(|name| !r.contains_key(*name)));
-    let mut found: Vec<(&String, f64, f64)> = both.map(|name| (name, of(r, name, all), of(c, name, now))).collect();
+    let mut found: Vec<(&str, f64, f64)> =
+        side_by_side(r, c).map(|(name, before, after)| (name, before as f64 / all, after as f64 / now)).collect();
     found.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()).then_with(|| a.0.cmp(b.0)));
     let told = found.into_iter().take(TOLD);
     told.map(|(name, reference, current)| Share { category: shortened(name, LONGEST), reference, current }).collect()

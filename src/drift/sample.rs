@@ -168,6 +168,25 @@ impl Sample {
     }
 }
 
+/// Every category that either side has, in the order of their names, with its rows on the one and on the other.
+pub fn side_by_side<'a>(
+    one: &'a BTreeMap<String, u64>,
+    other: &'a BTreeMap<String, u64>,
+) -> impl Iterator<Item = (&'a str, u64, u64)> {
+    let (mut ours, mut theirs) = (one.iter().peekable(), other.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (ours.peek(), theirs.peek()) {
+            (Some((our, _)), Some((their, _))) => our.cmp(their),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, _) => std::cmp::Ordering::Greater,
+        };
+        let our = if order.is_le() { ours.next() } else { None };
+        let their = if order.is_ge() { theirs.next() } else { None };
+        let rows = |side: Option<(&String, &u64)>| side.map_or(0, |(_, rows)| *rows);
+        our.or(their).map(|(name, _)| (name.as_str(), rows(our), rows(their)))
+    })
+}
+
 fn one_more(count: &mut u64) {
     *count = count.saturating_add(1);
 }

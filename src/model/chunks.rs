@@ -3,52 +3,30 @@
 
 use std::ops::Range;
 
-use polars::prelude::{DataFrame, IdxCa, IdxSize, Series};
+use polars::prelude::DataFrame;
 
 use super::{Spec, millis};
+use crate::drift::order::{Order, even};
 
 /// Fewer parts say nothing of how much they vary, and a part of fewer rows says nothing of itself.
 const FEWEST: usize = 10;
 /// Rows of a part at least.
 const ROWS: usize = 30;
 
-/// The rows' order, and the parts in it.
-pub struct Chunks {
-    /// Places of the rows, in order of time; none where they are in order already.
-    places: Option<IdxCa>,
-    /// The parts, of rows in order.
-    pub ranges: Vec<Range<usize>>,
-}
-
-impl Chunks {
-    /// The column's values in order of time.
-    pub fn order(&self, series: &Series) -> Option<Series> {
-        match &self.places {
-            None => Some(series.clone()),
-            Some(places) => series.take(places).ok(),
-        }
-    }
-}
-
 /// Of a frame whose rows say when they were. `None` where all say the same time, or where they are too few.
-pub fn in_order(frame: &DataFrame, spec: &Spec) -> Option<Chunks> {
+pub fn in_order(frame: &DataFrame, spec: &Spec) -> Option<Order> {
     let times: Vec<i64> = frame.column("timestamp").ok()?.datetime().ok()?.physical().iter().flatten().collect();
     let (first, last) = (times.iter().min()?, times.iter().max()?);
     if times.len() != frame.height() || first == last {
         return None;
     }
     let mut places: Vec<usize> = (0..times.len()).collect();
-    let in_order = times.is_sorted();
-    if !in_order {
-        places.sort_by_key(|place| times.get(*place));
-    }
-    let ranges = match spec.window_rows {
-        Some(rows) => by_rows(times.len(), usize::try_from(rows).unwrap_or(usize::MAX)),
+    places.sort_by_key(|place| times.get(*place));
+    let parts = match spec.window_rows {
+        Some(rows) => even(times.len(), usize::try_from(rows).unwrap_or(usize::MAX)),
         None => by_time(&places, &times, millis(spec.window)),
     };
-    let as_places = || places.iter().map(|place| IdxSize::try_from(*place).unwrap_or(IdxSize::MAX)).collect();
-    let places = if in_order { None } else { Some(IdxCa::from_vec("".into(), as_places())) };
-    (ranges.len() >= FEWEST).then_some(Chunks { places, ranges })
+    (parts.len() >= FEWEST).then(|| Order::new(places, parts))
 }
 
 /// Runs of rows within one window's length, of those that have enough.
@@ -63,14 +41,9 @@ fn by_time(places: &[usize], times: &[i64], window: i64) -> Vec<Range<usize>> {
     ends.filter(|rows: &Range<usize>| rows.len() >= ROWS).collect()
 }
 
-fn by_rows(rows: usize, part: usize) -> Vec<Range<usize>> {
-    let parts = rows.checked_div(part).unwrap_or(0);
-    (0..parts).map(|at| at.saturating_mul(part)..at.saturating_add(1).saturating_mul(part)).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use polars::prelude::{DataType, IntoColumn, NamedFrom, TimeUnit};
+    use polars::prelude::{DataType, IntoColumn, NamedFrom, Series, TimeUnit};
 
     use super::*;
 
@@ -82,16 +55,18 @@ mod tests {
         DataFrame::new(rows, vec![times.expect("times").into_column(), values]).expect("a frame")
     }
 
+    /// Each part's length, and its first value in minutes.
+    fn parts(frame: &DataFrame, spec: &Spec) -> Option<Vec<(usize, i64)>> {
+        let column = frame.column("x").expect("x").as_materialized_series();
+        let first = |part: &Series| part.i64().expect("numbers").get(0).expect("a row") / 60_000;
+        in_order(frame, spec).map(|order| order.parts(column).iter().map(|part| (part.len(), first(part))).collect())
+    }
+
     #[test]
     fn a_part_is_as_long_as_a_window() {
-        let chunks = in_order(&frame(0..1440), &Spec::new("m")).expect("a day of hours");
-        assert_eq!((chunks.ranges.len(), chunks.ranges[1].clone()), (24, 60..120));
-        // Rows that come backwards are put in order.
-        let backwards = frame((0..1440).rev());
-        let chunks = in_order(&backwards, &Spec::new("m")).expect("a day of hours");
-        let column = backwards.column("x").expect("x").as_materialized_series();
-        let ordered = chunks.order(column).expect("in order");
-        assert_eq!((chunks.ranges.len(), ordered.i64().expect("numbers").get(0)), (24, Some(0)));
+        let hours: Vec<(usize, i64)> = (0..24).map(|hour| (60, hour * 60)).collect();
+        assert_eq!(parts(&frame(0..1440), &Spec::new("m")).as_ref(), Some(&hours));
+        assert_eq!(parts(&frame((0..1440).rev()), &Spec::new("m")), Some(hours), "rows that come backwards");
     }
 
     #[test]
@@ -99,8 +74,8 @@ mod tests {
         let mut spec = Spec::new("m");
         spec.window_rows = Some(250);
         let short = frame((0..3000).map(|row| row / 100));
-        let chunks = in_order(&short, &spec).expect("enough rows");
-        assert_eq!((chunks.ranges.len(), chunks.ranges[1].clone()), (12, 250..500));
+        let found = parts(&short, &spec).expect("enough rows");
+        assert_eq!((found.len(), found[1]), (12, (250, 2)));
         assert!(in_order(&short, &Spec::new("m")).is_none(), "half an hour says nothing of hours");
         assert!(in_order(&frame((0..200).map(|_| 7)), &spec).is_none(), "no order");
     }

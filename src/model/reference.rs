@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::ops::Range;
 
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, Series};
@@ -14,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::border::RESERVED;
 use super::{Spec, chunks};
 use crate::drift::baseline::Baseline;
+use crate::drift::order::slices;
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 
@@ -84,26 +84,20 @@ impl Reference {
     #[must_use]
     pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         let mut columns = BTreeMap::new();
-        let chunks = chunks::in_order(frame, spec);
+        let order = chunks::in_order(frame, spec);
         for column in frame.columns() {
             let series = column.as_materialized_series();
             let name = series.name().to_string();
             let Some(kind) = compared(&name, series, spec) else { continue };
             let Some(sample) = Sample::of(series, kind) else { continue };
-            let parts = |series: &Series, ranges: &[Range<usize>]| -> Vec<Sample> {
-                let part = |rows: &Range<usize>| {
-                    Sample::of(&series.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len()), kind)
-                };
-                ranges.iter().filter_map(part).collect()
-            };
+            let samples =
+                |parts: Vec<Series>| parts.iter().filter_map(|part| Sample::of(part, kind)).collect::<Vec<Sample>>();
             let mut baseline = Baseline::new(sample);
-            if let Some(chunks) = &chunks
-                && let Some(ordered) = chunks.order(series)
-            {
-                baseline = baseline.with_chunks(&parts(&ordered, &chunks.ranges));
+            if let Some(order) = &order {
+                baseline = baseline.with_chunks(&samples(order.parts(series)));
             }
             baseline.exact_up_to = EXACT_UP_TO;
-            baseline.rows = parts(series, &spec.thresholds.mode.chunks(series.len()));
+            baseline.row_chunks = samples(slices(series, &spec.thresholds.mode.chunks(series.len())));
             let exported = baseline.bins.most_frequent(&baseline.sample, metric_bins);
             let counts = exported.count(&baseline.sample);
             columns.insert(name, Profile { baseline, exported, counts });

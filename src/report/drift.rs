@@ -4,7 +4,7 @@ mod page;
 
 use std::fmt::Write as _;
 
-use super::plain;
+use super::{aligned, dash, plain};
 use crate::drift::comparison::Comparison;
 use crate::drift::multi::together::Together;
 use crate::drift::verdict::{Judged, Named, Verdict};
@@ -74,10 +74,6 @@ fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
         _ => dash(),
     });
     cells
-}
-
-fn dash() -> String {
-    "-".to_owned()
 }
 
 fn percent(share: f64) -> String {
@@ -198,20 +194,6 @@ pub fn table(comparison: &Comparison, colour: bool) -> String {
         let _ = writeln!(text, "\n{}", notes.iter().map(|note| plain(note)).collect::<Vec<_>>().join("\n"));
     }
     text
-}
-
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|c| rows.iter().filter_map(|row| row.get(c)).map(|v| v.chars().count()).max().unwrap_or(0))
-        .collect();
-    rows.iter()
-        .map(|row| {
-            let cells: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .collect()
 }
 
 /// For a pull request or a ticket.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plain;
+use super::{aligned, dash, plain};
 use crate::drift::profile::{Column, Profile, Values};
 use crate::drift::words::number;
 use crate::units::{grouped, percent};
@@ -12,10 +12,6 @@ const QUANTILES: [(&str, f64); 7] =
     [("1 %", 0.01), ("5 %", 0.05), ("25 %", 0.25), ("50 %", 0.5), ("75 %", 0.75), ("95 %", 0.95), ("99 %", 0.99)];
 /// Categories that are named.
 const NAMED: usize = 5;
-
-fn dash() -> String {
-    "-".to_owned()
-}
 
 fn share(part: u64, of: u64) -> String {
     if of == 0 { dash() } else { percent(part as f64 / of as f64) }
@@ -70,7 +66,7 @@ pub fn table(profile: &Profile) -> String {
         }
     }
     for rows in [numbers, categories].iter().filter(|rows| rows.len() > 1) {
-        let _ = write!(text, "\n{}", aligned(rows));
+        let _ = writeln!(text, "\n{}", aligned(rows).join("\n"));
     }
     text
 }
@@ -79,19 +75,6 @@ pub fn table(profile: &Profile) -> String {
 fn varies(column: &Column) -> String {
     let largest = column.variations.iter().map(|varies| varies.deviation).reduce(f64::max);
     largest.map_or_else(dash, number)
-}
-
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
-    }
-    text
 }
 
 #[cfg(test)]

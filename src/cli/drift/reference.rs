@@ -10,6 +10,7 @@ use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;
 use crate::drift::modes::Mode;
+use crate::drift::order::slices;
 use crate::drift::profile::{Column, Profile, Values};
 use crate::drift::verdict::Measured;
 use crate::drift::{Kind, Sample, Test};
@@ -114,10 +115,7 @@ impl Reference {
         };
         let series = data.column(name)?;
         let mut baseline = Baseline::new(sample(&series));
-        let part = |rows: std::ops::Range<usize>| {
-            sample(&series.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len()))
-        };
-        baseline.rows = mode.chunks(series.len()).into_iter().map(part).collect();
+        baseline.row_chunks = slices(&series, &mode.chunks(series.len())).iter().map(sample).collect();
         Ok(Measured::new(name, &baseline, &current, tests, mode))
     }
 }

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use statrs::function::erf::erfc;
 use statrs::function::gamma::checked_gamma_ur;
 
-use super::{Decision, deviation, divergence, union};
+use super::{Decision, deviation, divergence};
 use crate::drift::ks::ks;
+use crate::drift::sample::side_by_side;
 use crate::drift::wasserstein::wasserstein;
 use crate::drift::{Counts, EXACT_UP_TO, Pair, Sample};
 use crate::stats::ranks::ties;
@@ -85,7 +86,9 @@ fn categories(reference: &Sample, current: &Sample) -> Option<Vec<(u64, u64)>> {
             }
             Some(counts)
         }
-        (Sample::Categorical { counts: a, .. }, Sample::Categorical { counts: b, .. }) => Some(union(a, b)),
+        (Sample::Categorical { counts: a, .. }, Sample::Categorical { counts: b, .. }) => {
+            Some(side_by_side(a, b).map(|(_, r, c)| (r, c)).collect())
+        }
         _ => Some(Vec::new()),
     }
 }
