@@ -61,9 +61,12 @@ fn containers_have_their_names() -> Result<(), Failed> {
     let container = ["--name", NAME, "-m", "64m", &format!("localhost/{image}"), "sleep", "1000"];
     let id = command("podman", &[&run[..], &container[..]].concat())?;
     let id = id.lines().last().unwrap_or_default().to_owned();
-    let view = eventually(Duration::from_secs(5), || agent.container(&id))?;
-    check(view["name"] == NAME && view["runtime"] == "podman", || format!("{view}; {}", agent.log()))?;
-    check(view["memory"]["usage"].as_u64() > Some(0), || view["memory"].to_string())?;
+    // The engine may name it before the files of its cgroup were read for the first time.
+    eventually(Duration::from_secs(5), || {
+        let view = agent.container(&id)?;
+        check(view["name"] == NAME && view["runtime"] == "podman", || format!("{view}; {}", agent.log()))?;
+        check(view["memory"]["usage"].as_u64() > Some(0), || view["memory"].to_string())
+    })?;
     command("podman", &["rm", "-f", "-t", "0", NAME])?;
     eventually(Duration::from_secs(4), || check(agent.container(&id).is_err(), || "still there".to_owned()))
 }

@@ -1,5 +1,6 @@
 //! Rows in, windows, files and models out: what the thread does with them, over restarts and for models side by side.
 
+use std::path::Path;
 use std::sync::mpsc::channel;
 
 use jiff::Timestamp;
@@ -41,6 +42,22 @@ fn send_to(worker: &mut ModelWorker, queue: &Receiver<Accepted>, key: &ModelKey,
     worker.judge();
 }
 
+/// A worker on what the folder holds.
+fn begun(
+    data: &Path,
+    config: Config,
+    out: std::sync::mpsc::Sender<Accepted>,
+    clock: &Arc<FixedClock>,
+) -> (Arc<Models>, ModelWorker) {
+    let models = Arc::new(Models::new(&config, Arc::default(), out));
+    let view = watch::Sender::new(Arc::default());
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let place = (data.to_owned(), "n".to_owned());
+    let mut worker = ModelWorker::new(Arc::clone(&models), place, config, clock, Arc::default(), view);
+    worker.open();
+    (models, worker)
+}
+
 /// Weeks of rows that memory holds a fraction of; then labels for the first of them.
 #[test]
 fn labels_that_come_late_find_their_rows_in_the_store() {
@@ -51,18 +68,7 @@ fn labels_that_come_late_find_their_rows_in_the_store() {
     let (out, queue) = channel();
     let config = "[samples]\nretention = \"40d\"\n[[model]]\nname = \"m\"\nmax_rows = 5000\nlabel_horizon = \"40d\"\n";
     let config = Config::parse(config).expect("a config");
-    let models = Arc::new(Models::new(&config, Arc::default(), out));
-    let view = watch::Sender::new(Arc::default());
-    let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
-    let mut worker = ModelWorker::new(
-        Arc::clone(&models),
-        (data.path().to_owned(), "n".to_owned()),
-        config,
-        shared,
-        Arc::default(),
-        view,
-    );
-    worker.open();
+    let (models, mut worker) = begun(data.path(), config, out, &clock);
     let mut most = 0;
     for hour in 0..HOURS {
         let row = |i: i64| {
@@ -411,18 +417,7 @@ fn models_that_are_silent_expire_and_make_room() {
     let (out, queue) = channel();
     let mut config = Config::parse("[[model]]\nname = \"described\"\n").expect("a config");
     config.models.max_models = 3;
-    let models = Arc::new(Models::new(&config, Arc::default(), out));
-    let view = watch::Sender::new(Arc::default());
-    let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
-    let mut worker = ModelWorker::new(
-        Arc::clone(&models),
-        (data.path().to_owned(), "n".to_owned()),
-        config,
-        shared,
-        Arc::default(),
-        view,
-    );
-    worker.open();
+    let (models, mut worker) = begun(data.path(), config, out, &clock);
     let hear = |worker: &mut ModelWorker, model: &str| {
         let rows = crate::frame::stack::frame_of(
             &arrow::array::RecordBatch::try_from_iter([(
