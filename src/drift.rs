@@ -46,7 +46,7 @@ pub mod words;
 mod z_test;
 
 pub use bins::{Bins, Counts, MISSING, OTHER};
-pub use sample::{Kind, Sample};
+pub use sample::{Kind, Sample, side_by_side};
 
 /// What a test found. What is undefined is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

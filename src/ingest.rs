@@ -16,6 +16,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use crate::clock::Clock;
+use crate::frame::json::WrongTypes;
 use crate::identity::ModelKey;
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
@@ -79,6 +80,9 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// It cannot be removed now.
     fn remove(&self, model: &ModelKey) -> Result<bool, Refused>;
+
+    /// Notes samples that were rejected for a value of another type.
+    fn refused(&self, model: &ModelKey, wrong_types: &WrongTypes);
 
     /// Counts an answer, and the rows that it rejected.
     fn answered(&self, status: u16, rejected: u64);

@@ -16,8 +16,9 @@
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what it varies by
 //!              itself (chunks, variation), the verdict; what moved (moved); rows in order of time (order); other tools' rules (modes); values as
-//!              they come (stream); many columns together (multi); a reference without its
-//!              rows, and counts under it that add up over replicas (profile); a comparison of two data sets
+//!              they come (stream); many columns together (multi); a reference without its rows, and counts under it that add up over
+//!              replicas (profile); a comparison of two data sets
+//! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show; what a reference teaches (learnt)
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
@@ -107,6 +108,7 @@ pub mod metric;
 pub mod minute;
 pub mod model;
 pub mod performance;
+pub mod quality;
 pub mod reading;
 pub mod report;
 pub mod rightsize;

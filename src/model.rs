@@ -6,6 +6,7 @@
 pub mod address;
 pub mod border;
 mod chunks;
+pub mod intake;
 pub mod minute;
 pub mod points;
 pub mod reference;
@@ -27,6 +28,7 @@ use crate::drift::verdict::Thresholds;
 use crate::frame::normal::ColumnKind;
 use crate::identity::ModelKey;
 use crate::performance::Task;
+use crate::quality::Rules;
 
 /// Bounds over all models.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -141,6 +143,9 @@ pub struct Spec {
     /// When a change is drift.
     #[serde(default)]
     pub thresholds: Thresholds,
+    /// What is looked for in the rows themselves.
+    #[serde(default)]
+    pub quality: Rules,
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -203,6 +208,7 @@ impl Spec {
             min_rows: default_min_rows(),
             windows_in_a_row: default_windows_in_a_row(),
             thresholds: Thresholds::default(),
+            quality: Rules::default(),
         }
     }
 
@@ -274,6 +280,9 @@ impl Spec {
         }
         for (field, message) in self.thresholds.problems() {
             wrong(&format!("thresholds.{field}"), message.to_owned());
+        }
+        for (field, message) in self.quality.problems() {
+            wrong(&format!("quality.{field}"), message);
         }
         found
     }

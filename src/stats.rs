@@ -5,6 +5,7 @@ pub mod combination;
 pub mod correction;
 pub mod cramer_von_mises;
 pub mod eigen;
+pub mod exchange;
 pub mod hypergeometric;
 pub mod kolmogorov;
 pub mod linear_ranks;

@@ -42,6 +42,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Batches taken in between two looks at the windows.
 const AT_ONCE: usize = 64;
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+/// Where nothing happens, that is told so often: a model grows stale by itself.
+const PUBLISH_STILL: Duration = Duration::from_secs(10);
 const MEMORY_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
@@ -219,6 +221,12 @@ impl ModelWorker {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
+        for (model, wrong_types) in self.models.take_wrong_types() {
+            if let Some(watch) = self.watches.get_mut(&model) {
+                watch.refuse(wrong_types, self.clock.now());
+                self.changed = true;
+            }
+        }
         self.judge();
         let now = self.clock.monotonic();
         if now.saturating_sub(self.looked_at_memory) >= MEMORY_EVERY {
@@ -226,7 +234,8 @@ impl ModelWorker {
             self.stay_within_memory();
             self.look_after_log();
         }
-        if self.changed && now.saturating_sub(self.published) >= PUBLISH_EVERY {
+        let unsaid = now.saturating_sub(self.published);
+        if unsaid >= if self.changed { PUBLISH_EVERY } else { PUBLISH_STILL } {
             self.published = now;
             self.publish();
         }
@@ -430,7 +439,8 @@ impl ModelWorker {
 
     fn publish(&mut self) {
         self.changed = false;
-        let models: Vec<_> = self.watches.values().map(Watch::view).collect();
+        let now = self.clock.now();
+        let models: Vec<_> = self.watches.values().map(|watch| watch.view(now)).collect();
         for model in &models {
             let verdict = &model.verdict;
             let Some(drift) = verdict.drift else { continue };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrow::array::{RecordBatch, StringArray};
 
 use crate::config::Config;
+use crate::frame::json::WrongTypes;
 use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::ingest::{Described, Refused, Reservation, Sink};
@@ -33,6 +34,8 @@ pub struct Models {
     /// The open log. Locked while rows are written, so never on the runtime's threads; always before `known`.
     log: Mutex<Option<Log>>,
     out: Sender<Accepted>,
+    /// Samples rejected for a value of another type, until the model worker takes note.
+    wrong_types: Mutex<BTreeMap<ModelKey, WrongTypes>>,
     /// Memory is short: nothing more is taken in.
     pressed: AtomicBool,
     /// Bytes in flight, for all ingest.
@@ -87,6 +90,7 @@ impl Models {
             closed: Mutex::new(Some(STARTING.to_owned())),
             log: Mutex::new(None),
             out,
+            wrong_types: Mutex::default(),
             pressed: AtomicBool::new(false),
             in_flight: Arc::default(),
             health,
@@ -122,6 +126,11 @@ impl Models {
     pub fn is_full(&self) -> bool {
         let registry = locked(&self.known);
         registry.schemas.len() >= registry.max_models
+    }
+
+    /// Samples rejected for a value of another type since this was asked last.
+    pub fn take_wrong_types(&self) -> BTreeMap<ModelKey, WrongTypes> {
+        std::mem::take(&mut locked(&self.wrong_types))
     }
 
     /// Opens the log for the ingest, or says why there is none.
@@ -247,6 +256,19 @@ impl Sink for Models {
         let entry = Entry { sequence, kind: Kind::Removal, model: model.clone(), record };
         let _ = self.out.send(Accepted { entry, reservation: Reservation::none(&self.in_flight) });
         Ok(true)
+    }
+
+    fn refused(&self, model: &ModelKey, wrong_types: &WrongTypes) {
+        // Of a model that has no columns yet nobody knows their types; and what is not known takes no room.
+        if !locked(&self.known).schemas.contains_key(model) {
+            return;
+        }
+        let mut all = locked(&self.wrong_types);
+        let of_model = all.entry(model.clone()).or_default();
+        of_model.rows = of_model.rows.saturating_add(wrong_types.rows);
+        for (column, rows) in &wrong_types.by_column {
+            of_model.add(column, *rows);
+        }
     }
 
     fn answered(&self, status: u16, rejected: u64) {

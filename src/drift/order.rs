@@ -21,6 +21,16 @@ impl Order {
         Self { places, parts }
     }
 
+    /// The places of the rows, part by part.
+    #[must_use]
+    pub fn places(&self) -> Vec<Vec<usize>> {
+        let place = |at: usize| match &self.places {
+            None => Some(at),
+            Some(places) => places.get(at).and_then(|place| usize::try_from(place).ok()),
+        };
+        self.parts.iter().map(|part| part.clone().filter_map(place).collect()).collect()
+    }
+
     /// The column's values, part by part.
     #[must_use]
     pub fn parts(&self, series: &Series) -> Vec<Series> {
@@ -58,6 +68,9 @@ mod tests {
         };
         assert_eq!(read(&Order::new(vec![1, 3, 0, 2, 4], even(5, 2))), [[10, 20], [30, 40]]);
         assert_eq!(read(&Order::new((0..5).collect(), even(5, 2))), [[30, 10], [40, 20]]);
+        let places = |order: &Order| order.places();
+        assert_eq!(places(&Order::new(vec![1, 3, 0, 2, 4], even(5, 2))), [[1, 3], [0, 2]]);
+        assert_eq!(places(&Order::new((0..5).collect(), even(5, 2))), [[0, 1], [2, 3]]);
         assert!(even(5, 0).is_empty() && even(5, 6).is_empty());
     }
 }

@@ -7,7 +7,7 @@
 mod column;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use arrow::array::ArrayRef;
@@ -63,6 +63,25 @@ pub struct Rows {
     pub rejected: u64,
     /// What was wrong with them, the first of them.
     pub errors: Vec<RowError>,
+    /// Rows with a value of another type than the column's, all of them and by column.
+    pub wrong_types: WrongTypes,
+}
+
+/// Rows with a value of another type than the column's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WrongTypes {
+    /// All of them.
+    pub rows: u64,
+    /// By column; a row may have several.
+    pub by_column: BTreeMap<String, u64>,
+}
+
+impl WrongTypes {
+    /// So many more rows of one column.
+    pub fn add(&mut self, column: &str, rows: u64) {
+        let known = self.by_column.entry(column.to_owned()).or_default();
+        *known = known.saturating_add(rows);
+    }
 }
 
 /// Nothing of the body can be taken.
@@ -191,11 +210,16 @@ impl<'e> Table<'e> {
             for pair in row.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
                 wrong.push((Some(self.columns[pair[0].0].0.clone()), "given twice".to_owned()));
             }
+            let twice = wrong.len();
             for (column, value) in &row {
                 let (name, column) = &self.columns[*column];
                 if let Err(message) = column.fits(value) {
+                    self.rows.wrong_types.add(name, 1);
                     wrong.push((Some(name.clone()), message));
                 }
+            }
+            if wrong.len() > twice {
+                self.rows.wrong_types.rows = self.rows.wrong_types.rows.saturating_add(1);
             }
         }
         if wrong.is_empty() {

@@ -268,9 +268,15 @@ fn decode_and_store(
         }
         let rows = decode::decode(bytes, format, limits, &|field| expected(field, &known.spec, &known.schema))?;
         let now = ingest.clock.now();
-        let Passed { batch, rejected, errors } =
+        let Passed { batch, rejected, errors, wrong_types } =
             pass(rows, purpose, &known.spec, &known.schema, known.max_features, now);
+        let tell = || {
+            if purpose == Purpose::Samples && wrong_types.rows > 0 {
+                ingest.sink.refused(model, &wrong_types);
+            }
+        };
         let Some(batch) = batch.filter(|_| !whole || rejected == 0) else {
+            tell();
             let errors = if errors.is_empty() {
                 vec![RowError { row: None, field: None, message: "the body has no rows".to_owned() }]
             } else {
@@ -282,7 +288,10 @@ fn decode_and_store(
         reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
         let handed = std::mem::replace(&mut reservation, Reservation::none(&ingest.in_flight));
         match ingest.sink.accept(model, purpose, batch, handed) {
-            Ok(()) => return Ok((StatusCode::ACCEPTED, RowsResponse { accepted, rejected, errors })),
+            Ok(()) => {
+                tell();
+                return Ok((StatusCode::ACCEPTED, RowsResponse { accepted, rejected, errors }));
+            }
             Err(Refused::Changed) => {}
             Err(refused) => return Err(refused.into()),
         }

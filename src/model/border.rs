@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::rows::POSITION;
 use super::{Role, Schema, Spec};
-use crate::frame::json::{ERRORS_TOLD, RowError, Rows};
+use crate::frame::json::{ERRORS_TOLD, RowError, Rows, WrongTypes};
 pub use crate::frame::normal::ARRIVAL;
 use crate::frame::normal::{ColumnKind, kind, normalise};
 use crate::stats::whole;
@@ -60,6 +60,8 @@ pub struct Passed {
     pub rejected: u64,
     /// Why, and what else is worth telling.
     pub errors: Vec<RowError>,
+    /// Of these the ones with a value of another type than the column's.
+    pub wrong_types: WrongTypes,
 }
 
 /// The kind a field of a body must have, as far as it is known.
@@ -96,6 +98,7 @@ pub fn pass(
         kept: rows.kept,
         rejected: rows.rejected,
         errors: rows.errors,
+        wrong_types: rows.wrong_types,
         arrival: arrival.as_millisecond(),
     };
     let mut roles: [Option<ArrayRef>; 6] = Default::default();
@@ -111,7 +114,12 @@ pub fn pass(
                 Some(role) => roles[role as usize] = Some(array),
                 None => features.push((name, array)),
             },
-            Err(message) => return border.refuse(&name, message),
+            Err(message) => {
+                let rows = border.length as u64;
+                border.wrong_types.rows = border.wrong_types.rows.saturating_add(rows);
+                border.wrong_types.add(&name, rows);
+                return border.refuse(&name, message);
+            }
         }
     }
     if border.left_out > 0 {
@@ -203,6 +211,7 @@ struct Border<'a> {
     kept: Vec<u64>,
     rejected: u64,
     errors: Vec<RowError>,
+    wrong_types: WrongTypes,
     arrival: i64,
 }
 
@@ -276,7 +285,8 @@ impl Border<'_> {
     /// Nothing of the body can be used.
     fn refuse(mut self, field: &str, message: String) -> Passed {
         self.errors.insert(0, RowError { row: None, field: Some(field.to_owned()), message });
-        Passed { batch: None, rejected: self.rejected.saturating_add(self.length as u64), errors: self.errors }
+        let rejected = self.rejected.saturating_add(self.length as u64);
+        Passed { batch: None, rejected, errors: self.errors, wrong_types: self.wrong_types }
     }
 
     /// Concerns the column, not its rows.
@@ -362,9 +372,9 @@ impl Border<'_> {
         self.errors.sort_by_key(|error| error.row);
         let bad = self.bad.iter().filter(|bad| **bad).count();
         self.rejected = self.rejected.saturating_add(bad as u64);
-        let none = Passed { batch: None, rejected: self.rejected, errors: Vec::new() };
         if bad == self.length {
-            return Passed { errors: self.errors, ..none };
+            let Self { rejected, errors, wrong_types, .. } = self;
+            return Passed { batch: None, rejected, errors, wrong_types };
         }
         let keep = BooleanArray::from(self.bad.iter().map(|bad| !bad).collect::<Vec<_>>());
         let mut fields = Vec::with_capacity(columns.len());
@@ -384,6 +394,7 @@ impl Border<'_> {
                 batch: Some(Batch { record, schema: self.schema }),
                 rejected: self.rejected,
                 errors: self.errors,
+                wrong_types: self.wrong_types,
             },
             Err(error) => self.refuse("", error.to_string()),
         }

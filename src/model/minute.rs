@@ -144,7 +144,7 @@ mod tests {
 
     fn model(key: &ModelKey, registered: i64, samples: u64) -> ModelView {
         let at = Timestamp::from_second(registered).expect("a time");
-        let mut model = Watch::new(Spec::of(key), 10, Progress::default(), at).view();
+        let mut model = Watch::new(Spec::of(key), 10, Progress::default(), at).view(at);
         model.counts.samples = samples;
         model
     }

@@ -12,6 +12,7 @@ use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
 use crate::metric::{Kind, Number, Point, PointAttributes, Subject};
 use crate::performance::Performance;
+use crate::quality::Check;
 use crate::signal::model::{Model, id};
 use crate::signal::values::attributes;
 use crate::signal::{Id, Signals};
@@ -66,6 +67,9 @@ impl Points {
         }
         for judged in model.latest.iter().flat_map(|window| &window.features).filter(|of| exported.has(&of.name)) {
             self.of_feature(whose, judged);
+        }
+        for (check, faults) in Check::ALL.into_iter().filter_map(|check| Some((check, model.faults(check)?))) {
+            self.add(const { id("faults") }, (whose, &[check.name()][..]), Number::Int(faults), None);
         }
         for (measure, value) in model.measured().into_iter().flat_map(Performance::measures) {
             let which = (whose, &[measure][..]);
@@ -163,7 +167,7 @@ mod tests {
     /// A model of which everything is known, against a reference that is provisional or not.
     fn known(key: &ModelKey, provisional: bool) -> ModelView {
         let at = Timestamp::UNIX_EPOCH;
-        let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at).view();
+        let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at).view(at);
         let performance = json!({"task": "classification", "rows": 1000, "accuracy": 0.9});
         let tests = json!([{"test": "psi", "statistic": 0.3, "p_value": null}]);
         let aspect = json!({

@@ -16,6 +16,7 @@ use crate::drift::baseline::Baseline;
 use crate::drift::order::slices;
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
+use crate::quality::learnt::{Learnt, Side};
 
 /// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
 const EXACT_UP_TO: usize = 1000;
@@ -42,6 +43,8 @@ pub struct Reference {
     pub about: About,
     /// Its columns by name.
     pub columns: BTreeMap<String, Profile>,
+    /// What it teaches of the quality of data.
+    pub learnt: Learnt,
     /// How well its predictions fit its labels, where it has both.
     pub performance: Option<Performance>,
     /// What its labels tell of the task.
@@ -77,13 +80,13 @@ impl Reference {
                 counts.keys().map(|category| (category.len() as u64).saturating_add(64)).sum()
             }
         };
-        self.columns.values().map(of).sum()
+        self.columns.values().map(of).sum::<u64>().saturating_add(self.learnt.bytes())
     }
 
     /// Of a frame of rows.
     #[must_use]
     pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
-        let mut columns = BTreeMap::new();
+        let (mut columns, mut learnt, mut side) = (BTreeMap::new(), Learnt::default(), Side::new(frame.height()));
         let order = chunks::in_order(frame, spec);
         for column in frame.columns() {
             let series = column.as_materialized_series();
@@ -92,9 +95,12 @@ impl Reference {
             let Some(sample) = Sample::of(series, kind) else { continue };
             let samples =
                 |parts: Vec<Series>| parts.iter().filter_map(|part| Sample::of(part, kind)).collect::<Vec<Sample>>();
+            let parts = order.as_ref().map(|order| samples(order.parts(series))).unwrap_or_default();
+            learnt.column(&name, &sample, &parts);
+            side.add(series, kind);
             let mut baseline = Baseline::new(sample);
-            if let Some(order) = &order {
-                baseline = baseline.with_chunks(&samples(order.parts(series)));
+            if order.is_some() {
+                baseline = baseline.with_chunks(&parts);
             }
             baseline.exact_up_to = EXACT_UP_TO;
             baseline.row_chunks = samples(slices(series, &spec.thresholds.mode.chunks(series.len())));
@@ -103,6 +109,7 @@ impl Reference {
             columns.insert(name, Profile { baseline, exported, counts });
         }
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
+        learnt.rows(side, order.as_ref(), series);
         let mut labels = Labels::default();
         let label = series("label");
         if let Some(label) = &label {
@@ -118,7 +125,7 @@ impl Reference {
         };
         let hash = hash(&columns);
         let rows = frame.height() as u64;
-        Self { about: About { hash, since, provisional, rows }, columns, performance, labels }
+        Self { about: About { hash, since, provisional, rows }, columns, learnt, performance, labels }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
 use crate::performance::measures::Better;
 use crate::performance::{Performance, Task};
+use crate::quality::{self, Check};
 
 /// All models as of one instant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -53,6 +54,8 @@ pub struct ModelView {
     pub latest: Option<WindowResult>,
     /// The windows before it and itself, newest first.
     pub windows: Vec<WindowSummary>,
+    /// What is wrong with the rows: of the last window, and of what came of late.
+    pub quality: Vec<quality::Finding>,
     /// Columns that the reference and the rows do not share.
     pub schema: Vec<Finding>,
     /// Counts in the reference's bins since it took effect.
@@ -83,6 +86,18 @@ impl Leading {
 }
 
 impl ModelView {
+    /// How many columns, pairs or counts of rows each check finds fault with; `None` where it cannot be told, or is for people alone.
+    #[must_use]
+    pub fn faults(&self, check: Check) -> Option<u64> {
+        let told = match check {
+            Check::WrongType | Check::DuplicatedIds | Check::Staleness => true,
+            // What differs from a model's own beginning is worth a look, not an alarm.
+            _ => !self.verdict.provisional && self.latest.as_ref().is_some_and(|window| window.drift.is_some()),
+        };
+        let of_check = || self.quality.iter().filter(|finding| finding.check == check).count() as u64;
+        told.then(of_check)
+    }
+
     /// Performance over the newest window with labels: they come late, and it speaks for the model.
     #[must_use]
     pub fn measured(&self) -> Option<&Performance> {
@@ -194,6 +209,9 @@ pub struct WindowResult {
     pub distances: BTreeMap<String, f64>,
     /// Each column the reference has; of the newest windows only.
     pub features: Vec<Judged>,
+    /// What is wrong with the rows; of the newest windows only.
+    #[serde(default)]
+    pub quality: Vec<quality::Finding>,
     /// How well the predictions fit the labels that have come.
     pub performance: Option<Performance>,
 }

@@ -16,11 +16,13 @@ use polars::prelude::{DataFrame, PolarsResult};
 use serde::{Deserialize, Serialize};
 
 use super::border::ARRIVAL;
+use super::intake::Intake;
 use super::reference::{About, Profile, Reference};
 use super::rows::{Ids, POSITION, Rows, keep, with_positions};
 use super::view::{Counts, WindowResult};
 use super::{Schema, Spec};
 use crate::drift::Sample;
+use crate::frame::json::WrongTypes;
 use crate::frame::stack::stack;
 use crate::performance::Labels;
 
@@ -57,6 +59,7 @@ pub struct Progress {
     /// The reference in effect.
     pub reference: Option<About>,
     counts: Counts,
+    intake: Intake,
     /// The newest event, in milliseconds.
     newest: Option<i64>,
     /// The step of the first row.
@@ -78,6 +81,8 @@ pub struct Progress {
 pub struct Watch {
     spec: Spec,
     metric_bins: usize,
+    /// Since when it listens.
+    since: Timestamp,
     /// What is kept beside the rows.
     pub progress: Progress,
     reference: Option<Reference>,
@@ -112,6 +117,7 @@ impl Watch {
         Self {
             spec,
             metric_bins,
+            since: now,
             progress,
             reference: None,
             gathered: DataFrame::empty(),
@@ -156,7 +162,11 @@ impl Watch {
     /// # Errors
     /// The frame does not fit what is held; it is left out then.
     pub fn absorb(&mut self, frame: DataFrame, mode: Mode, now: Timestamp) -> PolarsResult<Option<DataFrame>> {
+        let came = frame.height() as u64;
         let (frame, keys) = self.without_repetition(frame, mode)?;
+        if mode == Mode::Live {
+            self.progress.intake.take(came, came.saturating_sub(frame.height() as u64), &self.spec, now);
+        }
         if frame.height() == 0 {
             return Ok(None);
         }
@@ -171,6 +181,11 @@ impl Watch {
         self.rows.push(&frame)?;
         self.forget();
         Ok(provisional)
+    }
+
+    /// Notes samples that were rejected for a value of another type.
+    pub fn refuse(&mut self, wrong_types: WrongTypes, now: Timestamp) {
+        self.progress.intake.refuse(wrong_types.rows, wrong_types.by_column, &self.spec, now);
     }
 
     /// Of the samples absorbed last, which rows were new; `None` where all were.

@@ -19,6 +19,7 @@ const MEASURE: Each = Each { attributes: &["measure"], field: "measure" };
 const FEATURE: Each = Each { attributes: &["feature"], field: "feature" };
 const TEST: Each = Each { attributes: &["feature", "test"], field: "feature" };
 const ASPECT: Each = Each { attributes: &["feature", "aspect"], field: "feature" };
+const CHECK: Each = Each { attributes: &["check"], field: "check" };
 const BIN: Each = Each { attributes: &["feature", "bin", "reference.hash", "reference.provisional"], field: "feature" };
 
 const DROPPED: Metric = metric(
@@ -189,6 +190,17 @@ impl Table for Model {
             ),
         )
         .each(FEATURE),
+        Signal::count(
+            "faults",
+            metric(
+                "plumbline.model.data.faults",
+                Gauge,
+                "{fault}",
+                &["model", "model.namespace", "check"],
+                "Columns, pairs of columns or counts of rows that the check of data quality finds fault with: over the last window, or over what came within its length; absent where it cannot be told.",
+            ),
+        )
+        .each(CHECK),
         Signal::real(
             "performance",
             metric(

@@ -287,7 +287,8 @@ mod tests {
             workers(&[("here", None, "ml"), ("there", Some("serving"), "shop"), ("trainer", Some("training"), "ml")]);
         let spec = |namespace: Option<&str>| Spec { namespace: namespace.map(str::to_owned), ..Spec::new("m") };
         let joined = |namespace| {
-            let view = Watch::new(spec(namespace), 10, Progress::default(), Timestamp::UNIX_EPOCH).view();
+            let view =
+                Watch::new(spec(namespace), 10, Progress::default(), Timestamp::UNIX_EPOCH).view(Timestamp::UNIX_EPOCH);
             let models = ModelsView { models: vec![view], ..ModelsView::default() };
             snapshot.clone().joined(Arc::new(models), None, Arc::default())
         };
@@ -302,7 +303,8 @@ mod tests {
         assert_eq!(names(&mut any.served_by(0)), ["here", "there"], "a model without a namespace is anybody's");
         // Three of one name, with an alert on one of them.
         let keys = [ModelKey::named("m"), ModelKey::within("ml", "m"), ModelKey::within("web", "m")];
-        let view = |key| Watch::new(Spec::of(key), 10, Progress::default(), Timestamp::UNIX_EPOCH).view();
+        let view =
+            |key| Watch::new(Spec::of(key), 10, Progress::default(), Timestamp::UNIX_EPOCH).view(Timestamp::UNIX_EPOCH);
         let models = ModelsView { models: keys.iter().map(view).collect(), ..ModelsView::default() };
         let mut drift = alert("Drift", "model", "m");
         drift.labels.insert("model.namespace".to_owned(), "ml".to_owned());

@@ -355,7 +355,7 @@ mod tests {
             let text = format!(r#"{{"task":"classification","rows":100,"positive":null,"roc_auc":{auc},{none}}}"#);
             serde_json::from_str::<Performance>(&text).expect("a performance")
         };
-        let mut view = Watch::new(Spec::new(&format!("model-number-{n}")), 10, Progress::default(), at(0)).view();
+        let mut view = Watch::new(Spec::new(&format!("model-number-{n}")), 10, Progress::default(), at(0)).view(at(0));
         view.windows = (0..1000_i64)
             .map(|w| WindowSummary {
                 start: at(w * 3600),
@@ -380,6 +380,7 @@ mod tests {
             drifted: Vec::new(),
             distances: BTreeMap::new(),
             features: (0..50).map(feature).collect(),
+            quality: Vec::new(),
             performance: Some(performance(0)),
         });
         view.verdict.drift = Some(true);
@@ -408,7 +409,7 @@ mod tests {
     fn namesakes_have_a_page_each() {
         let keys = [ModelKey::named("m"), ModelKey::within("ml", "m")];
         let models = keys.iter().zip([3, 5]).map(|(key, samples)| {
-            let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at(0)).view();
+            let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at(0)).view(at(0));
             view.counts.samples = samples;
             view
         });

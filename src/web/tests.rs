@@ -10,6 +10,7 @@ use super::*;
 use crate::clock::FixedClock;
 use crate::drift::modes::Mode;
 use crate::drift::verdict::{Measured, Thresholds, judge};
+use crate::frame::json::WrongTypes;
 use crate::frame::stack::frame_of;
 use crate::identity::ModelKey;
 use crate::ingest::{self, Described, Ingest, Refused, Reservation, Sink};
@@ -43,6 +44,8 @@ impl Sink for Taking {
     fn remove(&self, _: &ModelKey) -> Result<bool, Refused> {
         Ok(false)
     }
+
+    fn refused(&self, _: &ModelKey, _: &WrongTypes) {}
 
     fn answered(&self, _: u16, _: u64) {}
 }
@@ -196,7 +199,7 @@ async fn namesakes_have_an_address_each() {
     let (address, snapshot) = served().await;
     let view = |key: &ModelKey| {
         let progress = crate::model::watch::Progress::default();
-        crate::model::watch::Watch::new(Spec::of(key), 10, progress, Timestamp::UNIX_EPOCH).view()
+        crate::model::watch::Watch::new(Spec::of(key), 10, progress, Timestamp::UNIX_EPOCH).view(Timestamp::UNIX_EPOCH)
     };
     let models = [ModelKey::named("m"), ModelKey::within("ml", "m")].iter().map(view).collect();
     let models = Arc::new(crate::model::view::ModelsView { models, ..Default::default() });

@@ -95,7 +95,7 @@ fn labels_that_come_late_find_their_rows_in_the_store() {
     send(&mut worker, &queue, Purpose::Labels, &[r#"{"id": "never", "label": 1}"#.to_owned()]);
     let measured = |worker: &ModelWorker, hour: i64| {
         let start = Timestamp::from_second(hour * 3600).expect("a time");
-        let view = worker.watches[&key()].view();
+        let view = worker.watches[&key()].view(worker.clock.now());
         let window = view.windows.iter().find(|window| window.start == start).cloned();
         window.and_then(|window| window.performance).map(|found| {
             let accuracy = found.measures().find(|(name, _)| *name == "accuracy").map(|(_, value)| value);
@@ -107,7 +107,7 @@ fn labels_that_come_late_find_their_rows_in_the_store() {
     for hour in [0, 300] {
         assert_eq!(measured(&worker, hour), Some((ROWS as u64, Some((right * 1000.0).round()))), "hour {hour}");
     }
-    assert_eq!(worker.watches[&key()].view().counts.unmatched, 1);
+    assert_eq!(worker.watches[&key()].view(worker.clock.now()).counts.unmatched, 1);
     // A restart in between forgets nothing that waits.
     send(&mut worker, &queue, Purpose::Labels, &(0..ROWS).map(label(100)).collect::<Vec<_>>());
     worker.keep_checkpoint();
@@ -182,7 +182,7 @@ fn labels_of_any_hour_of_a_month_read_that_hours_files_alone() {
     };
     let measured = |worker: &ModelWorker, hour: i64| {
         let start = Timestamp::from_second(hour * 3600).expect("a time");
-        let view = worker.watches[&key()].view();
+        let view = worker.watches[&key()].view(worker.clock.now());
         let window = view.windows.iter().find(|window| window.start == start).cloned();
         window.and_then(|window| window.performance).map_or((0, 0.0), |found| {
             let right = found.measures().find(|(name, _)| *name == "accuracy").map_or(0.0, |(_, value)| value);
@@ -205,7 +205,7 @@ fn labels_of_any_hour_of_a_month_read_that_hours_files_alone() {
     let strangers: Vec<String> = (0..20_000).map(|i| format!(r#"{{"id": "never-{i}", "label": 1}}"#)).collect();
     send(&mut worker, &queue, Purpose::Labels, &strangers);
     assert_eq!(settle(&mut worker), 0);
-    assert_eq!(worker.watches[&key()].view().counts.unmatched, 20_000);
+    assert_eq!(worker.watches[&key()].view(worker.clock.now()).counts.unmatched, 20_000);
     // They pushed the others out of memory, which are read from where they are stored: here a few are corrected.
     models.with_log(|log| log.rotate().expect("rotated"));
     worker.keep_checkpoint();
@@ -279,7 +279,7 @@ fn labels_find_rows_that_only_the_log_has() {
     let label = |i: i64| format!(r#"{{"id": "0-{i}", "label": 1}}"#);
     send(&mut worker, &queue, Purpose::Labels, &(0..250).map(label).collect::<Vec<_>>());
     worker.look_up();
-    let view = worker.watches[&key()].view();
+    let view = worker.watches[&key()].view(worker.clock.now());
     assert_eq!((view.rows_in_memory, view.counts.unmatched), (300, 0));
     let first = view.windows.last().and_then(|window| window.performance.as_ref());
     assert_eq!(first.map(|performance| (performance.rows, performance.accuracy)), Some((250, Some(0.5))));
@@ -360,7 +360,7 @@ fn namesakes_live_side_by_side() {
     }
     let seen = |worker: &ModelWorker| -> Vec<(String, u64, Vec<String>, bool)> {
         let view = |watch: &Watch| {
-            let view = watch.view();
+            let view = watch.view(Timestamp::UNIX_EPOCH);
             let versions = view.latest.as_ref().map(|window| window.versions.clone()).unwrap_or_default();
             (view.key.to_string(), view.counts.samples, versions, view.reference.is_some_and(|r| !r.about.provisional))
         };
@@ -388,7 +388,9 @@ fn namesakes_live_side_by_side() {
     drop(worker);
     std::fs::remove_file(data.path().join("models/checkpoint.json")).expect("removed");
     let mut worker = begin();
-    let counts = |worker: &ModelWorker| worker.watches.values().map(|w| w.view().counts.samples).collect::<Vec<_>>();
+    let counts = |worker: &ModelWorker| {
+        worker.watches.values().map(|w| w.view(Timestamp::UNIX_EPOCH).counts.samples).collect::<Vec<_>>()
+    };
     assert_eq!(counts(&worker), [250, 251, 250]);
     // One goes, with its files and nobody else's.
     assert_eq!(models.remove(&keys[1]), Ok(true));

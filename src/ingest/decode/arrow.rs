@@ -65,7 +65,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
         columns.push((field.name().clone(), whole));
     }
     let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-    Ok(Rows { columns, kept: (0..rows).collect(), rejected: 0, errors: Vec::new() })
+    Ok(Rows { columns, kept: (0..rows).collect(), rejected: 0, errors: Vec::new(), ..Rows::default() })
 }
 
 /// How many items the lists of a column hold, which a boolean's bit or a byte each may be.

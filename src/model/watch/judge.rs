@@ -12,8 +12,11 @@ use polars::prelude::{
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
 use crate::drift::verdict::{Judged, Measured, judge};
+use crate::model::reference::Profile;
 use crate::model::view::{KEPT, WindowResult};
 use crate::performance::{Performance, measure};
+use crate::quality;
+use crate::quality::learnt::Side;
 
 /// The effect of what decides over its threshold, of the columns that came nearest to drift or went beyond. Nothing is so far that more
 /// were to be said of it.
@@ -106,7 +109,7 @@ impl Watch {
             judged.shape = None;
         }
         for result in self.progress.results.values_mut().rev().skip(DETAILED) {
-            result.features = Vec::new();
+            (result.features, result.quality) = (Vec::new(), Vec::new());
         }
         Ok(!due.is_empty())
     }
@@ -120,15 +123,24 @@ impl Watch {
             return Ok(None);
         }
         let enough = frame.height() as u64 >= self.spec.min_rows;
-        let mut features = Vec::new();
+        let (mut features, mut found) = (Vec::new(), Vec::new());
         if let Some(reference) = &self.reference {
             let tests = defaults();
-            let measured = reference.columns.iter().map(|(name, profile)| {
-                let current = sample(&frame, name, profile.baseline.sample.kind());
-                Measured::new(name, &profile.baseline, &current, &tests, self.spec.thresholds.mode)
-            });
-            features = judge(measured.collect(), &self.spec.thresholds);
-            if !enough {
+            let (mut measured, mut suspects, mut side) = (Vec::new(), Vec::new(), Side::new(frame.height()));
+            for (name, Profile { baseline, .. }) in &reference.columns {
+                let kind = baseline.sample.kind();
+                let current = sample(&frame, name, kind);
+                measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
+                suspects.extend(reference.learnt.of_column(name, &baseline.sample, &current));
+                if let Ok(column) = frame.column(name) {
+                    side.add(column.as_materialized_series(), kind);
+                }
+            }
+            features = judge(measured, &self.spec.thresholds);
+            if enough {
+                suspects.extend(reference.learnt.of_rows(side));
+                found = quality::judge(suspects, &self.spec.quality, &self.spec.thresholds, &reference.learnt.own);
+            } else {
                 features.iter_mut().for_each(Judged::withdraw);
             }
         }
@@ -155,6 +167,7 @@ impl Watch {
             drifted: features.iter().filter(|f| f.drift == Some(true)).map(|f| f.name.clone()).collect(),
             distances: if enough { distances(&features) } else { BTreeMap::new() },
             features,
+            quality: found,
             performance: self.performance(&frame)?,
         }))
     }

@@ -8,11 +8,12 @@ use super::Watch;
 use crate::drift::comparison::{Finding, FindingKind};
 use crate::model::reference::Profile;
 use crate::model::view::{BinsView, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary};
+use crate::quality;
 
 impl Watch {
     /// What people see of it.
     #[must_use]
-    pub fn view(&self) -> ModelView {
+    pub fn view(&self, now: Timestamp) -> ModelView {
         let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
         let by_time = self.spec.window_rows.is_none();
         let results = self.progress.results.values().rev();
@@ -33,9 +34,19 @@ impl Watch {
             verdict: self.verdict(),
             latest: self.progress.results.values().next_back().cloned(),
             windows: results.enumerate().map(|(at, result)| summary(result, at < RECENT)).collect(),
+            quality: self.quality(now),
             schema: self.findings(),
             bins: self.bins(),
         }
+    }
+
+    fn quality(&self, now: Timestamp) -> Vec<quality::Finding> {
+        let registered = self.progress.registered.unwrap_or(now);
+        let suspects = self.progress.intake.suspects(&self.spec, registered, self.since, now);
+        let mut found = quality::judge(suspects, &self.spec.quality, &self.spec.thresholds, &quality::Own::new());
+        found.extend(self.progress.results.values().next_back().into_iter().flat_map(|latest| latest.quality.clone()));
+        found.sort_by_key(|finding| finding.check);
+        found
     }
 
     fn verdict(&self) -> Verdict {

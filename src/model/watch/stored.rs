@@ -120,6 +120,7 @@ impl Watch {
             drifted: Vec::new(),
             distances: std::collections::BTreeMap::new(),
             features: Vec::new(),
+            quality: Vec::new(),
             performance: None,
         });
         result.performance = performance;

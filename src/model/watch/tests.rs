@@ -60,7 +60,7 @@ fn a_window_names_its_versions() {
     take(&mut watch, &hour(1, 10, 0));
     take(&mut watch, &hour(5, 10, 0));
     judge_all(&mut watch, 100);
-    let view = watch.view();
+    let view = watch.view(now());
     let versions: Vec<&[String]> = view.windows.iter().rev().map(|window| window.versions.as_slice()).collect();
     assert_eq!(versions[0], ["7", "8"]);
     assert!(versions[1].is_empty(), "none is told");
@@ -81,12 +81,12 @@ fn a_window_says_how_near_its_columns_came_to_drift() {
     assert!(oldest.distances.values().all(|distance| (0.0..=1000.0).contains(distance)), "{oldest:?}");
     let text = serde_json::to_string(oldest).expect("JSON");
     assert_eq!(&serde_json::from_str::<WindowResult>(&text).expect("read back"), oldest);
-    let view = watch.view();
+    let view = watch.view(now());
     assert!(view.windows.iter().all(|window| !window.distances.is_empty()), "all are among the newest sixty");
     take(&mut watch, &hour(40, 3, 0));
     take(&mut watch, &hour(42, 3, 0));
     judge_all(&mut watch, 1000);
-    assert!(watch.view().windows[0].distances.is_empty(), "with too few rows nothing is said");
+    assert!(watch.view(now()).windows[0].distances.is_empty(), "with too few rows nothing is said");
 }
 
 /// A model whose traffic stops: the last window does not wait for the next event, which may never come.
@@ -148,14 +148,14 @@ fn a_window_is_judged_when_it_is_closed_and_drift_takes_two_in_a_row() {
     take(&mut watch, &hour(12, 100, 500));
     judge_all(&mut watch, 0);
     assert_eq!(windows(&watch), [(11, 100, Some(false)), (12, 100, Some(true))]);
-    assert_eq!(watch.view().verdict.drift, Some(false), "one window is not enough");
+    assert_eq!(watch.view(now()).verdict.drift, Some(false), "one window is not enough");
     take(&mut watch, &hour(13, 100, 0));
     judge_all(&mut watch, 0);
-    let verdict = watch.view().verdict;
+    let verdict = watch.view(now()).verdict;
     assert_eq!((verdict.drift, verdict.columns), (Some(true), vec!["x".to_owned()]));
     take(&mut watch, &hour(14, 100, 0));
     judge_all(&mut watch, 0);
-    assert_eq!(watch.view().verdict.drift, Some(false), "it has recovered");
+    assert_eq!(watch.view(now()).verdict.drift, Some(false), "it has recovered");
 }
 
 #[test]
@@ -170,13 +170,13 @@ fn late_rows_land_in_their_own_window_and_repeated_ones_nowhere() {
     take(&mut watch, &hour(8, 20, 0)); // backfill
     judge_all(&mut watch, 100);
     assert_eq!(windows(&watch).iter().map(|w| (w.0, w.1)).collect::<Vec<_>>(), [(9, 20), (11, 60), (12, 50)]);
-    let counts = watch.view().counts;
+    let counts = watch.view(now()).counts;
     assert_eq!((counts.samples, counts.repeated, counts.late), (180, 50, 30));
     take(&mut watch, &hour(100, 10, 0)); // four days on: the day's horizon has passed them
     take(&mut watch, &hour(9, 5, 0));
-    let counts = watch.view().counts;
+    let counts = watch.view(now()).counts;
     assert_eq!(
-        (counts.too_late, watch.view().rows_in_memory),
+        (counts.too_late, watch.view(now()).rows_in_memory),
         (5, 190),
         "the part that holds the old rows is still open"
     );
@@ -198,7 +198,7 @@ fn late_labels_have_closed_windows_judged_again_and_the_latest_wins() {
     let performance = watch.progress.results[&11].performance.clone().expect("labels came");
     assert_eq!((performance.rows, performance.accuracy), (40, Some(0.75)));
     watch.found(&[]);
-    assert_eq!(watch.view().counts.unmatched, 1, "it is not among what is stored");
+    assert_eq!(watch.view(now()).counts.unmatched, 1, "it is not among what is stored");
     assert_eq!(watch.progress.results[&11].evaluations, 2);
     labels(&mut watch, &[label(45, 1)]);
     judge_all(&mut watch, 102);
@@ -262,9 +262,9 @@ fn the_first_rows_become_a_provisional_reference() {
     assert_eq!(stored.height(), 100);
     let about = watch.progress.reference.clone().expect("a reference");
     assert!(about.provisional && about.rows == 100);
-    assert!(watch.view().bins.iter().all(|bins| bins.current.iter().all(|count| *count == 0)));
+    assert!(watch.view(now()).bins.iter().all(|bins| bins.current.iter().all(|count| *count == 0)));
     take(&mut watch, &hour(2, 50, 0));
-    assert!(watch.view().bins.iter().all(|bins| bins.current.iter().sum::<u64>() == 50));
+    assert!(watch.view(now()).bins.iter().all(|bins| bins.current.iter().sum::<u64>() == 50));
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn bounds_hold_and_what_falls_off_is_counted() {
             (0..10_000).map(|i| format!(r#"{{"timestamp": {}, "x": {i}}}"#, part * 10_000 + i)).collect();
         take(&mut watch, &rows);
     }
-    let view = watch.view();
+    let view = watch.view(now());
     assert_eq!((view.rows_in_memory, view.counts.forgotten), (20_000, 20_000));
 }
 
@@ -285,7 +285,7 @@ fn a_body_larger_than_the_bound_leaves_its_newest_rows() {
     let rows: Vec<String> = (0..50_000).map(|i| format!(r#"{{"timestamp": {i}, "x": {i}}}"#)).collect();
     take(&mut watch, &rows);
     judge_all(&mut watch, 0);
-    let view = watch.view();
+    let view = watch.view(now());
     assert_eq!((view.rows_in_memory, view.counts.forgotten, view.windows.len()), (20_000, 30_000, 40));
 }
 
@@ -297,7 +297,7 @@ fn a_clock_that_runs_ahead_closes_no_window() {
     take(&mut watch, &hour(day - 3, 50, 0));
     judge_all(&mut watch, 0);
     assert_eq!(windows(&watch).iter().map(|w| w.1).collect::<Vec<_>>(), [50]);
-    assert_eq!(watch.view().counts.too_late, 0);
+    assert_eq!(watch.view(now()).counts.too_late, 0);
 }
 
 #[test]
@@ -318,10 +318,10 @@ fn the_same_reference_again_starts_no_counter_anew() {
     let mut watch = watch(spec());
     refer(&mut watch, &hour(0, 2000, 0));
     take(&mut watch, &hour(10, 50, 0));
-    let (since, bins) = (watch.progress.reference.clone(), watch.view().bins);
+    let (since, bins) = (watch.progress.reference.clone(), watch.view(now()).bins);
     let frame = frame(&mut watch, Purpose::Reference, &hour(0, 2000, 0));
     watch.refer_to(&frame, now() + Duration::from_secs(60), false);
-    assert_eq!((watch.progress.reference.clone(), watch.view().bins), (since, bins));
+    assert_eq!((watch.progress.reference.clone(), watch.view(now()).bins), (since, bins));
 }
 
 #[test]
@@ -354,9 +354,9 @@ fn windows_of_rows_go_on_after_a_restart() {
         after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
     }
     after.rebuilt().expect("rebuilt");
-    assert_eq!(after.view().rows_in_memory, before.view().rows_in_memory);
+    assert_eq!(after.view(now()).rows_in_memory, before.view(now()).rows_in_memory);
     take(&mut after, &hour(19, 30, 0)); // all repeated
-    assert_eq!(after.view().counts.repeated, 30);
+    assert_eq!(after.view(now()).counts.repeated, 30);
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn a_description_that_changed_while_it_was_away_has_bins_of_its_own() {
     after.remember(&reference, now());
     let (one, other) = (before.progress.reference.expect("one"), after.progress.reference.clone().expect("one"));
     assert_ne!(one.hash, other.hash);
-    let bins = after.view().bins;
+    let bins = after.view(now()).bins;
     assert!(bins.iter().all(|bins| bins.column != "x" && bins.current.iter().sum::<u64>() == 0), "{bins:?}");
 }
 
@@ -392,7 +392,7 @@ fn a_restart_goes_on_where_it_was() {
         after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
     }
     after.rebuilt().expect("rebuilt");
-    let (one, other) = (before.view(), after.view());
+    let (one, other) = (before.view(now()), after.view(now()));
     assert_eq!(
         (one.counts, one.rows_in_memory, &one.verdict, &one.bins),
         (other.counts, other.rows_in_memory, &other.verdict, &other.bins)
@@ -403,6 +403,6 @@ fn a_restart_goes_on_where_it_was() {
         take(watch, &hour(12, 50, 300)); // repeated
         judge_all(watch, 100);
     }
-    assert_eq!(before.view().windows, after.view().windows);
-    assert_eq!(before.view().counts, after.view().counts);
+    assert_eq!(before.view(now()).windows, after.view(now()).windows);
+    assert_eq!(before.view(now()).counts, after.view(now()).counts);
 }

@@ -14,6 +14,7 @@ use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
 use crate::model::address;
 use crate::model::view::{KEPT, ModelView, WindowSummary};
+use crate::quality::Check;
 use crate::snapshot::relations::{ModelContainer, Thing};
 use crate::units::{grouped, percent};
 
@@ -31,6 +32,7 @@ pub fn sections(view: &View, place: usize, model: &ModelView) -> Markup {
     html! {
         (summary(view, place, model))
         (section("features", "Features in the last window", &features(model)))
+        (section("quality", "Data quality", &quality(model)))
         (section("drift", "Drift over time", &drift(model)))
         (section("performance", "Performance over time", &performance(model)))
         (section("served", "Served by", &served(view, place, model)))
@@ -108,6 +110,30 @@ fn features(model: &ModelView) -> Markup {
         }
         @if !model.schema.is_empty() {
             ul { @for finding in &model.schema { li { strong { (finding.column) } ": " (finding.message) } } }
+        }
+    }
+}
+
+/// What is wrong with the rows, check by check.
+fn quality(model: &ModelView) -> Markup {
+    let told = Check::ALL.iter().filter(|check| model.faults(**check).is_some()).count();
+    html! {
+        @if model.quality.is_empty() {
+            p.empty {
+                @if told == Check::ALL.len() { "Nothing found: " (Check::ALL.len()) " checks." }
+                @else { "Nothing found. Most checks wait for a window with a verdict, against a reference that was given." }
+            }
+        } @else {
+            (wide("Data quality", &html! { table.narrow {
+                thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th scope="col" { "Limit" } th scope="col" { "p" } } }
+                tbody { @for finding in model.quality.iter().take(FEATURES) { tr {
+                    th scope="row" title=(finding.check.rule()) { (finding.check.name().replace('_', " ")) }
+                    td.told { (finding.message) }
+                    td.number { (words::figure(finding.limit)) }
+                    td.number { (finding.p_adjusted.map_or_else(|| "–".to_owned(), words::chance)) }
+                } } }
+            } }))
+            @if model.verdict.provisional { small { "Against its own first rows: worth a look, not an alarm." } }
         }
     }
 }

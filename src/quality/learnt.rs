@@ -1,0 +1,133 @@
+//! What a reference teaches: how often its values and its rows repeat, which columns go together, and what its own windows show.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::{DataType, IdxCa, IdxSize, Series};
+
+use super::correlation::{self, Columns, Pair};
+use super::groups::Groups;
+use super::rows::{self, Rows};
+use super::{Own, Suspect, column};
+use crate::drift::order::Order;
+use crate::drift::{Kind, Sample};
+
+/// Of so many of the reference's own windows correlations are taken, at most.
+const PARTS: usize = 50;
+/// And of so many rows of each.
+const PART_ROWS: usize = 500;
+
+/// One side's rows across its columns, as far as checks need them.
+#[derive(Debug, Clone, Default)]
+pub struct Side {
+    rows: Rows,
+    numbers: Columns,
+    height: usize,
+}
+
+impl Side {
+    /// Of so many rows, without a column yet.
+    #[must_use]
+    pub fn new(height: usize) -> Self {
+        Self { rows: Rows::new(height), numbers: Columns::new(), height }
+    }
+
+    /// Adds a column.
+    pub fn add(&mut self, series: &Series, kind: Kind) {
+        self.rows.add(series);
+        if kind == Kind::Numeric && self.numbers.len() < correlation::COLUMNS {
+            let numbers = numbers(series, correlation::places(self.height));
+            self.numbers.extend(numbers.map(|numbers| (series.name().to_string(), numbers)));
+        }
+    }
+
+    /// Takes the columns in that were added to another of the same rows.
+    pub fn merge(&mut self, other: Self) {
+        self.rows.merge(&other.rows);
+        self.numbers.extend(other.numbers);
+    }
+}
+
+/// The values at these places; what is missing is no number.
+fn numbers(series: &Series, places: impl Iterator<Item = usize>) -> Option<Vec<f64>> {
+    let places: Vec<IdxSize> = places.filter_map(|place| IdxSize::try_from(place).ok()).collect();
+    let taken = series.take(&IdxCa::from_vec("".into(), places)).ok()?;
+    let floats = taken.cast(&DataType::Float64).ok()?;
+    Some(floats.f64().ok()?.iter().map(|value| value.map_or(f64::NAN, |value| value + 0.0)).collect())
+}
+
+/// What is known of a reference beside its columns' values.
+#[derive(Debug, Clone, Default)]
+pub struct Learnt {
+    columns: BTreeMap<String, Groups>,
+    rows: Option<Groups>,
+    pairs: Vec<Pair>,
+    /// What its own windows show.
+    pub own: Own,
+}
+
+impl Learnt {
+    /// Learns from a column, and from its values in each of the reference's own windows.
+    pub fn column(&mut self, name: &str, sample: &Sample, parts: &[Sample]) {
+        let groups = column::groups(sample);
+        for part in parts {
+            self.note(column::suspects(name, sample, &groups, part));
+        }
+        self.columns.insert(name.to_owned(), groups);
+    }
+
+    /// Learns from whole rows, and from those of each of the reference's own windows; `column` has the values.
+    pub fn rows(&mut self, side: Side, order: Option<&Order>, column: impl Fn(&str) -> Option<Series>) {
+        let groups = side.rows.clone().groups();
+        self.pairs = correlation::pairs(&side.numbers);
+        let windows: Vec<Vec<usize>> = order.map(Order::places).unwrap_or_default();
+        for window in &windows {
+            let of_window = side.rows.at(window.iter().copied()).groups();
+            self.note(rows::suspect(&groups, &of_window));
+        }
+        self.rows = Some(groups);
+        let step = windows.len().div_ceil(PARTS).max(1);
+        let mut parts: Vec<Columns> = windows.iter().step_by(step).map(|_| Columns::new()).collect();
+        let paired = self.pairs.iter().flat_map(|pair| &pair.columns).collect::<std::collections::BTreeSet<_>>();
+        for (name, series) in paired.into_iter().filter_map(|name| Some((name, column(name)?))) {
+            for (part, window) in parts.iter_mut().zip(windows.iter().step_by(step)) {
+                let every = window.len().div_ceil(PART_ROWS).max(1);
+                let numbers = numbers(&series, window.iter().step_by(every).copied());
+                part.extend(numbers.map(|numbers| (name.clone(), numbers)));
+            }
+        }
+        for part in &parts {
+            self.note(correlation::suspects(&self.pairs, part));
+        }
+    }
+
+    fn note(&mut self, suspects: impl IntoIterator<Item = Suspect>) {
+        for suspect in suspects {
+            let most = self.own.entry((suspect.check, suspect.columns)).or_insert(0.0);
+            *most = most.max(suspect.value);
+        }
+    }
+
+    /// What a column's current values show.
+    #[must_use]
+    pub fn of_column(&self, name: &str, reference: &Sample, current: &Sample) -> Vec<Suspect> {
+        let groups = self.columns.get(name);
+        groups.map_or_else(Vec::new, |groups| column::suspects(name, reference, groups, current))
+    }
+
+    /// What whole rows and pairs show.
+    #[must_use]
+    pub fn of_rows(&self, current: Side) -> Vec<Suspect> {
+        let mut found = correlation::suspects(&self.pairs, &current.numbers);
+        let groups = self.rows.as_ref();
+        found.extend(groups.and_then(|groups| rows::suspect(groups, &current.rows.groups())));
+        found
+    }
+
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let groups: usize = self.columns.values().chain(&self.rows).map(Groups::bytes).sum();
+        let pairs = self.pairs.len().saturating_mul(120);
+        groups.saturating_add(pairs).saturating_add(self.own.len().saturating_mul(80)) as u64
+    }
+}
