@@ -456,3 +456,58 @@ fn models_that_are_silent_expire_and_make_room() {
     expire(&mut worker);
     assert!(known(&worker).is_empty(), "{:?}", known(&worker));
 }
+
+/// A profile is stored before it is answered, and stands over a `kill -9` and a lost checkpoint; rows take its place, and it theirs.
+#[test]
+fn a_profile_stands_until_rows_take_its_place() {
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (out, queue) = channel();
+    let begin = || begun(data.path(), Config::default(), out.clone(), &clock);
+    let text = {
+        use crate::drift::Sample;
+        use crate::drift::profile::{Column, Profile};
+        let numbers = Sample::numeric((0..500).map(|i| Some(f64::from(i % 100))));
+        let columns = vec![Column::of("x", numbers, true, &[]).expect("enough rows")];
+        Profile::new("train.csv", 500, Vec::new(), columns).expect("readable").text().to_owned()
+    };
+    let known = |worker: &ModelWorker| {
+        let reference = worker.watches.get(&key())?.view().reference?;
+        Some((reference.about.profile, reference.about.rows))
+    };
+    let (of_profile, of_rows) = (Some((Some("train.csv".to_owned()), 500)), Some((None, 300)));
+    let put = |worker: &mut ModelWorker| {
+        let models = Arc::clone(&worker.models);
+        let spec = models.describe(&key()).expect("known").spec;
+        let batch = crate::model::profile::admit(&text, &spec, 100).expect("it passes").batch;
+        models.accept(&key(), Purpose::Profile, batch, Reservation::none(&models.in_flight)).expect("accepted");
+    };
+    let rows: Vec<String> = (0..300).map(|i| format!(r#"{{"x": {}}}"#, i % 100)).collect();
+    let (_, mut worker) = begin();
+    put(&mut worker);
+    // Accepted, and killed before it was taken in; nor is there a checkpoint.
+    drop(worker);
+    while queue.try_recv().is_ok() {}
+    let (models, mut worker) = begin();
+    assert_eq!(known(&worker), of_profile);
+    worker.keep_checkpoint();
+    models.with_log(|log| log.rotate().expect("rotated"));
+    assert!(worker.compact(), "the log has it no longer");
+    drop(worker);
+    let (_, mut worker) = begin();
+    assert_eq!(known(&worker), of_profile);
+    send(&mut worker, &queue, Purpose::Reference, &rows);
+    assert_eq!(known(&worker), of_rows);
+    drop(worker);
+    let (_, mut worker) = begin();
+    assert_eq!(known(&worker), of_rows);
+    put(&mut worker);
+    while let Ok(accepted) = queue.try_recv() {
+        worker.take(accepted);
+    }
+    worker.keep_checkpoint();
+    drop(worker);
+    std::fs::remove_file(data.path().join("models/checkpoint.json")).expect("removed");
+    let (_, worker) = begin();
+    assert_eq!(known(&worker), of_profile);
+}

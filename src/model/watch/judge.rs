@@ -123,9 +123,9 @@ impl Watch {
         let mut features = Vec::new();
         if let Some(reference) = &self.reference {
             let tests = defaults();
-            let measured = reference.columns.iter().map(|(name, profile)| {
-                let current = sample(&frame, name, profile.baseline.sample.kind());
-                Measured::new(name, &profile.baseline, &current, &tests, self.spec.thresholds.mode)
+            let measured = reference.columns.iter().map(|(name, of)| {
+                let current = of.seen(sample(&frame, name, of.baseline.sample.kind()));
+                Measured::new(name, &of.baseline, &current, &tests, self.spec.thresholds.mode)
             });
             features = judge(measured.collect(), &self.spec.thresholds);
             if !enough {

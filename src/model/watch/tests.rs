@@ -8,15 +8,15 @@ use crate::model::border::{Purpose, expected, pass};
 
 const HOUR: i64 = 3_600_000;
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-06-01T00:00:00Z".parse().expect("a time")
 }
 
-fn spec() -> Spec {
+pub(super) fn spec() -> Spec {
     Spec { min_rows: 5, label_horizon: Duration::from_secs(86_400), ..Spec::new("m") }
 }
 
-fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
+pub(super) fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
     let limits = Limits { rows: 100_000, columns: 100, cells: 10_000_000 };
     let schema = watch.progress.schema.clone();
     let body = rows.join("\n");
@@ -28,7 +28,7 @@ fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
     frame_of(&batch.record).expect("a frame")
 }
 
-fn take(watch: &mut Watch, rows: &[String]) {
+pub(super) fn take(watch: &mut Watch, rows: &[String]) {
     let frame = frame(watch, Purpose::Samples, rows);
     watch.absorb(frame, Mode::Live, now()).expect("absorbed");
 }
@@ -38,12 +38,12 @@ fn labels(watch: &mut Watch, rows: &[String]) {
     watch.absorb_labels(&frame, Mode::Live).expect("absorbed");
 }
 
-fn refer(watch: &mut Watch, rows: &[String]) {
+pub(super) fn refer(watch: &mut Watch, rows: &[String]) {
     let frame = frame(watch, Purpose::Reference, rows);
-    watch.refer_to(&frame, now(), false);
+    watch.refer_to(&frame.clone().into(), now(), false);
 }
 
-fn judge_all(watch: &mut Watch, second: u64) {
+pub(super) fn judge_all(watch: &mut Watch, second: u64) {
     while watch.judge(now(), Duration::from_secs(second)).expect("judged") {}
 }
 
@@ -119,7 +119,7 @@ fn the_wall_clock_closes_the_last_window() {
 }
 
 /// An hour's samples: `n` rows whose feature lies about `level`.
-fn hour(hour: i64, n: i64, level: i64) -> Vec<String> {
+pub(super) fn hour(hour: i64, n: i64, level: i64) -> Vec<String> {
     (0..n)
         .map(|i| {
             let at = hour * HOUR + i * (HOUR / n);
@@ -320,7 +320,7 @@ fn the_same_reference_again_starts_no_counter_anew() {
     take(&mut watch, &hour(10, 50, 0));
     let (since, bins) = (watch.progress.reference.clone(), watch.view().bins);
     let frame = frame(&mut watch, Purpose::Reference, &hour(0, 2000, 0));
-    watch.refer_to(&frame, now() + Duration::from_secs(60), false);
+    watch.refer_to(&frame.clone().into(), now() + Duration::from_secs(60), false);
     assert_eq!((watch.progress.reference.clone(), watch.view().bins), (since, bins));
 }
 
@@ -363,11 +363,11 @@ fn windows_of_rows_go_on_after_a_restart() {
 fn a_description_that_changed_while_it_was_away_has_bins_of_its_own() {
     let mut before = watch(spec());
     let reference = frame(&mut before, Purpose::Reference, &hour(0, 2000, 0));
-    before.refer_to(&reference, now(), false);
+    before.refer_to(&reference.clone().into(), now(), false);
     take(&mut before, &hour(10, 50, 0));
     let spec = Spec { exclude: vec!["x".to_owned()], ..spec() };
     let mut after = Watch::new(spec, 20, before.progress.clone(), now());
-    after.remember(&reference, now());
+    after.remember(&reference.clone().into(), now());
     let (one, other) = (before.progress.reference.expect("one"), after.progress.reference.clone().expect("one"));
     assert_ne!(one.hash, other.hash);
     let bins = after.view().bins;
@@ -378,7 +378,7 @@ fn a_description_that_changed_while_it_was_away_has_bins_of_its_own() {
 fn a_restart_goes_on_where_it_was() {
     let mut before = watch(spec());
     let reference = frame(&mut before, Purpose::Reference, &hour(0, 2000, 0));
-    before.refer_to(&reference, now(), false);
+    before.refer_to(&reference.clone().into(), now(), false);
     let frames: Vec<DataFrame> = (10..13).map(|h| frame(&mut before, Purpose::Samples, &hour(h, 50, 300))).collect();
     for frame in &frames {
         before.absorb(frame.clone(), Mode::Live, now()).expect("absorbed");
@@ -387,7 +387,7 @@ fn a_restart_goes_on_where_it_was() {
     let kept = serde_json::to_string(&before.progress).expect("JSON");
     let progress: Progress = serde_json::from_str(&kept).expect("what was written");
     let mut after = Watch::new(spec(), 20, progress, now());
-    after.remember(&reference, now());
+    after.remember(&reference.clone().into(), now());
     for frame in frames {
         after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
     }
