@@ -1,6 +1,6 @@
 //! A model that is watched: what is known of it beforehand ([`Spec`]) and what its columns hold ([`Schema`]).
 //!
-//! Below: how it is addressed (`address`), the border a body crosses (`border`), the reference, the rows in event time (`rows`), and the state that takes
+//! Below: how it is addressed (`address`), the border a body crosses (`border`; `profile`), the reference, the rows in event time (`rows`), and the state that takes
 //! rows in and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
 pub mod address;
@@ -9,6 +9,7 @@ mod chunks;
 pub mod intake;
 pub mod minute;
 pub mod points;
+pub mod profile;
 pub mod reference;
 pub mod rows;
 pub mod signals;

@@ -30,11 +30,12 @@ use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::ingest::Sink as _;
 use crate::model::Schema;
+use crate::model::reference::Given;
 use crate::model::view::ModelsView;
 use crate::model::watch::{Mode, Progress, Watch};
-use crate::store::Samples;
 use crate::store::log::{Entry, Kind, Segment};
-use crate::store::samples::{Leave, Retained};
+use crate::store::samples::{Held, Leave, Retained};
+use crate::store::{Error, Samples};
 use crate::telemetry::weigh;
 
 /// How long the model worker sleeps without work.
@@ -204,8 +205,8 @@ impl ModelWorker {
         let references = self.store.as_ref().and_then(|store| store.references().ok()).unwrap_or_default();
         let now = self.clock.now();
         for reference in references.into_iter().filter(|reference| models.contains(&reference.model)) {
-            if let (Some(watch), Ok(rows)) = (self.watches.get_mut(&reference.model), reference.rows) {
-                watch.refer_to(&rows, now, reference.provisional);
+            if let (Some(watch), Ok(given)) = (self.watches.get_mut(&reference.model), given(reference.held)) {
+                watch.refer_to(&given, now, reference.provisional);
             }
         }
     }
@@ -311,8 +312,8 @@ impl ModelWorker {
             && let Ok(references) = store.references()
         {
             let of_this = references.into_iter().filter(|reference| reference.model == *model);
-            for frame in of_this.filter_map(|reference| reference.rows.ok()) {
-                anew.remember(&frame, self.clock.now());
+            for given in of_this.filter_map(|reference| given(reference.held).ok()) {
+                anew.remember(&given, self.clock.now());
             }
         }
         self.watches.insert(model.clone(), anew);
@@ -349,18 +350,19 @@ impl ModelWorker {
                 watch.progress.schema.merge(&Schema::of(&frame));
                 if let Some(rows) = watch.absorb(frame, mode, now)? {
                     tracing::info!(%model, rows = rows.height(), "its first rows are a provisional reference");
-                    self.keep_reference(model, true, &rows);
+                    self.keep_reference(model, true, &rows.into());
                 }
             }
             Kind::Labels => watch.absorb_labels(&frame, mode)?,
-            Kind::Reference if mode == Mode::Live => {
-                watch.progress.schema.replace(&Schema::of(&frame));
-                watch.refer_to(&frame, now, false);
-                tracing::info!(%model, rows = frame.height(), "a reference took effect");
-                self.keep_reference(model, false, &frame);
+            Kind::Reference | Kind::Profile if mode == Mode::Live => {
+                let given = if kind == Kind::Profile { Given::profile_of(&frame)? } else { frame.into() };
+                watch.progress.schema.replace(&given.schema(&self.models.spec(model)));
+                watch.refer_to(&given, now, false);
+                tracing::info!(%model, rows = given.rows(), profile = kind == Kind::Profile, "a reference took effect");
+                self.keep_reference(model, false, &given);
             }
             // Its file has it; and who is removed is not here.
-            Kind::Reference | Kind::Removal => {}
+            Kind::Reference | Kind::Profile | Kind::Removal => {}
         }
         Ok(())
     }
@@ -412,9 +414,13 @@ impl ModelWorker {
         }
     }
 
-    fn keep_reference(&self, model: &ModelKey, provisional: bool, frame: &DataFrame) {
+    fn keep_reference(&self, model: &ModelKey, provisional: bool, given: &Given) {
         let Some(store) = &self.store else { return };
-        if let Err(error) = store.keep_reference(model, provisional, frame) {
+        let kept = match given {
+            Given::Rows(frame) => store.keep_reference(model, provisional, frame),
+            Given::Profile(profile) => store.keep_profile(model, profile.text()),
+        };
+        if let Err(error) = kept {
             tracing::error!(%model, %error, "the reference cannot be kept: a restart will not know it");
         }
     }
@@ -590,6 +596,14 @@ impl ModelWorker {
             self.repeated.retain(|sequence, _| *sequence > through);
         }
         !closed.is_empty()
+    }
+}
+
+/// A kept reference as it is taken up again.
+fn given(held: Result<Held, Error>) -> Result<Given, String> {
+    match held.map_err(|error| error.to_string())? {
+        Held::Rows(frame) => Ok(frame.into()),
+        Held::Profile(text) => Given::profile(&text),
     }
 }
 

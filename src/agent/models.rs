@@ -215,13 +215,15 @@ impl Sink for Models {
             registry.schemas.get(model).map_or_else(Arc::default, Arc::clone)
         };
         let changed = |name: &String, kind| known.features.get(name).is_some_and(|known| known != kind);
-        if purpose != Purpose::Reference && batch.schema.features.iter().any(|(name, kind)| changed(name, kind)) {
+        let refers = matches!(purpose, Purpose::Reference | Purpose::Profile);
+        if !refers && batch.schema.features.iter().any(|(name, kind)| changed(name, kind)) {
             return Err(Refused::Changed);
         }
         let kind = match purpose {
             Purpose::Samples => Kind::Samples,
             Purpose::Labels => Kind::Labels,
             Purpose::Reference => Kind::Reference,
+            Purpose::Profile => Kind::Profile,
         };
         let why = || locked(&self.closed).clone().unwrap_or_else(|| STARTING.to_owned());
         let open = log.as_mut().ok_or_else(|| Refused::NotStored(why()))?;
@@ -229,7 +231,7 @@ impl Sink for Models {
             open.append(kind, model, &batch.record).map_err(|error| Refused::NotStored(error.to_string()))?;
         let mut registry = locked(&self.known);
         let schema = Arc::make_mut(registry.schemas.entry(model.clone()).or_default());
-        if purpose == Purpose::Reference {
+        if refers {
             schema.replace(&batch.schema);
         } else {
             schema.merge(&batch.schema);

@@ -236,8 +236,14 @@ impl Column {
     /// What current rows are held against.
     #[must_use]
     pub fn baseline(&self) -> Baseline {
+        self.baseline_of(MOST_ROWS)
+    }
+
+    /// The same, numbers counting as `most` rows at most: as many are held in memory, and walked over by each comparison.
+    #[must_use]
+    pub fn baseline_of(&self, most: u64) -> Baseline {
         let sample = match &self.values {
-            Values::Numeric(numeric) => numeric.sample(self.missing),
+            Values::Numeric(numeric) => numeric.sample(self.missing, most),
             Values::Categorical(categorical) => categorical.categories.sample(self.missing),
         };
         let mut baseline = Baseline::new(sample);
@@ -257,6 +263,24 @@ impl Column {
             Values::Categorical(categorical) => {
                 Bins::Categories(categorical.categories.named.keys().cloned().collect())
             }
+        }
+    }
+
+    /// The same, with bins of the `most` frequent categories alone.
+    #[must_use]
+    pub fn most_frequent(&self, most: usize) -> Bins {
+        match &self.values {
+            Values::Numeric(_) => self.bins(),
+            Values::Categorical(categorical) => self.bins().most_frequent(&categorical.categories.by_name(0), most),
+        }
+    }
+
+    /// The reference's rows in bins of its own, or of some of its categories.
+    #[must_use]
+    pub fn counted(&self, bins: &Bins) -> Vec<u64> {
+        match &self.values {
+            Values::Numeric(numeric) => numeric.counts.clone(),
+            Values::Categorical(categorical) => bins.count(&categorical.categories.by_name(self.missing)),
         }
     }
 
@@ -319,7 +343,7 @@ impl Numeric {
             within,
         };
         // The deciles of the quantiles, as those of the rows may be a row's own.
-        let bins = Bins::of(&numeric.sample(missing));
+        let bins = Bins::of(&numeric.sample(missing, MOST_ROWS));
         numeric.counts = bins.count(&Sample::Numeric { sorted: sorted.to_vec(), missing });
         if let Bins::Edges(edges) = bins {
             numeric.edges = edges;
@@ -332,10 +356,10 @@ impl Numeric {
         self.quantiles.rows().saturating_add(below).saturating_add(above)
     }
 
-    /// As many values as the reference had, where the quantiles say.
-    fn sample(&self, missing: u64) -> Sample {
+    /// As many values as the reference had, or `most`, where the quantiles say.
+    fn sample(&self, missing: u64, most: u64) -> Sample {
         let part = |rows: u64| match self.rows() {
-            all if all > MOST_ROWS => whole::unsigned((rows as f64 * (MOST_ROWS as f64 / all as f64)).round()),
+            all if all > most => whole::unsigned((rows as f64 * (most as f64 / all as f64)).round()),
             _ => rows,
         };
         let [below, above] = self.infinite.map(|rows| usize::try_from(part(rows)).unwrap_or(usize::MAX));

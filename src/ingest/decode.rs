@@ -35,6 +35,12 @@ impl Format {
             _ => None,
         }
     }
+
+    /// JSON, one way or another.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Ndjson | Self::Json)
+    }
 }
 
 /// Why nothing of a body can be used.

@@ -20,6 +20,7 @@ use crate::frame::stack::bytes_of;
 use crate::identity::ModelKey;
 use crate::model::address;
 use crate::model::border::{Passed, Purpose, expected, pass};
+use crate::model::profile::{self, Admitted};
 
 /// Bodies decoded at once: it is work for a core each.
 const AT_ONCE: usize = 2;
@@ -53,11 +54,14 @@ pub fn router(ingest: Ingest) -> Router {
 }
 
 /// The response to rows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct RowsResponse {
     accepted: u64,
     rejected: u64,
     errors: Vec<RowError>,
+    /// The hash of the profile that was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
 }
 
 /// An answer that accepts nothing.
@@ -123,7 +127,7 @@ impl From<Refused> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let errors = vec![RowError { row: None, field: None, message: self.message }];
-        let mut response = (self.status, Json(RowsResponse { accepted: 0, rejected: 0, errors })).into_response();
+        let mut response = (self.status, Json(RowsResponse { errors, ..RowsResponse::default() })).into_response();
         if let Some(retry) = self.retry {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry.as_secs().max(1)));
         }
@@ -256,6 +260,9 @@ fn decode_and_store(
     purpose: Purpose,
     whole: bool,
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
+    if purpose == Purpose::Reference && format.is_json() && profile::begins(bytes) {
+        return store_profile(ingest, model, bytes, reservation);
+    }
     let room = usize::try_from(ingest.config.in_flight.as_u64()).unwrap_or(usize::MAX);
     // A cell takes eight bytes or sixteen, whatever it took on the way.
     let limits = Limits { rows: ingest.config.max_rows, columns: 4096, cells: room / 8 };
@@ -282,7 +289,10 @@ fn decode_and_store(
             } else {
                 errors
             };
-            return Ok((StatusCode::UNPROCESSABLE_ENTITY, RowsResponse { accepted: 0, rejected, errors }));
+            return Ok((
+                StatusCode::UNPROCESSABLE_ENTITY,
+                RowsResponse { rejected, errors, ..RowsResponse::default() },
+            ));
         };
         let accepted = batch.record.num_rows() as u64;
         reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
@@ -290,11 +300,30 @@ fn decode_and_store(
         match ingest.sink.accept(model, purpose, batch, handed) {
             Ok(()) => {
                 tell();
-                return Ok((StatusCode::ACCEPTED, RowsResponse { accepted, rejected, errors }));
+                return Ok((StatusCode::ACCEPTED, RowsResponse { accepted, rejected, errors, profile: None }));
             }
             Err(Refused::Changed) => {}
             Err(refused) => return Err(refused.into()),
         }
     }
     Err(Refused::Changed.into())
+}
+
+/// A profile in the place of a reference's rows.
+fn store_profile(
+    ingest: &Ingest,
+    model: &ModelKey,
+    bytes: &bytes::Bytes,
+    reservation: Reservation,
+) -> Result<(StatusCode, RowsResponse), Refusal> {
+    let bad = |message: String| Refusal::new(StatusCode::BAD_REQUEST, message);
+    if bytes.len() > profile::LARGEST {
+        let message = format!("the body is larger than {} bytes, and so no profile", profile::LARGEST);
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| bad(format!("the profile: is no text: {error}")))?;
+    let known = ingest.sink.describe(model)?;
+    let Admitted { batch, hash, rows, told } = profile::admit(text, &known.spec, known.max_features).map_err(bad)?;
+    ingest.sink.accept(model, Purpose::Profile, batch, reservation)?;
+    Ok((StatusCode::ACCEPTED, RowsResponse { accepted: rows, rejected: 0, errors: told, profile: Some(hash) }))
 }

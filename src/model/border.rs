@@ -29,7 +29,7 @@ pub const AHEAD: i64 = 24 * 3600 * 1000;
 /// Texts that name something - ids, labels, predictions, versions - may be so long, in bytes.
 const MAX_TEXT: usize = 512;
 /// A feature's name may be so long, in bytes.
-const MAX_NAME: usize = 200;
+pub const MAX_NAME: usize = 200;
 
 /// What a body is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,10 @@ pub enum Purpose {
     Samples,
     /// What turned out to be true.
     Labels,
-    /// What windows are held against.
+    /// What windows are held against, as rows.
     Reference,
+    /// The same as a profile of such rows (`profile`).
+    Profile,
 }
 
 /// Rows that passed.

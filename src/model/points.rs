@@ -193,7 +193,7 @@ mod tests {
             distances: std::collections::BTreeMap::new(),
             performance: window.performance.clone(),
         }];
-        let about = About { hash: "h".to_owned(), since: at, provisional, rows: 1000 };
+        let about = About { hash: "h".to_owned(), since: at, provisional, rows: 1000, profile: None };
         view.reference = Some(ReferenceView { about, performance: window.performance.clone() });
         view.latest = Some(window);
         (view.verdict.drift, view.verdict.provisional) = (Some(true), provisional);

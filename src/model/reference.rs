@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, Series};
+use polars::prelude::{DataFrame, PolarsError, PolarsResult, Series};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::border::RESERVED;
-use super::{Spec, chunks};
+use super::profile::{TEXT, taken};
+use super::{Schema, Spec, chunks};
 use crate::drift::baseline::Baseline;
 use crate::drift::order::slices;
+use crate::drift::profile::{self, Profile};
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 use crate::quality::learnt::{Learnt, Side};
@@ -21,13 +23,19 @@ use crate::quality::learnt::{Learnt, Side};
 /// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
 const EXACT_UP_TO: usize = 1000;
 
+/// Numbers that a profile stands for are held in memory: about so many over all columns, 32 MiB, and of each at least and at most so many.
+/// A column counts as no more rows than that: the error of 100,000 is a third of what a window of 10,000 has.
+const VALUES: u64 = 4_000_000;
+const FEWEST_VALUES: u64 = 10_000;
+const MOST_VALUES: u64 = 100_000;
+
 /// Columns that are compared beside the features.
 pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
 
 /// What is known of a reference without its rows; kept in the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// Names the profile: references with one hash have the same bins and counts.
+    /// Names it: references with one hash have the same bins and counts. A profile's own hash, or one over the bins and counts of rows.
     pub hash: String,
     /// Since when it is in effect.
     pub since: Timestamp,
@@ -35,6 +43,60 @@ pub struct About {
     pub provisional: bool,
     /// Its rows.
     pub rows: u64,
+    /// The data that it is a profile of, by name; `None` where its rows were given.
+    #[serde(default)]
+    pub profile: Option<String>,
+}
+
+/// What a reference is made of.
+pub enum Given {
+    /// Rows that passed the border.
+    Rows(DataFrame),
+    /// A profile of rows that are elsewhere.
+    Profile(Box<Profile>),
+}
+
+impl From<DataFrame> for Given {
+    fn from(rows: DataFrame) -> Self {
+        Self::Rows(rows)
+    }
+}
+
+impl Given {
+    /// A profile's text.
+    ///
+    /// # Errors
+    /// It is none that can be used.
+    pub fn profile(text: &str) -> Result<Self, String> {
+        Profile::read(text).map(|profile| Self::Profile(Box::new(profile))).map_err(|error| error.to_string())
+    }
+
+    /// The profile in a frame as the border makes one.
+    ///
+    /// # Errors
+    /// There is none in it.
+    pub fn profile_of(frame: &DataFrame) -> PolarsResult<Self> {
+        let text = frame.column(TEXT)?.str()?.get(0).unwrap_or_default();
+        Self::profile(text).map_err(|error| PolarsError::ComputeError(error.into()))
+    }
+
+    /// What it says that the columns of a model of this description hold.
+    #[must_use]
+    pub fn schema(&self, spec: &Spec) -> Schema {
+        match self {
+            Self::Rows(frame) => Schema::of(frame),
+            Self::Profile(profile) => taken(profile, spec).schema,
+        }
+    }
+
+    /// Its rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Rows(frame) => frame.height() as u64,
+            Self::Profile(profile) => profile.rows,
+        }
+    }
 }
 
 /// A reference, ready to be compared with.
@@ -42,7 +104,7 @@ pub struct Reference {
     /// What is known of it without its rows.
     pub about: About,
     /// Its columns by name.
-    pub columns: BTreeMap<String, Profile>,
+    pub columns: BTreeMap<String, Column>,
     /// What it teaches of the quality of data.
     pub learnt: Learnt,
     /// How well its predictions fit its labels, where it has both.
@@ -52,13 +114,26 @@ pub struct Reference {
 }
 
 /// One column of a reference.
-pub struct Profile {
+pub struct Column {
     /// What windows are held against.
     pub baseline: Baseline,
     /// The bins that are exported: categories beyond a number are one.
     pub exported: Bins,
     /// Its counts in the exported bins.
     pub counts: Vec<u64>,
+    /// What it is known by without its rows, where a profile was given.
+    pub profiled: Option<Box<profile::Column>>,
+}
+
+impl Column {
+    /// Current values as they are held against it.
+    #[must_use]
+    pub fn seen(&self, current: Sample) -> Sample {
+        match &self.profiled {
+            Some(column) => column.seen(current),
+            None => current,
+        }
+    }
 }
 
 /// How the frame's column is compared; `None` for what is not.
@@ -74,7 +149,7 @@ impl Reference {
     /// About how many bytes it takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let of = |profile: &Profile| match &profile.baseline.sample {
+        let of = |column: &Column| match &column.baseline.sample {
             Sample::Numeric { sorted, .. } => (sorted.capacity() as u64).saturating_mul(8),
             Sample::Categorical { counts, .. } => {
                 counts.keys().map(|category| (category.len() as u64).saturating_add(64)).sum()
@@ -83,9 +158,40 @@ impl Reference {
         self.columns.values().map(of).sum::<u64>().saturating_add(self.learnt.bytes())
     }
 
-    /// Of a frame of rows.
+    /// Of what was given.
     #[must_use]
-    pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
+    pub fn new(given: &Given, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
+        match given {
+            Given::Rows(frame) => Self::of_rows(frame, spec, metric_bins, since, provisional),
+            Given::Profile(profile) => Self::of_profile(profile, spec, metric_bins, since),
+        }
+    }
+
+    /// Of a profile. It has no labels, and so no performance; of the quality of data it teaches what single columns show.
+    fn of_profile(profile: &Profile, spec: &Spec, metric_bins: usize, since: Timestamp) -> Self {
+        let taken = taken(profile, spec).columns;
+        let most = (VALUES / (taken.len() as u64).max(1)).clamp(FEWEST_VALUES, MOST_VALUES);
+        let mut columns = BTreeMap::new();
+        for (name, column) in taken {
+            let mut baseline = column.baseline_of(most);
+            baseline.exact_up_to = EXACT_UP_TO;
+            let exported = column.most_frequent(metric_bins);
+            let counts = column.counted(&exported);
+            let profiled = Some(Box::new(column.clone()));
+            columns.insert(name.to_owned(), Column { baseline, exported, counts, profiled });
+        }
+        let about = About {
+            hash: profile.hash.clone(),
+            since,
+            provisional: false,
+            rows: profile.rows,
+            profile: Some(profile.reference.clone()),
+        };
+        Self { about, columns, learnt: Learnt::default(), performance: None, labels: Labels::default() }
+    }
+
+    /// Of a frame of rows.
+    fn of_rows(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         let (mut columns, mut learnt, mut side) = (BTreeMap::new(), Learnt::default(), Side::new(frame.height()));
         let order = chunks::in_order(frame, spec);
         for column in frame.columns() {
@@ -106,7 +212,7 @@ impl Reference {
             baseline.row_chunks = samples(slices(series, &spec.thresholds.mode.chunks(series.len())));
             let exported = baseline.bins.most_frequent(&baseline.sample, metric_bins);
             let counts = exported.count(&baseline.sample);
-            columns.insert(name, Profile { baseline, exported, counts });
+            columns.insert(name, Column { baseline, exported, counts, profiled: None });
         }
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
         learnt.rows(side, order.as_ref(), series);
@@ -125,15 +231,16 @@ impl Reference {
         };
         let hash = hash(&columns);
         let rows = frame.height() as u64;
-        Self { about: About { hash, since, provisional, rows }, columns, learnt, performance, labels }
+        let about = About { hash, since, provisional, rows, profile: None };
+        Self { about, columns, learnt, performance, labels }
     }
 }
 
 /// Sixteen hex digits of SHA-256 over the profile as JSON: names, bins and counts.
-fn hash(columns: &BTreeMap<String, Profile>) -> String {
-    let profile: BTreeMap<&String, (&Bins, &Vec<u64>)> =
-        columns.iter().map(|(name, profile)| (name, (&profile.exported, &profile.counts))).collect();
-    let text = serde_json::to_vec(&profile).unwrap_or_default();
+fn hash(columns: &BTreeMap<String, Column>) -> String {
+    let counted: BTreeMap<&String, (&Bins, &Vec<u64>)> =
+        columns.iter().map(|(name, column)| (name, (&column.exported, &column.counts))).collect();
+    let text = serde_json::to_vec(&counted).unwrap_or_default();
     let mut hex = String::new();
     for byte in &Sha256::digest(&text)[..8] {
         let _ = write!(hex, "{byte:02x}");

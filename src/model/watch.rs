@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::border::ARRIVAL;
 use super::intake::Intake;
-use super::reference::{About, Profile, Reference};
+use super::reference::{About, Column, Given, Reference};
 use super::rows::{Ids, POSITION, Rows, keep, with_positions};
 use super::view::{Counts, WindowResult};
 use super::{Schema, Spec};
@@ -298,21 +298,23 @@ impl Watch {
         }
         let wanted = usize::try_from(self.spec.reference_rows).unwrap_or(usize::MAX);
         let rows = std::mem::take(&mut self.gathered).head(Some(wanted));
-        self.refer_to(&rows, now, true);
+        self.refer_to(&rows.clone().into(), now, true);
         Ok(Some(rows))
     }
 
     /// Takes a reference into effect; every window that is held is judged anew against it.
-    pub fn refer_to(&mut self, frame: &DataFrame, since: Timestamp, provisional: bool) {
-        let mut reference = Reference::new(frame, &self.spec, self.metric_bins, since, provisional);
+    pub fn refer_to(&mut self, given: &Given, since: Timestamp, provisional: bool) {
+        let mut reference = Reference::new(given, &self.spec, self.metric_bins, since, provisional);
         self.gathered = DataFrame::empty();
         self.progress.known.merge(&reference.labels);
         match &self.progress.reference {
             // The same again: its counters go on.
-            Some(before) if before.hash == reference.about.hash => reference.about.since = before.since,
+            Some(before) if before.hash == reference.about.hash && self.counts_in_bins_of(&reference) => {
+                reference.about.since = before.since;
+            }
             _ => {
-                let zero = |profile: &Profile| vec![0; profile.counts.len()];
-                self.progress.bins = reference.columns.iter().map(|(name, p)| (name.clone(), zero(p))).collect();
+                let zero = |column: &Column| vec![0; column.counts.len()];
+                self.progress.bins = reference.columns.iter().map(|(name, of)| (name.clone(), zero(of))).collect();
             }
         }
         self.progress.reference = Some(reference.about.clone());
@@ -322,14 +324,21 @@ impl Watch {
 
     /// Takes the checkpoint's reference up again, after a restart. If the description has changed meanwhile it makes other bins,
     /// and takes effect at `now` under another hash.
-    pub fn remember(&mut self, frame: &DataFrame, now: Timestamp) {
+    pub fn remember(&mut self, given: &Given, now: Timestamp) {
         let Some(about) = self.progress.reference.clone() else { return };
-        let reference = Reference::new(frame, &self.spec, self.metric_bins, about.since, about.provisional);
-        if reference.about.hash == about.hash {
+        let reference = Reference::new(given, &self.spec, self.metric_bins, about.since, about.provisional);
+        if reference.about.hash == about.hash && self.counts_in_bins_of(&reference) {
             self.reference = Some(reference);
         } else {
-            self.refer_to(frame, now, about.provisional);
+            self.refer_to(given, now, about.provisional);
         }
+    }
+
+    /// Whether what was counted so far was counted in these bins: a profile keeps its hash where the description has other bins exported.
+    fn counts_in_bins_of(&self, reference: &Reference) -> bool {
+        let bins = |(name, column): (&String, &Column)| (name.clone(), column.counts.len());
+        let counted = self.progress.bins.iter().map(|(name, counts)| (name.clone(), counts.len()));
+        reference.columns.iter().map(bins).eq(counted)
     }
 
     /// It had a reference, which has not been taken up again.
@@ -538,10 +547,10 @@ impl Watch {
 
     fn count_bins(&mut self, frame: &DataFrame) {
         let Some(reference) = &self.reference else { return };
-        for (name, profile) in &reference.columns {
+        for (name, of) in &reference.columns {
             let counted = match frame.column(name) {
-                Ok(column) => profile.exported.count_series(column.as_materialized_series()),
-                Err(_) => profile.exported.count(&sample(frame, name, profile.baseline.sample.kind())),
+                Ok(column) => of.exported.count_series(column.as_materialized_series()),
+                Err(_) => of.exported.count(&sample(frame, name, of.baseline.sample.kind())),
             };
             let counts = self.progress.bins.entry(name.clone()).or_insert_with(|| vec![0; counted.len()]);
             for (count, more) in counts.iter_mut().zip(counted) {
@@ -572,5 +581,7 @@ fn sample(frame: &DataFrame, name: &str, kind: crate::drift::Kind) -> Sample {
     found.unwrap_or_else(|| Sample::missing_rows(kind, frame.height() as u64))
 }
 
+#[cfg(test)]
+mod profile_tests;
 #[cfg(test)]
 mod tests;

@@ -24,13 +24,18 @@ pub fn groups(sample: &Sample) -> Groups {
     }
 }
 
-/// Everything that both sides have values for.
+/// Everything that both sides have values for. Of a reference without its rows (`of_reference` is `None`) nobody knows its rarest values,
+/// and what rests on these is left out.
 #[must_use]
-pub fn suspects(name: &str, reference: &Sample, of_reference: &Groups, current: &Sample) -> Vec<Suspect> {
-    let of_current = groups(current);
+pub fn suspects(name: &str, reference: &Sample, of_reference: Option<&Groups>, current: &Sample) -> Vec<Suspect> {
     let mut found: Vec<(Check, f64, f64, Detail)> = Vec::new();
     found.extend(missing(reference, current));
-    if reference.present() > 0 && current.present() > 0 {
+    let only = only_value(current).filter(|_| reference.present() > 0);
+    if let Some((value, as_many)) = &only {
+        found.push(constant(value.clone(), as_many(reference), reference.present(), current.present()));
+    }
+    if let Some(of_reference) = of_reference.filter(|groups| groups.rows() > 0 && current.present() > 0) {
+        let of_current = groups(current);
         match (reference, current) {
             (Sample::Numeric { sorted: reference, .. }, Sample::Numeric { sorted: current, .. }) => {
                 found.extend(range(reference, current));
@@ -41,10 +46,9 @@ pub fn suspects(name: &str, reference: &Sample, of_reference: &Groups, current: 
             }
             _ => {}
         }
-        found.extend(match only_value(current) {
-            Some((value, as_many)) => constant(value, as_many(reference), of_reference, &of_current),
-            None => cardinality(of_reference, &of_current),
-        });
+        if only.is_none() {
+            found.extend(cardinality(of_reference, &of_current));
+        }
     }
     let suspect = |(check, value, p_value, detail)| Suspect {
         check,
@@ -161,16 +165,10 @@ fn only_value(current: &Sample) -> Option<(String, impl Fn(&Sample) -> u64)> {
     Some((shown, as_many))
 }
 
-fn constant(
-    value: String,
-    before: u64,
-    of_reference: &Groups,
-    of_current: &Groups,
-) -> Option<(Check, f64, f64, Detail)> {
-    let (m, n) = (of_reference.rows(), of_current.rows());
+fn constant(value: String, before: u64, m: u64, n: u64) -> (Check, f64, f64, Detail) {
     let others = 1.0 - before as f64 / m as f64;
     let p_value = all_on_one_side(n, before.saturating_add(n), m.saturating_add(n));
-    Some((Check::Constant, others, p_value, Detail::Constant { value, others }))
+    (Check::Constant, others, p_value, Detail::Constant { value, others })
 }
 
 fn cardinality(of_reference: &Groups, of_current: &Groups) -> Option<(Check, f64, f64, Detail)> {

@@ -70,7 +70,7 @@ impl Learnt {
     pub fn column(&mut self, name: &str, sample: &Sample, parts: &[Sample]) {
         let groups = column::groups(sample);
         for part in parts {
-            self.note(column::suspects(name, sample, &groups, part));
+            self.note(column::suspects(name, sample, Some(&groups), part));
         }
         self.columns.insert(name.to_owned(), groups);
     }
@@ -110,8 +110,7 @@ impl Learnt {
     /// What a column's current values show.
     #[must_use]
     pub fn of_column(&self, name: &str, reference: &Sample, current: &Sample) -> Vec<Suspect> {
-        let groups = self.columns.get(name);
-        groups.map_or_else(Vec::new, |groups| column::suspects(name, reference, groups, current))
+        column::suspects(name, reference, self.columns.get(name), current)
     }
 
     /// What whole rows and pairs show.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DATA/{container,gpu,model}_minute/version=N/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet
-//! DATA/models/{samples,labels,references}/node=NAME/model_namespace=NAMESPACE/model=NAME/...
+//! DATA/models/{samples,labels,references}/node=NAME/model_namespace=NAMESPACE/model=NAME/...   (a reference: .parquet, or .profile.json)
 //! DATA/models/log/...   DATA/alerts.json
 //! ```
 

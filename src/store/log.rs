@@ -35,14 +35,17 @@ pub enum Kind {
     Samples,
     /// Labels.
     Labels,
-    /// A reference.
+    /// A reference's rows.
     Reference,
     /// The model is removed with all that came before; the batch is empty.
     Removal,
+    /// A reference's profile: the batch has its text.
+    Profile,
 }
 
 impl Kind {
-    const ALL: [(Self, u8); 4] = [(Self::Samples, 1), (Self::Labels, 2), (Self::Reference, 3), (Self::Removal, 4)];
+    const ALL: [(Self, u8); 5] =
+        [(Self::Samples, 1), (Self::Labels, 2), (Self::Reference, 3), (Self::Removal, 4), (Self::Profile, 5)];
 
     fn code(self) -> u8 {
         Self::ALL.into_iter().find(|(kind, _)| *kind == self).map_or(0, |(_, code)| code)

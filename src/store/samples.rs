@@ -34,6 +34,7 @@ const MODEL: &str = "model=";
 /// The namespace of a model without one: readers of such folders take it for null, and no namespace is called so.
 const NO_NAMESPACE: &str = "__HIVE_DEFAULT_PARTITION__";
 const CHECKPOINT: &str = "checkpoint.json";
+const PROFILE: &str = "reference.profile.json";
 
 /// The models' folder below a data folder, held by one agent.
 #[derive(Debug)]
@@ -69,8 +70,17 @@ pub struct StoredReference {
     pub model: ModelKey,
     /// It is the model's own beginning.
     pub provisional: bool,
-    /// Its rows, or why they cannot be read.
-    pub rows: Result<DataFrame, Error>,
+    /// What it is made of, or why that cannot be read.
+    pub held: Result<Held, Error>,
+}
+
+/// What a reference is made of.
+#[derive(Debug)]
+pub enum Held {
+    /// Its rows.
+    Rows(DataFrame),
+    /// A profile's text.
+    Profile(String),
 }
 
 impl Samples {
@@ -103,7 +113,7 @@ impl Samples {
         let table = self.folder.join(match kind {
             Kind::Samples => "samples",
             Kind::Labels => "labels",
-            Kind::Reference | Kind::Removal => "references",
+            Kind::Reference | Kind::Profile | Kind::Removal => "references",
         });
         table.join(&self.node)
     }
@@ -164,7 +174,7 @@ impl Samples {
         let mut wrong = 0_u64;
         let end = log::read(&segment.path, |entry| {
             let gone = leave.removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal);
-            if gone || matches!(entry.kind, Kind::Reference | Kind::Removal) {
+            if gone || matches!(entry.kind, Kind::Reference | Kind::Profile | Kind::Removal) {
                 return;
             }
             let frame = frames.entry((entry.kind, entry.model)).or_default();
@@ -304,21 +314,45 @@ impl Samples {
         let folder = self.of_model(Kind::Reference, model);
         write_parquet(&folder.join(reference_name(provisional)), &mut frame.clone())?;
         if !provisional {
-            let _ = fs::remove_file(folder.join(reference_name(true)));
+            remove_all(&folder, &[reference_name(true), PROFILE]);
         }
         Ok(())
     }
 
-    /// The references that are kept.
+    /// Keeps a profile's text as the reference, in the place of any before.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn keep_profile(&self, model: &ModelKey, text: &str) -> Result<(), Error> {
+        let folder = self.of_model(Kind::Reference, model);
+        let path = folder.join(PROFILE);
+        write_atomically(&path, |file| file.write_all(text.as_bytes()).map_err(Error::io(&path)))?;
+        remove_all(&folder, &[reference_name(true), reference_name(false)]);
+        Ok(())
+    }
+
+    /// The references that are kept. Where a crash left the one before beside its follower, that one alone.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn references(&self) -> Result<Vec<StoredReference>, Error> {
-        let found = files_below(&self.table(Kind::Reference), &[EXTENSION])?;
+        let mut found = files_below(&self.table(Kind::Reference), &[EXTENSION, "json"])?;
+        let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        let followed = |path: &Path| {
+            let other = if is_profile(path) { reference_name(false) } else { PROFILE };
+            let other = path.with_file_name(other);
+            other.exists() && written(&other) > written(path)
+        };
+        found.retain(|file| file.path.ends_with(reference_name(true)) || !followed(&file.path));
         let of = |file: Stored| {
             let provisional = file.path.file_name()? == reference_name(true);
             let model = model_of(&file.path)?;
-            Some(StoredReference { model, provisional, rows: read_parquet(&file.path) })
+            let held = if is_profile(&file.path) {
+                fs::read_to_string(&file.path).map(Held::Profile).map_err(Error::io(&file.path))
+            } else {
+                read_parquet(&file.path).map(Held::Rows)
+            };
+            Some(StoredReference { model, provisional, held })
         };
         Ok(found.into_iter().filter_map(of).collect())
     }
@@ -437,6 +471,17 @@ fn name(segment: u64) -> String {
 
 fn reference_name(provisional: bool) -> &'static str {
     if provisional { "provisional.parquet" } else { "reference.parquet" }
+}
+
+fn is_profile(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == PROFILE)
+}
+
+/// What is left of them when they cannot be removed is passed over where it is read.
+fn remove_all(folder: &Path, names: &[&str]) {
+    for name in names {
+        let _ = fs::remove_file(folder.join(name));
+    }
 }
 
 fn write_parquet(path: &Path, frame: &mut DataFrame) -> Result<(), Error> {

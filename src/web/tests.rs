@@ -31,8 +31,8 @@ impl Sink for Taking {
 
     fn accept(&self, model: &ModelKey, _: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
         let frame = frame_of(&batch.record).expect("what passed the border is a frame");
-        let reference = Reference::new(&frame, &Spec::of(model), 10, Timestamp::UNIX_EPOCH, false);
-        let against_itself = |(name, column): (&String, &crate::model::reference::Profile)| {
+        let reference = Reference::new(&frame.clone().into(), &Spec::of(model), 10, Timestamp::UNIX_EPOCH, false);
+        let against_itself = |(name, column): (&String, &crate::model::reference::Column)| {
             Measured::new(name, &column.baseline, &column.baseline.sample, &crate::drift::defaults(), Mode::Default)
         };
         let judged = judge(reference.columns.iter().map(against_itself).collect(), &Thresholds::default());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use super::{Checkpoint, ModelWorker};
+use super::{Checkpoint, ModelWorker, given};
 use crate::identity::ModelKey;
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::log::{self, End, Entry, Kind, Log};
@@ -76,8 +76,8 @@ impl ModelWorker {
     fn take_up_references(&mut self, store: &Samples, counted: &BTreeSet<ModelKey>) -> Result<(), Error> {
         let now = self.clock.now();
         for reference in store.references()? {
-            let frame = match reference.rows {
-                Ok(frame) => frame,
+            let given = match given(reference.held) {
+                Ok(given) => given,
                 Err(error) => {
                     tracing::error!(model = %reference.model, %error, "its reference cannot be read");
                     self.health.update(|state| state.samples.damaged += 1);
@@ -92,9 +92,9 @@ impl ModelWorker {
                 .or_insert_with(|| Watch::new(spec, bins, Progress::default(), now));
             let about = watch.progress.reference.as_ref();
             if known && about.is_some_and(|about| about.provisional == reference.provisional) {
-                watch.remember(&frame, now);
+                watch.remember(&given, now);
             } else if about.is_none_or(|about| about.provisional && !reference.provisional) {
-                watch.refer_to(&frame, now, reference.provisional);
+                watch.refer_to(&given, now, reference.provisional);
             }
         }
         for (key, watch) in &mut self.watches {

@@ -11,6 +11,7 @@ use crate::clock::FixedClock;
 use crate::frame::json::{Layout, Limits, decode};
 use crate::ingest::Reservation;
 use crate::model::border::{Purpose, expected, pass};
+use crate::quality::Check;
 
 const DAY: u64 = 86_400;
 
@@ -457,4 +458,82 @@ fn models_that_are_silent_expire_and_make_room() {
     clock.advance(Duration::from_secs(90 * DAY));
     expire(&mut worker);
     assert!(known(&worker).is_empty(), "{:?}", known(&worker));
+}
+
+/// A profile is stored before it is answered, and stands over a `kill -9` and a lost checkpoint; rows take its place, and it theirs.
+#[test]
+fn a_profile_stands_until_rows_take_its_place() {
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (out, queue) = channel();
+    let begin = || begun(data.path(), Config::default(), out.clone(), &clock);
+    let text = {
+        use crate::drift::Sample;
+        use crate::drift::profile::{Column, Profile};
+        let numbers = Sample::numeric((0..500).map(|i| Some(f64::from(i % 100))));
+        let columns = vec![Column::of("x", numbers, true, &[]).expect("enough rows")];
+        Profile::new("train.csv", 500, Vec::new(), columns).expect("readable").text().to_owned()
+    };
+    let known = |worker: &ModelWorker| {
+        let reference = worker.watches.get(&key())?.view(worker.clock.now()).reference?;
+        Some((reference.about.profile, reference.about.rows))
+    };
+    let (of_profile, of_rows) = (Some((Some("train.csv".to_owned()), 500)), Some((None, 300)));
+    let put = |worker: &mut ModelWorker| {
+        let models = Arc::clone(&worker.models);
+        let spec = models.describe(&key()).expect("known").spec;
+        let batch = crate::model::profile::admit(&text, &spec, 100).expect("it passes").batch;
+        models.accept(&key(), Purpose::Profile, batch, Reservation::none(&models.in_flight)).expect("accepted");
+    };
+    let rows: Vec<String> = (0..300).map(|i| format!(r#"{{"x": {}}}"#, i % 100)).collect();
+    let (_, mut worker) = begin();
+    put(&mut worker);
+    // Accepted, and killed before it was taken in; nor is there a checkpoint.
+    drop(worker);
+    while queue.try_recv().is_ok() {}
+    let (models, mut worker) = begin();
+    assert_eq!(known(&worker), of_profile);
+    worker.keep_checkpoint();
+    models.with_log(|log| log.rotate().expect("rotated"));
+    assert!(worker.compact(), "the log has it no longer");
+    drop(worker);
+    let (_, mut worker) = begin();
+    assert_eq!(known(&worker), of_profile);
+    send(&mut worker, &queue, Purpose::Reference, &rows);
+    assert_eq!(known(&worker), of_rows);
+    drop(worker);
+    let (_, mut worker) = begin();
+    assert_eq!(known(&worker), of_rows);
+    put(&mut worker);
+    while let Ok(accepted) = queue.try_recv() {
+        worker.take(accepted);
+    }
+    worker.keep_checkpoint();
+    drop(worker);
+    std::fs::remove_file(data.path().join("models/checkpoint.json")).expect("removed");
+    let (_, worker) = begin();
+    assert_eq!(known(&worker), of_profile);
+}
+
+/// A sender that changed a type has every row rejected: no window says so, but the model does.
+#[test]
+fn values_of_another_type_are_told_though_none_arrives() {
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new("2026-06-01T00:00:00Z".parse().expect("a time")));
+    let (out, queue) = channel();
+    let (models, mut worker) = begun(data.path(), Config::default(), out, &clock);
+    send_to(&mut worker, &queue, &key(), Purpose::Samples, &[r#"{"age": 41}"#.to_owned()]);
+    let limits = Limits { rows: 10, columns: 10, cells: 100 };
+    let body = b"{\"age\": \"41\"}\n{\"age\": \"29\"}";
+    let known = models.describe(&key()).expect("known");
+    let rows = decode(body, Layout::Lines, limits, &|name| expected(name, &known.spec, &known.schema)).expect("rows");
+    let passed = pass(rows, Purpose::Samples, &known.spec, &known.schema, 10, clock.now());
+    assert!(passed.batch.is_none() && passed.rejected == 2);
+    models.refused(&key(), &passed.wrong_types);
+    models.refused(&ModelKey::named("nobody"), &passed.wrong_types);
+    assert!(worker.round(&queue).is_continue());
+    let view = worker.watches[&key()].view(clock.now());
+    let found: Vec<&str> = view.quality.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(found, ["age: 2 of 3 rows refused: the value is of another type"]);
+    assert_eq!((view.faults(Check::WrongType), worker.watches.len()), (Some(1), 1));
 }

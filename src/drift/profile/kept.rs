@@ -106,9 +106,15 @@ impl Kept {
     /// The reference's side of a comparison.
     #[must_use]
     pub fn sample(&self, missing: u64) -> Sample {
-        if !self.parts.is_empty() {
-            return Sample::Categorical { counts: self.parts.clone(), missing };
+        if self.parts.is_empty() {
+            return self.by_name(missing);
         }
+        Sample::Categorical { counts: self.parts.clone(), missing }
+    }
+
+    /// The same by name alone, all others being one.
+    #[must_use]
+    pub fn by_name(&self, missing: u64) -> Sample {
         let others = (self.other_rows > 0).then(|| (self.others(), self.other_rows));
         Sample::Categorical { counts: self.named.clone().into_iter().chain(others).collect(), missing }
     }

@@ -150,7 +150,7 @@ fn very_many_rows_count_as_fewer() {
         quantiles: curve,
         within,
     };
-    let sample = numeric.sample(1_000_000_000);
+    let sample = numeric.sample(1_000_000_000, MOST_ROWS);
     assert_eq!((sample.present(), sample.missing()), (MOST_ROWS, 1_000_000));
 }
 

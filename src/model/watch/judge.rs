@@ -12,7 +12,6 @@ use polars::prelude::{
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
 use crate::drift::verdict::{Judged, Measured, judge};
-use crate::model::reference::Profile;
 use crate::model::view::{KEPT, WindowResult};
 use crate::performance::{Performance, measure};
 use crate::quality;
@@ -127,9 +126,10 @@ impl Watch {
         if let Some(reference) = &self.reference {
             let tests = defaults();
             let (mut measured, mut suspects, mut side) = (Vec::new(), Vec::new(), Side::new(frame.height()));
-            for (name, Profile { baseline, .. }) in &reference.columns {
+            for (name, of) in &reference.columns {
+                let baseline = &of.baseline;
                 let kind = baseline.sample.kind();
-                let current = sample(&frame, name, kind);
+                let current = of.seen(sample(&frame, name, kind));
                 measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
                 suspects.extend(reference.learnt.of_column(name, &baseline.sample, &current));
                 if let Ok(column) = frame.column(name) {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Watch;
 use crate::drift::comparison::{Finding, FindingKind};
-use crate::model::reference::Profile;
+use crate::model::reference::Column;
 use crate::model::view::{BinsView, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary};
 use crate::quality;
 
@@ -112,11 +112,11 @@ impl Watch {
 
     fn bins(&self) -> Vec<BinsView> {
         let Some(reference) = &self.reference else { return Vec::new() };
-        let view = |(name, profile): (&String, &Profile)| BinsView {
+        let view = |(name, of): (&String, &Column)| BinsView {
             column: name.clone(),
-            bins: profile.exported.labels(),
-            reference: profile.counts.clone(),
-            current: self.progress.bins.get(name).cloned().unwrap_or_else(|| vec![0; profile.counts.len()]),
+            bins: of.exported.labels(),
+            reference: of.counts.clone(),
+            current: self.progress.bins.get(name).cloned().unwrap_or_else(|| vec![0; of.counts.len()]),
         };
         reference.columns.iter().map(view).collect()
     }

@@ -5,18 +5,19 @@ use super::*;
 use crate::frame::json::{Layout, Limits, decode};
 use crate::frame::stack::frame_of;
 use crate::model::border::{Purpose, expected, pass};
+use crate::quality::Check;
 
 const HOUR: i64 = 3_600_000;
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-06-01T00:00:00Z".parse().expect("a time")
 }
 
-fn spec() -> Spec {
+pub(super) fn spec() -> Spec {
     Spec { min_rows: 5, label_horizon: Duration::from_secs(86_400), ..Spec::new("m") }
 }
 
-fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
+pub(super) fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
     let limits = Limits { rows: 100_000, columns: 100, cells: 10_000_000 };
     let schema = watch.progress.schema.clone();
     let body = rows.join("\n");
@@ -28,7 +29,7 @@ fn frame(watch: &mut Watch, purpose: Purpose, rows: &[String]) -> DataFrame {
     frame_of(&batch.record).expect("a frame")
 }
 
-fn take(watch: &mut Watch, rows: &[String]) {
+pub(super) fn take(watch: &mut Watch, rows: &[String]) {
     let frame = frame(watch, Purpose::Samples, rows);
     watch.absorb(frame, Mode::Live, now()).expect("absorbed");
 }
@@ -38,12 +39,12 @@ fn labels(watch: &mut Watch, rows: &[String]) {
     watch.absorb_labels(&frame, Mode::Live).expect("absorbed");
 }
 
-fn refer(watch: &mut Watch, rows: &[String]) {
+pub(super) fn refer(watch: &mut Watch, rows: &[String]) {
     let frame = frame(watch, Purpose::Reference, rows);
-    watch.refer_to(&frame, now(), false);
+    watch.refer_to(&frame.clone().into(), now(), false);
 }
 
-fn judge_all(watch: &mut Watch, second: u64) {
+pub(super) fn judge_all(watch: &mut Watch, second: u64) {
     while watch.judge(now(), Duration::from_secs(second)).expect("judged") {}
 }
 
@@ -119,7 +120,7 @@ fn the_wall_clock_closes_the_last_window() {
 }
 
 /// An hour's samples: `n` rows whose feature lies about `level`.
-fn hour(hour: i64, n: i64, level: i64) -> Vec<String> {
+pub(super) fn hour(hour: i64, n: i64, level: i64) -> Vec<String> {
     (0..n)
         .map(|i| {
             let at = hour * HOUR + i * (HOUR / n);
@@ -156,6 +157,41 @@ fn a_window_is_judged_when_it_is_closed_and_drift_takes_two_in_a_row() {
     take(&mut watch, &hour(14, 100, 0));
     judge_all(&mut watch, 0);
     assert_eq!(watch.view(now()).verdict.drift, Some(false), "it has recovered");
+}
+
+/// What is wrong with the rows is told with the window, and of a model's own beginning nobody is woken.
+#[test]
+fn faults_are_told_with_the_window_they_are_in() {
+    let gaps = |h: i64| -> Vec<String> {
+        let rows = hour(h, 100, 0).into_iter().enumerate();
+        rows.map(|(i, row)| if i % 4 == 0 { row.replace("\"x\"", "\"y\"") } else { row }).collect()
+    };
+    let mut given = watch(spec());
+    refer(&mut given, &hour(0, 2000, 0));
+    let mut own = watch(Spec { reference_rows: 2000, ..spec() });
+    take(&mut own, &hour(0, 2000, 0));
+    for watch in [&mut given, &mut own] {
+        take(watch, &gaps(10));
+        take(watch, &hour(12, 1, 0));
+        judge_all(watch, 0);
+        let view = watch.view(now());
+        let found: Vec<_> = view.quality.iter().map(|finding| (finding.check, finding.message.as_str())).collect();
+        assert_eq!(found, [(Check::Missing, "x: missing in 25.0 % of rows, 0.0 % in the reference")]);
+    }
+    let of =
+        |watch: &Watch| [Check::Missing, Check::Range, Check::WrongType].map(|check| watch.view(now()).faults(check));
+    assert_eq!(of(&given), [Some(1), Some(0), Some(0)]);
+    assert_eq!(of(&own), [None, None, Some(0)], "its own beginning is worth a look, not an alarm");
+    take(&mut given, &hour(13, 100, 0));
+    take(&mut given, &hour(15, 1, 0));
+    judge_all(&mut given, 1);
+    assert_eq!(of(&given), [Some(0), Some(0), Some(0)]);
+    let mut off = watch(Spec { quality: toml::from_str("disabled = [\"missing\"]").expect("rules"), ..spec() });
+    refer(&mut off, &hour(0, 2000, 0));
+    take(&mut off, &gaps(10));
+    take(&mut off, &hour(12, 1, 0));
+    judge_all(&mut off, 0);
+    assert_eq!(of(&off)[0], Some(0));
 }
 
 #[test]
@@ -320,7 +356,7 @@ fn the_same_reference_again_starts_no_counter_anew() {
     take(&mut watch, &hour(10, 50, 0));
     let (since, bins) = (watch.progress.reference.clone(), watch.view(now()).bins);
     let frame = frame(&mut watch, Purpose::Reference, &hour(0, 2000, 0));
-    watch.refer_to(&frame, now() + Duration::from_secs(60), false);
+    watch.refer_to(&frame.clone().into(), now() + Duration::from_secs(60), false);
     assert_eq!((watch.progress.reference.clone(), watch.view(now()).bins), (since, bins));
 }
 
@@ -363,11 +399,11 @@ fn windows_of_rows_go_on_after_a_restart() {
 fn a_description_that_changed_while_it_was_away_has_bins_of_its_own() {
     let mut before = watch(spec());
     let reference = frame(&mut before, Purpose::Reference, &hour(0, 2000, 0));
-    before.refer_to(&reference, now(), false);
+    before.refer_to(&reference.clone().into(), now(), false);
     take(&mut before, &hour(10, 50, 0));
     let spec = Spec { exclude: vec!["x".to_owned()], ..spec() };
     let mut after = Watch::new(spec, 20, before.progress.clone(), now());
-    after.remember(&reference, now());
+    after.remember(&reference.clone().into(), now());
     let (one, other) = (before.progress.reference.expect("one"), after.progress.reference.clone().expect("one"));
     assert_ne!(one.hash, other.hash);
     let bins = after.view(now()).bins;
@@ -378,7 +414,7 @@ fn a_description_that_changed_while_it_was_away_has_bins_of_its_own() {
 fn a_restart_goes_on_where_it_was() {
     let mut before = watch(spec());
     let reference = frame(&mut before, Purpose::Reference, &hour(0, 2000, 0));
-    before.refer_to(&reference, now(), false);
+    before.refer_to(&reference.clone().into(), now(), false);
     let frames: Vec<DataFrame> = (10..13).map(|h| frame(&mut before, Purpose::Samples, &hour(h, 50, 300))).collect();
     for frame in &frames {
         before.absorb(frame.clone(), Mode::Live, now()).expect("absorbed");
@@ -387,7 +423,7 @@ fn a_restart_goes_on_where_it_was() {
     let kept = serde_json::to_string(&before.progress).expect("JSON");
     let progress: Progress = serde_json::from_str(&kept).expect("what was written");
     let mut after = Watch::new(spec(), 20, progress, now());
-    after.remember(&reference, now());
+    after.remember(&reference.clone().into(), now());
     for frame in frames {
         after.absorb(frame, Mode::Rebuild, now()).expect("absorbed");
     }

@@ -313,13 +313,41 @@ fn a_reference_takes_the_place_of_a_provisional_one_alone() {
     let frame = frame_of(&ints(&[1, 2])).expect("a frame");
     let kept = || {
         let all = samples.references().expect("references").into_iter();
-        all.map(|kept| (kept.model.to_string(), kept.provisional, kept.rows.expect("a frame").height()))
+        let rows = |held| match held {
+            Held::Rows(frame) => frame.height(),
+            Held::Profile(text) => text.len(),
+        };
+        all.map(|kept| (kept.model.to_string(), kept.provisional, rows(kept.held.expect("it is read"))))
             .collect::<Vec<_>>()
     };
     samples.keep_reference(&key("m"), true, &frame).expect("kept");
     assert_eq!(kept(), [("m".to_owned(), true, 2)]);
     samples.keep_reference(&key("m"), false, &frame).expect("kept");
     assert_eq!(kept(), [("m".to_owned(), false, 2)]);
+}
+
+#[test]
+fn a_profile_and_rows_take_the_place_of_each_other() {
+    let data = tempfile::tempdir().expect("a folder");
+    let samples = Samples::open(data.path(), "node-1").expect("ours");
+    let frame = frame_of(&ints(&[1, 2])).expect("a frame");
+    let kept = || {
+        let all = samples.references().expect("references").into_iter().map(|kept| kept.held.expect("it is read"));
+        all.map(|held| if let Held::Profile(text) = held { text } else { String::new() }).collect::<Vec<_>>()
+    };
+    samples.keep_reference(&key("m"), true, &frame).expect("kept");
+    samples.keep_profile(&key("m"), "a text").expect("kept");
+    assert_eq!(kept(), ["a text"]);
+    samples.keep_reference(&key("m"), false, &frame).expect("kept");
+    assert_eq!(kept(), [""]);
+    // A crash before the one before is removed leaves both: the later one counts.
+    let rows = samples.of_model(Kind::Reference, &key("m")).join(reference_name(false));
+    let before = std::fs::read(&rows).expect("bytes");
+    samples.keep_profile(&key("m"), "another").expect("kept");
+    std::fs::write(&rows, before).expect("written");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    std::fs::File::open(&rows).and_then(|file| file.set_modified(long_ago)).expect("it is old");
+    assert_eq!(kept(), ["another"]);
 }
 
 #[test]

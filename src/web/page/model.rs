@@ -61,6 +61,7 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                             (grouped(reference.about.rows)) " rows, since "
                             (reference.about.since.strftime("%Y-%m-%d %H:%M UTC"))
                             @if reference.about.provisional { ", provisional: its own first rows" }
+                            @if let Some(of) = &reference.about.profile { ", by the profile of " (of) }
                         }
                         None => { (unknown("none yet")) ". " code {
                             "curl -X PUT 'http://" (view.address) (address::of("/v1/models", &model.key, "/reference"))
