@@ -280,7 +280,7 @@ impl Spec {
             wrong("windows_in_a_row", "must be at least 1".to_owned());
         }
         for (field, message) in self.thresholds.problems() {
-            wrong(&format!("thresholds.{field}"), message.to_owned());
+            wrong(&format!("thresholds.{field}"), message);
         }
         for (field, message) in self.quality.problems() {
             wrong(&format!("quality.{field}"), message);

@@ -31,6 +31,7 @@ Examples:
   plumbline drift --reference train.parquet --current today.parquet
   plumbline drift --reference a.csv --current b.csv --id order_id --timestamp at --exclude note,comment
   plumbline drift --reference a.parquet --current b.parquet --prediction y_pred --score y_prob --label y
+  plumbline drift --reference a.parquet --current b.parquet --threshold psi=0.2 --threshold age:shift=0.3
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
   plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
@@ -100,6 +101,10 @@ pub struct Arguments {
     /// A column of categories, or what is missing of any, drifts by a Jensen-Shannon distance above this.
     #[arg(long, value_name = "DISTANCE", default_value_t = Thresholds::default().jensen_shannon)]
     jensen_shannon: f64,
+    /// Another threshold: of a column's effect (age:shift=0.2), or of a test, whose statistic then decides in the effect's place (psi=0.2,
+    /// age:psi=0.3). The change must be certain all the same. May be given several times.
+    #[arg(long, value_name = "[COLUMN:]NAME=VALUE")]
+    threshold: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -174,9 +179,9 @@ pub enum Error {
     #[error("--{}: {message}", .option.replace('_', "-"))]
     Threshold {
         /// The option.
-        option: &'static str,
+        option: String,
         /// What it must be.
-        message: &'static str,
+        message: String,
     },
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
@@ -214,19 +219,30 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         Some(names) => selected(names).map_err(Error::Tests)?,
         None => defaults(),
     };
-    let thresholds = Thresholds {
+    let mut thresholds = Thresholds {
         mode: arguments.mode.into(),
         correction: arguments.correction.into(),
         significance: arguments.significance,
         shift: arguments.shift,
         jensen_shannon: arguments.jensen_shannon,
+        ..Thresholds::default()
     };
-    if let Some((option, message)) = thresholds.problems().first() {
-        return Err(Error::Threshold { option, message });
+    let wrong = |option: &str, message: String| Error::Threshold { option: option.to_owned(), message };
+    for given in &arguments.threshold {
+        thresholds.set(given).map_err(|message| wrong("threshold", format!("{given} {message}")))?;
     }
+    if let Some((field, message)) = thresholds.problems().into_iter().next() {
+        // Of a test, or of a column: as it was given.
+        let given = field.split_once('.').map(|(_, name)| name.replacen('.', ":", 1));
+        return Err(match given {
+            Some(given) => wrong("threshold", format!("{given} {message}")),
+            None => wrong(&field, message),
+        });
+    }
+    let tests = thresholds.with_deciding(tests);
     let reference = Reference::open(&arguments.reference, thresholds.mode)?;
     let current = open(&arguments.current)?;
-    let roles = arguments.roles(&reference, &current)?;
+    let roles = arguments.roles(&reference, &current, &thresholds)?;
     if let Some(output) = &arguments.output {
         not_over(output, &[&arguments.reference, &arguments.current])?;
     }
@@ -300,8 +316,10 @@ struct Roles {
 }
 
 impl Arguments {
-    fn roles(&self, reference: &Reference, current: &Dataset) -> Result<Roles, Error> {
+    fn roles(&self, reference: &Reference, current: &Dataset, thresholds: &Thresholds) -> Result<Roles, Error> {
+        let of_columns: Vec<String> = thresholds.columns.keys().cloned().collect();
         let named = [
+            ("threshold", &of_columns),
             ("id", &self.id),
             ("timestamp", &self.timestamp),
             ("label", &self.label),

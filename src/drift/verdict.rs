@@ -4,8 +4,11 @@
 //! effect, the noise of both samples taken off, lies beyond its threshold, and beyond what the column varies by itself. Either alone
 //! cries wolf: with many rows everything is significant, and with few every distance is large.
 
+mod thresholds;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::thresholds::{Correction, Thresholds};
 use super::aspect::{Aspect, Measure};
 use super::baseline::Baseline;
 use super::findings::{Finding, findings};
@@ -14,74 +17,6 @@ use super::moved::{Histogram, Moved};
 use super::power;
 use super::{Bins, Kind, Outcome, Pair, Sample, Test};
 use crate::stats::correction::{benjamini_hochberg, bonferroni};
-
-/// How p-values are corrected for their number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Correction {
-    /// Benjamini and Hochberg: of what is found, so large a share is false.
-    #[default]
-    BenjaminiHochberg,
-    /// Bonferroni: the chance that anything is false.
-    Bonferroni,
-}
-
-/// When a change is drift.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct Thresholds {
-    /// Whose rule decides: ours, or what Evidently or `NannyML` decide by default.
-    pub mode: Mode,
-    /// A corrected p-value below this is no chance: without any change, about one window in so many has a column that drifts.
-    pub significance: f64,
-    /// How p-values are corrected over the columns.
-    pub correction: Correction,
-    /// A column of numbers drifts by a Wasserstein distance above so many of the reference's standard deviations.
-    pub shift: f64,
-    /// A column of categories, or what is missing of any, drifts by a Jensen-Shannon distance above this.
-    pub jensen_shannon: f64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            mode: Mode::default(),
-            significance: 0.0005,
-            correction: Correction::default(),
-            shift: 0.08,
-            jensen_shannon: 0.05,
-        }
-    }
-}
-
-impl Thresholds {
-    /// What is wrong with them, by field.
-    #[must_use]
-    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
-        let mut found = Vec::new();
-        if !(self.significance > 0.0 && self.significance < 1.0) {
-            found.push(("significance", "must lie between 0 and 1"));
-        }
-        if !(self.shift > 0.0 && self.shift.is_finite()) {
-            found.push(("shift", "must be above 0"));
-        }
-        if !(self.jensen_shannon > 0.0 && self.jensen_shannon <= 1.0) {
-            found.push(("jensen_shannon", "must lie between 0 and 1"));
-        }
-        found
-    }
-
-    /// What an effect measured so is held against.
-    #[must_use]
-    pub fn of(&self, measure: Measure) -> f64 {
-        match measure {
-            Measure::Shift => self.shift,
-            Measure::JensenShannon => self.jensen_shannon,
-        }
-    }
-}
 
 /// What one test says of a column. It is shown; what decides are the aspects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,6 +69,9 @@ pub struct JudgedAspect {
     pub p_adjusted: Option<f64>,
     /// In what the effect is measured.
     pub measure: Measure,
+    /// The test that decides in the effect's place, where one has a threshold; then the effect is its statistic, noise and all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
     /// How much changed, the noise taken off.
     pub effect: f64,
     /// The noise: what would be measured without any change.
@@ -328,27 +266,27 @@ impl Measured {
 
     fn judge(&self, finding: Finding, p_adjusted: Option<f64>, tests: f64, thresholds: &Thresholds) -> JudgedAspect {
         let measure = finding.aspect.measure();
-        let set = thresholds.of(measure);
-        let own = self.varies.iter().find(|(aspect, _)| *aspect == finding.aspect).map_or(0.0, |(_, bound)| *bound);
-        let threshold = set.max(own);
-        let effect = finding.effect.corrected();
-        let significant = p_adjusted.map(|p| p < thresholds.significance);
-        let verdict = match significant {
-            None => Verdict::Undefined,
-            Some(true) if effect > threshold => Verdict::Drift,
-            Some(false) if effect > threshold => Verdict::TooFewRows,
-            Some(_) => Verdict::NoDrift,
+        let test = match finding.aspect {
+            Aspect::Missing => None,
+            _ => thresholds.deciding(&self.name, &self.outcomes),
         };
+        let set = test.map_or_else(|| thresholds.of_column(&self.name, measure), |(.., threshold)| threshold);
+        let own = self.varies.iter().find(|(aspect, _)| test.is_none() && *aspect == finding.aspect);
+        let own = own.map_or(0.0, |(_, bound)| *bound);
+        let threshold = set.max(own);
+        let effect = test.map_or_else(|| finding.effect.corrected(), |(_, statistic, _)| statistic);
+        let verdict = thresholds::verdict(p_adjusted.map(|p| p < thresholds.significance), effect > threshold);
         let level = thresholds.significance / tests;
-        let needed = || power::rows_needed(measure, effect, finding.cells, self.rows.0, level);
+        let needed = || power::rows_needed(measure, finding.effect.corrected(), finding.cells, self.rows.0, level);
         JudgedAspect {
             aspect: finding.aspect,
             category: finding.category,
             p_value: finding.p_value,
             p_adjusted,
             measure,
+            test: test.map(|(name, ..)| name.to_owned()),
             effect,
-            noise: finding.effect.noise,
+            noise: if test.is_none() { finding.effect.noise } else { 0.0 },
             threshold,
             varies: own > set,
             rows_needed: if verdict == Verdict::TooFewRows { needed() } else { None },

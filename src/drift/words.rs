@@ -45,6 +45,9 @@ pub fn size(judged: &Judged) -> Option<String> {
 /// An effect with its unit: `0.312 sd`, `0.0712 JS`.
 #[must_use]
 pub fn effect(aspect: &JudgedAspect) -> String {
+    if let Some(test) = &aspect.test {
+        return format!("{test} {}", figure(aspect.effect));
+    }
     let unit = match aspect.measure {
         Measure::Shift => "sd",
         Measure::JensenShannon => "JS",
@@ -251,6 +254,9 @@ fn subject(aspect: Aspect) -> &'static str {
 
 /// What moved by how much, and what that is held against.
 fn change(judged: &Judged, aspect: &JudgedAspect) -> String {
+    if let Some(test) = &aspect.test {
+        return format!("{test} is {} (threshold {})", figure(aspect.effect), aspect.threshold);
+    }
     let constant = judged.moved.reference_distinct == 1 && judged.moved.reference.is_some();
     let (what, by) = match (aspect.aspect, &aspect.category) {
         (Aspect::Values, _) if constant => {

@@ -327,6 +327,7 @@ mod tests {
                 p_value: Some(1e-9),
                 p_adjusted: Some(1e-8),
                 measure: Measure::Shift,
+                test: None,
                 effect: 0.3,
                 noise: 0.02,
                 threshold: 0.1,

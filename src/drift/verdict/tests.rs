@@ -1,6 +1,6 @@
 //! Columns in, verdicts out.
 
-use super::super::defaults;
+use super::super::{defaults, words};
 use super::*;
 
 fn measured(name: &str, reference: Sample, current: &Sample) -> Measured {
@@ -58,7 +58,7 @@ fn p_values_are_corrected_over_all_aspects_of_all_columns() {
     let p = alone.deciding().and_then(|of| of.p_value).expect("defined");
     assert!((1e-6..1e-3).contains(&p), "{p}");
     assert_eq!(alone.verdict, Verdict::Drift);
-    let among = |correction| judge(one(2000), &Thresholds { correction, ..thresholds }).remove(0);
+    let among = |correction| judge(one(2000), &Thresholds { correction, ..thresholds.clone() }).remove(0);
     for correction in [Correction::BenjaminiHochberg, Correction::Bonferroni] {
         let found = among(correction);
         assert_eq!(found.verdict, Verdict::TooFewRows, "{correction:?}");
@@ -143,17 +143,62 @@ fn another_tools_rule_decides_where_it_is_chosen() {
 #[test]
 fn thresholds_have_bounds() {
     let fields = |thresholds: Thresholds| thresholds.problems().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
-    let default = Thresholds::default();
-    assert_eq!(fields(Thresholds { jensen_shannon: 1.0, shift: 9.0, ..default }), [""; 0]);
+    let default = Thresholds::default;
+    assert_eq!(fields(Thresholds { jensen_shannon: 1.0, shift: 9.0, ..default() }), [""; 0]);
     for significance in [0.0, 1.0, f64::NAN] {
-        assert_eq!(fields(Thresholds { significance, ..default }), ["significance"]);
+        assert_eq!(fields(Thresholds { significance, ..default() }), ["significance"]);
     }
     for shift in [0.0, f64::INFINITY, f64::NAN] {
-        assert_eq!(fields(Thresholds { shift, ..default }), ["shift"]);
+        assert_eq!(fields(Thresholds { shift, ..default() }), ["shift"]);
     }
     for jensen_shannon in [0.0, 1.1] {
-        assert_eq!(fields(Thresholds { jensen_shannon, ..default }), ["jensen_shannon"]);
+        assert_eq!(fields(Thresholds { jensen_shannon, ..default() }), ["jensen_shannon"]);
     }
+    let mut given = default();
+    for text in ["psi=0.2", "shift=0.1", "jensen_shannon=2", "a:b:shift=0.3", "x:ks=-1", "x:sense=1", "sense=1"] {
+        assert_eq!(given.set(text), Ok(()), "{text}");
+    }
+    let wrong = ["jensen_shannon", "tests.sense", "columns.x.ks", "columns.x.sense"];
+    assert_eq!(
+        (given.shift, given.columns["a:b"]["shift"], fields(given)),
+        (0.1, 0.3, wrong.map(str::to_owned).to_vec())
+    );
+    for text in ["psi", "psi=high", "=", ""] {
+        assert!(default().set(text).is_err(), "{text}");
+    }
+    let within = Thresholds { tests: [("jensen_shannon".to_owned(), 0.1)].into(), ..default() };
+    assert_eq!(fields(within), ["tests.jensen_shannon"]);
+}
+
+/// A threshold of a column, or of a test, in the place of the effect's; the change must be certain all the same.
+#[test]
+fn a_column_or_a_test_has_a_threshold_of_its_own() {
+    let with = |given: &[&str], shift: f64, rows: u32| {
+        let mut thresholds = Thresholds::default();
+        given.iter().for_each(|text| thresholds.set(text).expect("a threshold"));
+        let tests = thresholds.with_deciding(Vec::new());
+        let values = |rows: u32, by: f64| Sample::numeric((0..rows).map(move |i| Some(f64::from(i * 37 % 97) + by)));
+        let baseline = Baseline::new(values(9700, 0.0));
+        let measured = |name: &str| Measured::new(name, &baseline, &values(rows, shift), &tests, Mode::Default);
+        judge(vec![measured("a"), measured("b")], &thresholds)
+    };
+    let verdicts = |judged: &[Judged]| judged.iter().map(|of| of.verdict).collect::<Vec<_>>();
+    // 14 of 28 is half a standard deviation.
+    assert_eq!(verdicts(&with(&[], 14.0, 2000)), [Verdict::Drift, Verdict::Drift]);
+    assert_eq!(verdicts(&with(&["a:shift=0.7"], 14.0, 2000)), [Verdict::NoDrift, Verdict::Drift]);
+    assert_eq!(verdicts(&with(&["shift=0.7", "b:shift=0.2"], 14.0, 2000)), [Verdict::NoDrift, Verdict::Drift]);
+    let by_test = with(&["psi=5", "b:psi=0.01"], 14.0, 2000);
+    assert_eq!(verdicts(&by_test), [Verdict::NoDrift, Verdict::Drift]);
+    let aspect = by_test[1].deciding().expect("one decides");
+    assert_eq!((aspect.test.as_deref(), aspect.threshold, aspect.noise), (Some("psi"), 0.01, 0.0));
+    assert_eq!(by_test[1].tests[0].statistic, Some(aspect.effect), "the statistic as it is");
+    assert!(words::sentence(&by_test[1]).starts_with("drifts: psi is 0."), "{}", words::sentence(&by_test[1]));
+    // The farthest of several; a statistic below zero by its size.
+    let farthest = with(&["psi=100", "welch_t=2"], -14.0, 2000);
+    let aspect = farthest[0].deciding().expect("one decides");
+    assert!(aspect.test.as_deref() == Some("welch_t") && aspect.effect > 2.0, "{aspect:?}");
+    // Large, and nothing but chance.
+    assert_eq!(verdicts(&with(&["psi=0.001"], 3.0, 50)), [Verdict::TooFewRows, Verdict::TooFewRows]);
 }
 
 #[test]

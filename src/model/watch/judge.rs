@@ -124,7 +124,7 @@ impl Watch {
         let enough = frame.height() as u64 >= self.spec.min_rows;
         let (mut features, mut found) = (Vec::new(), Vec::new());
         if let Some(reference) = &self.reference {
-            let tests = defaults();
+            let tests = self.spec.thresholds.with_deciding(defaults());
             let (mut measured, mut suspects, mut side) = (Vec::new(), Vec::new(), Side::new(frame.height()));
             for (name, of) in &reference.columns {
                 let baseline = &of.baseline;
