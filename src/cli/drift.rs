@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polars::prelude::AnyValue;
 
 use self::reference::Reference;
+use super::given::{self, Given};
 use super::profile::file;
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
@@ -34,6 +35,7 @@ Examples:
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
   plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
+  plumbline drift --reference s3://models/churn/train.profile.json --reference-hash 9f86d08... --current today.parquet
 
 Strings, booleans and dictionaries are compared as categories, numbers by their order. Files may be Parquet, Arrow
 (file or stream), CSV, TSV or NDJSON, and need not be of one kind.
@@ -42,10 +44,14 @@ Exit codes: 0 done; with --fail-on-drift 0 without drift, 1 with drift; 2 for an
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What the current data is compared with: the training data, a time that was good, or a profile of either.
+    /// What the current data is compared with: the training data, a time that was good, or a profile of either. A path, or an address
+    /// (https://, http://, s3://, gs://, az://).
     #[arg(long, value_name = "FILE")]
     reference: PathBuf,
-    /// The data in question.
+    /// Refuse a reference of another SHA-256: the file's, or a profile's own.
+    #[arg(long, value_name = "SHA256")]
+    reference_hash: Option<String>,
+    /// The data in question, by path or address.
     #[arg(long, value_name = "FILE")]
     current: PathBuf,
     /// How the result is written.
@@ -181,6 +187,9 @@ pub enum Error {
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
     Nothing,
+    /// What is named cannot be read.
+    #[error(transparent)]
+    Given(#[from] given::Error),
     /// The profile cannot be used.
     #[error(transparent)]
     Profile(#[from] file::Error),
@@ -224,8 +233,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     if let Some((option, message)) = thresholds.problems().first() {
         return Err(Error::Threshold { option, message });
     }
-    let reference = Reference::open(&arguments.reference, thresholds.mode)?;
-    let current = open(&arguments.current)?;
+    let reference = Given::new(&arguments.reference, "reference")?;
+    let reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
+    let given = Given::new(&arguments.current, "current")?;
+    let current = open(&given)?;
     let roles = arguments.roles(&reference, &current)?;
     if let Some(output) = &arguments.output {
         not_over(output, &[&arguments.reference, &arguments.current])?;
@@ -264,10 +275,10 @@ fn no_colour() -> bool {
     (super::ENV)("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-pub(super) fn open(path: &Path) -> Result<Dataset, Error> {
-    let opened = Dataset::open(path)?;
+pub(super) fn open(given: &Given) -> Result<Dataset, Error> {
+    let opened = Dataset::open_as(&given.path, &given.shown)?;
     for warning in &opened.warnings {
-        tell(&format!("warning: {}: {warning}", path.display()));
+        tell(&format!("warning: {}: {warning}", given.shown.display()));
     }
     Ok(opened)
 }
