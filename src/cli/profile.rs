@@ -1,4 +1,4 @@
-//! `plumbline profile`: a reference without its rows, made and shown.
+//! `plumbline profile`: a reference without its rows, made and shown, and counts under it added up.
 
 pub mod file;
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use polars::prelude::{DataType, Series};
 
-use super::drift::{self, open, tell, write};
+use super::drift::{self, open, tally, tell, write};
 use super::given::{self, Given};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::order::{Order, even};
@@ -21,6 +21,7 @@ Examples:
   plumbline profile build train.parquet -o train.profile.json --timestamp at    # and how much columns vary by themselves
   plumbline profile show train.profile.json
   plumbline profile show https://models.example.com/churn/train.profile.json
+  plumbline profile merge a.tally.json b.tally.json -o sum.tally.json           # counts of two replicas under one profile
   plumbline drift --reference train.profile.json --current today.parquet
 
 A profile is JSON of some kilobytes a column, named by its SHA-256. It tells no row: counts, means, shares, quantiles between rows'
@@ -32,12 +33,24 @@ Exit codes: 0 done, 2 for an error.";
 pub enum Command {
     /// Make a profile of a data file.
     Build(Build),
+    /// Add up the counts of windows under one profile, as agents give them.
+    Merge(Merge),
     /// Show a profile as tables.
     Show {
         /// The profile, by path or address.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Merge {
+    /// The counts, by path or address: /api/v1/models/{model}/windows/{end}/tally of each replica.
+    #[arg(value_name = "TALLY", required = true)]
+    tallies: Vec<PathBuf>,
+    /// Where their sum is written; without it on standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,6 +115,12 @@ impl From<dataset::Error> for Error {
 pub fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Build(arguments) => build(arguments),
+        Command::Merge(arguments) => {
+            let given = |(at, path): (usize, &PathBuf)| Given::new(path, &format!("tally-{at}"));
+            let given = arguments.tallies.iter().enumerate().map(given).collect::<Result<Vec<_>, _>>()?;
+            let sum = tally::sum(&given).map_err(drift::Error::from)?;
+            Ok(write(arguments.output.as_ref(), &format!("{}\n", sum.text()))?)
+        }
         Command::Show { file } => {
             let given = Given::new(file, "profile")?;
             let profile = file::read(&given.path, &given.shown)?;

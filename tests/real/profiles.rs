@@ -79,6 +79,20 @@ fn one_that_was_sent_stands() -> Result<(), Failed> {
 
     let agent = start()?;
     judged(&agent, &[true, true, false])?;
+    // One verdict over this replica and itself: twice the rows, and the same.
+    let window = &agent.model("m")?["windows"][0];
+    let end = window["end"].as_str().unwrap_or_default().to_owned();
+    let address = |end: &str| format!("http://{}/api/v1/models/m/windows/{end}/tally", agent.address);
+    let p = folder.path().join("rows.profile.json").display().to_string();
+    let twice = ["drift", "--reference", &p, "--current", &address(&end), "--current", &address("latest")];
+    let (code, out, said) = plumbline(&[&twice[..], &["--format", "json", "--fail-on-drift"]].concat())?;
+    let found: Value = serde_json::from_str(&out)?;
+    let summed = (&found["current"]["rows"], &found["summary"]["drifted_features"]);
+    check(code == Some(1) && summed == (&json!(200), &json!(["x"])), || format!("{code:?} {out} {said}"))?;
+    for (end, status) in [("1970-01-01T09:00:00Z", 404), ("yesterday", 404), ("latest", 200)] {
+        let (found, text) = agent.get(&format!("/api/v1/models/m/windows/{end}/tally"))?;
+        check(found == status, || format!("{end}: {found} {text}"))?;
+    }
     // What comes now is judged against it, too.
     accepted(&agent.send("POST /v1/models/m/samples", NDJSON, hour(14, 100, 500).as_bytes())?, 100)?;
     judged(&agent, &[true, true, true, false])?;

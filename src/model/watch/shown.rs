@@ -1,13 +1,17 @@
 //! A model as people see it: its view, and the verdict over its windows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Watch;
 use crate::drift::comparison::{Finding, FindingKind};
+use crate::drift::profile::tally::Tally;
 use crate::model::reference::Column;
-use crate::model::view::{BinsView, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary};
+use crate::model::view::{
+    BinsView, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary, WindowTally,
+};
 
 impl Watch {
     /// What people see of it.
@@ -35,7 +39,16 @@ impl Watch {
             windows: results.enumerate().map(|(at, result)| summary(result, at < RECENT)).collect(),
             schema: self.findings(),
             bins: self.bins(),
+            tallies: self.tallies(),
         }
+    }
+
+    fn tallies(&self) -> Vec<WindowTally> {
+        let of = |(end, tally): (&i64, &Arc<Tally>)| {
+            let WindowResult { start, end, .. } = self.progress.results.get(end)?;
+            Some(WindowTally { start: *start, end: *end, tally: Arc::clone(tally) })
+        };
+        self.progress.tallies.iter().rev().filter_map(of).collect()
     }
 
     fn verdict(&self) -> Verdict {
