@@ -4,6 +4,7 @@
 //! collectors (a thread each) -> pipeline (one thread: analysis, history) -> snapshot, points -> web, exporters (tokio)
 //! history (disk) -> recommender (one thread, from time to time) -> review -> pipeline's points, web
 //! pipeline's points -> alerts (on the pipeline's thread) -> view, events -> web, exporters
+//! references (tokio: files and addresses that the configuration names) -> models
 //! ingest (tokio) -> models (log, queue) -> model_worker (one thread: windows, verdicts) -> view -> pipeline's points, web
 //! ```
 
@@ -15,6 +16,7 @@ mod models;
 mod once;
 mod pipeline;
 pub mod recommender;
+mod references;
 mod summary;
 mod supervise;
 
@@ -115,6 +117,8 @@ pub async fn run(
     let stop_pipeline = Stop::default();
     let (ingest, models_view, model_worker) =
         start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
+    let following = references::follow(ingest.clone(), setting.data.clone(), configured.clone(), Arc::clone(&health));
+    let following = Task(tokio::spawn(following));
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
@@ -191,6 +195,7 @@ pub async fn run(
     }
 
     tracing::info!(grace = ?config.agent.grace, "stopping");
+    drop(following);
     stop_pipeline.stop();
     let _ = stop_web.send(true);
     let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
@@ -302,7 +307,7 @@ struct Generation {
     stop_collectors: Stop,
     collectors: Vec<JoinHandle<()>>,
     stop_exporters: watch::Sender<bool>,
-    exporters: Vec<Exporter>,
+    exporters: Vec<Task>,
 }
 
 impl Generation {
@@ -335,7 +340,7 @@ impl Generation {
                 state.enabled = task.is_some();
                 (state.up, state.error, state.queued) = (None, None, 0);
             });
-            exporters.extend(task.map(Exporter));
+            exporters.extend(task.map(Task));
         }
         let stop_collectors = Stop::default();
         let mut collectors = Vec::new();
@@ -366,10 +371,10 @@ impl Generation {
     }
 }
 
-/// An exporter's task, which ends with its handle.
-struct Exporter(tokio::task::JoinHandle<()>);
+/// A task that ends with its handle.
+struct Task(tokio::task::JoinHandle<()>);
 
-impl Drop for Exporter {
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }

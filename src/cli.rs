@@ -1,6 +1,7 @@
 //! The command line: parses it, loads the config, runs what was asked.
 
 mod drift;
+mod given;
 mod profile;
 mod report;
 

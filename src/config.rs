@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
-use crate::{alert, collect, export, ingest, model, rightsize, store, telemetry, units};
+use crate::{alert, collect, export, fetch, ingest, model, rightsize, store, telemetry, units};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -208,6 +208,10 @@ impl Config {
                     (format!("model.{at}.{field}"), format!("{message} (model `{}`)", spec.name))
                 }),
             );
+            if let Some(Err(message)) = spec.reference.as_deref().map(fetch::Source::parse) {
+                let field = format!("model.{at}.reference");
+                found.push((field, format!("{message} (model `{}`)", spec.name)));
+            }
             // Windows of rows are judged from memory alone.
             if spec.window_rows.is_none() && spec.label_horizon > self.samples.retention {
                 let shown =

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use polars::prelude::Series;
 
@@ -26,6 +26,14 @@ use crate::frame::normal::{ColumnKind, kind, normal_type, normalise};
 pub struct Error {
     path: PathBuf,
     message: String,
+}
+
+impl Error {
+    /// What is wrong, without where it lies.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 /// A column of a file.
@@ -93,7 +101,15 @@ impl Dataset {
     /// # Errors
     /// The file cannot be read, or is not what it says it is.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |message: String| Error { path: path.to_owned(), message };
+        Self::open_as(path, path)
+    }
+
+    /// The same of a file that is called `name` where it is told of.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not what it says it is.
+    pub fn open_as(path: &Path, name: &Path) -> Result<Self, Error> {
+        let failed = |message: String| Error { path: name.to_owned(), message };
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => return Err(failed("is a folder; give a file".to_owned())),
             Ok(meta) if !meta.is_file() => {
@@ -147,10 +163,10 @@ impl Dataset {
         if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(failed(format!("column `{name}` occurs twice")));
         }
-        Ok(Self { path: path.to_owned(), fields, rows, warnings, source })
+        Ok(Self { path: name.to_owned(), fields, rows, warnings, source })
     }
 
-    /// Where it lies.
+    /// What it is called.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -167,12 +183,26 @@ impl Dataset {
     /// # Errors
     /// There is none of this name or of a usable type, or the file is broken.
     pub fn column(&self, name: &str) -> Result<Series, Error> {
+        guarded(|| series(name, self.arrays(name)?))
+            .map_err(|message| Error { path: self.path.clone(), message: format!("column `{name}`: {message}") })
+    }
+
+    fn arrays(&self, name: &str) -> Result<Vec<ArrayRef>, String> {
+        match &self.source {
+            Source::Parquet(source) => source.column(name),
+            Source::Memory(batches) => Ok(batches.iter().filter_map(|b| b.column_by_name(name).cloned()).collect()),
+        }
+    }
+
+    /// Reads a column as it is written, whatever its type.
+    ///
+    /// # Errors
+    /// There is none of this name, or the file is broken.
+    pub fn array(&self, name: &str) -> Result<ArrayRef, Error> {
         let read = || {
-            let arrays = match &self.source {
-                Source::Parquet(source) => source.column(name)?,
-                Source::Memory(batches) => batches.iter().filter_map(|b| b.column_by_name(name).cloned()).collect(),
-            };
-            series(name, arrays)
+            let arrays = self.arrays(name)?;
+            let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+            arrow::compute::concat(&arrays).map_err(|error| error.to_string())
         };
         guarded(read)
             .map_err(|message| Error { path: self.path.clone(), message: format!("column `{name}`: {message}") })

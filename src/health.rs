@@ -28,6 +28,8 @@ pub struct State {
     pub history: HistoryState,
     /// The models' samples.
     pub samples: SamplesState,
+    /// References that the configuration names, by model.
+    pub references: BTreeMap<String, ReferenceState>,
     /// Containers beyond the configured bound, at the last read.
     pub containers_left_out: u64,
     /// How often a thread panicked and went on or began anew.
@@ -109,6 +111,21 @@ pub struct ExporterState {
     /// Bytes that wait in the queue.
     pub queued: u64,
     /// The last error.
+    pub error: Option<String>,
+}
+
+/// A model's reference that the configuration names.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReferenceState {
+    /// Where it lies, without keys.
+    pub source: String,
+    /// The last attempt succeeded; `None` before the first.
+    pub up: Option<bool>,
+    /// When it was last found as it is, or taken.
+    pub read_at: Option<Duration>,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// The last error, while it lasts.
     pub error: Option<String>,
 }
 

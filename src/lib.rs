@@ -11,6 +11,7 @@
 //! telemetry    logging, and what the agent itself weighs
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
+//! client       the HTTP client that exporters and fetch begin with
 //! -- core: no I/O, no clock, no tokio --
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
@@ -37,6 +38,7 @@
 //! step         an event in; the snapshot, its points, alerts and the rows to be written out
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
+//! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
 //! report/      a comparison of two data sets, a profile, a capacity review: table, JSON, Markdown, HTML, CSV
@@ -94,12 +96,14 @@ pub mod analysis;
 pub mod catalogue;
 pub mod chart;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod collect;
 pub mod config;
 pub mod dataset;
 pub mod drift;
 pub mod export;
+pub mod fetch;
 pub mod frame;
 pub mod health;
 pub mod identity;

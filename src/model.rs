@@ -132,6 +132,17 @@ pub struct Spec {
     /// Rows kept in memory at most.
     #[serde(default = "default_max_rows", deserialize_with = "crate::units::count")]
     pub max_rows: u64,
+    /// Where its reference lies: a data file or a profile, by path or address (`https://`, `s3://`, `gs://`, `az://`). It is read at the
+    /// start, at a reload and from time to time; none is taken by `PUT` then.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// The reference's SHA-256 in hex: the file's, or a profile's own. Another is not taken.
+    #[serde(default)]
+    pub reference_hash: Option<String>,
+    /// How often the reference is asked for.
+    #[serde(default = "default_reference_every", deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
+    pub reference_every: Duration,
     /// Without a given reference the first so many rows become a provisional one.
     #[serde(default = "default_reference_rows", deserialize_with = "crate::units::count")]
     pub reference_rows: u64,
@@ -173,6 +184,10 @@ const fn default_max_rows() -> u64 {
     500_000
 }
 
+const fn default_reference_every() -> Duration {
+    Duration::from_secs(300)
+}
+
 const fn default_reference_rows() -> u64 {
     1000
 }
@@ -205,6 +220,9 @@ impl Spec {
             grace: default_grace(),
             label_horizon: default_label_horizon(),
             max_rows: default_max_rows(),
+            reference: None,
+            reference_hash: None,
+            reference_every: default_reference_every(),
             reference_rows: default_reference_rows(),
             min_rows: default_min_rows(),
             windows_in_a_row: default_windows_in_a_row(),
@@ -275,6 +293,17 @@ impl Spec {
             if !(1..=10_000_000).contains(&value) {
                 wrong(field, "must lie between 1 and 10000000".to_owned());
             }
+        }
+        if let Some(hash) = &self.reference_hash {
+            if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                wrong("reference_hash", "is no SHA-256; write its 64 hex digits".to_owned());
+            }
+            if self.reference.is_none() {
+                wrong("reference_hash", "has no meaning without reference".to_owned());
+            }
+        }
+        if self.reference_every < Duration::from_secs(1) {
+            wrong("reference_every", "is too short; 1s at least".to_owned());
         }
         if self.windows_in_a_row == 0 {
             wrong("windows_in_a_row", "must be at least 1".to_owned());

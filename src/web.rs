@@ -85,6 +85,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/api/v1/recommendations", get(recommendations))
         .route("/api/v1/models", get(models))
         .route("/api/v1/models/{model}", get(model))
+        .route("/api/v1/models/{model}/windows/{end}/tally", get(tally))
         .fallback(not_found)
         .layer(middleware::from_fn(within_time))
         .with_state(shared)
@@ -195,8 +196,39 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
     }
 }
 
+/// A window's counts under the model's profile, by the window's end or `latest`: what replicas add up.
+async fn tally(
+    State(shared): State<Shared>,
+    Path((name, end)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let none = |message: String| (StatusCode::NOT_FOUND, format!("{message}\n")).into_response();
+    let snapshot = Arc::clone(&shared.snapshot.borrow());
+    let key = match address::alone(&name, query.as_deref()) {
+        Ok(key) => key,
+        Err(message) => return none(message),
+    };
+    let Some((_, model)) = snapshot.model(&key) else {
+        return none(format!("no model `{key}`; /api/v1/models lists all"));
+    };
+    let Ok(wanted) = (if end == "latest" { Ok(None) } else { end.parse::<Timestamp>().map(Some) }) else {
+        return none(format!("`{end}` is no time; write `latest`, or when the window ends, as 2026-01-31T12:00:00Z"));
+    };
+    let mut tallies = model.tallies.iter();
+    match tallies.find(|window| wanted.is_none_or(|end| window.end == end)) {
+        Some(window) => ([(header::CONTENT_TYPE, "application/json")], window.tally.text()).into_response(),
+        None if model.tallies.is_empty() => {
+            none(format!("no window of `{key}` was held against a profile; PUT one as its reference"))
+        }
+        None => {
+            let kept: Vec<String> = model.tallies.iter().map(|window| window.end.to_string()).collect();
+            none(format!("no counts of a window that ends at {end}; there are those that end at {}", kept.join(", ")))
+        }
+    }
+}
+
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /models/{model}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/recommendations, /api/v1/alerts; \
+    const PATHS: &str = "/, /models/{model}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end}/tally, /api/v1/recommendations, /api/v1/alerts; \
          POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}; \
          models with ?namespace= where they are in one";
     (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))

@@ -34,7 +34,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),
     ("step", &["alert", "analysis", "clock", "frame", "metric", "model", "reading", "rightsize", "snapshot"]),
     ("collect", &["clock", "health", "identity", "reading", "signal", "units"]),
-    ("export", &["alert", "clock", "health", "metric", "stats", "units"]),
+    ("client", &[]),
+    ("fetch", &["client"]),
+    ("export", &["alert", "client", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "identity", "minute", "units"]),
     (
         "web",
@@ -58,7 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("dataset", &["frame"]),
     ("report", &["chart", "drift", "performance", "quality", "rightsize", "stats", "units"]),
     ("telemetry", &["health"]),
-    ("config", &["alert", "collect", "export", "ingest", "model", "rightsize", "store", "telemetry", "units"]),
+    ("config", &["alert", "collect", "export", "fetch", "ingest", "model", "rightsize", "store", "telemetry", "units"]),
     (
         "agent",
         &[
@@ -67,7 +69,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "clock",
             "collect",
             "config",
+            "dataset",
             "export",
+            "fetch",
             "frame",
             "health",
             "identity",
@@ -92,6 +96,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "config",
             "dataset",
             "drift",
+            "fetch",
             "frame",
             "performance",
             "quality",

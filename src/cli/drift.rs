@@ -1,6 +1,7 @@
 //! `plumbline drift`: one data file held against another, or against a profile.
 
 mod reference;
+pub(super) mod tally;
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -14,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polars::prelude::AnyValue;
 
 use self::reference::Reference;
+use super::given::{self, Given};
 use super::profile::file;
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
@@ -35,6 +37,9 @@ Examples:
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
   plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
+  plumbline drift --reference train.profile.json --current http://node-1:9477/api/v1/models/churn/windows/latest/tally \
+    --current http://node-2:9477/api/v1/models/churn/windows/latest/tally      # one verdict over two replicas
+  plumbline drift --reference s3://models/churn/train.profile.json --reference-hash 9f86d08... --current today.parquet
 
 Strings, booleans and dictionaries are compared as categories, numbers by their order. Files may be Parquet, Arrow
 (file or stream), CSV, TSV or NDJSON, and need not be of one kind.
@@ -43,12 +48,17 @@ Exit codes: 0 done; with --fail-on-drift 0 without drift, 1 with drift; 2 for an
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What the current data is compared with: the training data, a time that was good, or a profile of either.
+    /// What the current data is compared with: the training data, a time that was good, or a profile of either. A path, or an address
+    /// (https://, http://, s3://, gs://, az://).
     #[arg(long, value_name = "FILE")]
     reference: PathBuf,
-    /// The data in question.
-    #[arg(long, value_name = "FILE")]
-    current: PathBuf,
+    /// Refuse a reference of another SHA-256: the file's, or a profile's own.
+    #[arg(long, value_name = "SHA256")]
+    reference_hash: Option<String>,
+    /// The data in question, by path or address; or the counts of windows under a profile, as many times as there are replicas: they are
+    /// added up, and held against the profile.
+    #[arg(long, value_name = "FILE", required = true)]
+    current: Vec<PathBuf>,
     /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -186,9 +196,15 @@ pub enum Error {
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
     Nothing,
+    /// What is named cannot be read.
+    #[error(transparent)]
+    Given(#[from] given::Error),
     /// The profile cannot be used.
     #[error(transparent)]
     Profile(#[from] file::Error),
+    /// Counts cannot be used.
+    #[error(transparent)]
+    Tally(#[from] tally::Error),
     /// What is asked for wants rows.
     #[error("--{option}: wants the reference's rows, and {} is a profile; give the data", path.display())]
     Rows {
@@ -240,13 +256,23 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         });
     }
     let tests = thresholds.with_deciding(tests);
-    let reference = Reference::open(&arguments.reference, thresholds.mode)?;
-    let current = open(&arguments.current)?;
-    let roles = arguments.roles(&reference, &current, &thresholds)?;
+    let reference = Given::new(&arguments.reference, "reference")?;
+    let reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
+    let slot = |at: usize| format!("current-{at}");
+    let given = |(at, path): (usize, &PathBuf)| Given::new(path, &slot(at));
+    let given = arguments.current.iter().enumerate().map(given).collect::<Result<Vec<Given>, _>>()?;
     if let Some(output) = &arguments.output {
-        not_over(output, &[&arguments.reference, &arguments.current])?;
+        let inputs = std::iter::once(&arguments.reference).chain(&arguments.current);
+        not_over(output, &inputs.collect::<Vec<_>>())?;
     }
-    let comparison = compare(&reference, &current, &roles, &tests, &thresholds)?;
+    let comparison = match given.as_slice() {
+        [one] if !tally::is_tally(&one.path) => {
+            let current = open(one)?;
+            let roles = arguments.roles(&reference, &current, &thresholds)?;
+            compare(&reference, &current, &roles, &tests, &thresholds)?
+        }
+        all => tally::compare(&reference, all, &arguments.exclude, &tests, &thresholds)?,
+    };
     if arguments.format == Format::Json || arguments.output.is_some() {
         // The tables show them; a program's reader is told, too.
         for finding in &comparison.schema {
@@ -280,10 +306,10 @@ fn no_colour() -> bool {
     (super::ENV)("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-pub(super) fn open(path: &Path) -> Result<Dataset, Error> {
-    let opened = Dataset::open(path)?;
+pub(super) fn open(given: &Given) -> Result<Dataset, Error> {
+    let opened = Dataset::open_as(&given.path, &given.shown)?;
     for warning in &opened.warnings {
-        tell(&format!("warning: {}: {warning}", path.display()));
+        tell(&format!("warning: {}: {warning}", given.shown.display()));
     }
     Ok(opened)
 }

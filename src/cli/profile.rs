@@ -1,4 +1,4 @@
-//! `plumbline profile`: a reference without its rows, made and shown.
+//! `plumbline profile`: a reference without its rows, made and shown, and counts under it added up.
 
 pub mod file;
 
@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use polars::prelude::{DataType, Series};
 
-use super::drift::{self, open, tell, write};
+use super::drift::{self, open, tally, tell, write};
+use super::given::{self, Given};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::order::{Order, even};
 use crate::drift::profile::{Column, Profile};
@@ -19,6 +20,8 @@ Examples:
   plumbline profile build train.parquet -o train.profile.json --id order_id --label y
   plumbline profile build train.parquet -o train.profile.json --timestamp at    # and how much columns vary by themselves
   plumbline profile show train.profile.json
+  plumbline profile show https://models.example.com/churn/train.profile.json
+  plumbline profile merge a.tally.json b.tally.json -o sum.tally.json           # counts of two replicas under one profile
   plumbline drift --reference train.profile.json --current today.parquet
 
 A profile is JSON of some kilobytes a column, named by its SHA-256. It tells no row: counts, means, shares, quantiles between rows'
@@ -30,17 +33,29 @@ Exit codes: 0 done, 2 for an error.";
 pub enum Command {
     /// Make a profile of a data file.
     Build(Build),
+    /// Add up the counts of windows under one profile, as agents give them.
+    Merge(Merge),
     /// Show a profile as tables.
     Show {
-        /// The profile.
+        /// The profile, by path or address.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
 }
 
 #[derive(Debug, clap::Args)]
+pub struct Merge {
+    /// The counts, by path or address: /api/v1/models/{model}/windows/{end}/tally of each replica.
+    #[arg(value_name = "TALLY", required = true)]
+    tallies: Vec<PathBuf>,
+    /// Where their sum is written; without it on standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct Build {
-    /// The reference: Parquet, Arrow (file or stream), CSV, TSV or NDJSON.
+    /// The reference, by path or address: Parquet, Arrow (file or stream), CSV, TSV or NDJSON.
     #[arg(value_name = "REF")]
     reference: PathBuf,
     /// Where the profile is written, NAME.profile.json by custom.
@@ -80,6 +95,9 @@ pub enum Error {
         /// What is wrong with it.
         message: &'static str,
     },
+    /// What is named cannot be read.
+    #[error(transparent)]
+    Given(#[from] given::Error),
     /// Nothing to tell of.
     #[error("{}: no column can be compared", path.display())]
     Nothing {
@@ -97,15 +115,23 @@ impl From<dataset::Error> for Error {
 pub fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Build(arguments) => build(arguments),
+        Command::Merge(arguments) => {
+            let given = |(at, path): (usize, &PathBuf)| Given::new(path, &format!("tally-{at}"));
+            let given = arguments.tallies.iter().enumerate().map(given).collect::<Result<Vec<_>, _>>()?;
+            let sum = tally::sum(&given).map_err(drift::Error::from)?;
+            Ok(write(arguments.output.as_ref(), &format!("{}\n", sum.text()))?)
+        }
         Command::Show { file } => {
-            let profile = file::read(file)?;
+            let given = Given::new(file, "profile")?;
+            let profile = file::read(&given.path, &given.shown)?;
             Ok(write(None, &render::table(&profile))?)
         }
     }
 }
 
 fn build(arguments: &Build) -> Result<(), Error> {
-    let data = open(&arguments.reference)?;
+    let given = Given::new(&arguments.reference, "reference")?;
+    let data = open(&given)?;
     drift::not_over(&arguments.output, &[&arguments.reference])?;
     let timestamp: Vec<String> = arguments.timestamp.iter().cloned().collect();
     let named = [
@@ -131,10 +157,10 @@ fn build(arguments: &Build) -> Result<(), Error> {
         }
     }
     if columns.is_empty() {
-        return Err(Error::Nothing { path: arguments.reference.clone() });
+        return Err(Error::Nothing { path: given.shown.clone() });
     }
     // No more of the path than its last name: folders are nobody's business.
-    let name = arguments.reference.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = given.shown.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let profile = Profile::new(&name, data.rows, left_out, columns)
         .map_err(|source| file::Error::Profile { path: arguments.output.clone(), source })?;
     write(Some(&arguments.output), profile.text())?;
@@ -241,13 +267,13 @@ mod tests {
         let build =
             ["profile", "build", &data, "-o", &profile, "--id", "id", "--timestamp", "at", "--categorical", "level"];
         done(&build).expect("built");
-        let made = file::read(profile.as_ref()).expect("a profile");
+        let made = file::read(profile.as_ref(), profile.as_ref()).expect("a profile");
         assert_eq!((made.rows, made.left_out.join(",")), (4000, "id,at".to_owned()));
         let kinds: Vec<(&str, Kind)> = made.columns.iter().map(|c| (c.name.as_str(), c.kind())).collect();
         assert_eq!(kinds, [("x", Kind::Numeric), ("c", Kind::Categorical), ("level", Kind::Categorical)]);
         // Made again it is the same, of other rows another.
         done(&build).expect("built");
-        assert_eq!(file::read(profile.as_ref()).expect("a profile").hash, made.hash);
+        assert_eq!(file::read(profile.as_ref(), profile.as_ref()).expect("a profile").hash, made.hash);
 
         let said = |found: &serde_json::Value| {
             let features = found["features"].as_array().expect("features");
@@ -291,7 +317,7 @@ mod tests {
         assert!(build(&["--exclude", "x"]).is_err_and(|error| error.contains("no column can be compared")));
         assert!(done(&["profile", "build", &data, "-o", &data]).is_err_and(|error| error.contains("choose another")));
         build(&[]).expect("built");
-        assert_eq!(file::read(output.as_ref()).expect("a profile").left_out, ["few"]);
+        assert_eq!(file::read(output.as_ref(), output.as_ref()).expect("a profile").left_out, ["few"]);
         assert!(done(&["profile", "show", &data]).is_err_and(|error| error.contains("is no profile")));
     }
 }

@@ -180,8 +180,13 @@ pub struct TooFew {
 /// Whether a text that begins so is meant to be one.
 #[must_use]
 pub fn is_one(head: &str) -> bool {
+    begins_with(head, MARK)
+}
+
+/// Whether an object of JSON has such a key first.
+fn begins_with(head: &str, mark: &str) -> bool {
     let inner = head.trim_start().strip_prefix('{').map(str::trim_start);
-    inner.and_then(|inner| inner.strip_prefix('"')).is_some_and(|inner| inner.starts_with(MARK))
+    inner.and_then(|inner| inner.strip_prefix('"')).is_some_and(|inner| inner.starts_with(mark))
 }
 
 /// Nine digits are enough for a reader, and are read as they were written.

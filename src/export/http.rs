@@ -1,14 +1,12 @@
-//! What exporters over HTTP share: headers, the client, and errors as one line.
+//! What exporters over HTTP share: headers beside the client.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, de};
 
-/// How this program calls itself.
-pub const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
+pub use crate::client::{USER_AGENT, chain, client};
 
 /// Headers. Their values are secrets: they are never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -44,28 +42,4 @@ impl Headers {
         }
         Ok(headers)
     }
-}
-
-/// The beginnings of a client that follows no redirect: one would turn the request into an empty GET, and hand the headers' keys
-/// to whoever it names. Without `tls` it needs no authority to trust: a small image may have none, and would otherwise have no
-/// client at all.
-pub fn client(connect_timeout: Duration, tls: bool) -> reqwest::ClientBuilder {
-    // Whoever came first has installed the same one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(connect_timeout)
-        .redirect(reqwest::redirect::Policy::none());
-    if tls { builder } else { builder.tls_certs_only(std::iter::empty::<reqwest::Certificate>()) }
-}
-
-/// An error with its causes.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

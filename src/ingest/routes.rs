@@ -24,6 +24,8 @@ use crate::model::profile::{self, Admitted};
 
 /// Bodies decoded at once: it is work for a core each.
 const AT_ONCE: usize = 2;
+/// The configuration says where the reference lies.
+const NAMED: &str = "the configuration names this model's reference (`reference` of its [[model]]); change it there, or take the setting out";
 /// A body must have come by then.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -182,7 +184,9 @@ async fn receive(
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
     let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|upload| {
         // Whether there is room is asked before the body is read, too.
-        shared.ingest.sink.describe(&upload.model).map(|_| upload).map_err(Refusal::from)
+        let known = shared.ingest.sink.describe(&upload.model)?;
+        let named = known.spec.reference.is_some() && purpose == Purpose::Reference;
+        if named { Err(Refusal::new(StatusCode::CONFLICT, NAMED)) } else { Ok(upload) }
     });
     let Upload { model, format, whole } = match upload {
         Ok(upload) => upload,

@@ -15,6 +15,7 @@ use super::profile::{TEXT, taken};
 use super::{Schema, Spec, chunks};
 use crate::drift::baseline::Baseline;
 use crate::drift::order::slices;
+use crate::drift::profile::tally::Tally;
 use crate::drift::profile::{self, Profile};
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
@@ -111,6 +112,8 @@ pub struct Reference {
     pub performance: Option<Performance>,
     /// What its labels tell of the task.
     pub labels: Labels,
+    /// What rows under a profile are counted in, of none yet.
+    pub tally: Option<Tally>,
 }
 
 /// One column of a reference.
@@ -122,7 +125,15 @@ pub struct Column {
     /// Its counts in the exported bins.
     pub counts: Vec<u64>,
     /// What it is known by without its rows, where a profile was given.
-    pub profiled: Option<Box<profile::Column>>,
+    pub profiled: Option<Box<Profiled>>,
+}
+
+/// A profile's column.
+pub struct Profiled {
+    /// As it stands in the profile.
+    pub column: profile::Column,
+    /// The bins of counts that add up over replicas.
+    pub fine: Bins,
 }
 
 impl Column {
@@ -130,7 +141,7 @@ impl Column {
     #[must_use]
     pub fn seen(&self, current: Sample) -> Sample {
         match &self.profiled {
-            Some(column) => column.seen(current),
+            Some(profiled) => profiled.column.seen(current),
             None => current,
         }
     }
@@ -177,7 +188,7 @@ impl Reference {
             baseline.exact_up_to = EXACT_UP_TO;
             let exported = column.most_frequent(metric_bins);
             let counts = column.counted(&exported);
-            let profiled = Some(Box::new(column.clone()));
+            let profiled = Some(Box::new(Profiled { column: column.clone(), fine: column.fine() }));
             columns.insert(name.to_owned(), Column { baseline, exported, counts, profiled });
         }
         let about = About {
@@ -187,7 +198,8 @@ impl Reference {
             rows: profile.rows,
             profile: Some(profile.reference.clone()),
         };
-        Self { about, columns, learnt: Learnt::default(), performance: None, labels: Labels::default() }
+        let tally = Some(Tally::new(profile));
+        Self { about, columns, learnt: Learnt::default(), performance: None, labels: Labels::default(), tally }
     }
 
     /// Of a frame of rows.
@@ -232,7 +244,7 @@ impl Reference {
         let hash = hash(&columns);
         let rows = frame.height() as u64;
         let about = About { hash, since, provisional, rows, profile: None };
-        Self { about, columns, learnt, performance, labels }
+        Self { about, columns, learnt, performance, labels, tally: None }
     }
 }
 

@@ -1,12 +1,14 @@
 //! A model as people and programs see it. Plain data.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reference::About;
 use crate::drift::comparison::Finding;
+use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
 use crate::performance::measures::Better;
@@ -60,6 +62,20 @@ pub struct ModelView {
     pub schema: Vec<Finding>,
     /// Counts in the reference's bins since it took effect.
     pub bins: Vec<BinsView>,
+    /// Counts of the newest windows that were held against a profile, newest first: they have an address of their own.
+    #[serde(skip)]
+    pub tallies: Vec<WindowTally>,
+}
+
+/// A window's counts under a profile, which add up over replicas.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowTally {
+    /// When the window begins.
+    pub start: Timestamp,
+    /// When it ends, exclusively.
+    pub end: Timestamp,
+    /// Its counts.
+    pub tally: Arc<Tally>,
 }
 
 /// The measure that speaks for a model, over the newest window with labels.

@@ -9,6 +9,7 @@ mod shown;
 pub mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,13 +23,14 @@ use super::rows::{Ids, POSITION, Rows, keep, with_positions};
 use super::view::{Counts, WindowResult};
 use super::{Schema, Spec};
 use crate::drift::Sample;
+use crate::drift::profile::tally::Tally;
 use crate::frame::json::WrongTypes;
 use crate::frame::stack::stack;
 use crate::performance::Labels;
 
 /// Results kept of a model.
 const RESULTS: usize = 1000;
-/// Of so many of them every column is kept.
+/// Of so many of them every column is kept, and counts under a profile.
 const DETAILED: usize = 20;
 /// Windows that were judged before are judged again no more often than this: late labels come one by one.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -75,6 +77,8 @@ pub struct Progress {
     stored: BTreeSet<i64>,
     /// Counts in the exported bins, by column.
     bins: BTreeMap<String, Vec<u64>>,
+    /// Of the newest windows that were held against a profile, their counts under it.
+    tallies: BTreeMap<i64, Arc<Tally>>,
 }
 
 /// A model that is watched.
@@ -147,6 +151,7 @@ impl Watch {
         if moved {
             // Windows have other bounds now: what was concluded of the old ones is void.
             self.progress.results.clear();
+            self.progress.tallies.clear();
             self.progress.pending.clear();
             self.progress.first = None;
         }
@@ -542,7 +547,8 @@ impl Watch {
         let latest = self.latest_labels.as_ref().map_or(0, DataFrame::estimated_size);
         let frames = (self.gathered.estimated_size() + latest) as u64;
         let missing: u64 = self.progress.missing.iter().map(|id| id.len() as u64 + 48).sum();
-        missing + self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + reference + frames
+        let tallies: u64 = self.progress.tallies.values().map(|tally| tally.bytes()).sum();
+        missing + tallies + self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + reference + frames
     }
 
     fn count_bins(&mut self, frame: &DataFrame) {

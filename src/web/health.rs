@@ -21,6 +21,8 @@ pub struct Report {
     exporters: BTreeMap<&'static str, Exporter>,
     history: History,
     samples: Samples,
+    /// References that the configuration names, by model.
+    references: BTreeMap<String, Reference>,
     containers_left_out: u64,
     threads: BTreeMap<&'static str, Thread>,
     panics: u64,
@@ -89,6 +91,16 @@ struct Samples {
     message: String,
 }
 
+#[derive(Debug, Serialize)]
+struct Reference {
+    source: String,
+    up: Option<bool>,
+    /// Seconds since it was last found as it is.
+    staleness: Option<f64>,
+    failures: u64,
+    error: Option<String>,
+}
+
 impl Report {
     /// Who is to bring this, and why it does not: a sentence, where nobody brings it now.
     pub fn why_none(&self, what: Brings) -> Option<String> {
@@ -145,6 +157,10 @@ impl Report {
                 "{} samples were removed before their labels could arrive: raise samples.max_bytes, or lower label_horizon.",
                 samples.removed_early
             ));
+        }
+        for (model, reference) in self.references.iter().filter(|(_, reference)| reference.up == Some(false)) {
+            let error = reference.error.as_deref().unwrap_or("unknown error");
+            faults.push(format!("The reference of {model} cannot be taken, and the one before stays: {error}."));
         }
         if self.containers_left_out > 0 {
             faults.push(format!(
@@ -228,6 +244,16 @@ pub fn report(state: &State, now: Duration) -> Report {
             removed_early: state.samples.removed_early,
             message: state.samples.message.clone(),
         },
+        references: state
+            .references
+            .iter()
+            .map(|(model, r)| {
+                let (source, error) = (r.source.clone(), r.error.clone());
+                let reference =
+                    Reference { source, up: r.up, staleness: since(r.read_at), failures: r.failures, error };
+                (model.clone(), reference)
+            })
+            .collect(),
         containers_left_out: state.containers_left_out,
         threads: state
             .threads
@@ -303,11 +329,18 @@ mod tests {
         let silent = CollectorState { up: true, read_at, message: "docker 20".to_owned(), ..CollectorState::default() };
         state.collectors.insert("docker", silent);
         state.history.message = "disk full".to_owned();
+        let gone = crate::health::ReferenceState {
+            up: Some(false),
+            error: Some("https://models/m: the server answers 404 Not Found".to_owned()),
+            ..crate::health::ReferenceState::default()
+        };
+        state.references.insert("ml/m".to_owned(), gone);
         (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
         let faults = report(&state, Duration::from_secs(3600)).faults();
         for fault in [
             "Collector docker hangs: no output for 3600 s; its source does not respond.",
             "The history cannot be written: disk full.",
+            "The reference of ml/m cannot be taken, and the one before stays: https://models/m: the server answers 404 Not Found.",
             "2 batches were stored but could not be evaluated: please report this with the log.",
             "3 files of samples could not be read to the end; the log names them.",
             "Threads panicked 4 times and were restarted: please report this with the log.",

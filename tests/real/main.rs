@@ -26,6 +26,7 @@ mod otlp;
 mod page;
 mod parts;
 mod podman;
+mod profiles;
 mod prometheus;
 mod reference;
 mod report;
@@ -45,6 +46,7 @@ fn main() {
         reference::TESTS,
         lifecycle::TESTS,
         models::TESTS,
+        profiles::TESTS,
         containers::TESTS,
         prometheus::TESTS,
         otlp::TESTS,

@@ -28,12 +28,12 @@ pub const TESTS: &[Test] = &[
     (&[Part::Curl, Part::PyArrow], "models::the_examples_of_the_readme_run", the_examples_run),
 ];
 
-const NDJSON: &str = "application/x-ndjson";
+pub const NDJSON: &str = "application/x-ndjson";
 const HOUR: i64 = 3_600_000;
 
-const CONFIG: &str = "[[model]]\nname = \"m\"\nwindow = \"1h\"\nlateness = \"1m\"\nmin_rows = 20\n";
+pub const CONFIG: &str = "[[model]]\nname = \"m\"\nwindow = \"1h\"\nlateness = \"1m\"\nmin_rows = 20\n";
 
-fn ready(options: Options<'_>) -> Result<Agent, Failed> {
+pub fn ready(options: Options<'_>) -> Result<Agent, Failed> {
     let agent = Agent::start(options)?;
     eventually(Duration::from_secs(10), || {
         let (status, _, answer) = agent.send("POST /v1/models/_probe/labels", NDJSON, b"")?;
@@ -90,7 +90,7 @@ fn a_removed_model_is_gone() -> Result<(), Failed> {
 }
 
 /// An hour's samples of which the feature lies about `level`.
-fn hour(hour: i64, rows: i64, level: i64) -> String {
+pub fn hour(hour: i64, rows: i64, level: i64) -> String {
     (0..rows).fold(String::new(), |mut body, i| {
         let (at, x) = (hour * HOUR + i * (HOUR / rows), level + (i * 37) % 100);
         let class = match i % 3 {
@@ -108,7 +108,7 @@ fn hour(hour: i64, rows: i64, level: i64) -> String {
     })
 }
 
-fn accepted(answer: &(u16, String, Value), rows: i64) -> Result<(), Failed> {
+pub fn accepted(answer: &(u16, String, Value), rows: i64) -> Result<(), Failed> {
     check(answer.0 == 202 && answer.2["accepted"] == rows, || format!("{answer:?}"))
 }
 

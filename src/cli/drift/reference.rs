@@ -1,9 +1,10 @@
 //! What the current data is compared with: a data file, or a profile of one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use polars::prelude::Series;
 
+use super::super::given::Given;
 use super::super::profile::file;
 use super::{Error, open};
 use crate::dataset::{Dataset, Field};
@@ -23,14 +24,16 @@ pub(super) enum Reference {
 }
 
 impl Reference {
-    pub(super) fn open(path: &Path, mode: Mode) -> Result<Self, Error> {
-        if !file::is_profile(path) {
-            return Ok(Self::Data(open(path)?));
+    pub(super) fn open(given: &Given, hash: Option<&str>, mode: Mode) -> Result<Self, Error> {
+        if !file::is_profile(&given.path) {
+            given.check(hash, None)?;
+            return Ok(Self::Data(open(given)?));
         }
         if mode == Mode::NannyMl {
-            return Err(Error::Rows { option: "mode nannyml", path: path.to_owned() });
+            return Err(Error::Rows { option: "mode nannyml", path: given.shown.clone() });
         }
-        let profile = file::read(path)?;
+        let profile = file::read(&given.path, &given.shown)?;
+        given.check(hash, Some(&profile.hash))?;
         let field = |column: &Column| {
             let (kind, dictionary) = match &column.values {
                 _ if column.present() == 0 => (None, false),
@@ -41,7 +44,7 @@ impl Reference {
             Field { name: column.name.clone(), kind: Ok(kind), dictionary }
         };
         let fields = profile.columns.iter().map(field).collect();
-        Ok(Self::Profile { path: path.to_owned(), profile, fields })
+        Ok(Self::Profile { path: given.shown.clone(), profile, fields })
     }
 
     pub(super) fn fields(&self) -> &[Field] {

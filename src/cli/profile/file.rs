@@ -38,9 +38,9 @@ pub fn is_profile(path: &Path) -> bool {
     regular && (named || begins().unwrap_or(false))
 }
 
-/// The profile in a file.
-pub fn read(path: &Path) -> Result<Profile, Error> {
-    let failed = |message: String| Error::Read { path: path.to_owned(), message };
+/// The profile in a file that is called `name` where it is told of.
+pub fn read(path: &Path, name: &Path) -> Result<Profile, Error> {
+    let failed = |message: String| Error::Read { path: name.to_owned(), message };
     let meta = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
     if !meta.is_file() {
         return Err(failed("is not a regular file".to_owned()));
@@ -50,5 +50,5 @@ pub fn read(path: &Path) -> Result<Profile, Error> {
     }
     let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
     let text = String::from_utf8(text).map_err(|_| failed("is no profile: not text".to_owned()))?;
-    Profile::read(&text).map_err(|source| Error::Profile { path: path.to_owned(), source })
+    Profile::read(&text).map_err(|source| Error::Profile { path: name.to_owned(), source })
 }

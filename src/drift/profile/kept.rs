@@ -89,7 +89,7 @@ impl Kept {
     }
 
     /// What all others are called here.
-    fn others(&self) -> String {
+    pub(super) fn others(&self) -> String {
         let mut name = OTHERS.to_owned();
         while self.named.contains_key(&name) {
             name.push('\'');

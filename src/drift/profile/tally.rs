@@ -1,18 +1,31 @@
 //! What current rows under one profile come to: counts that add up over windows and replicas. Each replica counts its own rows; the sum
-//! is what one would have counted that had them all.
+//! is what one would have counted that had them all, and is held against the profile as those rows would be.
+//!
+//! Numbers are counted between the reference's percentiles, and lie within each as the reference's do: what moves between two of
+//! them is not seen, and of what lies beyond the reference's range only how much it is. Categories are counted as the profile compares
+//! them, the unknown as one.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Profile;
+use super::{Column, LARGEST, MOST_ROWS, Profile, Values, begins_with};
 use crate::drift::{Bins, Sample};
 use crate::stats::moments::{Moments, sum};
+use crate::stats::whole;
+
+/// The version that is written and read.
+const VERSION: u64 = 1;
+const MARK: &str = "plumbline_tally";
 
 /// Rows counted in a profile's bins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tally {
+    #[serde(rename = "plumbline_tally")]
+    version: u64,
+    /// All rows, whatever columns they have.
+    rows: u64,
     /// Of the profile whose bins these are.
     hash: String,
     /// By column.
@@ -44,13 +57,70 @@ pub enum Apart {
     Bins(String),
 }
 
+/// Why a text is none that can be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is none.
+    #[error("are no counts under a profile: {0}")]
+    NotOne(String),
+    /// Another version wrote it.
+    #[error("are counts of version {0}, and this plumbline reads version {VERSION}")]
+    Version(u64),
+    /// What it says cannot be.
+    #[error("column `{0}` has counts that cannot be")]
+    Broken(String),
+}
+
+/// Whether a text that begins so is meant to be one.
+#[must_use]
+pub fn is_tally(head: &str) -> bool {
+    begins_with(head, MARK)
+}
+
 impl Tally {
     /// Of no rows.
     #[must_use]
     pub fn new(profile: &Profile) -> Self {
         let none = |bins: &Bins| Counted { counts: vec![0; bins.labels().len()], finite: 0, mean: 0.0, squares: 0.0 };
-        let columns = profile.columns.iter().map(|column| (column.name.clone(), none(&column.bins()))).collect();
-        Self { hash: profile.hash.clone(), columns }
+        let columns = profile.columns.iter().map(|column| (column.name.clone(), none(&column.fine()))).collect();
+        Self { version: VERSION, rows: 0, hash: profile.hash.clone(), columns }
+    }
+
+    /// What a text says.
+    ///
+    /// # Errors
+    /// It is none that can be used.
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        if text.len() > LARGEST {
+            return Err(Unreadable::NotOne(format!("larger than {} MiB", LARGEST >> 20)));
+        }
+        let tally: Self = serde_json::from_str(text).map_err(|error| Unreadable::NotOne(error.to_string()))?;
+        if tally.version != VERSION {
+            return Err(Unreadable::Version(tally.version));
+        }
+        match tally.columns.iter().find(|(_, counted)| !counted.can_be(tally.rows)) {
+            Some((name, _)) => Err(Unreadable::Broken(name.clone())),
+            None => Ok(tally),
+        }
+    }
+
+    /// As text, with its mark first.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // Plain structures with text keys and finite numbers, which cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Takes so many rows into account, whose columns are counted one by one.
+    pub fn more_rows(&mut self, rows: u64) {
+        self.rows = self.rows.saturating_add(rows);
+    }
+
+    /// Counts a column's rows, which are as the column sees them, in its fine bins.
+    pub fn count(&mut self, column: &str, fine: &Bins, seen: &Sample) {
+        if let Some(counted) = self.columns.get_mut(column) {
+            counted.merge(&Counted::of(fine, seen));
+        }
     }
 
     /// Counts the rows of the columns that the profile has. Without a column, or with one of another kind, its rows are not counted.
@@ -59,9 +129,10 @@ impl Tally {
     /// It is another profile than the one the counts are of.
     pub fn add(&mut self, profile: &Profile, rows: &BTreeMap<String, Sample>) -> Result<(), Apart> {
         let mut more = Self::new(profile);
+        more.more_rows(rows.values().map(Sample::rows).max().unwrap_or_default());
         for column in &profile.columns {
-            if let (Some(sample), Some(counted)) = (rows.get(&column.name), more.columns.get_mut(&column.name)) {
-                *counted = Counted::of(&column.bins(), sample);
+            if let Some(sample) = rows.get(&column.name).filter(|sample| sample.kind() == column.kind()) {
+                more.count(&column.name, &column.fine(), &column.seen(sample.clone()));
             }
         }
         self.merge(&more)
@@ -88,7 +159,38 @@ impl Tally {
                 counted.merge(more);
             }
         }
+        self.rows = self.rows.saturating_add(other.rows);
         Ok(())
+    }
+
+    /// The same, of any number.
+    ///
+    /// # Errors
+    /// They are under different profiles.
+    pub fn sum(tallies: impl IntoIterator<Item = Self>) -> Result<Option<Self>, Apart> {
+        let mut all: Option<Self> = None;
+        for tally in tallies {
+            match &mut all {
+                None => all = Some(tally),
+                Some(all) => all.merge(&tally)?,
+            }
+        }
+        Ok(all)
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let of = |(name, counted): (&String, &Counted)| {
+            (name.len() as u64).saturating_add((counted.counts.len() as u64).saturating_mul(8)).saturating_add(120)
+        };
+        self.columns.iter().map(of).sum()
     }
 
     /// The hash of the profile it is counted under.
@@ -104,7 +206,77 @@ impl Tally {
     }
 }
 
+impl Column {
+    /// The bins that current rows are counted in, so that what comes of them says nearly what the rows would.
+    #[must_use]
+    pub fn fine(&self) -> Bins {
+        const PARTS: u32 = 100;
+        match &self.values {
+            Values::Numeric(numeric) => {
+                let at = |part: u32| numeric.quantiles.quantile(f64::from(part) / f64::from(PARTS));
+                let mut edges: Vec<f64> = (1..PARTS).filter_map(at).filter(|edge| edge.is_finite()).collect();
+                edges.dedup();
+                Bins::Edges(edges)
+            }
+            Values::Categorical(categorical) => Bins::of(&categorical.categories.sample(self.missing)),
+        }
+    }
+
+    /// Rows as they were counted: numbers lie in each bin as those of `baseline`, this column's own, do; of very many as many as a
+    /// profile counts as. `None` where they were counted in other bins.
+    #[must_use]
+    pub fn as_counted(&self, baseline: &Sample, counted: &Counted) -> Option<Sample> {
+        let bins = self.fine();
+        let (missing, counts) = counted.counts.split_last()?;
+        if counted.counts.len() != bins.labels().len() {
+            return None;
+        }
+        match (&bins, baseline) {
+            (Bins::Edges(edges), Sample::Numeric { sorted, .. }) => {
+                let share = (MOST_ROWS as f64 / counted.rows() as f64).min(1.0);
+                let part = |rows: u64| if share < 1.0 { whole::unsigned((rows as f64 * share).round()) } else { rows };
+                let mut values = Vec::new();
+                for (at, rows) in counts.iter().enumerate() {
+                    let below = at.checked_sub(1).and_then(|before| edges.get(before)).copied();
+                    values.extend(spread(sorted, below, edges.get(at).copied(), part(*rows)));
+                }
+                Some(Sample::Numeric { sorted: values, missing: part(*missing) })
+            }
+            (Bins::Categories(names), Sample::Categorical { .. }) => {
+                let (other, named) = counts.split_last()?;
+                let named = names.iter().cloned().zip(named.iter().copied()).filter(|(_, rows)| *rows > 0);
+                let mut all: BTreeMap<String, u64> = named.collect();
+                if let (Values::Categorical(categorical), true) = (&self.values, *other > 0) {
+                    all.insert(categorical.categories.others(), *other);
+                }
+                Some(Sample::Categorical { counts: all, missing: *missing })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// So many values that lie above `below` and up to `above`, as those of `sorted` do.
+fn spread(sorted: &[f64], below: Option<f64>, above: Option<f64>, rows: u64) -> Vec<f64> {
+    let place = |edge: f64| sorted.partition_point(|value| *value <= edge);
+    let (from, to) = (below.map_or(0, place), above.map_or(sorted.len(), place));
+    let own = sorted.get(from..to).unwrap_or_default();
+    // Where the reference has none there is no more to say of them than on which side they lie.
+    let none = || above.or(below.map(f64::next_up)).unwrap_or_default();
+    let value = |row: u64| {
+        let at = whole::index((row as f64 + 0.5) / rows as f64 * own.len() as f64);
+        own.get(at.min(own.len().saturating_sub(1))).copied().unwrap_or_else(none)
+    };
+    (0..rows).map(value).collect()
+}
+
 impl Counted {
+    /// Of so many rows, or of none where the column was not counted.
+    fn can_be(&self, rows: u64) -> bool {
+        let finite = self.mean.is_finite() && self.squares.is_finite() && self.squares >= 0.0;
+        finite && self.finite <= self.rows() && self.rows() <= rows
+    }
+
     fn of(bins: &Bins, sample: &Sample) -> Self {
         let finite: Vec<f64> = match sample {
             Sample::Numeric { sorted, .. } => sorted.iter().copied().filter(|value| value.is_finite()).collect(),
@@ -200,7 +372,7 @@ mod tests {
                 && near(a.mean(), b.mean())
                 && near(a.standard_deviation(), b.standard_deviation())
         };
-        one.hash == other.hash && one.columns.values().zip(other.columns.values()).all(alike)
+        one.hash == other.hash && one.rows == other.rows && one.columns.values().zip(other.columns.values()).all(alike)
     }
 
     proptest! {
@@ -238,15 +410,77 @@ mod tests {
         for replica in 0..20 {
             let own: Vec<Row> = rows.iter().skip(replica).step_by(20).copied().collect();
             // It travels as text.
-            let text = serde_json::to_string(&counted(&profile, &own)).expect("text");
-            sum.merge(&serde_json::from_str(&text).expect("a tally")).expect("one profile");
+            let text = counted(&profile, &own).text();
+            assert!(is_tally(&text) && !is_tally(profile.text()));
+            sum.merge(&Tally::read(&text).expect("a tally")).expect("one profile");
         }
         assert!(same(&sum, &counted(&profile, &rows)));
         let x = sum.column("x").expect("a column");
-        assert_eq!((x.rows(), x.missing()), (10_000, 910));
+        assert_eq!((sum.rows(), x.rows(), x.missing()), (10_000, 10_000, 910));
         assert!(x.mean().is_some_and(|mean| (mean - 399.5).abs() < 5.0));
         // Categories that the profile does not name are one: c7 and c8.
         assert_eq!(sum.column("c").expect("a column").counts().iter().rev().nth(1), Some(&2222));
+    }
+
+    /// The verdict over what was counted is that over the rows, where something moved and where nothing did.
+    #[test]
+    fn counts_are_held_against_the_profile_as_their_rows_would_be() {
+        use crate::drift::modes::Mode;
+        use crate::drift::verdict::{Measured, Thresholds, judge};
+        let normal = |rows: u32, seed: u64, by: f64| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let x = move |_| Some((0..12).map(|_| random.f64()).sum::<f64>() - 6.0 + by);
+            Sample::numeric((0..rows).map(x))
+        };
+        let levels = |rows: u32, seed: u64, most: u32, new: u32| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut level = move || random.u32(..most).min(random.u32(..most));
+            let name = move |i| Some(if i < new { "new".to_owned() } else { format!("l{}", level()) });
+            Sample::categorical((0..rows).map(name))
+        };
+        let columns =
+            [("x", normal(20_000, 1, 0.0)), ("many", levels(20_000, 2, 1500, 0)), ("few", levels(20_000, 3, 5, 0))];
+        let columns = columns.map(|(name, sample)| Column::of(name, sample, false, &[]).expect("enough")).to_vec();
+        let profile = Profile::new("train", 20_000, Vec::new(), columns).expect("readable");
+        for (at, by, new) in [(0, 0.0, 0), (1, 0.15, 0), (2, 0.3, 1000), (3, 5.0, 0), (4, -40.0, 0)] {
+            let rows = BTreeMap::from([
+                ("x".to_owned(), normal(4000, 100 + at, by)),
+                ("many".to_owned(), levels(4000, 200 + at, 1500, new)),
+                ("few".to_owned(), levels(4000, 300 + at, 5, new)),
+            ]);
+            let mut tally = Tally::new(&profile);
+            tally.add(&profile, &rows).expect("one profile");
+            for column in &profile.columns {
+                let baseline = column.baseline();
+                let judged = |current: &Sample| {
+                    let measured = Measured::new("c", &baseline, current, &[], Mode::Default);
+                    judge(vec![measured], &Thresholds::default()).remove(0)
+                };
+                let counted = tally.column(&column.name).expect("it is counted");
+                let of_counts = column.as_counted(&baseline.sample, counted).expect("its bins");
+                assert_eq!(Counted::of(&column.fine(), &of_counts).counts, counted.counts, "{} {by}", column.name);
+                let (rows, counts) = (judged(&column.seen(rows[&column.name].clone())), judged(&of_counts));
+                assert_eq!(rows.verdict, counts.verdict, "{} {by}", column.name);
+                let (one, other) = (rows.aspects[0].effect, counts.aspects[0].effect);
+                assert!((one - other).abs() < 0.01 || by.abs() > 1.0, "{} {by}: {one} {other}", column.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_tally_is_refused() {
+        let profile = profile(500);
+        let text = counted(&profile, &[(Some(1.0), Some(1)), (None, None)]).text();
+        assert!(Tally::read(&text).is_ok());
+        for (from, to, why) in [
+            ("_tally\":1", "_tally\":2", "are counts of version 2"),
+            ("\"rows\":2", "\"rows\":1", "column `c` has counts"),
+            ("\"hash\"", "\"hush\"", "are no counts under a profile"),
+            ("\"finite\":1", "\"finite\":9", "column `x` has counts"),
+        ] {
+            let error = Tally::read(&text.replacen(from, to, 1)).expect_err("refused").to_string();
+            assert!(error.starts_with(why), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Judging windows: their rows against the reference, their predictions against the labels that have come.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use polars::prelude::{
 
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
+use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::{Judged, Measured, judge};
 use crate::model::view::{KEPT, WindowResult};
 use crate::performance::{Performance, measure};
@@ -85,7 +87,11 @@ impl Watch {
                 self.progress.stored.insert(*end);
                 continue;
             }
-            if let Some(mut result) = self.judge_window(*end, now)? {
+            if let Some((mut result, tally)) = self.judge_window(*end, now)? {
+                match tally {
+                    Some(tally) => self.progress.tallies.insert(*end, Arc::new(tally)),
+                    None => self.progress.tallies.remove(end),
+                };
                 // With rows or labels that have left memory, its performance is to be measured from what is stored.
                 let left = self.has_left(*end) || self.labels_have_left(*end);
                 if left && self.progress.counts.labels > 0 {
@@ -107,13 +113,16 @@ impl Watch {
         for judged in self.progress.results.values_mut().rev().skip(1).take(IN_ONE_GO).flat_map(|r| &mut r.features) {
             judged.shape = None;
         }
+        while self.progress.tallies.len() > DETAILED {
+            self.progress.tallies.pop_first();
+        }
         for result in self.progress.results.values_mut().rev().skip(DETAILED) {
             (result.features, result.quality) = (Vec::new(), Vec::new());
         }
         Ok(!due.is_empty())
     }
 
-    fn judge_window(&self, end: i64, now: Timestamp) -> PolarsResult<Option<WindowResult>> {
+    fn judge_window(&self, end: i64, now: Timestamp) -> PolarsResult<Option<(WindowResult, Option<Tally>)>> {
         let step = self.spec.step();
         let from = end.saturating_sub(self.spec.steps()).saturating_mul(step);
         let to = end.saturating_mul(step);
@@ -123,6 +132,8 @@ impl Watch {
         }
         let enough = frame.height() as u64 >= self.spec.min_rows;
         let (mut features, mut found) = (Vec::new(), Vec::new());
+        let mut tally = self.reference.as_ref().and_then(|reference| reference.tally.clone());
+        tally.iter_mut().for_each(|tally| tally.more_rows(frame.height() as u64));
         if let Some(reference) = &self.reference {
             let tests = self.spec.thresholds.with_deciding(defaults());
             let (mut measured, mut suspects, mut side) = (Vec::new(), Vec::new(), Side::new(frame.height()));
@@ -130,6 +141,9 @@ impl Watch {
                 let baseline = &of.baseline;
                 let kind = baseline.sample.kind();
                 let current = of.seen(sample(&frame, name, kind));
+                if let (Some(tally), Some(profiled)) = (&mut tally, &of.profiled) {
+                    tally.count(&profiled.column.name, &profiled.fine, &current);
+                }
                 measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
                 suspects.extend(reference.learnt.of_column(name, &baseline.sample, &current));
                 if let Ok(column) = frame.column(name) {
@@ -155,7 +169,7 @@ impl Watch {
         } else {
             (time(from), time(to))
         };
-        Ok(Some(WindowResult {
+        let result = WindowResult {
             start,
             end: end_time,
             rows: frame.height() as u64,
@@ -169,7 +183,8 @@ impl Watch {
             features,
             quality: found,
             performance: self.performance(&frame)?,
-        }))
+        };
+        Ok(Some((result, tally)))
     }
 
     /// How well the rows' predictions fit the labels that have come for them.

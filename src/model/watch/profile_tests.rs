@@ -127,3 +127,41 @@ fn a_profile_of_many_rows_takes_little_memory() {
     assert!((1 << 20..40 << 20).contains(&watch.bytes()), "{}", watch.bytes());
     assert_eq!(watch.view(now()).bins[0].reference.iter().sum::<u64>(), 200_000);
 }
+
+/// What two agents counted of a window comes to what one would have counted that had all rows; and so over a restart.
+#[test]
+fn replicas_add_up_to_one() {
+    let profile = profile_of(&hour(0, 2000, 0), &[]);
+    let all: Vec<String> = [hour(10, 301, 20), hour(11, 5, 0), hour(12, 5, 0)].concat();
+    let watched = |rows: Vec<&String>| {
+        let mut watch = Watch::new(Spec { min_rows: 200, ..spec() }, 20, Progress::default(), now());
+        watch.refer_to(&given(&profile), now(), false);
+        take(&mut watch, &rows.into_iter().cloned().collect::<Vec<_>>());
+        judge_all(&mut watch, 0);
+        watch
+    };
+    let counted = |watch: &Watch| {
+        let view = watch.view(now());
+        let window = view.tallies.iter().find(|window| window.end.as_second() == 11 * 3600).expect("a window");
+        window.tally.as_ref().clone()
+    };
+    let one = counted(&watched(all.iter().collect()));
+    let replicas =
+        [0, 1].map(|own| watched(all.iter().enumerate().filter(|(i, _)| i % 2 == own).map(|(_, row)| row).collect()));
+    let parts = replicas.each_ref().map(|watch| counted(watch));
+    assert!(parts.iter().all(|part| part.rows() < 200), "neither has a verdict of its own");
+    let sum = Tally::sum(parts).expect("one profile").expect("two");
+    assert_eq!((sum.rows(), sum.hash()), (301, profile.hash.as_str()));
+    for name in ["x", "class"] {
+        let (sum, one) = (sum.column(name).expect("counted"), one.column(name).expect("counted"));
+        assert_eq!((sum.counts(), sum.rows()), (one.counts(), 301));
+        assert!(sum.mean().zip(one.mean()).is_none_or(|(sum, one)| (sum - one).abs() < 1e-9));
+    }
+    // It is kept with what was concluded, and goes when windows are held against rows.
+    let [mut watch, _] = replicas;
+    let text = serde_json::to_string(&watch.progress).expect("text");
+    assert_eq!(serde_json::from_str::<Progress>(&text).expect("a checkpoint"), watch.progress);
+    refer(&mut watch, &hour(0, 2000, 0));
+    judge_all(&mut watch, 100);
+    assert!(watch.view(now()).tallies.is_empty());
+}

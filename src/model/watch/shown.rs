@@ -1,13 +1,17 @@
 //! A model as people see it: its view, and the verdict over its windows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Watch;
 use crate::drift::comparison::{Finding, FindingKind};
+use crate::drift::profile::tally::Tally;
 use crate::model::reference::Column;
-use crate::model::view::{BinsView, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary};
+use crate::model::view::{
+    BinsView, InARow, ModelView, ReferenceView, Verdict, WindowResult, WindowSummary, WindowTally,
+};
 use crate::quality;
 
 impl Watch {
@@ -37,6 +41,7 @@ impl Watch {
             quality: self.quality(now),
             schema: self.findings(),
             bins: self.bins(),
+            tallies: self.tallies(),
         }
     }
 
@@ -47,6 +52,14 @@ impl Watch {
         found.extend(self.progress.results.values().next_back().into_iter().flat_map(|latest| latest.quality.clone()));
         found.sort_by_key(|finding| finding.check);
         found
+    }
+
+    fn tallies(&self) -> Vec<WindowTally> {
+        let of = |(end, tally): (&i64, &Arc<Tally>)| {
+            let WindowResult { start, end, .. } = self.progress.results.get(end)?;
+            Some(WindowTally { start: *start, end: *end, tally: Arc::clone(tally) })
+        };
+        self.progress.tallies.iter().rev().filter_map(of).collect()
     }
 
     fn verdict(&self) -> Verdict {

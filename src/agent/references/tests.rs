@@ -1,0 +1,87 @@
+//! A reference is read, and what comes of one that is not what it should be.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::clock::{Clock, FixedClock};
+use crate::frame::json::WrongTypes;
+use crate::ingest::{Described, Sink};
+use crate::model::Schema;
+
+/// Takes everything, and remembers what.
+#[derive(Default)]
+struct Taken(Mutex<Vec<(Purpose, usize)>>);
+
+impl Sink for Taken {
+    fn describe(&self, model: &ModelKey) -> Result<Described, Refused> {
+        Ok(Described { spec: Arc::new(Spec::of(model)), schema: Arc::new(Schema::default()), max_features: 10 })
+    }
+
+    fn accept(&self, _: &ModelKey, purpose: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
+        self.0.lock().expect("unlocked").push((purpose, batch.record.num_rows()));
+        Ok(())
+    }
+
+    fn remove(&self, _: &ModelKey) -> Result<bool, Refused> {
+        Ok(false)
+    }
+
+    fn refused(&self, _: &ModelKey, _: &WrongTypes) {}
+
+    fn answered(&self, _: u16, _: u64) {}
+}
+
+fn ingest(taken: &Arc<Taken>) -> Ingest {
+    Ingest {
+        sink: Arc::clone(taken) as _,
+        config: crate::ingest::Config { max_rows: 100, ..crate::ingest::Config::default() },
+        clock: Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH)) as Arc<dyn Clock>,
+        in_flight: Arc::<AtomicU64>::default(),
+    }
+}
+
+#[test]
+fn a_file_is_taken_once_and_again_when_it_changes() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("train.csv");
+    let taken = Arc::<Taken>::default();
+    let ingest = ingest(&taken);
+    let spec = |hash: Option<String>| Spec {
+        reference: Some(path.display().to_string()),
+        reference_hash: hash,
+        ..Spec::new("m")
+    };
+    let mut followed = Followed::new(&spec(None));
+    let ask_of = |followed: &mut Followed| {
+        runtime.block_on(ask(followed, &ingest, folder.path()));
+        (followed.state.up, followed.state.error.clone().unwrap_or_default(), taken.0.lock().expect("unlocked").len())
+    };
+    let (up, error, count) = ask_of(&mut followed);
+    assert!(up == Some(false) && error.contains("train.csv: No such file") && count == 0, "{error}");
+    assert_eq!((followed.due, followed.pause), (RETRY, RETRY * 2));
+    std::fs::write(&path, "x,plan\n1,a\n2,b\n3,a\n").expect("written");
+    assert_eq!(ask_of(&mut followed), (Some(true), String::new(), 1));
+    assert_eq!(ask_of(&mut followed).2, 1, "it has not changed");
+    // The same bytes in a new file are no news either.
+    let again = folder.path().join("again");
+    std::fs::copy(&path, &again).and_then(|_| std::fs::rename(&again, &path)).expect("replaced");
+    assert_eq!(ask_of(&mut followed).2, 1);
+    std::fs::write(&path, "x,plan\n1,a\n2,b\n").expect("written");
+    assert_eq!(ask_of(&mut followed).2, 2);
+    std::fs::write(&path, format!("x\n{}", "1\n".repeat(101))).expect("written");
+    let (up, error, count) = ask_of(&mut followed);
+    assert!(up == Some(false) && error.contains("101 rows") && error.contains("profile") && count == 2, "{error}");
+    // By its hash: of another nothing is taken.
+    std::fs::write(&path, "x,plan\n1,a\n2,b\n").expect("written");
+    let sha = sha256(&path).expect("readable");
+    let mut other = Followed::new(&spec(Some("0".repeat(64))));
+    let (up, error, count) = ask_of(&mut other);
+    assert!(up == Some(false) && error.contains(&sha) && error.contains(&"0".repeat(64)) && count == 2, "{error}");
+    assert_eq!(ask_of(&mut Followed::new(&spec(Some(sha.to_uppercase())))).2, 3);
+    let all = taken.0.lock().expect("unlocked").clone();
+    assert_eq!(all, [(Purpose::Reference, 3), (Purpose::Reference, 2), (Purpose::Reference, 2)]);
+}
