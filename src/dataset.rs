@@ -178,6 +178,12 @@ impl Dataset {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// Its columns are held, and quick to read.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.source, Source::Memory(_))
+    }
+
     /// Reads a column.
     ///
     /// # Errors

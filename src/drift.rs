@@ -14,6 +14,7 @@ mod chi_squared;
 mod chunks;
 pub mod comparison;
 mod cramer_von_mises;
+pub mod derived;
 pub mod effect;
 mod energy;
 mod findings;

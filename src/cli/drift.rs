@@ -1,7 +1,9 @@
 //! `plumbline drift`: one data file held against another, or against a profile.
 
+mod columns;
 mod reference;
 pub(super) mod tally;
+mod together;
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -12,19 +14,17 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use polars::prelude::AnyValue;
 
+use self::columns::{Compared, Sides, Times, Way, way};
 use self::reference::Reference;
+use self::together::together;
 use super::given::{self, Given};
 use super::profile::file;
-use crate::dataset::{self, Dataset, Field};
+use crate::dataset::{self, Dataset};
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
-use crate::drift::multi::Column as Rows;
-use crate::drift::multi::together::Together;
-use crate::drift::verdict::{Correction, Measured, Thresholds, judge};
+use crate::drift::verdict::{Correction, Thresholds, judge};
 use crate::drift::{Kind, Test, defaults, selected};
-use crate::frame::normal::ColumnKind;
 use crate::performance::{Labels, Performance, Task, measure};
 use crate::report::drift as render;
 
@@ -34,6 +34,7 @@ Examples:
   plumbline drift --reference a.csv --current b.csv --id order_id --timestamp at --exclude note,comment
   plumbline drift --reference a.parquet --current b.parquet --prediction y_pred --score y_prob --label y
   plumbline drift --reference a.parquet --current b.parquet --threshold psi=0.2 --threshold age:shift=0.3
+  plumbline drift --reference a.parquet --current b.parquet --text note --timestamp at  # words of `note`, ages of dates
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
   plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
@@ -41,8 +42,10 @@ Examples:
     --current http://node-2:9477/api/v1/models/churn/windows/latest/tally      # one verdict over two replicas
   plumbline drift --reference s3://models/churn/train.profile.json --reference-hash 9f86d08... --current today.parquet
 
-Strings, booleans and dictionaries are compared as categories, numbers by their order. Files may be Parquet, Arrow
-(file or stream), CSV, TSV or NDJSON, and need not be of one kind.
+Strings, booleans and dictionaries are compared as categories, numbers by their order. Texts are compared by what is made
+of them, one column each: `note.length`, `note.out_of_vocabulary` (share of words that the reference's vocabulary lacks),
+`note.letters`, `.capitals`, `.digits`, `.spaces`, `.others` (shares of characters); dates by their age in days, `seen.age`.
+Files may be Parquet, Arrow (file or stream), CSV, TSV or NDJSON, and need not be of one kind.
 
 Exit codes: 0 done; with --fail-on-drift 0 without drift, 1 with drift; 2 for an error.";
 
@@ -71,7 +74,8 @@ pub struct Arguments {
     /// Columns that name a row: never compared.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     id: Vec<String>,
-    /// Columns that tell when: never compared.
+    /// Columns that tell when: never compared. The first says when each row was, and dates are compared by how long before that they lie;
+    /// without it, a column that the rows of both files stand in order of.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     timestamp: Vec<String>,
     /// Columns of the ground truth: never compared, but performance is measured against it.
@@ -86,9 +90,13 @@ pub struct Arguments {
     /// Columns to leave out.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     exclude: Vec<String>,
-    /// Columns of numbers that stand for categories.
+    /// Columns of numbers, or of texts, that stand for categories.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     categorical: Vec<String>,
+    /// Columns of texts: compared by their length, their words and their characters. Columns of strings that differ from row to row and
+    /// have three words or more on average are taken for texts anyway.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    text: Vec<String>,
     /// Whose rule decides: plumbline's, or what Evidently or NannyML decide by default.
     #[arg(long, value_enum, default_value_t = ModeOption::Default)]
     mode: ModeOption,
@@ -335,6 +343,8 @@ pub(super) fn write(output: Option<&PathBuf>, text: &str) -> Result<(), Error> {
 struct Roles {
     left_out: BTreeSet<String>,
     categorical: BTreeSet<String>,
+    text: BTreeSet<String>,
+    timestamp: Vec<String>,
     label: Option<String>,
     prediction: Option<String>,
     score: Option<String>,
@@ -353,6 +363,7 @@ impl Arguments {
             ("score", &self.score),
             ("exclude", &self.exclude),
             ("categorical", &self.categorical),
+            ("text", &self.text),
         ];
         let mut known: Vec<&str> = reference.names();
         known.extend(current.fields.iter().map(|field| field.name.as_str()));
@@ -361,6 +372,9 @@ impl Arguments {
             let numeric = |name: &&String| profile.column(name).is_some_and(|column| column.kind() == Kind::Numeric);
             if self.categorical.iter().any(|name| numeric(&name)) {
                 return Err(Error::Rows { option: "categorical", path: path.clone() });
+            }
+            if !self.text.is_empty() {
+                return Err(Error::Rows { option: "text", path: path.clone() });
             }
         }
         let all = |lists: &[&Vec<String>]| -> BTreeSet<String> { lists.iter().copied().flatten().cloned().collect() };
@@ -371,6 +385,8 @@ impl Arguments {
                 .chain(all(&[&self.id, &self.timestamp, &self.label, &self.exclude]))
                 .collect(),
             categorical: all(&[&self.categorical]),
+            text: all(&[&self.text]),
+            timestamp: self.timestamp.clone(),
             label: self.label.first().cloned(),
             prediction: self.prediction.first().cloned(),
             score: self.score.first().cloned(),
@@ -397,43 +413,6 @@ pub(super) fn all_known(named: &[(&'static str, &Vec<String>)], known: &[&str]) 
     Ok(())
 }
 
-/// How a column is compared, or why it is not.
-fn kind_of(
-    reference: Option<&Field>,
-    current: Option<&Field>,
-    categorical: bool,
-) -> Result<Kind, (FindingKind, String)> {
-    let (reference, current) = match (reference, current) {
-        (Some(reference), Some(current)) => (reference, current),
-        (Some(_), None) => return Err((FindingKind::OnlyInReference, "the current data lacks it".to_owned())),
-        _ => return Err((FindingKind::OnlyInCurrent, "the reference lacks it".to_owned())),
-    };
-    let kind = |field: &Field| match &field.kind {
-        Ok(Some(ColumnKind::Number)) => Ok(Some(if field.dictionary { Kind::Categorical } else { Kind::Numeric })),
-        Ok(Some(ColumnKind::String | ColumnKind::Boolean)) => Ok(Some(Kind::Categorical)),
-        Ok(None) => Ok(None),
-        Ok(Some(other)) => Err((FindingKind::NotComparable, format!("{} is not compared", other.noun()))),
-        Err(given) => Err((FindingKind::NotComparable, format!("values of type {given} are not compared"))),
-    };
-    let (of_reference, of_current) = (kind(reference)?, kind(current)?);
-    if categorical {
-        return Ok(Kind::Categorical);
-    }
-    match (of_reference, of_current) {
-        (Some(one), Some(other)) if one != other => {
-            let noun = |field: &Field| match &field.kind {
-                Ok(Some(kind)) if field.dictionary => format!("{} of a dictionary", kind.noun()),
-                Ok(Some(kind)) => kind.noun().to_owned(),
-                _ => "missing".to_owned(),
-            };
-            let message = format!("{} in the reference, {} in the current data", noun(reference), noun(current));
-            Err((FindingKind::TypeChanged, message))
-        }
-        // A column without any value has no kind of its own.
-        (one, other) => Ok(one.or(other).unwrap_or(Kind::Numeric)),
-    }
-}
-
 fn compare(
     reference: &Reference,
     current: &Dataset,
@@ -443,22 +422,34 @@ fn compare(
 ) -> Result<Comparison, Error> {
     let mut names: Vec<&str> = reference.fields().iter().map(|field| field.name.as_str()).collect();
     names.extend(current.fields.iter().map(|f| f.name.as_str()).filter(|name| reference.field(name).is_none()));
+    let data = reference.data().filter(|_| thresholds.mode == Mode::Default);
+    let times = data.map(|data| Times::of(data, current, roles)).transpose()?.flatten();
     let mut columns = Vec::new();
     let mut schema = Vec::new();
-    for name in names.into_iter().filter(|name| !roles.left_out.contains(*name)) {
-        let categorical = roles.categorical.contains(name) || reference.is_of_categories(name);
-        match kind_of(reference.field(name), current.field(name), categorical) {
-            Ok(kind) => columns.push((name, kind)),
+    for name in names.iter().copied().filter(|name| !roles.left_out.contains(*name)) {
+        let way = if times.as_ref().is_some_and(|times| times.column == name) {
+            Err((FindingKind::NotComparable, Times::TOLD.to_owned()))
+        } else {
+            way(reference, current, name, roles, thresholds.mode)
+        };
+        match way {
+            Ok(way) => columns.push((name, way)),
             Err((finding, message)) => schema.push(Finding { column: name.to_owned(), finding, message }),
         }
     }
     if columns.is_empty() {
         return Err(Error::Nothing);
     }
-    let measured = measure_all(reference, current, &columns, tests, thresholds.mode)?;
+    let sides = Sides { reference, current, times: times.as_ref(), names: &names, tests, mode: thresholds.mode };
+    let (mut measured, mut rows) = (Vec::new(), Vec::new());
+    for compared in measure_all(&sides, &columns)? {
+        measured.extend(compared.measured);
+        rows.extend(compared.rows);
+        schema.extend(compared.finding);
+    }
     let features = judge(measured, thresholds);
     let together = match reference.data().filter(|_| roles.together) {
-        Some(reference) => Some(together(reference, current, &columns)?),
+        Some(reference) => Some(together(&sides, reference, &rows)?),
         None => None,
     };
     let performance = performance(reference, current, roles)?;
@@ -473,50 +464,19 @@ fn compare(
     })
 }
 
-/// Rows of a side that are looked at together, at most: every so many of a longer one.
-const TOGETHER: usize = 20_000;
-
-/// All columns together, row by row.
-fn together(reference: &Dataset, current: &Dataset, columns: &[(&str, Kind)]) -> Result<Together, Error> {
-    let side = |data: &Dataset| -> Result<Vec<Rows>, Error> {
-        let column = |(name, kind): &(&str, Kind)| -> Result<Rows, Error> {
-            let series = data.column(name)?;
-            let step = series.len().div_ceil(TOGETHER).max(1);
-            let places = (0..series.len()).step_by(step);
-            let value = |place| series.get(place).unwrap_or(AnyValue::Null);
-            Ok(match kind {
-                Kind::Numeric => Rows::Numbers(places.map(|place| value(place).extract::<f64>()).collect()),
-                Kind::Categorical => Rows::Names(
-                    places.map(value).map(|value| (!value.is_null()).then(|| value.str_value().into_owned())).collect(),
-                ),
-            })
-        };
-        columns.iter().map(column).collect()
-    };
-    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-    Ok(Together::of(&names, &side(reference)?, &side(current)?))
-}
-
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.
-fn measure_all(
-    reference: &Reference,
-    current: &Dataset,
-    columns: &[(&str, Kind)],
-    tests: &[&'static Test],
-    mode: Mode,
-) -> Result<Vec<Measured>, Error> {
+fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<Vec<Compared<'a>>, Error> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(columns.len()).min(8);
     let progress = progress(columns.len() as u64);
     let next = AtomicUsize::new(0);
-    let worker = || -> Result<Vec<(usize, Measured)>, Error> {
+    let worker = || -> Result<Vec<(usize, Compared<'a>)>, Error> {
         let mut done = Vec::new();
-        while let Some((name, kind)) = columns.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let at = columns.iter().position(|(known, _)| known == name).unwrap_or_default();
-            let current = current.column(name)?;
-            done.push((at, reference.measured(name, *kind, &current, tests, mode)?));
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((name, way)) = columns.get(at) else { return Ok(done) };
+            done.push((at, sides.compared(name, *way)?));
             progress.inc(1);
         }
-        Ok(done)
     };
     let mut all = Vec::new();
     std::thread::scope(|scope| {
@@ -531,7 +491,7 @@ fn measure_all(
     })?;
     progress.finish_and_clear();
     all.sort_by_key(|(at, _)| *at);
-    Ok(all.into_iter().map(|(_, measured)| measured).collect())
+    Ok(all.into_iter().map(|(_, compared)| compared).collect())
 }
 
 /// Shown on a terminal alone, and only when it takes a while.

@@ -135,6 +135,15 @@ impl Sample {
         }
     }
 
+    /// The same of the rows that have a value.
+    #[must_use]
+    pub fn without_missing(mut self) -> Self {
+        match &mut self {
+            Self::Numeric { missing, .. } | Self::Categorical { missing, .. } => *missing = 0,
+        }
+        self
+    }
+
     /// How it is compared.
     #[must_use]
     pub fn kind(&self) -> Kind {

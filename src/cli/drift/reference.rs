@@ -104,7 +104,6 @@ impl Reference {
         let sample = |series: &Series| {
             Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64))
         };
-        let current = sample(current);
         let data = match self {
             Self::Data(data) => data,
             Self::Profile { profile, .. } => {
@@ -112,13 +111,25 @@ impl Reference {
                 // A column without any value has the other side's kind.
                 let none = || Baseline::new(Sample::missing_rows(kind, profile.rows));
                 let baseline = held.map_or_else(none, Column::baseline);
+                let current = sample(current);
                 let current = if let Some(column) = held { column.seen(current) } else { current };
                 return Ok(Measured::new(name, &baseline, &current, tests, mode));
             }
         };
-        let series = data.column(name)?;
-        let mut baseline = Baseline::new(sample(&series));
-        baseline.row_chunks = slices(&series, &mode.chunks(series.len())).iter().map(sample).collect();
-        Ok(Measured::new(name, &baseline, &current, tests, mode))
+        Ok(of_rows(name, &data.column(name)?, current, sample, tests, mode))
     }
+}
+
+/// Both sides of a column, each made a sample.
+pub(super) fn of_rows(
+    name: &str,
+    reference: &Series,
+    current: &Series,
+    sample: impl Fn(&Series) -> Sample,
+    tests: &[&'static Test],
+    mode: Mode,
+) -> Measured {
+    let mut baseline = Baseline::new(sample(reference));
+    baseline.row_chunks = slices(reference, &mode.chunks(reference.len())).iter().map(&sample).collect();
+    Measured::new(name, &baseline, &sample(current), tests, mode)
 }

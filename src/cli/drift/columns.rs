@@ -1,0 +1,337 @@
+//! How a column of two files is compared: by its values, by what is made of them, or not at all.
+
+use polars::prelude::{Int64Chunked, Series};
+
+use super::reference::{Reference, of_rows};
+use super::{Error, Roles};
+use crate::dataset::{Dataset, Field};
+use crate::drift::comparison::{Finding, FindingKind};
+use crate::drift::derived::dates::{in_order, instants};
+use crate::drift::derived::{Derived, Made, Side};
+use crate::drift::modes::Mode;
+use crate::drift::verdict::Measured;
+use crate::drift::{Kind, Test};
+use crate::frame::normal::ColumnKind;
+
+/// How a column is compared, as far as its type says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By its values.
+    Plain(Kind),
+    /// Strings: their values say whether they are categories, texts or dates.
+    Strings,
+    /// As texts, whatever they are.
+    Text,
+    /// By their age. Either side may have them as strings.
+    Dates,
+}
+
+/// Why a column is not compared.
+type Refused = (FindingKind, String);
+
+/// The two data sets, and how they are compared.
+pub(super) struct Sides<'a> {
+    pub(super) reference: &'a Reference,
+    pub(super) current: &'a Dataset,
+    pub(super) times: Option<&'a Times>,
+    /// Of the columns that either has.
+    pub(super) names: &'a [&'a str],
+    pub(super) tests: &'a [&'static Test],
+    pub(super) mode: Mode,
+}
+
+/// What came of a column.
+pub(super) struct Compared<'a> {
+    pub(super) measured: Vec<Measured>,
+    /// How it is seen row by row, beside all others.
+    pub(super) rows: Option<(&'a str, InRows)>,
+    pub(super) finding: Option<Finding>,
+}
+
+/// How a column is seen row by row.
+pub(super) enum InRows {
+    Plain(Kind),
+    Derived(Derived),
+}
+
+/// When the rows of both sides were.
+pub(super) struct Times {
+    /// The column that says so, of both.
+    pub(super) column: String,
+    reference: Int64Chunked,
+    current: Int64Chunked,
+}
+
+/// How the column of this name is compared, or why it is not.
+pub(super) fn way(
+    reference: &Reference,
+    current: &Dataset,
+    name: &str,
+    roles: &Roles,
+    mode: Mode,
+) -> Result<Way, Refused> {
+    let (one, other) = match (reference.field(name), current.field(name)) {
+        (Some(one), Some(other)) => (one, other),
+        (Some(_), None) => return Err((FindingKind::OnlyInReference, "the current data lacks it".to_owned())),
+        _ => return Err((FindingKind::OnlyInCurrent, "the reference lacks it".to_owned())),
+    };
+    // A profile holds values; and other tools know no such columns, or compare them by other rules.
+    let as_made = reference.data().is_some() && mode == Mode::Default;
+    let (of_reference, of_current) = (of_field(one, as_made)?, of_field(other, as_made)?);
+    let is_string =
+        |way: Option<Way>| way.is_none_or(|way| matches!(way, Way::Strings | Way::Plain(Kind::Categorical)));
+    if roles.text.contains(name) {
+        let sides = [(one, of_reference), (other, of_current)];
+        return match sides.into_iter().find(|(_, way)| !is_string(*way)) {
+            None => Ok(Way::Text),
+            Some((field, _)) => Err((FindingKind::NotComparable, format!("{} is no text", noun(field)))),
+        };
+    }
+    let comparable = |way: Option<Way>| !matches!(way, Some(Way::Dates));
+    if (roles.categorical.contains(name) || reference.is_of_categories(name))
+        && comparable(of_reference)
+        && comparable(of_current)
+    {
+        return Ok(Way::Plain(Kind::Categorical));
+    }
+    match (of_reference, of_current) {
+        // A dictionary of strings is as good as strings, and says that they are categories.
+        (Some(Way::Strings), Some(Way::Plain(Kind::Categorical)))
+        | (Some(Way::Plain(Kind::Categorical)), Some(Way::Strings)) => Ok(Way::Plain(Kind::Categorical)),
+        // A file says of dates that they are, or leaves it to their form.
+        (Some(Way::Strings), Some(Way::Dates)) | (Some(Way::Dates), Some(Way::Strings)) => Ok(Way::Dates),
+        (Some(of_reference), Some(of_current)) if of_reference != of_current => Err(changed(one, other)),
+        // A column without any value has no kind of its own.
+        (one, other) => Ok(one.or(other).unwrap_or(Way::Plain(Kind::Numeric))),
+    }
+}
+
+/// `None` of a column without a value.
+fn of_field(field: &Field, as_made: bool) -> Result<Option<Way>, Refused> {
+    match &field.kind {
+        Ok(None) => Ok(None),
+        Ok(Some(ColumnKind::Number)) => {
+            Ok(Some(Way::Plain(if field.dictionary { Kind::Categorical } else { Kind::Numeric })))
+        }
+        Ok(Some(ColumnKind::String)) if as_made && !field.dictionary => Ok(Some(Way::Strings)),
+        Ok(Some(ColumnKind::Timestamp)) if as_made => Ok(Some(Way::Dates)),
+        Ok(Some(ColumnKind::String | ColumnKind::Boolean)) => Ok(Some(Way::Plain(Kind::Categorical))),
+        Ok(Some(other)) => Err((FindingKind::NotComparable, format!("{} is not compared", other.noun()))),
+        Err(given) => Err((FindingKind::NotComparable, format!("values of type {given} are not compared"))),
+    }
+}
+
+fn noun(field: &Field) -> String {
+    match &field.kind {
+        Ok(Some(kind)) if field.dictionary => format!("{} of a dictionary", kind.noun()),
+        Ok(Some(kind)) => kind.noun().to_owned(),
+        _ => "missing".to_owned(),
+    }
+}
+
+fn changed(reference: &Field, current: &Field) -> Refused {
+    let message = format!("{} in the reference, {} in the current data", noun(reference), noun(current));
+    (FindingKind::TypeChanged, message)
+}
+
+impl<'a> Sides<'a> {
+    /// Measures a column.
+    pub(super) fn compared(&self, name: &'a str, way: Way) -> Result<Compared<'a>, Error> {
+        let current = self.current.column(name)?;
+        let plain = |kind: Kind| -> Result<Compared<'a>, Error> {
+            let measured = vec![self.reference.measured(name, kind, &current, self.tests, self.mode)?];
+            Ok(Compared { measured, rows: Some((name, InRows::Plain(kind))), finding: None })
+        };
+        let data = match (way, self.reference.data()) {
+            (Way::Plain(kind), _) => return plain(kind),
+            (_, None) => return plain(Kind::Categorical),
+            (_, Some(data)) => data,
+        };
+        let reference = data.column(name)?;
+        let derived = Derived::of(&reference, self.times.map(|times| &times.reference), way == Way::Text);
+        match (derived, way) {
+            (Some(derived), way) if way != Way::Dates || matches!(derived, Derived::Dates(_)) => {
+                let made = self.made(&derived, &reference, &current);
+                let measured = made.map(|(one, other)| {
+                    let sample = |series: &Series| one.sample_of(series);
+                    of_rows(&one.name, &one.values, &other.values, sample, self.tests, self.mode)
+                });
+                let measured = measured.collect();
+                Ok(Compared { measured, rows: Some((name, InRows::Derived(derived))), finding: None })
+            }
+            // Strings that are no dates on the one side, instants on the other.
+            (_, Way::Dates) if reference.null_count() < reference.len() => {
+                let (one, other) = (self.reference.field(name), self.current.field(name));
+                let refused = one.zip(other).map(|(one, other)| changed(one, other));
+                let finding = refused.map(|(finding, message)| Finding { column: name.to_owned(), finding, message });
+                Ok(Compared { measured: Vec::new(), rows: None, finding })
+            }
+            (_, Way::Dates | Way::Plain(_)) => plain(Kind::Numeric),
+            (_, Way::Strings | Way::Text) => plain(Kind::Categorical),
+        }
+    }
+
+    /// What is made of both sides, but for what has the name of a column of its own.
+    pub(super) fn made(
+        &self,
+        derived: &Derived,
+        reference: &Series,
+        current: &Series,
+    ) -> impl Iterator<Item = (Made, Made)> {
+        let [one, other] = [(Side::Reference, reference), (Side::Current, current)].map(|(side, rows)| {
+            let times = self.times.map(|times| if side == Side::Reference { &times.reference } else { &times.current });
+            derived.made(side, rows, times)
+        });
+        one.into_iter().zip(other).filter(|(one, _)| !self.names.contains(&one.name.as_str()))
+    }
+}
+
+impl Times {
+    /// What is said of the column that was found to say when rows were.
+    pub(super) const TOLD: &'static str =
+        "taken for the time of the rows, as they stand in its order; --timestamp names another";
+
+    /// Of the column that is named; else of the first that the rows of both sides stand in order of.
+    pub(super) fn of(reference: &Dataset, current: &Dataset, roles: &Roles) -> Result<Option<Self>, Error> {
+        let named = &roles.timestamp;
+        let may_be_dates = |data: &Dataset, name: &str| {
+            let kind = data.field(name).and_then(|field| field.kind.as_ref().ok().copied().flatten());
+            // To look for dates among strings costs a reading of each, where they lie on a disk.
+            kind == Some(ColumnKind::Timestamp)
+                || kind == Some(ColumnKind::String) && (data.is_in_memory() || !named.is_empty())
+        };
+        let is_text = |name: &&String| roles.text.contains(*name) || roles.categorical.contains(*name);
+        let all = || reference.fields.iter().map(|field| &field.name).filter(|name| !is_text(name));
+        let names: Vec<&String> = if named.is_empty() { all().collect() } else { named.iter().collect() };
+        for name in names.into_iter().filter(|name| may_be_dates(reference, name) && may_be_dates(current, name)) {
+            let Some(one) = instants(&reference.column(name)?) else { continue };
+            let Some(other) = instants(&current.column(name)?) else { continue };
+            let several = [&one, &other].iter().any(|times| times.first() != times.last());
+            if !named.is_empty() || (several && in_order(&one) && in_order(&other)) {
+                return Ok(Some(Self { column: name.clone(), reference: one, current: other }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use clap::Parser;
+    use serde_json::Value;
+
+    use super::super::super::{Cli, run};
+
+    /// A folder with two files, and what the command says of them.
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn new(reference: (&str, &str), current: (&str, &str)) -> (Self, [PathBuf; 2]) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let paths = [("a", reference), ("b", current)].map(|(name, (kind, text))| {
+                let path = folder.path().join(format!("{name}.{kind}"));
+                std::fs::write(&path, text).expect("written");
+                path
+            });
+            (Self(folder), paths)
+        }
+
+        fn compared(&self, [reference, current]: &[PathBuf; 2], more: &[&str]) -> Value {
+            let output = self.0.path().join("out.json");
+            let words = ["plumbline", "drift", "--format", "json", "--reference"].map(str::to_owned).into_iter();
+            let paths = [reference, current, &output].map(|path| path.display().to_string());
+            let [reference, current, written] = paths;
+            let words = words.chain([reference, "--current".to_owned(), current, "--output".to_owned(), written]);
+            let cli = Cli::try_parse_from(words.chain(more.iter().map(|word| (*word).to_owned()))).expect("words");
+            run(cli).expect("compared");
+            serde_json::from_str(&std::fs::read_to_string(output).expect("written")).expect("JSON")
+        }
+    }
+
+    /// The columns that were compared, and those that drift.
+    fn said(found: &Value) -> (Vec<String>, Vec<String>) {
+        let features = || found["features"].as_array().expect("features").iter();
+        let name = |of: &Value| of["name"].as_str().unwrap_or_default().to_owned();
+        (features().map(name).collect(), features().filter(|of| of["drift"] == true).map(name).collect())
+    }
+
+    fn findings(found: &Value) -> Vec<String> {
+        let all = found["schema"].as_array().expect("schema").iter();
+        all.map(|of| format!("{} {}", of["column"], of["finding"]).replace('"', "")).collect()
+    }
+
+    /// Rows of an hour each, a text, an instant so many days before the hour, and a date as a string.
+    fn rows(day: i64, rows: i64, age: i64, note: &str) -> String {
+        let row = |i: i64| {
+            let time = 86_400 * day + 3600 * i;
+            let date = time - 86_400 * (i * 37 % age);
+            let shown = |seconds: i64| jiff::Timestamp::from_second(seconds).expect("a time").to_string();
+            let word = |n: i64| ["red", "green", "blue", "old", "new", "small"][usize::try_from(n % 6).expect("small")];
+            let (at, since) = (shown(time), shown(date));
+            let (number, words) = (100 + i % 800, [word(i), word(i / 6), word(i / 36)].join(" "));
+            format!("{at},{words} {note} {number},{},{}\n", &since[..19], &since[..10])
+        };
+        format!("at,note,seen,day\n{}", (0..rows).map(row).collect::<String>())
+    }
+
+    const TEXT: [&str; 7] = ["length", "out_of_vocabulary", "letters", "capitals", "digits", "spaces", "others"];
+
+    #[test]
+    fn texts_and_dates_are_compared_by_what_is_made_of_them() {
+        let reference = rows(20_000, 2000, 90, "house");
+        let (files, both) = Files::new(("csv", &reference), ("csv", &rows(20_400, 1000, 90, "house")));
+        let found = files.compared(&both, &[]);
+        let made: Vec<String> = TEXT.iter().map(|name| format!("note.{name}")).collect();
+        let wanted = [made.as_slice(), &["seen.age".to_owned(), "day.age".to_owned()]].concat();
+        assert_eq!(said(&found), (wanted, Vec::new()));
+        assert_eq!(findings(&found), ["at not_comparable"], "the time of the rows");
+        let named = files.compared(&both, &["--timestamp", "at"]);
+        assert_eq!((said(&named), findings(&named)), (said(&found), Vec::new()));
+
+        let (files, both) = Files::new(("csv", &reference), ("csv", &rows(20_400, 1000, 45, "CASTLE")));
+        let drifting = said(&files.compared(&both, &["--timestamp", "at"])).1;
+        for name in ["note.out_of_vocabulary", "note.capitals", "seen.age", "day.age"] {
+            assert!(drifting.iter().any(|drifts| drifts == name), "{name}: {drifting:?}");
+        }
+        // Other tools' rules know none of it.
+        let other = files.compared(&both, &["--mode", "evidently"]);
+        assert_eq!(said(&other).0, ["note"]);
+        assert_eq!(findings(&other), ["at not_comparable", "seen not_comparable", "day not_comparable"]);
+    }
+
+    #[test]
+    fn options_say_what_strings_are() {
+        let text = rows(20_000, 400, 90, "house");
+        let (files, both) = Files::new(("csv", &text), ("csv", &text));
+        let names = |more: &[&str]| said(&files.compared(&both, more)).0;
+        assert_eq!(names(&["--categorical", "note", "--exclude", "at,seen,day"]), ["note"]);
+        let forced = files.compared(&both, &["--text", "at,note", "--exclude", "seen,day"]);
+        assert_eq!((said(&forced).0.len(), findings(&forced)), (7, vec!["at not_comparable".to_owned()]), "no text");
+        let reds = "{\"c\": \"red\"}\n{\"c\": \"dark blue\"}\n".repeat(30);
+        let (of_names, pair) = Files::new(("ndjson", &reds), ("ndjson", &reds));
+        assert_eq!(said(&of_names.compared(&pair, &[])).0, ["c"]);
+        assert_eq!(said(&of_names.compared(&pair, &["--text", "c"])).0, TEXT.map(|name| format!("c.{name}")));
+        // What has the name of a column of its own is not made.
+        let renamed = text.replacen("note,seen", "note,note.length", 1);
+        let (files, both) = Files::new(("csv", &renamed), ("csv", &renamed));
+        let names = said(&files.compared(&both, &["--timestamp", "at"])).0;
+        assert_eq!(names.iter().filter(|name| *name == "note.length").count(), 0, "a date: {names:?}");
+        assert!(names.contains(&"note.length.age".to_owned()) && names.contains(&"note.digits".to_owned()));
+    }
+
+    #[test]
+    fn a_date_that_is_none_any_longer_changed_its_type() {
+        let dates = rows(20_000, 300, 90, "house");
+        let lines = |value: &dyn Fn(usize) -> String| (0..300).map(value).collect::<String>();
+        let now = lines(&|i| format!("{{\"seen\": \"2026-01-{:02}T10:00:00Z\"}}\n", 1 + i % 28));
+        let (files, both) = Files::new(("csv", &dates), ("ndjson", &now));
+        let found = files.compared(&both, &["--exclude", "at,note,day"]);
+        assert_eq!((said(&found).0, findings(&found)), (vec!["seen.age".to_owned()], Vec::new()), "strings of dates");
+        let none = lines(&|i| format!("{{\"seen\": \"week {i}\"}}\n"));
+        let (files, both) = Files::new(("ndjson", &none), ("csv", &dates));
+        let found = files.compared(&both, &["--exclude", "at,note,day"]);
+        assert_eq!(findings(&found), ["seen type_changed"]);
+    }
+}
