@@ -429,6 +429,7 @@ mod tests {
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),
             ("build", &[("", &reference), ("output", &output)]),
             ("show", &[("", &reference)]),
+            ("merge", &[("", &reference), ("output", &output)]),
         ];
         let (mut taken, mut refused) = (0, 0);
         let top = Cli::command();

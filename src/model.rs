@@ -13,6 +13,7 @@ pub mod profile;
 pub mod reference;
 pub mod rows;
 pub mod signals;
+pub mod streams;
 pub mod view;
 pub mod watch;
 
@@ -24,6 +25,7 @@ use polars::prelude::{DataFrame, DataType};
 use serde::{Deserialize, Serialize};
 
 use self::border::RESERVED;
+use self::streams::Detector;
 use crate::drift::Kind;
 use crate::drift::verdict::Thresholds;
 use crate::frame::normal::ColumnKind;
@@ -158,6 +160,9 @@ pub struct Spec {
     /// What is looked for in the rows themselves.
     #[serde(default)]
     pub quality: Rules,
+    /// Detectors that scores and errors pass, value by value as they come.
+    #[serde(default = "default_streams")]
+    pub streams: Vec<Detector>,
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -197,6 +202,10 @@ const fn default_min_rows() -> u64 {
     200
 }
 
+fn default_streams() -> Vec<Detector> {
+    vec![Detector::Adwin]
+}
+
 const fn default_windows_in_a_row() -> u32 {
     2
 }
@@ -228,6 +237,7 @@ impl Spec {
             windows_in_a_row: default_windows_in_a_row(),
             thresholds: Thresholds::default(),
             quality: Rules::default(),
+            streams: default_streams(),
         }
     }
 

@@ -191,6 +191,27 @@ pub fn measure(
     }
 }
 
+/// Each row's error: of classes 1 where another is predicted than the label says, else 0; of amounts, and of probabilities in the place of
+/// classes, how far both lie apart. `None` without either.
+#[must_use]
+pub fn errors(task: Task, label: &Series, prediction: &Series) -> Vec<Option<f64>> {
+    if task == Task::Regression || is_score(prediction) {
+        let pairs = numbers(label).into_iter().zip(numbers(prediction));
+        return pairs.map(|(label, prediction)| Some((label? - prediction?).abs())).collect();
+    }
+    let same_form = label.dtype() == prediction.dtype();
+    let of = |series: &Series| {
+        // Held against numbers, false and true are 0 and 1.
+        if same_form || series.dtype() != &DataType::Boolean {
+            classes(series)
+        } else {
+            classes_of_numbers(&numbers(series))
+        }
+    };
+    let pairs = of(label).into_iter().zip(of(prediction));
+    pairs.map(|(label, prediction)| Some(f64::from(u8::from(label? != prediction?)))).collect()
+}
+
 /// Numbers within [0, 1] of which some are no classes: probabilities where a class was expected.
 fn is_score(prediction: &Series) -> bool {
     prediction.dtype() == &DataType::Float64
@@ -263,6 +284,19 @@ mod tests {
         let texts: Vec<String> = (0..30).map(|i| i.to_string()).collect();
         assert_eq!(task_of(&Series::new("l".into(), texts)), Some(Task::Classification));
         assert_eq!(task_of(&Series::new("l".into(), [None::<f64>])), None);
+    }
+
+    #[test]
+    fn each_row_has_its_error() {
+        let of = |task, label: &Series, prediction: &Series| errors(task, label, prediction);
+        let (label, prediction) = (Series::new("l".into(), [true, false]), Series::new("p".into(), [1.0, 1.0]));
+        assert_eq!(of(Task::Classification, &label, &prediction), [Some(0.0), Some(1.0)]);
+        let texts = Series::new("l".into(), [Some("a"), None]);
+        assert_eq!(of(Task::Classification, &texts, &Series::new("p".into(), ["b", "b"])), [Some(1.0), None]);
+        let scores = Series::new("p".into(), [0.75, 0.5]);
+        assert_eq!(of(Task::Classification, &label, &scores), [Some(0.25), Some(0.5)]);
+        let amounts = Series::new("l".into(), [Some(10.0), Some(f64::NAN)]);
+        assert_eq!(of(Task::Regression, &amounts, &Series::new("p".into(), [12_i64, 3])), [Some(2.0), None]);
     }
 
     #[test]

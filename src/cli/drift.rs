@@ -1,6 +1,7 @@
 //! `plumbline drift`: one data file held against another, or against a profile.
 
 mod columns;
+mod quality;
 mod reference;
 pub(super) mod tally;
 mod together;
@@ -16,6 +17,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::columns::{Compared, Sides, Times, Way, way};
+use self::quality::Gathered;
 use self::reference::Reference;
 use self::together::together;
 use super::given::{self, Given};
@@ -26,6 +28,7 @@ use crate::drift::modes::Mode;
 use crate::drift::verdict::{Correction, Thresholds, judge};
 use crate::drift::{Kind, Test, defaults, selected};
 use crate::performance::{Labels, Performance, Task, measure};
+use crate::quality::Finding as Fault;
 use crate::report::drift as render;
 
 pub const EXAMPLES: &str = "\
@@ -47,7 +50,7 @@ of them, one column each: `note.length`, `note.out_of_vocabulary` (share of word
 `note.letters`, `.capitals`, `.digits`, `.spaces`, `.others` (shares of characters); dates by their age in days, `seen.age`.
 Files may be Parquet, Arrow (file or stream), CSV, TSV or NDJSON, and need not be of one kind.
 
-Exit codes: 0 done; with --fail-on-drift 0 without drift, 1 with drift; 2 for an error.";
+Exit codes: 0 done; with --fail-on-drift or --fail-on-quality 0 without a finding, 1 with one; 2 for an error.";
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -71,6 +74,9 @@ pub struct Arguments {
     /// Exit with 1 if there is drift.
     #[arg(long)]
     fail_on_drift: bool,
+    /// Exit with 1 if a check of data quality finds fault with the current rows.
+    #[arg(long)]
+    fail_on_quality: bool,
     /// Columns that name a row: never compared.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     id: Vec<String>,
@@ -273,14 +279,17 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         let inputs = std::iter::once(&arguments.reference).chain(&arguments.current);
         not_over(output, &inputs.collect::<Vec<_>>())?;
     }
-    let comparison = match given.as_slice() {
+    let (comparison, quality) = match given.as_slice() {
         [one] if !tally::is_tally(&one.path) => {
             let current = open(one)?;
             let roles = arguments.roles(&reference, &current, &thresholds)?;
-            compare(&reference, &current, &roles, &tests, &thresholds)?
+            let (comparison, quality) = compare(&reference, &current, &roles, &tests, &thresholds)?;
+            (comparison, Some(quality))
         }
-        all => tally::compare(&reference, all, &arguments.exclude, &tests, &thresholds)?,
+        // Counts say nothing of whole rows.
+        all => (tally::compare(&reference, all, &arguments.exclude, &tests, &thresholds)?, None),
     };
+    let quality = quality.as_deref();
     if arguments.format == Format::Json || arguments.output.is_some() {
         // The tables show them; a program's reader is told, too.
         for finding in &comparison.schema {
@@ -289,13 +298,14 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     }
     let colour = arguments.output.is_none() && std::io::stdout().is_terminal() && !no_colour();
     let text = match arguments.format {
-        Format::Table => render::table(&comparison, colour),
-        Format::Json => render::json(&comparison),
-        Format::Markdown => render::markdown(&comparison),
-        Format::Html => render::html(&comparison),
+        Format::Table => render::table(&comparison, quality, colour),
+        Format::Json => render::json(&comparison, quality),
+        Format::Markdown => render::markdown(&comparison, quality),
+        Format::Html => render::html(&comparison, quality),
     };
     write(arguments.output.as_ref(), &text)?;
-    Ok(arguments.fail_on_drift && comparison.summary.drift)
+    let faults = quality.is_some_and(|findings| !findings.is_empty());
+    Ok((arguments.fail_on_drift && comparison.summary.drift) || (arguments.fail_on_quality && faults))
 }
 
 /// The result takes the place of no data.
@@ -341,6 +351,7 @@ pub(super) fn write(output: Option<&PathBuf>, text: &str) -> Result<(), Error> {
 
 /// What each column is for.
 struct Roles {
+    ids: Vec<String>,
     left_out: BTreeSet<String>,
     categorical: BTreeSet<String>,
     text: BTreeSet<String>,
@@ -379,6 +390,7 @@ impl Arguments {
         }
         let all = |lists: &[&Vec<String>]| -> BTreeSet<String> { lists.iter().copied().flatten().cloned().collect() };
         Ok(Roles {
+            ids: self.id.clone(),
             left_out: reference
                 .left_out()
                 .map(str::to_owned)
@@ -419,7 +431,7 @@ fn compare(
     roles: &Roles,
     tests: &[&'static Test],
     thresholds: &Thresholds,
-) -> Result<Comparison, Error> {
+) -> Result<(Comparison, Vec<Fault>), Error> {
     let mut names: Vec<&str> = reference.fields().iter().map(|field| field.name.as_str()).collect();
     names.extend(current.fields.iter().map(|f| f.name.as_str()).filter(|name| reference.field(name).is_none()));
     let data = reference.data().filter(|_| thresholds.mode == Mode::Default);
@@ -442,18 +454,20 @@ fn compare(
     }
     let sides = Sides { reference, current, times: times.as_ref(), names: &names, tests, mode: thresholds.mode };
     let (mut measured, mut rows) = (Vec::new(), Vec::new());
-    for compared in measure_all(&sides, &columns)? {
+    let (all, mut gathered) = measure_all(&sides, &columns)?;
+    for compared in all {
         measured.extend(compared.measured);
         rows.extend(compared.rows);
         schema.extend(compared.finding);
     }
+    gathered.ids(current, roles)?;
     let features = judge(measured, thresholds);
     let together = match reference.data().filter(|_| roles.together) {
         Some(reference) => Some(together(&sides, reference, &rows)?),
         None => None,
     };
     let performance = performance(reference, current, roles)?;
-    Ok(Comparison {
+    let comparison = Comparison {
         reference: reference.side(),
         current: Side { name: current.path().display().to_string(), rows: current.rows },
         summary: Summary::of(&features, &schema, thresholds.mode),
@@ -461,29 +475,34 @@ fn compare(
         schema,
         together,
         performance,
-    })
+    };
+    Ok((comparison, gathered.judge(thresholds)))
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.
-fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<Vec<Compared<'a>>, Error> {
+fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<(Vec<Compared<'a>>, Gathered), Error> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(columns.len()).min(8);
     let progress = progress(columns.len() as u64);
     let next = AtomicUsize::new(0);
-    let worker = || -> Result<Vec<(usize, Compared<'a>)>, Error> {
-        let mut done = Vec::new();
+    let worker = || -> Result<(Vec<(usize, Compared<'a>)>, Gathered), Error> {
+        let (mut done, mut gathered) = (Vec::new(), Gathered::new(sides.reference, sides.current));
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some((name, way)) = columns.get(at) else { return Ok(done) };
-            done.push((at, sides.compared(name, *way)?));
+            let Some((name, way)) = columns.get(at) else { return Ok((done, gathered)) };
+            done.push((at, sides.compared(name, *way, &mut gathered)?));
             progress.inc(1);
         }
     };
-    let mut all = Vec::new();
+    let (mut all, mut gathered) = (Vec::new(), Gathered::new(sides.reference, sides.current));
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         for worker in workers {
             match worker.join() {
-                Ok(done) => all.extend(done?),
+                Ok(done) => {
+                    let (done, more) = done?;
+                    all.extend(done);
+                    gathered.merge(more);
+                }
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
@@ -491,7 +510,7 @@ fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<Vec<
     })?;
     progress.finish_and_clear();
     all.sort_by_key(|(at, _)| *at);
-    Ok(all.into_iter().map(|(_, compared)| compared).collect())
+    Ok((all.into_iter().map(|(_, compared)| compared).collect(), gathered))
 }
 
 /// Shown on a terminal alone, and only when it takes a while.

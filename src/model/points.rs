@@ -71,6 +71,12 @@ impl Points {
         for (check, faults) in Check::ALL.into_iter().filter_map(|check| Some((check, model.faults(check)?))) {
             self.add(const { id("faults") }, (whose, &[check.name()][..]), Number::Int(faults), None);
         }
+        for (stream, found) in &model.streams {
+            for (detector, found) in found {
+                let which = (whose, &[stream.name(), detector.name()][..]);
+                self.add(const { id("stream.changes") }, which, Number::Int(found.changes), Some(model.registered));
+            }
+        }
         for (measure, value) in model.measured().into_iter().flat_map(Performance::measures) {
             let which = (whose, &[measure][..]);
             self.add(const { id("performance") }, which, Number::Float(value), None);
@@ -161,6 +167,7 @@ mod tests {
     use crate::catalogue::of_models;
     use crate::model::Spec;
     use crate::model::reference::About;
+    use crate::model::streams::{Detector, Found, Stream};
     use crate::model::view::{ReferenceView, WindowResult, WindowSummary};
     use crate::model::watch::{Progress, Watch};
 
@@ -196,6 +203,8 @@ mod tests {
         let about = About { hash: "h".to_owned(), since: at, provisional, rows: 1000, profile: None };
         view.reference = Some(ReferenceView { about, performance: window.performance.clone() });
         view.latest = Some(window);
+        let found = Found { values: 10, changes: 1, last: None };
+        view.streams = [(Stream::Score, [(Detector::Adwin, found)].into())].into();
         (view.verdict.drift, view.verdict.provisional) = (Some(true), provisional);
         view.bins = vec![BinsView {
             column: "x".to_owned(),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reference::About;
+use super::streams::Changes;
 use crate::drift::comparison::Finding;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::Judged;
@@ -58,6 +59,8 @@ pub struct ModelView {
     pub windows: Vec<WindowSummary>,
     /// What is wrong with the rows: of the last window, and of what came of late.
     pub quality: Vec<quality::Finding>,
+    /// What detectors found in its scores and errors, value by value.
+    pub streams: Changes,
     /// Columns that the reference and the rows do not share.
     pub schema: Vec<Finding>,
     /// Counts in the reference's bins since it took effect.

@@ -13,20 +13,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{DataFrame, PolarsResult, Series};
 use serde::{Deserialize, Serialize};
 
 use super::border::ARRIVAL;
 use super::intake::Intake;
 use super::reference::{About, Column, Given, Reference};
 use super::rows::{Ids, POSITION, Rows, keep, with_positions};
+use super::streams::{Changes, Stream, Streams};
 use super::view::{Counts, WindowResult};
 use super::{Schema, Spec};
 use crate::drift::Sample;
 use crate::drift::profile::tally::Tally;
 use crate::frame::json::WrongTypes;
 use crate::frame::stack::stack;
-use crate::performance::Labels;
+use crate::performance::{Labels, errors};
 
 /// Results kept of a model.
 const RESULTS: usize = 1000;
@@ -62,6 +63,7 @@ pub struct Progress {
     pub reference: Option<About>,
     counts: Counts,
     intake: Intake,
+    changes: Changes,
     /// The newest event, in milliseconds.
     newest: Option<i64>,
     /// The step of the first row.
@@ -96,6 +98,10 @@ pub struct Watch {
     labels: Rows,
     /// Labels with the latest of each id alone, until others come.
     latest_labels: Option<DataFrame>,
+    streams: Streams,
+    /// Labels whose errors the streams have not seen, and when they were last shown some.
+    fresh_labels: DataFrame,
+    streamed: Option<Duration>,
     ids: Ids,
     /// Of the frame that was absorbed last: which rows were new, if any was not.
     repeated: Option<Vec<bool>>,
@@ -128,6 +134,9 @@ impl Watch {
             rows: Rows::default(),
             labels: Rows::default(),
             latest_labels: None,
+            streams: Streams::default(),
+            fresh_labels: DataFrame::empty(),
+            streamed: None,
             ids: Ids::default(),
             repeated: None,
             left: i64::MIN,
@@ -180,6 +189,7 @@ impl Watch {
             let given = frame.column("label").map_or(0, |label| label.len() - label.null_count());
             self.progress.counts.labels += given as u64;
             self.count_bins(&frame);
+            self.stream_samples(&frame, now);
         }
         let provisional = self.gather(&frame, mode, now)?;
         let frame = self.place(frame, &keys, mode)?;
@@ -394,6 +404,9 @@ impl Watch {
         }
         let newest = arrivals.iter().copied().max().unwrap_or_default();
         let slim = frame.select(["id", "label", "timestamp"])?;
+        if mode == Mode::Live && !self.spec.streams.is_empty() {
+            stack(&mut self.fresh_labels, slim.clone())?;
+        }
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
         let horizon = newest.saturating_sub(span(self.spec.label_horizon));
@@ -545,10 +558,35 @@ impl Watch {
     pub fn bytes(&self) -> u64 {
         let reference = self.reference.as_ref().map_or(0, Reference::bytes);
         let latest = self.latest_labels.as_ref().map_or(0, DataFrame::estimated_size);
-        let frames = (self.gathered.estimated_size() + latest) as u64;
+        let frames = (self.gathered.estimated_size() + latest + self.fresh_labels.estimated_size()) as u64;
         let missing: u64 = self.progress.missing.iter().map(|id| id.len() as u64 + 48).sum();
         let tallies: u64 = self.progress.tallies.values().map(|tally| tally.bytes()).sum();
         missing + tallies + self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + reference + frames
+    }
+
+    /// Scores of samples pass the detectors, and the errors of those that come with their label.
+    fn stream_samples(&mut self, frame: &DataFrame, now: Timestamp) {
+        if let Ok(scores) = frame.column("score").and_then(|score| score.f64()) {
+            let scores: Vec<f64> = scores.iter().flatten().collect();
+            self.stream(Stream::Score, &scores, now);
+        }
+        if let Ok(label) = frame.column("label") {
+            self.stream_errors(frame, label.as_materialized_series(), now);
+        }
+    }
+
+    fn stream_errors(&mut self, frame: &DataFrame, label: &Series, now: Timestamp) {
+        let Ok(prediction) = frame.column("prediction").or_else(|_| frame.column("score")) else { return };
+        let mut known = self.progress.known.clone();
+        known.learn(label);
+        let Some(task) = self.spec.task.or(known.task()) else { return };
+        let errors: Vec<f64> = errors(task, label, prediction.as_materialized_series()).into_iter().flatten().collect();
+        self.stream(Stream::Error, &errors, now);
+    }
+
+    fn stream(&mut self, stream: Stream, values: &[f64], now: Timestamp) {
+        let asked = (self.spec.streams.as_slice(), self.spec.task.or(self.progress.known.task()));
+        self.streams.take(stream, values, asked, &mut self.progress.changes, now);
     }
 
     fn count_bins(&mut self, frame: &DataFrame) {

@@ -4,19 +4,34 @@ mod page;
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::{aligned, dash, plain};
 use crate::drift::comparison::Comparison;
 use crate::drift::multi::together::Together;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words::{self, number};
 use crate::drift::{Kind, TESTS, Test};
+use crate::quality::Finding;
 pub use page::html;
 
 /// For programs. Ends with a line break.
 #[must_use]
-pub fn json(comparison: &Comparison) -> String {
+pub fn json(comparison: &Comparison, quality: Option<&[Finding]>) -> String {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        comparison: &'a Comparison,
+        quality: Option<&'a [Finding]>,
+    }
     // Every part is a plain structure with text keys and finite numbers, which cannot fail.
-    serde_json::to_string_pretty(comparison).unwrap_or_default() + "\n"
+    serde_json::to_string_pretty(&Whole { comparison, quality }).unwrap_or_default() + "\n"
+}
+
+/// What is wrong with the current rows, a line each: `missing  age: missing in 12.0 % of rows, 0.1 % in the reference`.
+fn faults(quality: Option<&[Finding]>) -> Vec<[String; 2]> {
+    let line = |finding: &Finding| [finding.check.name().replace('_', " "), finding.message.clone()];
+    quality.unwrap_or_default().iter().map(line).collect()
 }
 
 /// The tests that have a column: those that are run where none are chosen, and what else was run.
@@ -159,7 +174,7 @@ fn performance(comparison: &Comparison) -> Vec<[String; 3]> {
 
 /// For a terminal.
 #[must_use]
-pub fn table(comparison: &Comparison, colour: bool) -> String {
+pub fn table(comparison: &Comparison, quality: Option<&[Finding]>, colour: bool) -> String {
     let paint =
         |code: &str, text: &str| if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut text = String::new();
@@ -189,6 +204,12 @@ pub fn table(comparison: &Comparison, colour: bool) -> String {
         rows.extend(performance.into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
         let _ = writeln!(text, "\n{}", aligned(&rows).join("\n"));
     }
+    let faults = faults(quality);
+    if !faults.is_empty() {
+        let mut rows = vec![["DATA QUALITY", ""].map(str::to_owned).to_vec()];
+        rows.extend(faults.into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
+        let _ = writeln!(text, "\n{}", aligned(&rows).join("\n"));
+    }
     let notes = notes(comparison);
     if !notes.is_empty() {
         let _ = writeln!(text, "\n{}", notes.iter().map(|note| plain(note)).collect::<Vec<_>>().join("\n"));
@@ -198,7 +219,7 @@ pub fn table(comparison: &Comparison, colour: bool) -> String {
 
 /// For a pull request or a ticket.
 #[must_use]
-pub fn markdown(comparison: &Comparison) -> String {
+pub fn markdown(comparison: &Comparison, quality: Option<&[Finding]>) -> String {
     let escape = |cell: &String| plain(cell).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;");
     let row = |cells: &[String]| format!("| {} |\n", cells.iter().map(escape).collect::<Vec<_>>().join(" | "));
     let mut text = String::from("# Drift\n\n");
@@ -221,6 +242,13 @@ pub fn markdown(comparison: &Comparison) -> String {
             text += &row(&line);
         }
     }
+    let faults = faults(quality);
+    if !faults.is_empty() {
+        text += "\n## Data quality\n\n| check | found |\n| --- | --- |\n";
+        for line in faults {
+            text += &row(&line);
+        }
+    }
     let notes = notes(comparison);
     if !notes.is_empty() {
         text += "\n## Findings\n\n";
@@ -235,7 +263,7 @@ pub fn markdown(comparison: &Comparison) -> String {
 mod tests {
     use super::*;
     use crate::drift::baseline::Baseline;
-    use crate::drift::comparison::{Finding, FindingKind, Side, Summary};
+    use crate::drift::comparison::{self, FindingKind, Side, Summary};
     use crate::drift::modes::Mode;
     use crate::drift::verdict::{Measured, Thresholds, judge};
     use crate::drift::{Sample, defaults};
@@ -257,7 +285,8 @@ mod tests {
         });
         let features = judge(measured.collect(), &Thresholds::default());
         let message = "the current data lacks it".to_owned();
-        let schema = vec![Finding { column: "gone<i>".to_owned(), finding: FindingKind::OnlyInReference, message }];
+        let schema =
+            vec![comparison::Finding { column: "gone<i>".to_owned(), finding: FindingKind::OnlyInReference, message }];
         Comparison {
             reference: Side { name: "<a>.csv".to_owned(), rows: rows(reference) },
             current: Side { name: "b\u{202e}.csv".to_owned(), rows: rows(current) },
@@ -273,7 +302,7 @@ mod tests {
     fn a_column_that_drifts_comes_first_and_says_what_moved() {
         let same = ("same", numbers(4000, 0.0), numbers(4000, 0.0));
         let comparison = compared(vec![same, ("moved", numbers(4000, 0.0), numbers(4000, 9.0))]);
-        let page = html(&comparison);
+        let page = html(&comparison, None);
         let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}: {page}"));
         assert!(place("gone&lt;i&gt;") < place("id=\"index\""), "what the schema lacks stands at the top");
         assert!(place("id=\"column-0-title\">moved") < place("id=\"column-1-title\">same"));
@@ -287,7 +316,7 @@ mod tests {
             place(text);
         }
         assert_eq!(page.matches("href=\"#column-").count(), 2);
-        for text in [table(&comparison, false), markdown(&comparison)] {
+        for text in [table(&comparison, None, false), markdown(&comparison, None)] {
             assert!(text.contains("median 48 to 57"), "{text}");
         }
     }
@@ -295,24 +324,30 @@ mod tests {
     #[test]
     fn names_and_categories_are_escaped() {
         let evil = "<script>alert(1)</script>";
-        let page = html(&compared(vec![(
-            evil,
-            categories(&[(evil, 900), ("a\u{202e}b", 100)]),
-            categories(&[(evil, 100), ("a\u{202e}b", 500), ("\"><img src=x>", 400)]),
-        )]));
+        let page = html(
+            &compared(vec![(
+                evil,
+                categories(&[(evil, 900), ("a\u{202e}b", 100)]),
+                categories(&[(evil, 100), ("a\u{202e}b", 500), ("\"><img src=x>", 400)]),
+            )]),
+            None,
+        );
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{202e}'), "{page}");
         assert!(page.contains("1 new: &quot;&gt;&lt;img src=x&gt;"), "{page}");
     }
 
     #[test]
     fn without_values_or_columns_it_says_so() {
-        let page = html(&compared(vec![
-            ("none", Sample::numeric([None, None]), Sample::numeric([])),
-            ("nothing", categories(&[]), categories(&[])),
-        ]));
+        let page = html(
+            &compared(vec![
+                ("none", Sample::numeric([None, None]), Sample::numeric([])),
+                ("nothing", categories(&[]), categories(&[])),
+            ]),
+            None,
+        );
         assert_eq!(page.matches("Neither side has a value").count(), 1, "{page}");
         assert!(page.contains("none: no verdict: there are no values to compare."), "{page}");
-        assert!(html(&compared(Vec::new())).contains("No column is in both files."));
+        assert!(html(&compared(Vec::new()), None).contains("No column is in both files."));
         for wrong in ["NaN", ">inf", "null"] {
             assert!(!page.contains(wrong), "{wrong}: {page}");
         }
@@ -321,13 +356,13 @@ mod tests {
     #[test]
     fn too_few_rows_are_no_verdict_and_say_how_many_would_do() {
         let comparison = compared(vec![("c", numbers(48_500, 0.0), numbers(97, 6.0))]);
-        let page = html(&comparison);
+        let page = html(&comparison, None);
         assert!(
             page.contains("c: too few rows to tell ")
                 && page.contains(" rows would")
                 && page.contains("1 with too few rows to tell"),
             "{page}"
         );
-        assert!(table(&comparison, false).contains("too few rows"));
+        assert!(table(&comparison, None, false).contains("too few rows"));
     }
 }

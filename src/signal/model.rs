@@ -20,6 +20,7 @@ const FEATURE: Each = Each { attributes: &["feature"], field: "feature" };
 const TEST: Each = Each { attributes: &["feature", "test"], field: "feature" };
 const ASPECT: Each = Each { attributes: &["feature", "aspect"], field: "feature" };
 const CHECK: Each = Each { attributes: &["check"], field: "check" };
+const STREAM: Each = Each { attributes: &["stream", "detector"], field: "stream" };
 const BIN: Each = Each { attributes: &["feature", "bin", "reference.hash", "reference.provisional"], field: "feature" };
 
 const DROPPED: Metric = metric(
@@ -201,6 +202,17 @@ impl Table for Model {
             ),
         )
         .each(CHECK),
+        Signal::count(
+            "stream.changes",
+            metric(
+                "plumbline.model.stream.changes",
+                Counter,
+                "{change}",
+                &["model", "model.namespace", "stream", "detector"],
+                "Changes that a detector (streams) found in the model's scores or errors, value by value as they came. A sign, no verdict.",
+            ),
+        )
+        .each(STREAM),
         Signal::real(
             "performance",
             metric(

@@ -16,6 +16,7 @@ use plumbline::frame::{MINUTE_COLUMNS, MINUTE_SCHEMA_VERSION, MinuteColumn, Row}
 use plumbline::metric::attribute::{ATTRIBUTES, Of};
 use plumbline::metric::{AGENT_METRICS, Kind, Metric};
 use plumbline::performance::measures::{Better, MEASURES};
+use plumbline::quality::Check;
 use plumbline::signal::container::Container;
 use plumbline::signal::gpu::Gpu;
 use plumbline::signal::model::Model;
@@ -74,7 +75,7 @@ fn page() -> Result<String, Failed> {
         writeln!(page, "| `{}` | {help} | {} | `thresholds.{name}`, {set} |", aspect.name(), measure.help())?;
     }
     page.push_str(
-        "\n## Drift tests\n\nThey are shown beside the verdict; none decides by itself.\n\n\
+        "\n## Drift tests\n\nThey are shown beside the verdict; one decides where it has a threshold (`thresholds.tests`).\n\n\
          | Test | For | By default | Definition |\n|---|---|---|---|\n",
     );
     for test in DRIFT_TESTS {
@@ -82,6 +83,15 @@ fn page() -> Result<String, Failed> {
         let kinds = test.kinds.iter().map(name).collect::<Vec<_>>().join(", ");
         let default = if test.default { "yes" } else { "no" };
         writeln!(page, "| `{}` | {kinds} | {default} | {} |", test.name, test.help)?;
+    }
+    page.push_str(
+        "\n## Data quality\n\nA finding lies beyond its limit (`quality.limits`), beyond one and a half times what any of the reference's own \
+         windows shows, and is no chance: its p-value, corrected over all checks of all columns, lies below `thresholds.significance`. What \
+         chance cannot show has no p-value.\n\n| Check | Limit | Rule |\n|---|---|---|\n",
+    );
+    for check in Check::ALL {
+        let limit = if check == Check::Staleness { "`stale_after`".to_owned() } else { check.limit().to_string() };
+        writeln!(page, "| `{}` | {limit} | {} |", check.name(), check.rule())?;
     }
     page.push_str(
         "\n## Measures of performance\n\nThe first of those with a rank that is defined leads: its drop is the model's.\n\n\

@@ -2,6 +2,7 @@
 
 use polars::prelude::{Int64Chunked, Series};
 
+use super::quality::Gathered;
 use super::reference::{Reference, of_rows};
 use super::{Error, Roles};
 use crate::dataset::{Dataset, Field};
@@ -136,10 +137,10 @@ fn changed(reference: &Field, current: &Field) -> Refused {
 
 impl<'a> Sides<'a> {
     /// Measures a column.
-    pub(super) fn compared(&self, name: &'a str, way: Way) -> Result<Compared<'a>, Error> {
+    pub(super) fn compared(&self, name: &'a str, way: Way, quality: &mut Gathered) -> Result<Compared<'a>, Error> {
         let current = self.current.column(name)?;
-        let plain = |kind: Kind| -> Result<Compared<'a>, Error> {
-            let measured = vec![self.reference.measured(name, kind, &current, self.tests, self.mode)?];
+        let mut plain = |kind: Kind| -> Result<Compared<'a>, Error> {
+            let measured = vec![self.reference.measured(name, kind, &current, self.tests, self.mode, quality)?];
             Ok(Compared { measured, rows: Some((name, InRows::Plain(kind))), finding: None })
         };
         let data = match (way, self.reference.data()) {
@@ -151,10 +152,12 @@ impl<'a> Sides<'a> {
         let derived = Derived::of(&reference, self.times.map(|times| &times.reference), way == Way::Text);
         match (derived, way) {
             (Some(derived), way) if way != Way::Dates || matches!(derived, Derived::Dates(_)) => {
+                // What is made of a column says one thing of what is missing: once is enough.
+                let mut first = Some(quality);
                 let made = self.made(&derived, &reference, &current);
                 let measured = made.map(|(one, other)| {
                     let sample = |series: &Series| one.sample_of(series);
-                    of_rows(&one.name, &one.values, &other.values, sample, self.tests, self.mode)
+                    of_rows(&one.name, &one.values, &other.values, sample, self.tests, self.mode, first.take())
                 });
                 let measured = measured.collect();
                 Ok(Compared { measured, rows: Some((name, InRows::Derived(derived))), finding: None })

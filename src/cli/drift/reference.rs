@@ -6,6 +6,7 @@ use polars::prelude::Series;
 
 use super::super::given::Given;
 use super::super::profile::file;
+use super::quality::Gathered;
 use super::{Error, open};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
@@ -99,6 +100,7 @@ impl Reference {
         current: &Series,
         tests: &[&'static Test],
         mode: Mode,
+        quality: &mut Gathered,
     ) -> Result<Measured, Error> {
         // Kinds were checked before; what is left is a column of nulls.
         let sample = |series: &Series| {
@@ -113,10 +115,13 @@ impl Reference {
                 let baseline = held.map_or_else(none, Column::baseline);
                 let current = sample(current);
                 let current = if let Some(column) = held { column.seen(current) } else { current };
+                quality.samples(name, &baseline.sample, &current);
                 return Ok(Measured::new(name, &baseline, &current, tests, mode));
             }
         };
-        Ok(of_rows(name, &data.column(name)?, current, sample, tests, mode))
+        let reference = data.column(name)?;
+        quality.rows(kind, &reference, current);
+        Ok(of_rows(name, &reference, current, sample, tests, mode, Some(quality)))
     }
 }
 
@@ -128,8 +133,13 @@ pub(super) fn of_rows(
     sample: impl Fn(&Series) -> Sample,
     tests: &[&'static Test],
     mode: Mode,
+    quality: Option<&mut Gathered>,
 ) -> Measured {
     let mut baseline = Baseline::new(sample(reference));
     baseline.row_chunks = slices(reference, &mode.chunks(reference.len())).iter().map(&sample).collect();
-    Measured::new(name, &baseline, &sample(current), tests, mode)
+    let current = sample(current);
+    if let Some(quality) = quality {
+        quality.samples(name, &baseline.sample, &current);
+    }
+    Measured::new(name, &baseline, &current, tests, mode)
 }

@@ -49,7 +49,13 @@ impl Watch {
     /// # Errors
     /// Rows that are held cannot be read; the window is passed over.
     pub fn judge(&mut self, now: Timestamp, monotonic: Duration) -> PolarsResult<bool> {
-        let Some(watermark) = self.closed_until(now) else { return Ok(false) };
+        let streamed =
+            self.fresh_labels.height() > 0 && self.streamed.is_none_or(|at| monotonic.saturating_sub(at) >= SETTLE);
+        if streamed {
+            self.streamed = Some(monotonic);
+            self.stream_labels(now)?;
+        }
+        let Some(watermark) = self.closed_until(now) else { return Ok(streamed) };
         let (step, steps) = (self.spec.step(), self.spec.steps());
         let last = watermark.div_euclid(step);
         // A window that began before the first row is not whole, unless it is one of those that touch.
@@ -205,6 +211,28 @@ impl Watch {
         let positive = self.spec.positive.as_deref();
         let measured = measure(task, label, &prediction, score.as_ref(), positive, &known);
         (measured.rows > 0).then_some(measured)
+    }
+
+    /// Errors of the labels that came since, in the order in which they came, pass the detectors. Those whose samples have left memory
+    /// do not.
+    fn stream_labels(&mut self, now: Timestamp) -> PolarsResult<()> {
+        let fresh = std::mem::take(&mut self.fresh_labels);
+        if fresh.height() == 0 {
+            return Ok(());
+        }
+        let positions = fresh.column("id")?.str()?.iter().flatten().filter_map(|id| self.ids.position(id));
+        let Some((first, last)) = positions.fold(None, |ends: Option<(i64, i64)>, at| {
+            Some(ends.map_or((at, at), |(first, last)| (first.min(at), last.max(at))))
+        }) else {
+            return Ok(());
+        };
+        let rows = self.rows.range(first, last.saturating_add(1))?;
+        let wanted = ["id", "prediction", "score"].into_iter().filter(|name| rows.column(name).is_ok());
+        let predictions = rows.select(wanted)?;
+        let joined = fresh.left_join(&predictions, ["id"], ["id"])?;
+        let label = joined.column("label")?.as_materialized_series().clone();
+        self.stream_errors(&joined, &label, now);
+        Ok(())
     }
 
     /// Brings together the labels that came since windows were judged last.

@@ -39,6 +39,7 @@ impl Watch {
             latest: self.progress.results.values().next_back().cloned(),
             windows: results.enumerate().map(|(at, result)| summary(result, at < RECENT)).collect(),
             quality: self.quality(now),
+            streams: self.progress.changes.clone(),
             schema: self.findings(),
             bins: self.bins(),
             tallies: self.tallies(),

@@ -11,6 +11,7 @@ use crate::drift::moved::{Share, Spread, shortened};
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words::{self, chance, difference, figure, pair};
 use crate::drift::{Kind, TESTS};
+use crate::quality::Finding;
 use crate::report::plain;
 use crate::units::percent;
 
@@ -20,7 +21,7 @@ const NAME: usize = 48;
 
 /// A page of its own: no script, nothing loaded from elsewhere.
 #[must_use]
-pub fn html(comparison: &Comparison) -> String {
+pub fn html(comparison: &Comparison, quality: Option<&[Finding]>) -> String {
     let columns = ordered(comparison);
     let class = if comparison.summary.drift { "verdict drift" } else { "verdict" };
     html! {
@@ -43,6 +44,7 @@ pub fn html(comparison: &Comparison) -> String {
                     dt { "Columns" } dd { (counts(comparison)) }
                 }
                 (index(&columns))
+                (faults(quality))
                 (measures(comparison))
                 @if !columns.is_empty() { h2 { "Column by column" } }
                 @for (at, judged) in columns.iter().enumerate() { (column(comparison, at, judged)) }
@@ -52,6 +54,27 @@ pub fn html(comparison: &Comparison) -> String {
     }
     .into_string()
         + "\n"
+}
+
+/// What is wrong with the current rows.
+fn faults(quality: Option<&[Finding]>) -> Markup {
+    let Some(findings) = quality else { return html! {} };
+    html! {
+        h2 { "Data quality" }
+        @if findings.is_empty() {
+            p.soft { "Nothing found." }
+        } @else {
+            table.narrow {
+                thead { tr { th { "Check" } th { "Found" } th { "Limit" } th { "p" } } }
+                tbody { @for finding in findings { tr {
+                    th scope="row" title=(finding.check.rule()) { (finding.check.name().replace('_', " ")) }
+                    td { (plain(&finding.message)) }
+                    td.number { (figure(finding.limit)) }
+                    td.number { (finding.p_adjusted.map_or_else(dash, chance)) }
+                } } }
+            }
+        }
+    }
 }
 
 /// Columns that came, went or changed their type: the model gets other columns than it was made for.

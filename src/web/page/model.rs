@@ -13,6 +13,7 @@ use crate::drift::moved::shortened;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
 use crate::model::address;
+use crate::model::streams::{Detector, Found};
 use crate::model::view::{KEPT, ModelView, WindowSummary};
 use crate::quality::Check;
 use crate::snapshot::relations::{ModelContainer, Thing};
@@ -83,6 +84,13 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                     }
                     @if !window.versions.is_empty() { dt { "Its versions" } dd { (window.versions.join(", ")) } }
                 }
+                @if !model.streams.is_empty() {
+                    dt { "Value by value" } dd {
+                        @for (at, (stream, found)) in model.streams.iter().enumerate() {
+                            @if at > 0 { "; " } (stream.name()) ": " (changes(view, found))
+                        }
+                    }
+                }
                 dt { "Cost of 1000" } dd { (cost(view, place)) }
             }
             p { a href=(address::of("/api/v1/models", &model.key, "")) { "Everything as JSON" } }
@@ -113,6 +121,26 @@ fn features(model: &ModelView) -> Markup {
             ul { @for finding in &model.schema { li { strong { (finding.column) } ": " (finding.message) } } }
         }
     }
+}
+
+/// What each detector found in a stream.
+fn changes(view: &View, found: &BTreeMap<Detector, Found>) -> String {
+    let one = |(detector, found): (&Detector, &Found)| {
+        let name = detector.name().replace('_', "-");
+        match (found.changes, found.last) {
+            (0, _) | (_, None) => format!("{name} no change in {} values", grouped(found.values)),
+            (1, Some(at)) => format!("{name} 1 change in {} values, {} ago", grouped(found.values), ago(view.now, at)),
+            (n, Some(at)) => {
+                format!(
+                    "{name} {} changes in {} values, the last {} ago",
+                    grouped(n),
+                    grouped(found.values),
+                    ago(view.now, at)
+                )
+            }
+        }
+    };
+    found.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// What is wrong with the rows, check by check.

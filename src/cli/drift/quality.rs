@@ -1,0 +1,147 @@
+//! Data quality of two files: gathered while their columns are compared, on each thread by itself, and judged together.
+
+use polars::prelude::Series;
+
+use super::reference::Reference;
+use super::{Error, Roles};
+use crate::dataset::Dataset;
+use crate::drift::verdict::Thresholds;
+use crate::drift::{Kind, Sample};
+use crate::quality::learnt::{Learnt, Side};
+use crate::quality::{self, Check, Detail, Finding, Rules, Suspect, column};
+
+/// What one thread has gathered.
+pub(super) struct Gathered {
+    suspects: Vec<Suspect>,
+    /// Rows of both sides; none where the reference is without its rows.
+    sides: Option<[Side; 2]>,
+}
+
+impl Gathered {
+    pub(super) fn new(reference: &Reference, current: &Dataset) -> Self {
+        let side = |data: &Dataset| Side::new(usize::try_from(data.rows).unwrap_or(usize::MAX));
+        Self { suspects: Vec::new(), sides: reference.data().map(|data| [side(data), side(current)]) }
+    }
+
+    /// Takes in a column of both sides.
+    pub(super) fn samples(&mut self, name: &str, reference: &Sample, current: &Sample) {
+        let groups = self.sides.is_some().then(|| column::groups(reference));
+        self.suspects.extend(column::suspects(name, reference, groups.as_ref(), current));
+    }
+
+    /// Takes in the rows' values in a column.
+    pub(super) fn rows(&mut self, kind: Kind, reference: &Series, current: &Series) {
+        if let Some([one, other]) = &mut self.sides {
+            one.add(reference, kind);
+            other.add(current, kind);
+        }
+    }
+
+    /// Takes in what another thread has gathered.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.suspects.extend(other.suspects);
+        if let (Some([one, two]), Some([more, and_more])) = (&mut self.sides, other.sides) {
+            one.merge(more);
+            two.merge(and_more);
+        }
+    }
+
+    /// Takes in how many of the current rows have an id that another has, too.
+    pub(super) fn ids(&mut self, current: &Dataset, roles: &Roles) -> Result<(), Error> {
+        for name in roles.ids.iter().filter(|name| current.field(name).is_some()) {
+            let ids = current.column(name)?;
+            let (of, missing) = (ids.len() as u64, ids.null_count());
+            // All that are missing are one value of their own.
+            let distinct = ids.n_unique().unwrap_or(ids.len()).saturating_sub(usize::from(missing > 0)) as u64;
+            let rows = of.saturating_sub(missing as u64).saturating_sub(distinct);
+            self.suspects.push(Suspect {
+                check: Check::DuplicatedIds,
+                columns: vec![name.clone()],
+                value: if of > 0 { rows as f64 / of as f64 } else { 0.0 },
+                p_value: None,
+                detail: Detail::Ids { rows, of },
+            });
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the current rows.
+    pub(super) fn judge(self, thresholds: &Thresholds) -> Vec<Finding> {
+        let mut suspects = self.suspects;
+        if let Some([reference, current]) = self.sides {
+            let mut learnt = Learnt::default();
+            learnt.rows(reference, None, |_| None);
+            suspects.extend(learnt.of_rows(current));
+        }
+        quality::judge(suspects, &Rules::default(), thresholds, &quality::Own::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::ExitCode;
+
+    use clap::Parser;
+
+    use super::super::super::{Cli, run};
+
+    /// Rows with an id, a number, one that follows it, and a plan.
+    fn rows(count: u32, from: u32, row: impl Fn(u32, f64) -> (f64, String)) -> String {
+        let lines = (0..count).map(|i| {
+            let value = f64::from((i + from) * 37 % 10_007) / 10.0;
+            let (follows, plan) = row(i, value);
+            format!("{},{value},{follows},{plan}\n", i + from)
+        });
+        format!("id,value,follows,plan\n{}", lines.collect::<String>())
+    }
+
+    /// Its findings, and whether the run fails for them.
+    fn found(folder: &Path, current: &str, more: &[&str]) -> (Vec<String>, bool) {
+        let path = |name: &str| folder.join(name).display().to_string();
+        let plan = |i: u32| ["basic", "plus", "pro"][(i % 3) as usize].to_owned();
+        std::fs::write(path("a.csv"), rows(4000, 0, |i, value| (value * 2.0 + 1.0, plan(i)))).expect("written");
+        std::fs::write(path("b.csv"), current).expect("written");
+        let words = ["plumbline", "drift", "--format", "json", "--id", "id", "--fail-on-quality", "--output"];
+        let words =
+            words.map(str::to_owned).into_iter().chain([path("out.json"), "--current".to_owned(), path("b.csv")]);
+        let more = more.iter().map(|word| word.replace("FOLDER", &folder.display().to_string()));
+        let fails = run(Cli::try_parse_from(words.chain(more)).expect("words")).expect("compared");
+        let text = std::fs::read_to_string(path("out.json")).expect("written");
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let findings = value["quality"].as_array().expect("findings").iter();
+        (
+            findings.map(|of| format!("{}: {}", of["check"], of["message"]).replace('"', "")).collect(),
+            fails == ExitCode::FAILURE,
+        )
+    }
+
+    #[test]
+    fn faults_of_a_file_are_found_with_its_drift() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plan = |i: u32| ["basic", "plus", "pro"][(i % 3) as usize].to_owned();
+        let rows_given = ["--reference", "FOLDER/a.csv"];
+        let calm = rows(1000, 100, |i, value| (value * 2.0 + 1.0, plan(i)));
+        assert_eq!(found(folder.path(), &calm, &rows_given), (Vec::new(), false));
+        let broken =
+            rows(1000, 100, |i, _| (f64::from(i * 61 % 997), if i % 20 == 0 { "gold".to_owned() } else { plan(i) }));
+        let first = broken.lines().nth(1).expect("a row").to_owned();
+        let broken = format!("{broken}{}", format!("{first}\n").repeat(100));
+        let (findings, fails) = found(folder.path(), &broken, &rows_given);
+        let checks: Vec<&str> = findings.iter().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+        assert_eq!(
+            checks,
+            ["range", "new_categories", "duplicated_rows", "duplicated_ids", "correlation"],
+            "{findings:?}"
+        );
+        assert!(findings[3].starts_with("duplicated_ids: id: 100 of 1"), "{findings:?}");
+        assert!(fails);
+        // Of a profile what rests on its rows is not known.
+        let profile = folder.path().join("a.profile.json").display().to_string();
+        let words = ["plumbline", "profile", "build", "--id", "id", "-o", &profile];
+        let words = words.map(str::to_owned).into_iter().chain([folder.path().join("a.csv").display().to_string()]);
+        run(Cli::try_parse_from(words).expect("words")).expect("built");
+        let (findings, _) = found(folder.path(), &broken, &["--reference", "FOLDER/a.profile.json"]);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+    }
+}
