@@ -16,7 +16,8 @@ use polars::prelude::AnyValue;
 
 use self::reference::Reference;
 use super::given::{self, Given};
-use super::profile::file;
+use super::profile::{file, unknown_variation};
+use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
@@ -32,6 +33,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   plumbline drift --reference train.parquet --current today.parquet
   plumbline drift --reference a.csv --current b.csv --id order_id --timestamp at --exclude note,comment
+  plumbline drift --reference month.parquet --current today.parquet --timestamp at --window 1d    # a season of days is no drift
   plumbline drift --reference a.parquet --current b.parquet --prediction y_pred --score y_prob --label y
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
@@ -70,9 +72,12 @@ pub struct Arguments {
     /// Columns that name a row: never compared.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     id: Vec<String>,
-    /// Columns that tell when: never compared.
+    /// Columns that tell when: never compared. By the first the reference is parted in windows as long as all current data, or as --window
+    /// says: what a column varies by itself from one to the next is no drift.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     timestamp: Vec<String>,
+    #[command(flatten)]
+    length: Length,
     /// Columns of the ground truth: never compared, but performance is measured against it.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     label: Vec<String>,
@@ -188,6 +193,9 @@ pub enum Error {
         /// What it must be.
         message: &'static str,
     },
+    /// Windows without times.
+    #[error("--window, --window-rows: want --timestamp, the column that tells when rows were")]
+    NoTimes,
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
     Nothing,
@@ -241,7 +249,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         return Err(Error::Threshold { option, message });
     }
     let reference = Given::new(&arguments.reference, "reference")?;
-    let reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
+    let mut reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
+    if arguments.timestamp.is_empty() && !arguments.length.is_none() {
+        return Err(Error::NoTimes);
+    }
     let slot = |at: usize| format!("current-{at}");
     let given = |(at, path): (usize, &PathBuf)| Given::new(path, &slot(at));
     let given = arguments.current.iter().enumerate().map(given).collect::<Result<Vec<Given>, _>>()?;
@@ -253,6 +264,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         [one] if !tally::is_tally(&one.path) => {
             let current = open(one)?;
             let roles = arguments.roles(&reference, &current)?;
+            if let Some(column) = arguments.timestamp.first() {
+                reference.part(column, &current, &arguments.length)?;
+            }
             compare(&reference, &current, &roles, &tests, &thresholds)?
         }
         all => tally::compare(&reference, all, &arguments.exclude, &tests, &thresholds)?,
