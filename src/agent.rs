@@ -117,7 +117,13 @@ pub async fn run(
     let stop_pipeline = Stop::default();
     let (ingest, models_view, model_worker) =
         start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
-    let following = references::follow(ingest.clone(), setting.data.clone(), configured.clone(), Arc::clone(&health));
+    let following = references::follow(
+        ingest.clone(),
+        models_view.clone(),
+        setting.data.clone(),
+        configured.clone(),
+        Arc::clone(&health),
+    );
     let following = Task(tokio::spawn(following));
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);

@@ -4,6 +4,7 @@ mod drift;
 mod given;
 mod profile;
 mod report;
+mod times;
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -428,6 +429,7 @@ mod tests {
             ("report", &[("data", &data), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),
             ("build", &[("", &reference), ("output", &output)]),
+            ("merge", &[("", &reference), ("output", &output)]),
             ("show", &[("", &reference)]),
             ("merge", &[("", &reference), ("output", &output)]),
         ];

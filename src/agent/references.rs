@@ -21,9 +21,12 @@ use crate::ingest::{Ingest, Refused, Reservation};
 use crate::model::Spec;
 use crate::model::border::{Batch, Passed, Purpose, pass};
 use crate::model::profile::{self, Admitted};
+use crate::model::view::{ModelView, ModelsView};
 
 /// Between attempts, at first; at most the model's own pause.
 const RETRY: Duration = Duration::from_secs(5);
+/// What was taken is seen among the models by then.
+const SEEN: Duration = Duration::from_secs(30);
 
 /// What is known of a reference that is followed.
 #[derive(Debug, Clone)]
@@ -32,8 +35,9 @@ struct Followed {
     spec: Spec,
     /// What to ask with.
     mark: Option<Mark>,
-    /// The SHA-256 of what was taken last.
+    /// The SHA-256 of what was taken last, and when.
     taken: Option<String>,
+    taken_at: Duration,
     /// When it is asked for next, and the pause after a failure.
     due: Duration,
     pause: Duration,
@@ -54,12 +58,17 @@ impl Followed {
         let source = spec.reference.as_deref().map(Source::parse).and_then(Result::ok);
         let source = source.as_ref().map(Source::shown).unwrap_or_default();
         let state = ReferenceState { source, ..ReferenceState::default() };
-        Self { spec: spec.clone(), mark: None, taken: None, due: Duration::ZERO, pause: RETRY, state }
+        let (due, taken_at) = (Duration::ZERO, Duration::ZERO);
+        Self { spec: spec.clone(), mark: None, taken: None, taken_at, due, pause: RETRY, state }
     }
 
-    /// The same reference, of the same bytes.
-    fn is_of(&self, spec: &Spec) -> bool {
-        (&self.spec.reference, &self.spec.reference_hash) == (&spec.reference, &spec.reference_hash)
+    /// The model has been removed since: what was taken is to be taken again.
+    fn forget_if_gone(&mut self, models: &ModelsView, now: Duration) {
+        let given = |model: &ModelView| model.reference.as_ref().is_some_and(|reference| !reference.about.provisional);
+        let has = models.models.iter().any(|model| model.key == self.spec.key() && given(model));
+        if !has && self.taken.is_some() && now.saturating_sub(self.taken_at) >= SEEN {
+            (self.mark, self.taken) = (None, None);
+        }
     }
 
     /// Notes what came of an attempt.
@@ -88,21 +97,32 @@ impl Followed {
 }
 
 /// Follows the references that the configuration names, until it is dropped.
-pub async fn follow(ingest: Ingest, data: PathBuf, mut config: watch::Receiver<Config>, health: Arc<Health>) {
+pub async fn follow(
+    ingest: Ingest,
+    models: watch::Receiver<Arc<ModelsView>>,
+    data: PathBuf,
+    mut config: watch::Receiver<Config>,
+    health: Arc<Health>,
+) {
     let mut all: BTreeMap<ModelKey, Followed> = BTreeMap::new();
     loop {
         let specs = config.borrow_and_update().model.clone();
         let specs: Vec<Spec> = specs.into_iter().filter(|spec| spec.reference.is_some()).collect();
-        all.retain(|key, followed| specs.iter().any(|spec| spec.key() == *key && followed.is_of(spec)));
+        // Of another description its columns may play other roles: then it is taken anew.
+        all.retain(|_, followed| specs.contains(&followed.spec));
         for spec in specs {
             // Known or not, a reload asks at once.
-            let followed = all.entry(spec.key()).or_insert_with(|| Followed::new(&spec));
-            (followed.spec, followed.due) = (spec, Duration::ZERO);
+            all.entry(spec.key()).or_insert_with(|| Followed::new(&spec)).due = Duration::ZERO;
         }
         loop {
             let now = ingest.clock.monotonic();
+            let known = Arc::clone(&models.borrow());
             let due = all.values_mut().filter(|followed| followed.due <= now);
-            join_all(due.map(|followed| ask(followed, &ingest, &data))).await;
+            let asked = due.map(|followed| {
+                followed.forget_if_gone(&known, now);
+                ask(followed, &ingest, &data)
+            });
+            join_all(asked).await;
             let states = all.iter().map(|(key, followed)| (key.to_string(), followed.state.clone())).collect();
             health.update(|state| state.references = states);
             let now = ingest.clock.monotonic();
@@ -142,7 +162,7 @@ async fn attempt(followed: &mut Followed, ingest: &Ingest, data: &Path) -> Resul
         Answer::Same => return Ok(()),
         Answer::New(fetched) => fetched,
     };
-    let mark = fetched.mark.clone();
+    let (mark, ingest_clock) = (fetched.mark.clone(), Arc::clone(&ingest.clock));
     let (ingest, taken, spec) = (ingest.clone(), followed.taken.clone(), followed.spec.clone());
     let work = move || {
         let sha = sha256(&fetched.path).map_err(|error| Failure::Wrong(error.to_string()))?;
@@ -157,6 +177,9 @@ async fn attempt(followed: &mut Followed, ingest: &Ingest, data: &Path) -> Resul
         later @ Failure::NotYet(_) => later,
     };
     let sha = done.unwrap_or_else(|error| Err(Failure::Wrong(error.to_string()))).map_err(at)?;
+    if followed.taken.as_ref() != Some(&sha) {
+        followed.taken_at = ingest_clock.monotonic();
+    }
     (followed.mark, followed.taken) = (Some(mark), Some(sha));
     Ok(())
 }

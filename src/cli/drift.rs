@@ -21,7 +21,8 @@ use self::quality::Gathered;
 use self::reference::Reference;
 use self::together::together;
 use super::given::{self, Given};
-use super::profile::file;
+use super::profile::{file, unknown_variation};
+use super::times::{self, Length};
 use crate::dataset::{self, Dataset};
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
@@ -35,6 +36,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   plumbline drift --reference train.parquet --current today.parquet
   plumbline drift --reference a.csv --current b.csv --id order_id --timestamp at --exclude note,comment
+  plumbline drift --reference month.parquet --current today.parquet --timestamp at --window 1d    # a season of days is no drift
   plumbline drift --reference a.parquet --current b.parquet --prediction y_pred --score y_prob --label y
   plumbline drift --reference a.parquet --current b.parquet --threshold psi=0.2 --threshold age:shift=0.3
   plumbline drift --reference a.parquet --current b.parquet --text note --timestamp at  # words of `note`, ages of dates
@@ -80,10 +82,13 @@ pub struct Arguments {
     /// Columns that name a row: never compared.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     id: Vec<String>,
-    /// Columns that tell when: never compared. The first says when each row was, and dates are compared by how long before that they lie;
-    /// without it, a column that the rows of both files stand in order of.
+    /// Columns that tell when: never compared. By the first the reference is parted in windows as long as all current data, or as --window
+    /// says: what a column varies by itself from one to the next is no drift. And dates are compared by how long before that they lie;
+    /// without it, before a column that the rows of both files stand in order of.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     timestamp: Vec<String>,
+    #[command(flatten)]
+    length: Length,
     /// Columns of the ground truth: never compared, but performance is measured against it.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     label: Vec<String>,
@@ -207,6 +212,9 @@ pub enum Error {
         /// What it must be.
         message: String,
     },
+    /// Windows without times.
+    #[error("--window, --window-rows: want --timestamp, the column that tells when rows were")]
+    NoTimes,
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
     Nothing,
@@ -271,7 +279,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     }
     let tests = thresholds.with_deciding(tests);
     let reference = Given::new(&arguments.reference, "reference")?;
-    let reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
+    let mut reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
+    if arguments.timestamp.is_empty() && !arguments.length.is_none() {
+        return Err(Error::NoTimes);
+    }
     let slot = |at: usize| format!("current-{at}");
     let given = |(at, path): (usize, &PathBuf)| Given::new(path, &slot(at));
     let given = arguments.current.iter().enumerate().map(given).collect::<Result<Vec<Given>, _>>()?;
@@ -283,6 +294,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         [one] if !tally::is_tally(&one.path) => {
             let current = open(one)?;
             let roles = arguments.roles(&reference, &current, &thresholds)?;
+            if let Some(column) = arguments.timestamp.first() {
+                reference.part(column, &current, &arguments.length)?;
+            }
             let (comparison, quality) = compare(&reference, &current, &roles, &tests, &thresholds)?;
             (comparison, Some(quality))
         }
@@ -476,7 +490,7 @@ fn compare(
         together,
         performance,
     };
-    Ok((comparison, gathered.judge(thresholds)))
+    Ok((comparison, gathered.judge(reference, thresholds)))
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.

@@ -4,12 +4,13 @@ pub mod file;
 
 use std::path::PathBuf;
 
-use polars::prelude::{DataType, Series};
+use polars::prelude::Series;
 
 use super::drift::{self, open, tally, tell, write};
 use super::given::{self, Given};
+use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
-use crate::drift::order::{Order, even};
+use crate::drift::order::{FEWEST, Order, ROWS, Window};
 use crate::drift::profile::{Column, Profile};
 use crate::drift::{Kind, Sample};
 use crate::frame::normal::ColumnKind;
@@ -18,7 +19,7 @@ use crate::report::profile as render;
 pub const EXAMPLES: &str = "\
 Examples:
   plumbline profile build train.parquet -o train.profile.json --id order_id --label y
-  plumbline profile build train.parquet -o train.profile.json --timestamp at    # and how much columns vary by themselves
+  plumbline profile build train.parquet -o train.profile.json --timestamp at --window 1h    # and how much columns vary by themselves
   plumbline profile show train.profile.json
   plumbline profile show https://models.example.com/churn/train.profile.json
   plumbline profile merge a.tally.json b.tally.json -o sum.tally.json           # counts of two replicas under one profile
@@ -64,9 +65,11 @@ pub struct Build {
     /// Columns that name a row: left out.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     id: Vec<String>,
-    /// The column that tells when: left out; the rows are put in its order, in 50 parts, to see how much each column varies by itself.
+    /// The column that tells when: left out; the rows are parted by it, in windows, to see how much each column varies by itself.
     #[arg(long, value_name = "COLUMN")]
     timestamp: Option<String>,
+    #[command(flatten)]
+    length: Length,
     /// Columns of the ground truth: left out.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     label: Vec<String>,
@@ -133,6 +136,9 @@ fn build(arguments: &Build) -> Result<(), Error> {
     let given = Given::new(&arguments.reference, "reference")?;
     let data = open(&given)?;
     drift::not_over(&arguments.output, &[&arguments.reference])?;
+    if arguments.timestamp.is_none() && !arguments.length.is_none() {
+        return Err(drift::Error::NoTimes.into());
+    }
     let timestamp: Vec<String> = arguments.timestamp.iter().cloned().collect();
     let named = [
         ("id", &arguments.id),
@@ -142,7 +148,8 @@ fn build(arguments: &Build) -> Result<(), Error> {
         ("categorical", &arguments.categorical),
     ];
     drift::all_known(&named, &data.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>())?;
-    let order = arguments.timestamp.as_deref().map(|column| order(&data, column)).transpose()?;
+    let order = arguments.timestamp.as_deref().map(|column| order(&data, column, &arguments.length)).transpose()?;
+    let order = order.flatten();
     let (mut left_out, mut columns) = (Vec::new(), Vec::new());
     for field in &data.fields {
         let is_left_out = named.iter().take(4).any(|(_, columns)| columns.contains(&field.name));
@@ -161,7 +168,9 @@ fn build(arguments: &Build) -> Result<(), Error> {
     }
     // No more of the path than its last name: folders are nobody's business.
     let name = given.shown.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let window = order.map(|_| arguments.length.or(HOUR));
     let profile = Profile::new(&name, data.rows, left_out, columns)
+        .and_then(|profile| window.map_or(Ok(profile.clone()), |window| profile.in_windows(window)))
         .map_err(|source| file::Error::Profile { path: arguments.output.clone(), source })?;
     write(Some(&arguments.output), profile.text())?;
     tell(&format!("{}: profile {}", arguments.output.display(), profile.hash));
@@ -189,41 +198,27 @@ fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order
     Ok(Column::of(&field.name, sample(&series), numbers, &chunks).map(Some).map_err(|few| few.to_string()))
 }
 
-/// Parts of a reference; fewer where they would have fewer rows than [`ROWS`].
-const PARTS: usize = 50;
-const ROWS: usize = 30;
+/// As an agent's windows are, unless told otherwise.
+const HOUR: Window = Window::Time(3_600_000);
 
-fn order(data: &Dataset, column: &str) -> Result<Order, Error> {
+/// The reference's rows in parts as long as the windows that will be judged.
+fn order(data: &Dataset, column: &str, length: &Length) -> Result<Option<Order>, Error> {
     let failed = |message| Error::Timestamp { column: column.to_owned(), message };
-    let series = data.column(column)?;
-    let mut places: Vec<usize> = (0..series.len()).collect();
-    let no_time = || failed("has rows without a value");
-    match series.dtype() {
-        // As text they are in order where all are written one way, the year first.
-        DataType::String => {
-            let times: Option<Vec<&str>> = series.str().ok().and_then(|texts| texts.iter().collect());
-            let times = times.ok_or_else(no_time)?;
-            places.sort_by_key(|place| times.get(*place));
-        }
-        DataType::Datetime(..) => {
-            let times: Option<Vec<i64>> = series.datetime().ok().and_then(|times| times.physical().iter().collect());
-            let times = times.ok_or_else(no_time)?;
-            places.sort_by_key(|place| times.get(*place));
-        }
-        _ => {
-            let Some(Sample::Numeric { missing: 0, .. }) = Sample::of(&series, Kind::Numeric) else {
-                return Err(failed("is no time in all rows: neither an instant, nor a number, nor text in order"));
-            };
-            let numbers = series.cast(&DataType::Float64).ok();
-            let times: Option<Vec<f64>> = numbers.as_ref().and_then(|s| s.f64().ok()).and_then(|v| v.iter().collect());
-            let times = times.ok_or_else(no_time)?;
-            let at = |place: usize| times.get(place).copied().unwrap_or_default();
-            places.sort_by(|one, other| at(*one).total_cmp(&at(*other)));
-        }
+    let times = times::times(&data.column(column)?).map_err(failed)?;
+    let window = length.or(HOUR);
+    let order = Order::in_windows(&times, window);
+    if order.is_none() {
+        tell(&unknown_variation(column, window));
     }
-    let part = (places.len() / PARTS).max(ROWS);
-    let parts = even(places.len(), part);
-    Ok(Order::new(places, parts))
+    Ok(order)
+}
+
+/// Why it is not known how much columns vary by themselves.
+pub(super) fn unknown_variation(column: &str, window: Window) -> String {
+    format!(
+        "warning: --timestamp {column}: the reference has fewer than {FEWEST} windows of {window} with {ROWS} rows each: how much columns \
+         vary by themselves is not known; --window sets another length"
+    )
 }
 
 #[cfg(test)]
@@ -312,6 +307,9 @@ mod tests {
         let rows: Vec<String> = (0..40).map(|i| format!("{i},{}", if i < 3 { "7" } else { "" })).collect();
         std::fs::write(&data, format!("x,few\n{}\n", rows.join("\n"))).expect("written");
         let build = |more: &[&str]| done(&[&["profile", "build", &data, "-o", &output], more].concat());
+        assert!(build(&["--timestamp", "x", "--window", "1h", "--window-rows", "9"]).is_err());
+        assert!(build(&["--timestamp", "x", "--window", "now"]).is_err());
+        assert!(build(&["--window", "1h"]).is_err_and(|error| error.contains("--timestamp")));
         assert!(build(&["--timestamp", "few"]).is_err_and(|error| error.starts_with("--timestamp few: ")));
         assert!(build(&["--timestamp", "z"]).is_err_and(|error| error.starts_with("--timestamp z: neither file")));
         assert!(build(&["--exclude", "x"]).is_err_and(|error| error.contains("no column can be compared")));

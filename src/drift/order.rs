@@ -1,8 +1,41 @@
 //! Rows in order of time, and parts of them one after another: what a column varies by itself is seen between those.
+//!
+//! Parts are as long as a window. Shorter ones would show more than a window does, longer ones less, so a reference of fewer than ten
+//! windows shows nothing.
 
+use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use polars::prelude::{IdxCa, IdxSize, Series};
+use serde::{Deserialize, Serialize};
+
+/// Fewer parts say nothing of how much they vary, and a part of fewer rows says nothing of itself.
+pub const FEWEST: usize = 10;
+/// Rows of a part at least.
+pub const ROWS: usize = 30;
+
+/// How long a window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Window {
+    /// Milliseconds, from a whole number of them on.
+    Time(i64),
+    /// Rows, by the order of their times.
+    Rows(u64),
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows(rows) => write!(f, "{rows} rows"),
+            Self::Time(length) => {
+                let whole = Duration::from_millis(u64::try_from(*length).unwrap_or_default());
+                write!(f, "{}", humantime::format_duration(whole))
+            }
+        }
+    }
+}
 
 /// The rows' order, and the parts in it.
 pub struct Order {
@@ -31,6 +64,22 @@ impl Order {
         self.parts.iter().map(|part| part.clone().filter_map(place).collect()).collect()
     }
 
+    /// Of rows that were at these times, in milliseconds, in parts of a window each. `None` where all say the same time, or where the
+    /// parts are too few.
+    #[must_use]
+    pub fn in_windows(times: &[i64], window: Window) -> Option<Self> {
+        if times.iter().min() == times.iter().max() {
+            return None;
+        }
+        let mut places: Vec<usize> = (0..times.len()).collect();
+        places.sort_by_key(|place| times.get(*place));
+        let parts = match window {
+            Window::Rows(rows) => even(times.len(), usize::try_from(rows).unwrap_or(usize::MAX)),
+            Window::Time(length) => by_time(&places, times, length),
+        };
+        (parts.len() >= FEWEST).then(|| Self::new(places, parts))
+    }
+
     /// The column's values, part by part.
     #[must_use]
     pub fn parts(&self, series: &Series) -> Vec<Series> {
@@ -39,6 +88,18 @@ impl Order {
             Some(places) => series.take(places).map_or_else(|_| Vec::new(), |ordered| slices(&ordered, &self.parts)),
         }
     }
+}
+
+/// Runs of rows within one window's length, of those that have enough.
+fn by_time(places: &[usize], times: &[i64], window: i64) -> Vec<Range<usize>> {
+    let part = |place: &usize| times.get(*place).map(|time| time.div_euclid(window.max(1)));
+    let mut begun = 0_usize;
+    let ends = places.chunk_by(|one, other| part(one) == part(other)).map(|rows| {
+        let from = begun;
+        begun = from.saturating_add(rows.len());
+        from..begun
+    });
+    ends.filter(|rows: &Range<usize>| rows.len() >= ROWS).collect()
 }
 
 /// Parts of a column's values.

@@ -32,6 +32,7 @@ use self::curve::{Curve, Within};
 use self::kept::Kept;
 use super::aspect::Aspect;
 use super::baseline::Baseline;
+use super::order::Window;
 use super::variation::Variation;
 use super::{Bins, Kind, Sample};
 use crate::stats::moments::Moments;
@@ -61,6 +62,9 @@ pub struct Profile {
     pub reference: String,
     /// Its rows.
     pub rows: u64,
+    /// How long the windows are that it knows of how much its columns vary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// Its columns that are not compared: what names a row, tells when, is the ground truth, or cannot be compared.
     pub left_out: Vec<String>,
     /// Those that are, in the reference's order.
@@ -383,10 +387,22 @@ impl Profile {
     pub fn new(reference: &str, rows: u64, left_out: Vec<String>, columns: Vec<Column>) -> Result<Self, Error> {
         let reference = reference.to_owned();
         let text = String::new();
-        let mut profile = Self { version: VERSION, hash: String::new(), reference, rows, left_out, columns, text };
-        profile.hash = hash(&profile.written());
+        let (version, hash, window) = (VERSION, String::new(), None);
+        Self { version, hash, reference, rows, window, left_out, columns, text }.named()
+    }
+
+    /// The same, with how long the windows are that its columns' variation was seen over.
+    ///
+    /// # Errors
+    /// What was written cannot be read.
+    pub fn in_windows(self, window: Window) -> Result<Self, Error> {
+        Self { hash: String::new(), window: Some(window), ..self }.named()
+    }
+
+    fn named(mut self) -> Result<Self, Error> {
+        self.hash = hash(&self.written());
         // As everyone else will read it.
-        Self::read(&profile.written())
+        Self::read(&self.written())
     }
 
     /// The column of this name.
@@ -408,6 +424,9 @@ impl Profile {
         let mut text = format!("{{\"{MARK}\":{},\"hash\":{},\n", self.version, json(serde_json::to_string(&self.hash)));
         let (reference, left_out) = (serde_json::to_string(&self.reference), serde_json::to_string(&self.left_out));
         let _ = write!(text, "\"reference\":{},\"rows\":{},", json(reference), self.rows);
+        if let Some(window) = &self.window {
+            let _ = write!(text, "\"window\":{},", json(serde_json::to_string(window)));
+        }
         let _ = write!(text, "\"left_out\":{},\n\"columns\":[\n", json(left_out));
         let columns: Vec<String> = self.columns.iter().map(|column| json(serde_json::to_string(column))).collect();
         text.push_str(&columns.join(",\n"));

@@ -1,44 +1,15 @@
-//! A reference's rows in order of time, in parts as long as a window: what a column varies by itself is seen between them. Shorter
-//! parts would show more than a window does, so a reference of fewer than ten windows shows nothing.
-
-use std::ops::Range;
+//! A reference's rows in order of time, in parts as long as the model's windows.
 
 use polars::prelude::DataFrame;
 
 use super::{Spec, millis};
-use crate::drift::order::{Order, even};
-
-/// Fewer parts say nothing of how much they vary, and a part of fewer rows says nothing of itself.
-const FEWEST: usize = 10;
-/// Rows of a part at least.
-const ROWS: usize = 30;
+use crate::drift::order::{Order, Window};
 
 /// Of a frame whose rows say when they were. `None` where all say the same time, or where they are too few.
 pub fn in_order(frame: &DataFrame, spec: &Spec) -> Option<Order> {
     let times: Vec<i64> = frame.column("timestamp").ok()?.datetime().ok()?.physical().iter().flatten().collect();
-    let (first, last) = (times.iter().min()?, times.iter().max()?);
-    if times.len() != frame.height() || first == last {
-        return None;
-    }
-    let mut places: Vec<usize> = (0..times.len()).collect();
-    places.sort_by_key(|place| times.get(*place));
-    let parts = match spec.window_rows {
-        Some(rows) => even(times.len(), usize::try_from(rows).unwrap_or(usize::MAX)),
-        None => by_time(&places, &times, millis(spec.window)),
-    };
-    (parts.len() >= FEWEST).then(|| Order::new(places, parts))
-}
-
-/// Runs of rows within one window's length, of those that have enough.
-fn by_time(places: &[usize], times: &[i64], window: i64) -> Vec<Range<usize>> {
-    let part = |place: &usize| times.get(*place).map(|time| time.div_euclid(window.max(1)));
-    let mut begun = 0_usize;
-    let ends = places.chunk_by(|one, other| part(one) == part(other)).map(|rows| {
-        let from = begun;
-        begun = from.saturating_add(rows.len());
-        from..begun
-    });
-    ends.filter(|rows: &Range<usize>| rows.len() >= ROWS).collect()
+    let window = spec.window_rows.map_or_else(|| Window::Time(millis(spec.window)), Window::Rows);
+    (times.len() == frame.height()).then(|| Order::in_windows(&times, window)).flatten()
 }
 
 #[cfg(test)]

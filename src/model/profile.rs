@@ -8,9 +8,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringViewArray};
 
 use super::border::{Batch, MAX_NAME, RESERVED};
-use super::{Role, Schema, Spec};
+use super::{Role, Schema, Spec, millis};
 use crate::drift::Kind;
 use crate::drift::modes::Mode;
+use crate::drift::order::Window;
 use crate::drift::profile::{Column, Profile, Values, is_one};
 use crate::frame::json::{ERRORS_TOLD, RowError};
 use crate::frame::normal::ColumnKind;
@@ -99,6 +100,14 @@ pub fn taken<'a>(profile: &'a Profile, spec: &Spec) -> Taken<'a> {
         }
         columns.push((name, column));
     }
+    let own = spec.window_rows.map_or_else(|| Window::Time(millis(spec.window)), Window::Rows);
+    if let Some(window) = profile.window.filter(|window| *window != own) {
+        let message = format!(
+            "how much columns vary by themselves was seen over windows of {window}, and the model's are of {own}; make the profile anew with \
+             that --window"
+        );
+        told.push(RowError { row: None, field: None, message });
+    }
     Taken { columns, schema, told }
 }
 
@@ -107,6 +116,9 @@ pub fn taken<'a>(profile: &'a Profile, spec: &Spec) -> Taken<'a> {
 /// # Errors
 /// It is none that can be used, or the model can use none; says why and what to do.
 pub fn admit(text: &str, spec: &Spec, max_features: usize) -> Result<Admitted, String> {
+    if text.len() > LARGEST {
+        return Err(format!("the profile: is none, as it is larger than {} MiB", LARGEST >> 20));
+    }
     let profile = Profile::read(text).map_err(|error| format!("the profile: {error}"))?;
     if spec.thresholds.mode == Mode::NannyMl {
         return Err("thresholds.mode nannyml wants the reference's rows; send those".to_owned());
@@ -153,6 +165,11 @@ mod tests {
     #[test]
     fn columns_play_the_roles_that_the_model_gives_them() {
         let mut spec = Spec::new("m");
+        let of_days = profile().in_windows(Window::Time(86_400_000)).expect("readable");
+        let told_last = |spec: &Spec| taken(&of_days, spec).told.pop().map(|told| told.message).unwrap_or_default();
+        assert!(told_last(&spec).contains("over windows of 1day, and the model's are of 1h"), "{}", told_last(&spec));
+        spec.window = std::time::Duration::from_secs(86_400);
+        assert!(!told_last(&spec).contains("windows"));
         spec.columns.prediction = "y_pred".to_owned();
         spec.exclude = vec!["comment".to_owned()];
         spec.categorical = vec!["x".to_owned()];

@@ -100,6 +100,12 @@ impl Learnt {
         }
     }
 
+    /// Takes in what was learnt from other columns of the same rows.
+    pub fn merge(&mut self, other: Self) {
+        self.columns.extend(other.columns);
+        self.own.extend(other.own);
+    }
+
     fn note(&mut self, suspects: impl IntoIterator<Item = Suspect>) {
         for suspect in suspects {
             let most = self.own.entry((suspect.check, suspect.columns)).or_insert(0.0);

@@ -26,6 +26,9 @@ pub fn table(profile: &Profile) -> String {
         plain(&profile.reference),
         grouped(profile.rows)
     );
+    if let Some(window) = profile.window {
+        let _ = writeln!(text, "window     {window}");
+    }
     if !profile.left_out.is_empty() {
         let _ = writeln!(text, "left out   {}", plain(&profile.left_out.join(", ")));
     }

@@ -85,3 +85,29 @@ fn a_file_is_taken_once_and_again_when_it_changes() {
     let all = taken.0.lock().expect("unlocked").clone();
     assert_eq!(all, [(Purpose::Reference, 3), (Purpose::Reference, 2), (Purpose::Reference, 2)]);
 }
+
+#[test]
+fn what_was_removed_is_taken_again() {
+    let mut followed = Followed::new(&Spec { reference: Some("train.csv".to_owned()), ..Spec::new("m") });
+    followed.taken = Some("sha".to_owned());
+    followed.taken_at = SEEN;
+    let progress = crate::model::watch::Progress::default();
+    let mut model = crate::model::watch::Watch::new(Spec::new("m"), 10, progress, Timestamp::UNIX_EPOCH)
+        .view(Timestamp::UNIX_EPOCH);
+    let mut seen = |reference: bool, now: Duration| {
+        let about = crate::model::reference::About {
+            hash: "h".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+            provisional: false,
+            rows: 7,
+            profile: None,
+        };
+        let reference = reference.then(|| crate::model::view::ReferenceView { about, performance: None });
+        model.reference = reference;
+        followed.forget_if_gone(&ModelsView { models: vec![model.clone()], ..ModelsView::default() }, now);
+        followed.taken.is_some()
+    };
+    assert!(seen(true, SEEN * 9));
+    assert!(seen(false, SEEN + SEEN / 2), "it may not have been seen yet");
+    assert!(!seen(false, SEEN * 2));
+}

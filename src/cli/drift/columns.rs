@@ -157,7 +157,8 @@ impl<'a> Sides<'a> {
                 let made = self.made(&derived, &reference, &current);
                 let measured = made.map(|(one, other)| {
                     let sample = |series: &Series| one.sample_of(series);
-                    of_rows(&one.name, &one.values, &other.values, sample, self.tests, self.mode, first.take())
+                    let sides = (&one.values, &other.values, self.reference.order());
+                    of_rows(&one.name, sides, sample, self.tests, self.mode, first.take())
                 });
                 let measured = measured.collect();
                 Ok(Compared { measured, rows: Some((name, InRows::Derived(derived))), finding: None })

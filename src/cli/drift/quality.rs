@@ -8,10 +8,11 @@ use crate::dataset::Dataset;
 use crate::drift::verdict::Thresholds;
 use crate::drift::{Kind, Sample};
 use crate::quality::learnt::{Learnt, Side};
-use crate::quality::{self, Check, Detail, Finding, Rules, Suspect, column};
+use crate::quality::{self, Check, Detail, Finding, Rules, Suspect};
 
 /// What one thread has gathered.
 pub(super) struct Gathered {
+    learnt: Learnt,
     suspects: Vec<Suspect>,
     /// Rows of both sides; none where the reference is without its rows.
     sides: Option<[Side; 2]>,
@@ -20,13 +21,16 @@ pub(super) struct Gathered {
 impl Gathered {
     pub(super) fn new(reference: &Reference, current: &Dataset) -> Self {
         let side = |data: &Dataset| Side::new(usize::try_from(data.rows).unwrap_or(usize::MAX));
-        Self { suspects: Vec::new(), sides: reference.data().map(|data| [side(data), side(current)]) }
+        let sides = reference.data().map(|data| [side(data), side(current)]);
+        Self { learnt: Learnt::default(), suspects: Vec::new(), sides }
     }
 
-    /// Takes in a column of both sides.
-    pub(super) fn samples(&mut self, name: &str, reference: &Sample, current: &Sample) {
-        let groups = self.sides.is_some().then(|| column::groups(reference));
-        self.suspects.extend(column::suspects(name, reference, groups.as_ref(), current));
+    /// Takes in a column of both sides, and of each of the reference's own windows.
+    pub(super) fn samples(&mut self, name: &str, reference: &Sample, parts: &[Sample], current: &Sample) {
+        if self.sides.is_some() {
+            self.learnt.column(name, reference, parts);
+        }
+        self.suspects.extend(self.learnt.of_column(name, reference, current));
     }
 
     /// Takes in the rows' values in a column.
@@ -39,6 +43,7 @@ impl Gathered {
 
     /// Takes in what another thread has gathered.
     pub(super) fn merge(&mut self, other: Self) {
+        self.learnt.merge(other.learnt);
         self.suspects.extend(other.suspects);
         if let (Some([one, two]), Some([more, and_more])) = (&mut self.sides, other.sides) {
             one.merge(more);
@@ -66,14 +71,13 @@ impl Gathered {
     }
 
     /// What is wrong with the current rows.
-    pub(super) fn judge(self, thresholds: &Thresholds) -> Vec<Finding> {
-        let mut suspects = self.suspects;
-        if let Some([reference, current]) = self.sides {
-            let mut learnt = Learnt::default();
-            learnt.rows(reference, None, |_| None);
+    pub(super) fn judge(self, of: &Reference, thresholds: &Thresholds) -> Vec<Finding> {
+        let Self { mut learnt, mut suspects, sides } = self;
+        if let Some([reference, current]) = sides {
+            learnt.rows(reference, of.order(), |name| of.data()?.column(name).ok());
             suspects.extend(learnt.of_rows(current));
         }
-        quality::judge(suspects, &Rules::default(), thresholds, &quality::Own::new())
+        quality::judge(suspects, &Rules::default(), thresholds, &learnt.own)
     }
 }
 

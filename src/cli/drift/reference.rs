@@ -7,12 +7,12 @@ use polars::prelude::Series;
 use super::super::given::Given;
 use super::super::profile::file;
 use super::quality::Gathered;
-use super::{Error, open};
+use super::{Error, Length, open, tell, times, unknown_variation};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;
 use crate::drift::modes::Mode;
-use crate::drift::order::slices;
+use crate::drift::order::{Order, Window, slices};
 use crate::drift::profile::{Column, Profile, Values};
 use crate::drift::verdict::Measured;
 use crate::drift::{Kind, Sample, Test};
@@ -20,15 +20,23 @@ use crate::frame::normal::ColumnKind;
 
 /// What the current data is compared with.
 pub(super) enum Reference {
-    Data(Dataset),
-    Profile { path: PathBuf, profile: Profile, fields: Vec<Field> },
+    /// With its rows in windows, where it is known when they were.
+    Data {
+        data: Dataset,
+        order: Option<Order>,
+    },
+    Profile {
+        path: PathBuf,
+        profile: Profile,
+        fields: Vec<Field>,
+    },
 }
 
 impl Reference {
     pub(super) fn open(given: &Given, hash: Option<&str>, mode: Mode) -> Result<Self, Error> {
         if !file::is_profile(&given.path) {
             given.check(hash, None)?;
-            return Ok(Self::Data(open(given)?));
+            return Ok(Self::Data { data: open(given)?, order: None });
         }
         if mode == Mode::NannyMl {
             return Err(Error::Rows { option: "mode nannyml", path: given.shown.clone() });
@@ -50,7 +58,7 @@ impl Reference {
 
     pub(super) fn fields(&self) -> &[Field] {
         match self {
-            Self::Data(data) => &data.fields,
+            Self::Data { data, .. } => &data.fields,
             Self::Profile { fields, .. } => fields,
         }
     }
@@ -67,7 +75,7 @@ impl Reference {
     /// What was left out when it was made.
     pub(super) fn left_out(&self) -> impl Iterator<Item = &str> {
         let profile = match self {
-            Self::Data(_) => None,
+            Self::Data { .. } => None,
             Self::Profile { profile, .. } => Some(profile),
         };
         profile.into_iter().flat_map(|profile| profile.left_out.iter().map(String::as_str))
@@ -80,16 +88,58 @@ impl Reference {
 
     pub(super) fn side(&self) -> Side {
         match self {
-            Self::Data(data) => Side { name: data.path().display().to_string(), rows: data.rows },
+            Self::Data { data, .. } => Side { name: data.path().display().to_string(), rows: data.rows },
             Self::Profile { path, profile, .. } => Side { name: path.display().to_string(), rows: profile.rows },
         }
     }
 
     pub(super) fn data(&self) -> Option<&Dataset> {
         match self {
-            Self::Data(data) => Some(data),
+            Self::Data { data, .. } => Some(data),
             Self::Profile { .. } => None,
         }
+    }
+
+    /// Its rows in order of time, in windows, where it was parted.
+    pub(super) fn order(&self) -> Option<&Order> {
+        match self {
+            Self::Data { order, .. } => order.as_ref(),
+            Self::Profile { .. } => None,
+        }
+    }
+
+    /// Parts the reference's rows in windows by a column that tells when they were; by default as long as all current rows take. A profile
+    /// knows already how much its columns vary. What cannot be known is said.
+    pub(super) fn part(&mut self, column: &str, current: &Dataset, length: &Length) -> Result<(), Error> {
+        let Self::Data { data, order } = self else { return Ok(()) };
+        let times_of = |data: &Dataset| -> Result<Result<Vec<i64>, &str>, Error> {
+            if data.field(column).is_none() {
+                return Ok(Err("is not a column of both files"));
+            }
+            Ok(times::times(&data.column(column)?))
+        };
+        let unknown = |why: &str| {
+            tell(&format!("warning: --timestamp {column}: {why}: how much columns vary by themselves is not known"))
+        };
+        let times = match times_of(data)? {
+            Ok(times) => times,
+            Err(why) => {
+                unknown(why);
+                return Ok(());
+            }
+        };
+        let whole = if length.is_none() { times_of(current)?.map(|times| span(&times)) } else { Ok(0) };
+        match whole {
+            Ok(span) => {
+                let window = length.or(Window::Time(span));
+                *order = Order::in_windows(&times, window);
+                if order.is_none() {
+                    tell(&unknown_variation(column, window));
+                }
+            }
+            Err(why) => unknown(why),
+        }
+        Ok(())
     }
 
     /// A column as it is held against, and the current values as they are.
@@ -106,8 +156,8 @@ impl Reference {
         let sample = |series: &Series| {
             Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64))
         };
-        let data = match self {
-            Self::Data(data) => data,
+        let (data, order) = match self {
+            Self::Data { data, order } => (data, order),
             Self::Profile { profile, .. } => {
                 let held = profile.column(name).filter(|column| column.kind() == kind);
                 // A column without any value has the other side's kind.
@@ -115,31 +165,103 @@ impl Reference {
                 let baseline = held.map_or_else(none, Column::baseline);
                 let current = sample(current);
                 let current = if let Some(column) = held { column.seen(current) } else { current };
-                quality.samples(name, &baseline.sample, &current);
+                quality.samples(name, &baseline.sample, &[], &current);
                 return Ok(Measured::new(name, &baseline, &current, tests, mode));
             }
         };
         let reference = data.column(name)?;
         quality.rows(kind, &reference, current);
-        Ok(of_rows(name, &reference, current, sample, tests, mode, Some(quality)))
+        let sides = (&reference, current, order.as_ref());
+        Ok(of_rows(name, sides, sample, tests, mode, Some(quality)))
     }
 }
 
 /// Both sides of a column, each made a sample.
 pub(super) fn of_rows(
     name: &str,
-    reference: &Series,
-    current: &Series,
+    (reference, current, order): (&Series, &Series, Option<&Order>),
     sample: impl Fn(&Series) -> Sample,
     tests: &[&'static Test],
     mode: Mode,
     quality: Option<&mut Gathered>,
 ) -> Measured {
     let mut baseline = Baseline::new(sample(reference));
-    baseline.row_chunks = slices(reference, &mode.chunks(reference.len())).iter().map(&sample).collect();
+    let parts: Vec<Sample> = order.iter().flat_map(|order| order.parts(reference)).map(|part| sample(&part)).collect();
     let current = sample(current);
     if let Some(quality) = quality {
-        quality.samples(name, &baseline.sample, &current);
+        quality.samples(name, &baseline.sample, &parts, &current);
     }
+    if order.is_some() {
+        baseline = baseline.with_chunks(&parts);
+    }
+    baseline.row_chunks = slices(reference, &mode.chunks(reference.len())).iter().map(&sample).collect();
     Measured::new(name, &baseline, &current, tests, mode)
+}
+
+/// How long rows at these times take, in milliseconds.
+fn span(times: &[i64]) -> i64 {
+    let (first, last) = (times.iter().min(), times.iter().max());
+    first.zip(last).map_or(0, |(first, last)| last.saturating_sub(*first).saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::cli::{Cli, run};
+
+    /// A level for each of many hours, and the rows of some of them.
+    fn rows(hours: std::ops::Range<u32>, by: f64) -> String {
+        let mut random = fastrand::Rng::with_seed(hours.start.into());
+        let row = |hour: u32, random: &mut fastrand::Rng| {
+            let level = 0.7 * f64::from(hour * 7919 % 23) / 23.0 + by;
+            let x = (0..12).map(|_| random.f64()).sum::<f64>() - 6.0 + level;
+            format!("{},{x:.4}", u64::from(hour) * 3_600_000 + random.u64(0..3_600_000))
+        };
+        let all: Vec<String> =
+            hours.flat_map(|hour| (0..300).map(move |_| hour)).map(|hour| row(hour, &mut random)).collect();
+        format!("at,x\n{}\n", all.join("\n"))
+    }
+
+    #[test]
+    fn what_a_column_varies_by_itself_is_no_drift() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (reference, current, profile, output) = (path("a.csv"), path("b.csv"), path("p"), path("out.json"));
+        std::fs::write(&reference, rows(0..48, 0.0)).expect("written");
+        let done = |words: &[&str]| {
+            let cli = Cli::try_parse_from(["plumbline"].iter().chain(words)).map_err(|error| error.to_string())?;
+            run(cli).map_err(|error| error.to_string())
+        };
+        let build = ["profile", "build", &reference, "-o", &profile, "--timestamp", "at"];
+        done(&build).expect("built");
+        let drifted = |reference: &str, more: &[&str]| {
+            let hours = (100..110).filter(|hour| {
+                std::fs::write(&current, rows(*hour..*hour + 1, 0.0)).expect("written");
+                let words =
+                    ["drift", "--reference", reference, "--current", &current, "--format", "json", "--output", &output];
+                done(&[&words, more].concat()).expect("compared");
+                let text = std::fs::read_to_string(&output).expect("written");
+                let found: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                found["summary"]["drifted"] == 1
+            });
+            hours.count()
+        };
+        let by_chance = drifted(&reference, &["--exclude", "at"]);
+        assert!(by_chance >= 3, "{by_chance} of 10 without their times");
+        // In windows as long as the current rows take, of an hour, of as many rows; and in a profile's.
+        for more in [&[][..], &["--window", "1h"], &["--window-rows", "300"]] {
+            assert_eq!(drifted(&reference, &[&["--timestamp", "at"], more].concat()), 0, "{more:?}");
+        }
+        assert_eq!(drifted(&profile, &["--timestamp", "at"]), 0);
+        // Of windows that the reference has too few of nothing is known.
+        assert_eq!(drifted(&reference, &["--timestamp", "at", "--window", "1d"]), by_chance);
+        done(&[&build[..], &["--window", "1d"]].concat()).expect("built");
+        assert_eq!(drifted(&profile, &[]), by_chance);
+        // A change beyond that is drift all the same.
+        std::fs::write(&current, rows(100..101, 9.0)).expect("written");
+        let words = ["drift", "--reference", &reference, "--current", &current, "--timestamp", "at", "--fail-on-drift"];
+        assert!(done(&words).is_ok_and(|code| code != std::process::ExitCode::SUCCESS));
+        assert!(done(&["drift", "--reference", &reference, "--current", &current, "--window", "1h"]).is_err());
+    }
 }

@@ -160,7 +160,9 @@ fn replicas_add_up_to_one() {
     // It is kept with what was concluded, and goes when windows are held against rows.
     let [mut watch, _] = replicas;
     let text = serde_json::to_string(&watch.progress).expect("text");
-    assert_eq!(serde_json::from_str::<Progress>(&text).expect("a checkpoint"), watch.progress);
+    let kept: Progress = serde_json::from_str(&text).expect("a checkpoint");
+    let counts = |progress: &Progress| progress.tallies[&11].column("x").map(|x| x.counts().to_vec());
+    assert!(counts(&kept).is_some() && counts(&kept) == counts(&watch.progress));
     refer(&mut watch, &hour(0, 2000, 0));
     judge_all(&mut watch, 100);
     assert!(watch.view(now()).tallies.is_empty());

@@ -1,0 +1,115 @@
+//! When rows were, by a column that tells it; and how long the windows are that they are parted in.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use polars::prelude::{DataType, Series};
+
+use crate::drift::order::Window;
+use crate::drift::{Kind, Sample};
+use crate::stats::whole;
+
+/// How long the windows are that the rows are parted in.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Length {
+    /// How long the windows are that rows will be judged in, such as 1h: between as long parts of the reference it is seen how much each
+    /// column varies by itself. With --timestamp.
+    #[arg(long, value_name = "DURATION", value_parser = window, conflicts_with = "window_rows")]
+    window: Option<Duration>,
+    /// The same for windows of so many rows.
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
+    window_rows: Option<u64>,
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if parsed < Duration::from_secs(1) { Err("is too short; windows are 1s at least".to_owned()) } else { Ok(parsed) }
+}
+
+impl Length {
+    /// None was given.
+    pub fn is_none(&self) -> bool {
+        self.window.is_none() && self.window_rows.is_none()
+    }
+
+    /// As it was given, or `otherwise`.
+    pub fn or(&self, otherwise: Window) -> Window {
+        let time = |window: Duration| Window::Time(i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+        self.window_rows.map(Window::Rows).or(self.window.map(time)).unwrap_or(otherwise)
+    }
+}
+
+/// When each row was, in milliseconds since the epoch: an instant, RFC 3339 (or a date, or a date and a time, in UTC), or a number of
+/// milliseconds.
+///
+/// # Errors
+/// Some row does not say.
+pub fn times(series: &Series) -> Result<Vec<i64>, &'static str> {
+    const NONE: &str = "has rows without a value";
+    const NO_TIME: &str =
+        "is no time in all rows; write RFC 3339 (2026-01-31T12:00:00Z), 2026-01-31, or milliseconds since the epoch";
+    match series.dtype() {
+        DataType::String => {
+            let texts = series.str().map_err(|_| NO_TIME)?;
+            if texts.null_count() > 0 {
+                return Err(NONE);
+            }
+            texts.iter().flatten().map(|text| instant(text.trim())).collect::<Option<_>>().ok_or(NO_TIME)
+        }
+        DataType::Datetime(..) => {
+            let times = series.datetime().map_err(|_| NO_TIME)?;
+            times.physical().iter().collect::<Option<_>>().ok_or(NONE)
+        }
+        _ => {
+            let of = Sample::of(series, Kind::Numeric).ok_or(NO_TIME)?;
+            if of.missing() > 0 {
+                return Err(NONE);
+            }
+            let numbers = series.cast(&DataType::Float64).map_err(|_| NO_TIME)?;
+            let numbers = numbers.f64().map_err(|_| NO_TIME)?;
+            let time =
+                |value: Option<f64>| value.filter(|value| value.is_finite()).map(|value| whole::signed(value.floor()));
+            numbers.iter().map(time).collect::<Option<_>>().ok_or(NO_TIME)
+        }
+    }
+}
+
+fn instant(text: &str) -> Option<i64> {
+    let civil = |at: DateTime| TimeZone::UTC.to_timestamp(at).ok();
+    let parsed = text.parse::<Timestamp>().ok();
+    let parsed = parsed.or_else(|| text.parse::<DateTime>().ok().and_then(civil));
+    let parsed = parsed.or_else(|| text.parse::<Date>().ok().and_then(|date| civil(date.at(0, 0, 0, 0))));
+    parsed.map(Timestamp::as_millisecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{NamedFrom, TimeUnit};
+
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_in_many_ways() {
+        let of = |texts: &[&str]| times(&Series::new("at".into(), texts));
+        let day = 86_400_000;
+        assert_eq!(of(&["1970-01-02", "1970-01-02 00:00:01", "1970-01-02T00:00:00Z"]), Ok(vec![day, day + 1000, day]));
+        assert_eq!(of(&["1970-01-02T01:00:00+01:00"]), Ok(vec![day]));
+        assert!(of(&["1970-01-02", "yesterday"]).is_err_and(|why| why.contains("RFC 3339")));
+        assert_eq!(times(&Series::new("at".into(), [1.9, -0.5])), Ok(vec![1, -1]));
+        assert_eq!(times(&Series::new("at".into(), [7_i64])), Ok(vec![7]));
+        assert!(times(&Series::new("at".into(), [Some(1.0), None])).is_err_and(|why| why.contains("without a value")));
+        assert!(times(&Series::new("at".into(), [f64::INFINITY])).is_err());
+        let instants = Series::new("at".into(), [5_i64]).cast(&DataType::Datetime(TimeUnit::Milliseconds, None));
+        assert_eq!(times(&instants.expect("instants")), Ok(vec![5]));
+    }
+
+    #[test]
+    fn a_window_is_shown_as_it_is_written() {
+        let length = |text: &str| Length { window: Some(window(text).expect("a duration")), window_rows: None };
+        assert_eq!(length("90m").or(Window::Rows(1)).to_string(), "1h 30m");
+        assert_eq!(Length::default().or(Window::Rows(250)).to_string(), "250 rows");
+        assert!(window("10ms").is_err() && window("soon").is_err() && Length::default().is_none());
+    }
+}
