@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::border::RESERVED;
+use super::made::Made;
 use super::{Spec, chunks};
 use crate::drift::baseline::Baseline;
+use crate::drift::derived::Side;
 use crate::drift::order::slices;
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
@@ -42,6 +44,8 @@ pub struct Reference {
     pub about: About,
     /// Its columns by name.
     pub columns: BTreeMap<String, Profile>,
+    /// Features that are compared by what is made of them.
+    pub made: Made,
     /// How well its predictions fit its labels, where it has both.
     pub performance: Option<Performance>,
     /// What its labels tell of the task.
@@ -77,7 +81,7 @@ impl Reference {
                 counts.keys().map(|category| (category.len() as u64).saturating_add(64)).sum()
             }
         };
-        self.columns.values().map(of).sum()
+        self.columns.values().map(of).sum::<u64>().saturating_add(self.made.bytes())
     }
 
     /// Of a frame of rows.
@@ -85,13 +89,14 @@ impl Reference {
     pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         let mut columns = BTreeMap::new();
         let order = chunks::in_order(frame, spec);
-        for column in frame.columns() {
+        let made = Made::of(frame, spec);
+        for column in made.with(frame, Side::Reference).columns() {
             let series = column.as_materialized_series();
             let name = series.name().to_string();
-            let Some(kind) = compared(&name, series, spec) else { continue };
-            let Some(sample) = Sample::of(series, kind) else { continue };
-            let samples =
-                |parts: Vec<Series>| parts.iter().filter_map(|part| Sample::of(part, kind)).collect::<Vec<Sample>>();
+            let Some(kind) = compared(&name, series, spec).filter(|_| !made.is_source(&name)) else { continue };
+            let of = |series: &Series| Sample::of(series, kind).map(|sample| made.counted(&name, sample));
+            let Some(sample) = of(series) else { continue };
+            let samples = |parts: Vec<Series>| parts.iter().filter_map(of).collect::<Vec<Sample>>();
             let mut baseline = Baseline::new(sample);
             if let Some(order) = &order {
                 baseline = baseline.with_chunks(&samples(order.parts(series)));
@@ -118,7 +123,7 @@ impl Reference {
         };
         let hash = hash(&columns);
         let rows = frame.height() as u64;
-        Self { about: About { hash, since, provisional, rows }, columns, performance, labels }
+        Self { about: About { hash, since, provisional, rows }, columns, made, performance, labels }
     }
 }
 

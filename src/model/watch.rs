@@ -523,8 +523,12 @@ impl Watch {
 
     fn count_bins(&mut self, frame: &DataFrame) {
         let Some(reference) = &self.reference else { return };
+        let frame = &reference.made.with_rows(frame);
         for (name, profile) in &reference.columns {
+            let silent = reference.made.is_silent(name);
             let counted = match frame.column(name) {
+                Ok(column) if silent => profile.exported.count_series(&column.as_materialized_series().drop_nulls()),
+                Err(_) if reference.made.is_made(name) => continue,
                 Ok(column) => profile.exported.count_series(column.as_materialized_series()),
                 Err(_) => profile.exported.count(&sample(frame, name, profile.baseline.sample.kind())),
             };

@@ -36,6 +36,17 @@ pub struct Radial {
     pub null: Null,
 }
 
+/// In four sums, which a processor takes at once.
+fn product(one: &[f64], other: &[f64]) -> f64 {
+    let mut sums = [0.0; 4];
+    let (ones, others) = (one.chunks_exact(4), other.chunks_exact(4));
+    let rest: f64 = ones.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in ones.zip(others) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
 fn thinned<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
     let taken = all.len().min(most);
     (0..taken).filter_map(move |at| all.get(at.saturating_mul(all.len()).checked_div(taken)?))
@@ -47,7 +58,6 @@ impl Gram {
         let rows: Vec<&Vec<f64>> = thinned(reference, ROWS).chain(thinned(current, ROWS)).collect();
         let sides = [reference.len().min(ROWS), current.len().min(ROWS)];
         let mut products = vec![0.0; rows.len().saturating_mul(rows.len())];
-        let product = |one: &[f64], other: &[f64]| -> f64 { one.iter().zip(other).map(|(a, b)| a * b).sum() };
         for (at, (cells, one)) in products.chunks_mut(rows.len().max(1)).zip(&rows).enumerate() {
             cells.iter_mut().zip(&rows).skip(at).for_each(|(cell, other)| *cell = product(one, other));
         }

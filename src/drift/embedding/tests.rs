@@ -69,8 +69,7 @@ fn p_values(judged: &Judged) -> Vec<(&'static str, f64)> {
 #[test]
 fn clouds_that_do_not_change_are_calm() {
     let (mut tested, mut low) = (0_u32, 0_u32);
-    for (width, reference, window, seeds) in [(8, 200, 100, 16), (8, 100, 1000, 2), (64, 150, 100, 2), (768, 60, 60, 1)]
-    {
+    for (width, reference, window, seeds) in [(8, 120, 80, 10), (8, 60, 600, 1), (64, 80, 60, 2), (768, 40, 40, 1)] {
         for seed in 0..seeds {
             let random = &mut fastrand::Rng::with_seed(seed);
             let how = Drawn { heavy: seed % 2 == 1, ..cloud(width) };
@@ -83,16 +82,16 @@ fn clouds_that_do_not_change_are_calm() {
             low += u32::try_from(all.iter().filter(|(_, p)| *p < 0.01).count()).expect("few");
         }
     }
-    // One in a hundred; of 84 more than 5 would be another rate (binomial, at 0.1 %).
-    assert!(low <= 5, "{low} of {tested}");
+    // One in a hundred; of 56 more than 4 would be another rate (binomial, at 0.1 %).
+    assert!(low <= 4, "{low} of {tested}");
 }
 
 #[test]
 fn what_changes_of_a_cloud_is_found() {
     let random = &mut fastrand::Rng::with_seed(1);
     for width in [8, 64] {
-        let reference = of(&rows(random, 300, cloud(width)));
-        let mut found = |how: Drawn| drifting(&judged(&reference, &of(&rows(random, 250, how))));
+        let reference = of(&rows(random, 200, cloud(width)));
+        let mut found = |how: Drawn| drifting(&judged(&reference, &of(&rows(random, 200, how))));
         let shifted = found(Drawn { shift: 0.4, ..cloud(width) });
         assert!(shifted.contains(&"centroid") && shifted.contains(&"classifier"), "{width}: {shifted:?}");
         let collapsed = found(Drawn { scale: 0.5, ..cloud(width) });
@@ -100,7 +99,7 @@ fn what_changes_of_a_cloud_is_found() {
         let turned = found(Drawn { turn: width / 2, ..cloud(width) });
         assert!(turned.contains(&"mmd") && turned.contains(&"classifier"), "{width}: {turned:?}");
     }
-    let wide = |how: Drawn, random: &mut fastrand::Rng| of(&rows(random, 150, how));
+    let wide = |how: Drawn, random: &mut fastrand::Rng| of(&rows(random, 100, how));
     let (reference, shifted) = (wide(cloud(384), random), wide(Drawn { shift: 0.5, ..cloud(384) }, random));
     assert!(drifting(&judged(&reference, &shifted)).contains(&"centroid"));
     assert!(drifting(&judged(&reference, &wide(Drawn { turn: 192, ..cloud(384) }, random))).contains(&"classifier"));
@@ -174,21 +173,21 @@ fn few_vectors_one_vector_and_wild_ones_have_an_answer() {
 #[test]
 fn a_drawn_division_says_the_same_of_the_discrepancy() {
     // Of one distribution but for a small shift: the share of random divisions that are as far apart.
-    for (seed, shift) in [(4, 0.0), (5, 0.15), (6, 0.2)] {
+    for (seed, shift) in [(4, 0.0), (5, 0.25)] {
         let random = &mut fastrand::Rng::with_seed(seed);
-        let all = [rows(random, 60, cloud(6)), rows(random, 60, Drawn { shift, ..cloud(6) })].concat();
+        let all = [rows(random, 30, cloud(6)), rows(random, 30, Drawn { shift, ..cloud(6) })].concat();
         let of = |rows: &[Vec<f64>]| {
-            let found = kernel::Gram::of(&rows[..60], &rows[60..]).radial().expect("defined");
+            let found = kernel::Gram::of(&rows[..30], &rows[30..]).radial().expect("defined");
             (found.squared, found.null.p_value(found.squared, found.reciprocals).expect("defined"))
         };
         let (squared, p_value) = of(&all);
         let mut drawn = all.clone();
-        let farther = (0..200).filter(|_| {
+        let farther = (0..150).filter(|_| {
             random.shuffle(&mut drawn);
             of(&drawn).0 >= squared
         });
-        let share = farther.count() as f64 / 200.0;
-        assert!((share - p_value).abs() < 0.03 + 3.0 * (p_value * (1.0 - p_value) / 200.0).sqrt(), "{share} {p_value}");
+        let share = farther.count() as f64 / 150.0;
+        assert!((share - p_value).abs() < 0.03 + 3.0 * (p_value * (1.0 - p_value) / 150.0).sqrt(), "{share} {p_value}");
     }
 }
 

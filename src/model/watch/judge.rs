@@ -11,7 +11,9 @@ use polars::prelude::{
 
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
+use crate::drift::derived::Side;
 use crate::drift::verdict::{Judged, Measured, judge};
+use crate::model::made::cloud;
 use crate::model::view::{KEPT, WindowResult};
 use crate::performance::{Performance, measure};
 
@@ -123,10 +125,15 @@ impl Watch {
         let mut features = Vec::new();
         if let Some(reference) = &self.reference {
             let tests = defaults();
+            let made = reference.made.with(&frame, Side::Current);
             let measured = reference.columns.iter().map(|(name, profile)| {
-                let current = sample(&frame, name, profile.baseline.sample.kind());
+                let current = sample(&made, name, profile.baseline.sample.kind());
+                let current = reference.made.counted(name, current);
                 Measured::new(name, &profile.baseline, &current, &tests, self.spec.thresholds.mode)
             });
+            let clouds = reference.made.clouds.iter();
+            let clouds = clouds.map(|(name, held)| Measured::of_embedding(name, held, &cloud(&frame, name, held)));
+            let measured = measured.chain(clouds);
             features = judge(measured.collect(), &self.spec.thresholds);
             if !enough {
                 features.iter_mut().for_each(Judged::withdraw);

@@ -6,6 +6,8 @@ use crate::frame::json::{Layout, Limits, decode};
 use crate::frame::stack::frame_of;
 use crate::model::border::{Purpose, expected, pass};
 
+mod made;
+
 const HOUR: i64 = 3_600_000;
 
 fn now() -> Timestamp {
