@@ -195,7 +195,7 @@ impl Dataset {
 
     fn arrays(&self, name: &str) -> Result<Vec<ArrayRef>, String> {
         match &self.source {
-            Source::Parquet(source) => source.column(name),
+            Source::Parquet(source) => source.column(name, 0..source.groups()),
             Source::Memory(batches) => Ok(batches.iter().filter_map(|b| b.column_by_name(name).cloned()).collect()),
         }
     }
@@ -212,6 +212,29 @@ impl Dataset {
         };
         guarded(read)
             .map_err(|message| Error { path: self.path.clone(), message: format!("column `{name}`: {message}") })
+    }
+}
+
+impl Dataset {
+    /// Reads a column part by part, each as large as the file's own: a row group of Parquet, a batch of what is held.
+    pub fn parts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Result<Series, Error>> + 'a {
+        let parts = match &self.source {
+            Source::Parquet(source) => source.groups(),
+            Source::Memory(batches) => batches.len(),
+        };
+        (0..parts).map(move |at| {
+            let read = || {
+                let arrays = match &self.source {
+                    Source::Parquet(source) => source.column(name, at..at.saturating_add(1))?,
+                    Source::Memory(batches) => {
+                        batches.get(at).and_then(|batch| batch.column_by_name(name).cloned()).into_iter().collect()
+                    }
+                };
+                series(name, arrays)
+            };
+            guarded(read)
+                .map_err(|message| Error { path: self.path.clone(), message: format!("column `{name}`: {message}") })
+        })
     }
 }
 

@@ -16,6 +16,7 @@ pub mod comparison;
 mod cramer_von_mises;
 pub mod derived;
 pub mod effect;
+pub mod embedding;
 mod energy;
 mod findings;
 mod fisher;

@@ -7,6 +7,7 @@ pub mod address;
 pub mod border;
 mod chunks;
 pub mod intake;
+pub mod made;
 pub mod minute;
 pub mod points;
 pub mod profile;
@@ -102,9 +103,12 @@ pub struct Spec {
     /// Which of the sender's columns play the reserved roles.
     #[serde(default)]
     pub columns: Roles,
-    /// Columns of numbers that stand for categories.
+    /// Columns of numbers, or of texts, that stand for categories.
     #[serde(default)]
     pub categorical: Vec<String>,
+    /// Columns of texts, compared by length, words and characters. Strings of three words or more, half of them different, are texts anyway.
+    #[serde(default)]
+    pub text: Vec<String>,
     /// Columns to leave out.
     #[serde(default)]
     pub exclude: Vec<String>,
@@ -221,6 +225,7 @@ impl Spec {
             positive: None,
             columns: Roles::default(),
             categorical: Vec::new(),
+            text: Vec::new(),
             exclude: Vec::new(),
             window: default_window(),
             slide: None,

@@ -128,7 +128,7 @@ fn drift_agrees_with_scipy_where_values_are_missing_or_tied() {
         let sample = |side: &str| {
             let list = want[side].as_array().expect("a side").iter();
             match kind(want) {
-                Kind::Numeric => Sample::numeric(list.map(Value::as_f64)),
+                Kind::Numeric | Kind::Embedding => Sample::numeric(list.map(Value::as_f64)),
                 Kind::Categorical => Sample::categorical(list.map(|v| v.as_str().map(str::to_owned))),
             }
         };

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Cursor, Seek};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use arrow::array::ArrayRef;
@@ -39,12 +40,18 @@ impl Parquet {
         self.columns.iter().map(|(field, _)| field.clone()).collect()
     }
 
-    pub fn column(&self, name: &str) -> Result<Vec<ArrayRef>, String> {
+    /// Runs of rows that are read one by one.
+    pub fn groups(&self) -> usize {
+        self.metadata.row_groups.len()
+    }
+
+    /// A column, of some of the groups.
+    pub fn column(&self, name: &str, groups: Range<usize>) -> Result<Vec<ArrayRef>, String> {
         let (_, readable) =
             self.columns.iter().find(|(field, _)| field.name == name).ok_or("there is no such column")?;
         let field = readable.as_ref().ok_or("its type cannot be used")?;
         let mut arrays = Vec::new();
-        for group in &self.metadata.row_groups {
+        for group in groups.filter_map(|at| self.metadata.row_groups.get(at)) {
             let chunks = group.columns_under_root_iter(name).ok_or("a row group lacks it")?;
             let mut pages = Vec::new();
             let mut types = Vec::new();

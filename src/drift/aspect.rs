@@ -12,6 +12,14 @@ pub enum Aspect {
     Categories,
     /// The share of the one category that changed most.
     Category,
+    /// Where the middle of an embedding's vectors lies.
+    Centroid,
+    /// How far from the reference's middle they lie.
+    Distance,
+    /// How they lie, by the maximum mean discrepancy.
+    Mmd,
+    /// Whether a classifier tells the sides apart.
+    Classifier,
     /// The share of rows without a value.
     Missing,
 }
@@ -24,11 +32,26 @@ pub enum Measure {
     Shift,
     /// Jensen-Shannon distance, base 2.
     JensenShannon,
+    /// Distance of two means over the root of the mean squared distance of the reference's rows from theirs.
+    Radius,
+    /// The same in the space of a radial kernel.
+    Mmd,
+    /// The shift of a number that is told apart as well.
+    Separation,
 }
 
 impl Aspect {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Values, Self::Categories, Self::Category, Self::Missing];
+    pub const ALL: [Self; 8] = [
+        Self::Values,
+        Self::Categories,
+        Self::Category,
+        Self::Centroid,
+        Self::Distance,
+        Self::Mmd,
+        Self::Classifier,
+        Self::Missing,
+    ];
 
     /// What its p-value is taken from, for people.
     #[must_use]
@@ -43,6 +66,18 @@ impl Aspect {
             Self::Category => {
                 "the share of the one category that changed most, of three or more: Fisher's exact test, times the number of categories"
             }
+            Self::Centroid => {
+                "the mean of an embedding's vectors: their squared distance, as a sum of squares with the covariance's eigenvalues for weights"
+            }
+            Self::Distance => {
+                "how far from the reference's mean an embedding's vectors lie, as numbers: the tests of values, combined"
+            }
+            Self::Mmd => {
+                "how an embedding's vectors lie: the maximum mean discrepancy of 400 of either side, as a sum of squares in the kernel's space"
+            }
+            Self::Classifier => {
+                "whether a classifier tells an embedding's sides apart by eight principal components, 2,000 vectors of either side: its ROC AUC as a rank sum"
+            }
             Self::Missing => "the share of rows without a value: Fisher's exact test",
         }
     }
@@ -54,6 +89,10 @@ impl Aspect {
             Self::Values => "values",
             Self::Categories => "categories",
             Self::Category => "category",
+            Self::Centroid => "centroid",
+            Self::Distance => "distance",
+            Self::Mmd => "mmd",
+            Self::Classifier => "classifier",
             Self::Missing => "missing",
         }
     }
@@ -62,7 +101,10 @@ impl Aspect {
     #[must_use]
     pub fn measure(self) -> Measure {
         match self {
-            Self::Values => Measure::Shift,
+            Self::Values | Self::Distance => Measure::Shift,
+            Self::Centroid => Measure::Radius,
+            Self::Mmd => Measure::Mmd,
+            Self::Classifier => Measure::Separation,
             Self::Categories | Self::Category | Self::Missing => Measure::JensenShannon,
         }
     }
@@ -77,6 +119,13 @@ impl Measure {
                 "Wasserstein-1 distance over the reference's standard deviation, or its interquartile range over 1.349 where that is less"
             }
             Self::JensenShannon => "Jensen-Shannon distance, base 2",
+            Self::Radius => {
+                "distance of the means over the root of the mean squared distance of the reference's vectors from theirs"
+            }
+            Self::Mmd => "the same in the space of a radial kernel, whose width is the median of all distances",
+            Self::Separation => {
+                "shift in standard deviations of a normal number that would be told apart as well: root 2 times the normal quantile of the AUC"
+            }
         }
     }
 
@@ -86,6 +135,9 @@ impl Measure {
         match self {
             Self::Shift => "shift",
             Self::JensenShannon => "jensen_shannon",
+            Self::Radius => "radius",
+            Self::Mmd => "mmd",
+            Self::Separation => "separation",
         }
     }
 }

@@ -53,6 +53,24 @@ impl Derived {
         dates().or_else(|| text::is_text(reference).then(|| Text::of(reference).map(Self::Text)).flatten())
     }
 
+    /// Whether each row's numbers are its own: ages that are counted from a side's newest date are not.
+    #[must_use]
+    pub fn is_by_row(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Dates(dates) => dates.is_by_row(),
+        }
+    }
+
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.bytes(),
+            Self::Dates(_) => 1024,
+        }
+    }
+
     /// What is made of rows of a side.
     #[must_use]
     pub fn made(&self, side: Side, rows: &Series, times: Option<&Int64Chunked>) -> Vec<Made> {

@@ -48,7 +48,7 @@ pub fn findings(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
 }
 
 /// How the numbers lie: everything that a verdict needs of them in one walk over both sides.
-fn values(scale: Option<Scale>, reference: &[f64], current: &[f64]) -> Finding {
+pub(super) fn values(scale: Option<Scale>, reference: &[f64], current: &[f64]) -> Finding {
     let (m, n) = (reference.len() as f64, current.len() as f64);
     let mut area = scale.map(|scale| scale.area(m, n));
     let (mut gap, mut ranking) = (0.0_f64, Ranking::new(m, n));

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::embedding::Told;
 use super::sample::side_by_side;
 use crate::stats::moments::Moments;
 use crate::stats::quantile::quantile_of_sorted;
@@ -35,6 +36,9 @@ pub struct Moved {
     /// The same of the current ones.
     #[serde(default)]
     pub current_distinct: u64,
+    /// What is told of an embedding; its numbers are distances from the reference's mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Told>,
 }
 
 /// How numbers lie. What is not finite is `None`.
@@ -108,6 +112,7 @@ impl Moved {
                 categories: Vec::new(),
                 reference_distinct: distinct(r),
                 current_distinct: distinct(c),
+                embedding: None,
             },
             (Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) => Self {
                 categories: shares(reference, current),

@@ -12,18 +12,20 @@ const RANKS: f64 = 0.955;
 /// significance for one test. `None` where this reference is too small for any number of them.
 ///
 /// Of one over both sides' rows a test needs 1 / R. A shift of d: R = (z + z')² / (0.955 d²). A Jensen-Shannon distance of d over k
-/// cells is a chi-squared statistic of 8 ln 2 d² R; found where that lies so far beyond its k - 1 degrees of freedom.
+/// cells is a chi-squared statistic of 8 ln 2 d² R; found where that lies so far beyond its k - 1 degrees of freedom. A squared distance of
+/// means in k - 1 dimensions, d² over their variance, is one of (k - 1) d² R.
 #[must_use]
 pub fn rows_needed(measure: Measure, effect: f64, cells: usize, reference: f64, level: f64) -> Option<u64> {
     let z = tails::deviations(level);
+    let freedom = (cells as f64 - 1.0).max(1.0);
+    // The normal approximation to both distributions, squared deviations for one degree.
+    let far = (z + POWER).powi(2) + (z + POWER) * (2.0 * (freedom - 1.0)).sqrt();
     let together = match measure {
         Measure::Shift => (z + POWER).powi(2) / (RANKS * effect * effect),
-        Measure::JensenShannon => {
-            let freedom = (cells as f64 - 1.0).max(1.0);
-            // The normal approximation to both distributions, squared deviations for one degree.
-            let far = (z + POWER).powi(2) + (z + POWER) * (2.0 * (freedom - 1.0)).sqrt();
-            far / (8.0 * std::f64::consts::LN_2 * effect * effect)
-        }
+        Measure::JensenShannon => far / (8.0 * std::f64::consts::LN_2 * effect * effect),
+        Measure::Radius => far / (freedom * effect * effect),
+        // Of more rows no more are looked at.
+        Measure::Mmd | Measure::Separation => return None,
     };
     // 1 / together = 1 / reference + 1 / current
     let current = 1.0 / (1.0 / together - 1.0 / reference);

@@ -14,6 +14,8 @@ pub enum Kind {
     Numeric,
     /// Values that are the same or not.
     Categorical,
+    /// Vectors of one length, as a cloud (`embedding`); no [`Sample`] holds them.
+    Embedding,
 }
 
 /// One column's values.
@@ -73,6 +75,7 @@ impl Sample {
         match kind {
             Kind::Numeric => Self::of_numbers(series),
             Kind::Categorical => Self::of_categories(series),
+            Kind::Embedding => None,
         }
     }
 
@@ -130,7 +133,7 @@ impl Sample {
     #[must_use]
     pub fn missing_rows(kind: Kind, missing: u64) -> Self {
         match kind {
-            Kind::Numeric => Self::Numeric { sorted: Vec::new(), missing },
+            Kind::Numeric | Kind::Embedding => Self::Numeric { sorted: Vec::new(), missing },
             Kind::Categorical => Self::Categorical { counts: BTreeMap::new(), missing },
         }
     }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use self::thresholds::{Correction, Thresholds};
 use super::aspect::{Aspect, Measure};
 use super::baseline::Baseline;
+use super::embedding::cloud::Cloud;
+use super::embedding::{self, Found};
 use super::findings::{Finding, findings};
 use super::modes::{Decision, Mode};
 use super::moved::{Histogram, Moved};
@@ -261,6 +263,32 @@ impl Measured {
             vanished_categories,
             moved: Moved::new(reference, current),
             shape: Shape::new(&baseline.bins, reference, current),
+        }
+    }
+
+    /// What is found of an embedding.
+    #[must_use]
+    pub fn of_embedding(name: &str, reference: &Cloud, current: &Cloud) -> Self {
+        let Found { findings, told } = embedding::found(reference, current);
+        let [before, now] = [reference, current].map(Cloud::distances);
+        let share = |cloud: &Cloud| {
+            let sample = cloud.presence();
+            (sample.rows() > 0).then(|| sample.missing() as f64 / sample.rows() as f64)
+        };
+        Self {
+            name: name.to_owned(),
+            kind: Kind::Embedding,
+            rows: (reference.presence().rows() as f64, current.presence().rows() as f64),
+            decision: None,
+            findings,
+            varies: Vec::new(),
+            outcomes: Vec::new(),
+            reference_missing: share(reference),
+            current_missing: share(current),
+            new_categories: Named::default(),
+            vanished_categories: Named::default(),
+            shape: Shape::new(&Bins::of(&before), &before, &now),
+            moved: Moved { embedding: Some(told), ..Moved::new(&before, &now) },
         }
     }
 

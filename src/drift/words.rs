@@ -49,8 +49,10 @@ pub fn effect(aspect: &JudgedAspect) -> String {
         return format!("{test} {}", figure(aspect.effect));
     }
     let unit = match aspect.measure {
-        Measure::Shift => "sd",
+        Measure::Shift | Measure::Separation => "sd",
         Measure::JensenShannon => "JS",
+        Measure::Radius => "radii",
+        Measure::Mmd => "MMD",
     };
     format!("{} {unit}", figure(aspect.effect))
 }
@@ -81,6 +83,9 @@ pub fn needed(judged: &Judged) -> Option<String> {
     }
     let enough = match aspect.rows_needed {
         Some(rows) => format!("about {rows} rows would"),
+        None if matches!(aspect.aspect, Aspect::Mmd | Aspect::Classifier) => {
+            "it takes more than are looked at".to_owned()
+        }
         None => "it takes a larger reference".to_owned(),
     };
     Some(format!("too few rows to tell {} in {} from chance; {enough}", effect(aspect), what(judged)?))
@@ -170,14 +175,34 @@ pub fn moved(judged: &Judged) -> Option<String> {
     let aspect = judged.deciding()?;
     match aspect.aspect {
         Aspect::Missing => missing(judged),
-        Aspect::Values => {
+        Aspect::Centroid => embedding(judged).into_iter().find(|line| line.starts_with("means ")),
+        Aspect::Mmd | Aspect::Classifier => embedding(judged).into_iter().find(|line| line.starts_with("AUC ")),
+        Aspect::Values | Aspect::Distance => {
             let sides = (judged.moved.reference.as_ref()?, judged.moved.current.as_ref()?);
             let most = matches!(judged.verdict, Verdict::Drift | Verdict::TooFewRows);
-            numbers(sides.0, sides.1, most)
+            let moved = numbers(sides.0, sides.1, most)?;
+            Some(if aspect.aspect == Aspect::Distance { format!("distance from the mean: {moved}") } else { moved })
         }
         Aspect::Categories => judged.moved.categories.first().map(share),
         Aspect::Category => judged.moved.share(aspect.category.as_deref()?).map(share),
     }
+}
+
+/// What is told of an embedding, in a line each: how far apart the means are, how well a classifier does, and which rows have no vector.
+#[must_use]
+pub fn embedding(judged: &Judged) -> Vec<String> {
+    let Some(told) = &judged.moved.embedding else { return Vec::new() };
+    let apart = told.apart.zip(told.radius);
+    let apart = apart.map(|(apart, radius)| format!("means {} apart, radius {}", figure(apart), figure(radius)));
+    let auc = told.auc.zip(told.interval).map(|(auc, [low, high])| format!("AUC {auc:.3} ({low:.3} to {high:.3})"));
+    let left = ["reference", "current"].into_iter().zip(&told.left).filter(|(_, left)| left.rows() > 0);
+    let left = left.map(|(side, left)| {
+        let why = [(left.empty, "empty"), (left.of_other_length, "of another length"), (left.not_finite, "not finite")];
+        let why: Vec<String> =
+            why.iter().filter(|(rows, _)| *rows > 0).map(|(rows, why)| format!("{rows} {why}")).collect();
+        format!("{} {side} rows without a vector of {} numbers: {}", left.rows(), told.width, why.join(", "))
+    });
+    apart.into_iter().chain(auc).chain(left).collect()
 }
 
 /// The shares of rows without a value: `missing 0 % to 5.0 %`.
@@ -248,6 +273,10 @@ fn subject(aspect: Aspect) -> &'static str {
     match aspect {
         Aspect::Values => "its values",
         Aspect::Categories | Aspect::Category => "the shares of its categories",
+        Aspect::Centroid => "its centroid",
+        Aspect::Distance => "its distances from the reference's centroid",
+        Aspect::Mmd => "its cloud",
+        Aspect::Classifier => "what a classifier sees of it",
         Aspect::Missing => "the rows without a value",
     }
 }
@@ -267,6 +296,17 @@ fn change(judged: &Judged, aspect: &JudgedAspect) -> String {
             (format!("the share of {} moved by", shortened(name, NAME)), distance(aspect))
         }
         (Aspect::Categories | Aspect::Category, _) => ("the categories' shares moved by".to_owned(), distance(aspect)),
+        (Aspect::Centroid, _) => ("the centroid moved by".to_owned(), format!("{} radii", figure(aspect.effect))),
+        (Aspect::Distance, _) if constant => ("vectors other than before are".to_owned(), shares_of(aspect.effect)),
+        (Aspect::Distance, _) => (
+            "distances from the reference's centroid moved by".to_owned(),
+            format!("{} standard deviations", figure(aspect.effect)),
+        ),
+        (Aspect::Mmd, _) => ("the cloud moved by".to_owned(), format!("an MMD of {}", figure(aspect.effect))),
+        (Aspect::Classifier, _) => (
+            "a classifier tells the sides apart as it would a shift by".to_owned(),
+            format!("{} standard deviations", figure(aspect.effect)),
+        ),
         (Aspect::Missing, _) => ("the share without a value moved by".to_owned(), distance(aspect)),
     };
     if aspect.effect == 0.0 {

@@ -11,15 +11,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::border::RESERVED;
+use super::made::Made;
 use super::profile::{TEXT, taken};
 use super::{Schema, Spec, chunks};
 use crate::drift::baseline::Baseline;
+use crate::drift::derived::Side;
 use crate::drift::order::slices;
 use crate::drift::profile::tally::Tally;
 use crate::drift::profile::{self, Profile};
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
-use crate::quality::learnt::{Learnt, Side};
+use crate::quality::learnt::{Across, Learnt};
 
 /// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
 const EXACT_UP_TO: usize = 1000;
@@ -106,6 +108,8 @@ pub struct Reference {
     pub about: About,
     /// Its columns by name.
     pub columns: BTreeMap<String, Column>,
+    /// Features that are compared by what is made of them.
+    pub made: Made,
     /// What it teaches of the quality of data.
     pub learnt: Learnt,
     /// How well its predictions fit its labels, where it has both.
@@ -166,7 +170,8 @@ impl Reference {
                 counts.keys().map(|category| (category.len() as u64).saturating_add(64)).sum()
             }
         };
-        self.columns.values().map(of).sum::<u64>().saturating_add(self.learnt.bytes())
+        let columns = self.columns.values().map(of).sum::<u64>();
+        columns.saturating_add(self.made.bytes()).saturating_add(self.learnt.bytes())
     }
 
     /// Of what was given.
@@ -198,24 +203,33 @@ impl Reference {
             rows: profile.rows,
             profile: Some(profile.reference.clone()),
         };
-        let tally = Some(Tally::new(profile));
-        Self { about, columns, learnt: Learnt::default(), performance: None, labels: Labels::default(), tally }
+        Self {
+            about,
+            columns,
+            made: Made::default(),
+            learnt: Learnt::default(),
+            performance: None,
+            labels: Labels::default(),
+            tally: Some(Tally::new(profile)),
+        }
     }
 
     /// Of a frame of rows.
     fn of_rows(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
-        let (mut columns, mut learnt, mut side) = (BTreeMap::new(), Learnt::default(), Side::new(frame.height()));
+        let (mut columns, mut learnt, mut across) = (BTreeMap::new(), Learnt::default(), Across::new(frame.height()));
         let order = chunks::in_order(frame, spec);
-        for column in frame.columns() {
+        let made = Made::of(frame, spec);
+        let rows = made.with(frame, Side::Reference);
+        for column in rows.columns() {
             let series = column.as_materialized_series();
             let name = series.name().to_string();
-            let Some(kind) = compared(&name, series, spec) else { continue };
-            let Some(sample) = Sample::of(series, kind) else { continue };
-            let samples =
-                |parts: Vec<Series>| parts.iter().filter_map(|part| Sample::of(part, kind)).collect::<Vec<Sample>>();
+            let Some(kind) = compared(&name, series, spec).filter(|_| !made.is_source(&name)) else { continue };
+            let of = |series: &Series| Sample::of(series, kind).map(|sample| made.counted(&name, sample));
+            let Some(sample) = of(series) else { continue };
+            let samples = |parts: Vec<Series>| parts.iter().filter_map(of).collect::<Vec<Sample>>();
             let parts = order.as_ref().map(|order| samples(order.parts(series))).unwrap_or_default();
             learnt.column(&name, &sample, &parts);
-            side.add(series, kind);
+            across.add(series, kind);
             let mut baseline = Baseline::new(sample);
             if order.is_some() {
                 baseline = baseline.with_chunks(&parts);
@@ -227,7 +241,8 @@ impl Reference {
             columns.insert(name, Column { baseline, exported, counts, profiled: None });
         }
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
-        learnt.rows(side, order.as_ref(), series);
+        let extended = |name: &str| rows.column(name).ok().map(|column| column.as_materialized_series().clone());
+        learnt.rows(across, order.as_ref(), extended);
         let mut labels = Labels::default();
         let label = series("label");
         if let Some(label) = &label {
@@ -244,7 +259,7 @@ impl Reference {
         let hash = hash(&columns);
         let rows = frame.height() as u64;
         let about = About { hash, since, provisional, rows, profile: None };
-        Self { about, columns, learnt, performance, labels, tally: None }
+        Self { about, columns, made, learnt, performance, labels, tally: None }
     }
 }
 

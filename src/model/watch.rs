@@ -591,8 +591,12 @@ impl Watch {
 
     fn count_bins(&mut self, frame: &DataFrame) {
         let Some(reference) = &self.reference else { return };
+        let frame = &reference.made.with_rows(frame);
         for (name, of) in &reference.columns {
+            let silent = reference.made.is_silent(name);
             let counted = match frame.column(name) {
+                Ok(column) if silent => of.exported.count_series(&column.as_materialized_series().drop_nulls()),
+                Err(_) if reference.made.is_made(name) => continue,
                 Ok(column) => of.exported.count_series(column.as_materialized_series()),
                 Err(_) => of.exported.count(&sample(frame, name, of.baseline.sample.kind())),
             };

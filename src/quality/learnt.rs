@@ -18,13 +18,13 @@ const PART_ROWS: usize = 500;
 
 /// One side's rows across its columns, as far as checks need them.
 #[derive(Debug, Clone, Default)]
-pub struct Side {
+pub struct Across {
     rows: Rows,
     numbers: Columns,
     height: usize,
 }
 
-impl Side {
+impl Across {
     /// Of so many rows, without a column yet.
     #[must_use]
     pub fn new(height: usize) -> Self {
@@ -76,7 +76,7 @@ impl Learnt {
     }
 
     /// Learns from whole rows, and from those of each of the reference's own windows; `column` has the values.
-    pub fn rows(&mut self, side: Side, order: Option<&Order>, column: impl Fn(&str) -> Option<Series>) {
+    pub fn rows(&mut self, side: Across, order: Option<&Order>, column: impl Fn(&str) -> Option<Series>) {
         let groups = side.rows.clone().groups();
         self.pairs = correlation::pairs(&side.numbers);
         let windows: Vec<Vec<usize>> = order.map(Order::places).unwrap_or_default();
@@ -121,7 +121,7 @@ impl Learnt {
 
     /// What whole rows and pairs show.
     #[must_use]
-    pub fn of_rows(&self, current: Side) -> Vec<Suspect> {
+    pub fn of_rows(&self, current: Across) -> Vec<Suspect> {
         let mut found = correlation::suspects(&self.pairs, &current.numbers);
         let groups = self.rows.as_ref();
         found.extend(groups.and_then(|groups| rows::suspect(groups, &current.rows.groups())));

@@ -2,7 +2,7 @@
 
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, NamedFromOwned, Series};
 
-use super::learnt::{Learnt, Side};
+use super::learnt::{Across, Learnt};
 use super::*;
 use crate::drift::order::{Order, even};
 use crate::drift::{Kind, Sample};
@@ -64,8 +64,8 @@ fn columns(frame: &DataFrame) -> impl Iterator<Item = &Series> {
     frame.columns().iter().map(|column| column.as_materialized_series())
 }
 
-fn side(frame: &DataFrame) -> Side {
-    let mut side = Side::new(frame.height());
+fn side(frame: &DataFrame) -> Across {
+    let mut side = Across::new(frame.height());
     columns(frame).for_each(|series| side.add(series, kind(series)));
     side
 }

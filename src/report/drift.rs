@@ -60,6 +60,7 @@ fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
     let kind = match judged.kind {
         Kind::Numeric => "numeric",
         Kind::Categorical => "categorical",
+        Kind::Embedding => "embedding",
     };
     let verdict = match judged.verdict {
         Verdict::Drift => "DRIFT",
@@ -142,6 +143,9 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         if judged.vanished_categories.count > 0 {
             notes.push(format!("{}: vanished categories: {}", judged.name, named(&judged.vanished_categories)));
         }
+    }
+    for judged in &comparison.features {
+        notes.extend(words::embedding(judged).into_iter().map(|line| format!("{}: {line}", judged.name)));
     }
     notes.extend(comparison.together.iter().flat_map(Together::lines));
     notes

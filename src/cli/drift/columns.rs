@@ -9,6 +9,7 @@ use crate::dataset::{Dataset, Field};
 use crate::drift::comparison::{Finding, FindingKind};
 use crate::drift::derived::dates::{in_order, instants};
 use crate::drift::derived::{Derived, Made, Side};
+use crate::drift::embedding::cloud::{Cloud, Look};
 use crate::drift::modes::Mode;
 use crate::drift::verdict::Measured;
 use crate::drift::{Kind, Test};
@@ -25,6 +26,8 @@ pub(super) enum Way {
     Text,
     /// By their age. Either side may have them as strings.
     Dates,
+    /// Lists of numbers: as a cloud, where they are of one length.
+    Vectors,
 }
 
 /// Why a column is not compared.
@@ -88,7 +91,7 @@ pub(super) fn way(
             Some((field, _)) => Err((FindingKind::NotComparable, format!("{} is no text", noun(field)))),
         };
     }
-    let comparable = |way: Option<Way>| !matches!(way, Some(Way::Dates));
+    let comparable = |way: Option<Way>| !matches!(way, Some(Way::Dates | Way::Vectors));
     if (roles.categorical.contains(name) || reference.is_of_categories(name))
         && comparable(of_reference)
         && comparable(of_current)
@@ -116,6 +119,7 @@ fn of_field(field: &Field, as_made: bool) -> Result<Option<Way>, Refused> {
         }
         Ok(Some(ColumnKind::String)) if as_made && !field.dictionary => Ok(Some(Way::Strings)),
         Ok(Some(ColumnKind::Timestamp)) if as_made => Ok(Some(Way::Dates)),
+        Ok(Some(ColumnKind::Numbers)) if as_made => Ok(Some(Way::Vectors)),
         Ok(Some(ColumnKind::String | ColumnKind::Boolean)) => Ok(Some(Way::Plain(Kind::Categorical))),
         Ok(Some(other)) => Err((FindingKind::NotComparable, format!("{} is not compared", other.noun()))),
         Err(given) => Err((FindingKind::NotComparable, format!("values of type {given} are not compared"))),
@@ -135,9 +139,22 @@ fn changed(reference: &Field, current: &Field) -> Refused {
     (FindingKind::TypeChanged, message)
 }
 
+impl Compared<'_> {
+    fn nothing() -> Self {
+        Self { measured: Vec::new(), rows: None, finding: None }
+    }
+
+    fn refused(name: &str, (finding, message): Refused) -> Self {
+        Self { finding: Some(Finding { column: name.to_owned(), finding, message }), ..Self::nothing() }
+    }
+}
+
 impl<'a> Sides<'a> {
     /// Measures a column.
     pub(super) fn compared(&self, name: &'a str, way: Way, quality: &mut Gathered) -> Result<Compared<'a>, Error> {
+        if way == Way::Vectors {
+            return self.clouds(name);
+        }
         let current = self.current.column(name)?;
         let mut plain = |kind: Kind| -> Result<Compared<'a>, Error> {
             let measured = vec![self.reference.measured(name, kind, &current, self.tests, self.mode, quality)?];
@@ -167,12 +184,43 @@ impl<'a> Sides<'a> {
             (_, Way::Dates) if reference.null_count() < reference.len() => {
                 let (one, other) = (self.reference.field(name), self.current.field(name));
                 let refused = one.zip(other).map(|(one, other)| changed(one, other));
-                let finding = refused.map(|(finding, message)| Finding { column: name.to_owned(), finding, message });
-                Ok(Compared { measured: Vec::new(), rows: None, finding })
+                Ok(refused.map_or_else(Compared::nothing, |refused| Compared::refused(name, refused)))
             }
-            (_, Way::Dates | Way::Plain(_)) => plain(Kind::Numeric),
+            (_, Way::Dates | Way::Vectors | Way::Plain(_)) => plain(Kind::Numeric),
             (_, Way::Strings | Way::Text) => plain(Kind::Categorical),
         }
+    }
+
+    /// Measures a column of vectors, part by part: a file of them may be larger than memory.
+    fn clouds(&self, name: &'a str) -> Result<Compared<'a>, Error> {
+        let Some(data) = self.reference.data() else { return Ok(Compared::nothing()) };
+        let rows = |data: &Dataset| usize::try_from(data.rows).unwrap_or(usize::MAX);
+        let mut look = Look::new(rows(data));
+        for part in data.parts(name) {
+            look.add(&part?);
+        }
+        let refused = |message| Ok(Compared::refused(name, (FindingKind::NotComparable, message)));
+        let measure = match look.measure() {
+            Ok(Some(measure)) => measure,
+            // Without a vector there is nothing to measure by.
+            Ok(None) => return refused("the reference has no list with a number".to_owned()),
+            Err(why) => return refused(why),
+        };
+        let mut reference = Cloud::new(measure.clone(), rows(data), None);
+        for part in data.parts(name) {
+            reference.add(&part?);
+        }
+        let mut current = Cloud::new(measure.clone(), rows(self.current), Some(&reference));
+        for part in self.current.parts(name) {
+            current.add(&part?);
+        }
+        if let Some(other) = current.width().filter(|width| *width != measure.width()) {
+            let message =
+                format!("lists of {} numbers in the reference, of {other} in the current data", measure.width());
+            return Ok(Compared::refused(name, (FindingKind::TypeChanged, message)));
+        }
+        let measured = vec![Measured::of_embedding(name, &reference, &current)];
+        Ok(Compared { measured, ..Compared::nothing() })
     }
 
     /// What is made of both sides, but for what has the name of a column of its own.

@@ -7,7 +7,7 @@ use super::{Error, Roles};
 use crate::dataset::Dataset;
 use crate::drift::verdict::Thresholds;
 use crate::drift::{Kind, Sample};
-use crate::quality::learnt::{Learnt, Side};
+use crate::quality::learnt::{Across, Learnt};
 use crate::quality::{self, Check, Detail, Finding, Rules, Suspect};
 
 /// What one thread has gathered.
@@ -15,12 +15,12 @@ pub(super) struct Gathered {
     learnt: Learnt,
     suspects: Vec<Suspect>,
     /// Rows of both sides; none where the reference is without its rows.
-    sides: Option<[Side; 2]>,
+    sides: Option<[Across; 2]>,
 }
 
 impl Gathered {
     pub(super) fn new(reference: &Reference, current: &Dataset) -> Self {
-        let side = |data: &Dataset| Side::new(usize::try_from(data.rows).unwrap_or(usize::MAX));
+        let side = |data: &Dataset| Across::new(usize::try_from(data.rows).unwrap_or(usize::MAX));
         let sides = reference.data().map(|data| [side(data), side(current)]);
         Self { learnt: Learnt::default(), suspects: Vec::new(), sides }
     }

@@ -12,7 +12,7 @@ use crate::drift::multi::together::Together;
 /// Rows of a side that are looked at together, at most: every so many of a longer one.
 const ROWS: usize = 20_000;
 
-/// Columns that are made of others are seen as they are made, where they have a value in every row.
+/// Columns that are made of others are seen as they are made, where they have a value in every row. Embeddings are compared by themselves.
 pub(super) fn together(sides: &Sides<'_>, reference: &Dataset, columns: &[(&str, InRows)]) -> Result<Together, Error> {
     let (mut names, mut one, mut other) = (Vec::new(), Vec::new(), Vec::new());
     for (name, in_rows) in columns {
@@ -42,7 +42,7 @@ fn thinned(series: &Series, kind: Kind) -> Column {
     let places = (0..series.len()).step_by(step);
     let value = |place| series.get(place).unwrap_or(AnyValue::Null);
     match kind {
-        Kind::Numeric => Column::Numbers(places.map(|place| value(place).extract::<f64>()).collect()),
+        Kind::Numeric | Kind::Embedding => Column::Numbers(places.map(|place| value(place).extract::<f64>()).collect()),
         Kind::Categorical => Column::Names(
             places.map(value).map(|value| (!value.is_null()).then(|| value.str_value().into_owned())).collect(),
         ),

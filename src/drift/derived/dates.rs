@@ -88,6 +88,12 @@ impl Dates {
         Some(Self { ages: if times.is_some() { None } else { Ages::of(&instants) } })
     }
 
+    /// Whether ages are counted from each row's own time.
+    #[must_use]
+    pub fn is_by_row(&self) -> bool {
+        self.ages.is_none()
+    }
+
     /// The ages of rows of a side.
     pub(super) fn made(&self, side: Side, rows: &Series, times: Option<&Int64Chunked>) -> Made {
         let Some(instants) = read(rows) else { return Made::new(rows, "age", std::iter::repeat_n(None, rows.len())) };

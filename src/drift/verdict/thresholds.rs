@@ -126,7 +126,7 @@ impl Thresholds {
     #[must_use]
     pub fn of(&self, measure: Measure) -> f64 {
         match measure {
-            Measure::Shift => self.shift,
+            Measure::Shift | Measure::Radius | Measure::Mmd | Measure::Separation => self.shift,
             Measure::JensenShannon => self.jensen_shannon,
         }
     }

@@ -12,12 +12,14 @@ use polars::prelude::{
 
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
+use crate::drift::derived::Side;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::{Judged, Measured, judge};
+use crate::model::made::cloud;
 use crate::model::view::{KEPT, WindowResult};
 use crate::performance::{Performance, measure};
 use crate::quality;
-use crate::quality::learnt::Side;
+use crate::quality::learnt::Across;
 
 /// The effect of what decides over its threshold, of the columns that came nearest to drift or went beyond. Nothing is so far that more
 /// were to be said of it.
@@ -142,23 +144,26 @@ impl Watch {
         tally.iter_mut().for_each(|tally| tally.more_rows(frame.height() as u64));
         if let Some(reference) = &self.reference {
             let tests = self.spec.thresholds.with_deciding(defaults());
-            let (mut measured, mut suspects, mut side) = (Vec::new(), Vec::new(), Side::new(frame.height()));
+            let (mut measured, mut suspects, mut across) = (Vec::new(), Vec::new(), Across::new(frame.height()));
+            let made = reference.made.with(&frame, Side::Current);
             for (name, of) in &reference.columns {
                 let baseline = &of.baseline;
                 let kind = baseline.sample.kind();
-                let current = of.seen(sample(&frame, name, kind));
+                let current = reference.made.counted(name, of.seen(sample(&made, name, kind)));
                 if let (Some(tally), Some(profiled)) = (&mut tally, &of.profiled) {
                     tally.count(&profiled.column.name, &profiled.fine, &current);
                 }
                 measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
                 suspects.extend(reference.learnt.of_column(name, &baseline.sample, &current));
-                if let Ok(column) = frame.column(name) {
-                    side.add(column.as_materialized_series(), kind);
+                if let Ok(column) = made.column(name) {
+                    across.add(column.as_materialized_series(), kind);
                 }
             }
+            let clouds = reference.made.clouds.iter();
+            measured.extend(clouds.map(|(name, held)| Measured::of_embedding(name, held, &cloud(&frame, name, held))));
             features = judge(measured, &self.spec.thresholds);
             if enough {
-                suspects.extend(reference.learnt.of_rows(side));
+                suspects.extend(reference.learnt.of_rows(across));
                 found = quality::judge(suspects, &self.spec.quality, &self.spec.thresholds, &reference.learnt.own);
             } else {
                 features.iter_mut().for_each(Judged::withdraw);

@@ -103,15 +103,20 @@ impl Watch {
         };
         let schema = &self.progress.schema;
         for (name, kind) in schema.features.iter().filter(|(name, _)| !self.spec.exclude.contains(name)) {
-            if self.spec.kind_of(name, *kind).is_none() {
+            if reference.made.is_source(name) {
+                // It is, by what is made of it.
+            } else if let Some(why) = reference.made.refused(name) {
+                add(name, FindingKind::NotComparable, why);
+            } else if self.spec.kind_of(name, *kind).is_none() {
                 add(name, FindingKind::NotComparable, &format!("{} is not compared", kind.noun()));
             } else if !reference.columns.contains_key(name) {
                 add(name, FindingKind::OnlyInCurrent, "the reference lacks it");
             }
         }
         if self.progress.counts.samples > 0 {
-            for name in reference.columns.keys() {
-                let there = match name.as_str() {
+            let columns = reference.columns.keys().map(String::as_str).filter(|name| !reference.made.is_made(name));
+            for name in columns.chain(reference.made.sources()) {
+                let there = match name {
                     "prediction" => schema.prediction.is_some(),
                     "score" => schema.score,
                     name => schema.features.contains_key(name),
@@ -132,7 +137,13 @@ impl Watch {
             reference: of.counts.clone(),
             current: self.progress.bins.get(name).cloned().unwrap_or_else(|| vec![0; of.counts.len()]),
         };
-        reference.columns.iter().map(view).collect()
+        let cloud = |name: &String| BinsView {
+            column: name.clone(),
+            bins: Vec::new(),
+            reference: Vec::new(),
+            current: Vec::new(),
+        };
+        reference.columns.iter().map(view).chain(reference.made.clouds.keys().map(cloud)).collect()
     }
 }
 

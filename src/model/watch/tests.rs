@@ -7,6 +7,8 @@ use crate::frame::stack::frame_of;
 use crate::model::border::{Purpose, expected, pass};
 use crate::quality::Check;
 
+mod made;
+
 const HOUR: i64 = 3_600_000;
 
 pub(super) fn now() -> Timestamp {

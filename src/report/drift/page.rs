@@ -125,6 +125,7 @@ fn kind(judged: &Judged) -> &'static str {
     match judged.kind {
         Kind::Numeric => "numeric",
         Kind::Categorical => "categorical",
+        Kind::Embedding => "embedding",
     }
 }
 
@@ -199,7 +200,7 @@ fn column(comparison: &Comparison, at: usize, judged: &Judged) -> Markup {
                 div { (picture(comparison, judged)) }
                 div {
                     (said(judged))
-                    @match judged.kind { Kind::Numeric => { (numbers(comparison, judged)) } Kind::Categorical => { (categories(judged)) } }
+                    @match judged.kind { Kind::Numeric | Kind::Embedding => { (numbers(comparison, judged)) } Kind::Categorical => { (categories(judged)) } }
                 }
             }
             (tests(judged))
@@ -213,9 +214,18 @@ fn opening(judged: &Judged) -> String {
     if verb { judged.name.clone() } else { format!("{}:", judged.name) }
 }
 
+/// Rows of both sides that are drawn: of an embedding those that are looked at.
+fn rows(comparison: &Comparison, judged: &Judged) -> (u64, u64) {
+    let of = |side: &Option<Spread>| side.as_ref().map_or(0, |spread| spread.count);
+    match judged.kind {
+        Kind::Embedding => (of(&judged.moved.reference), of(&judged.moved.current)),
+        Kind::Numeric | Kind::Categorical => (comparison.reference.rows, comparison.current.rows),
+    }
+}
+
 /// The whole distribution, with both axes.
 fn picture(comparison: &Comparison, judged: &Judged) -> Markup {
-    let (before, now) = (comparison.reference.rows, comparison.current.rows);
+    let (before, now) = rows(comparison, judged);
     let Some(shape) = &judged.shape else { return html! {} };
     let shares = |counts: &[u64], rows: u64| -> Vec<f64> {
         counts.iter().map(|count| *count as f64 / rows.max(1) as f64).collect()
@@ -290,6 +300,7 @@ fn said(judged: &Judged) -> Markup {
         let more = if named.count > named.names.len() as u64 { ", …" } else { "" };
         (named.count > 0).then(|| format!("{} {what}: {}{more}", whole(named.count), names.join(", ")))
     };
+    lines.extend(words::embedding(judged).into_iter().filter(|line| words::moved(judged).as_ref() != Some(line)));
     lines.extend(named("new", &judged.new_categories));
     lines.extend(named("vanished", &judged.vanished_categories));
     html! { @if !lines.is_empty() { ul.said { @for line in lines { li { (plain(&line)) } } } } }
@@ -316,9 +327,10 @@ fn line(name: &str, before: Option<f64>, now: Option<f64>) -> Line {
 fn numbers(comparison: &Comparison, judged: &Judged) -> Markup {
     let of = |side: &Option<Spread>| side.as_ref().map_or(0, |spread| spread.count);
     let moved = &judged.moved;
+    let values = if judged.kind == Kind::Embedding { "vectors looked at" } else { "values" };
     let mut lines: Vec<Line> = vec![
         ["rows".to_owned(), whole(comparison.reference.rows), whole(comparison.current.rows), String::new()],
-        ["values".to_owned(), whole(of(&moved.reference)), whole(of(&moved.current)), String::new()],
+        [values.to_owned(), whole(of(&moved.reference)), whole(of(&moved.current)), String::new()],
         absent(judged),
         ["distinct".to_owned(), whole(moved.reference_distinct), whole(moved.current_distinct), String::new()],
     ];
@@ -326,7 +338,7 @@ fn numbers(comparison: &Comparison, judged: &Judged) -> Markup {
     let (before, now) = (moved.reference.as_ref().unwrap_or(&none), moved.current.as_ref().unwrap_or(&none));
     let both = before.figures().into_iter().zip(now.figures());
     lines.extend(both.map(|((name, before), (_, now))| line(name, before, now)));
-    figures("figure", &lines)
+    figures(if judged.kind == Kind::Embedding { "distance from the reference's mean" } else { "figure" }, &lines)
 }
 
 fn absent(judged: &Judged) -> Line {

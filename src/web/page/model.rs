@@ -169,7 +169,11 @@ fn quality(model: &ModelView) -> Markup {
 
 fn feature(judged: &Judged) -> Markup {
     let cell = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-    let kind = if judged.kind == Kind::Numeric { "numeric" } else { "categorical" };
+    let kind = match judged.kind {
+        Kind::Numeric => "numeric",
+        Kind::Categorical => "categorical",
+        Kind::Embedding => "embedding",
+    };
     let missing = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
     html! {
         tr {
