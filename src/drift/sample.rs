@@ -6,6 +6,8 @@ use polars::prelude::{DataType, Series};
 use polars_arrow::array::Array;
 use serde::{Deserialize, Serialize};
 
+use crate::stats::ascending::ascending;
+
 /// How a column is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -48,8 +50,7 @@ impl Sample {
                 _ => one_more(&mut missing),
             }
         }
-        sorted.sort_unstable_by(f64::total_cmp);
-        Self::Numeric { sorted, missing }
+        Self::Numeric { sorted: ascending(sorted), missing }
     }
 
     /// Of categories.
@@ -89,8 +90,8 @@ impl Sample {
                         sorted.extend(array.non_null_values_iter().filter(|v| !v.is_nan()).map(|v| v + 0.0));
                     }
                 }
-                sorted.sort_unstable_by(f64::total_cmp);
-                Self::Numeric { missing: chunks.len().saturating_sub(sorted.len()) as u64, sorted }
+                let missing = chunks.len().saturating_sub(sorted.len()) as u64;
+                Self::Numeric { sorted: ascending(sorted), missing }
             }
             DataType::Int64 => Self::numeric(series.i64().ok()?.iter().map(|v| v.map(|v| v as f64))),
             DataType::UInt64 => Self::numeric(series.u64().ok()?.iter().map(|v| v.map(|v| v as f64))),

@@ -294,7 +294,7 @@ impl Measured {
     #[must_use]
     pub fn new(name: &str, baseline: &Baseline, current: &Sample, tests: &[&'static Test], mode: Mode) -> Self {
         let reference = &baseline.sample;
-        let pair = Pair { exact_up_to: baseline.exact_up_to, ..Pair::new(&baseline.bins, reference, current) };
+        let pair = Pair::against(baseline, current);
         let kind = reference.kind();
         let share = |sample: &Sample| {
             let rows = sample.rows();
@@ -321,7 +321,7 @@ impl Measured {
             current_missing: share(current),
             new_categories,
             vanished_categories,
-            moved: Moved::new(reference, current),
+            moved: Moved::new(baseline, current),
             shape: Shape::new(&baseline.bins, reference, current),
         }
     }
