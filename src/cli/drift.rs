@@ -469,7 +469,7 @@ fn measure_all(
         while let Some((name, kind)) = columns.get(next.fetch_add(1, Ordering::Relaxed)) {
             let at = columns.iter().position(|(known, _)| known == name).unwrap_or_default();
             let current = current.column(name)?;
-            done.push((at, reference.measured(name, *kind, &current, tests, mode)?));
+            done.push((at, reference.measured(name, *kind, current, tests, mode)?));
             progress.inc(1);
         }
         Ok(done)

@@ -21,6 +21,7 @@ impl Area {
     }
 
     /// The next value, and the gap between the functions up to it.
+    #[inline]
     pub fn add(&mut self, value: f64, gap: f64) {
         // Neither is NaN, which is what makes `clamp` slow.
         let next = if value > self.low { value } else { self.low };

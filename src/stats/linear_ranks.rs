@@ -28,6 +28,7 @@ impl Ranking {
     }
 
     /// The next value's rows.
+    #[inline]
     pub fn add(&mut self, reference: f64, current: f64) {
         let rows = reference + current;
         let rank = 2.0 * self.before + rows - self.all;

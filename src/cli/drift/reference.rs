@@ -93,7 +93,7 @@ impl Reference {
         &self,
         name: &str,
         kind: Kind,
-        current: &Series,
+        current: Series,
         tests: &[&'static Test],
         mode: Mode,
     ) -> Result<Measured, Error> {
@@ -101,7 +101,10 @@ impl Reference {
         let sample = |series: &Series| {
             Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64))
         };
-        let current = sample(current);
+        // A column as it was read is let go of before the other side's is read.
+        let rows = current;
+        let current = sample(&rows);
+        drop(rows);
         let data = match self {
             Self::Data(data) => data,
             Self::Profile { profile, .. } => {
@@ -116,6 +119,7 @@ impl Reference {
         let series = data.column(name)?;
         let mut baseline = Baseline::new(sample(&series));
         baseline.row_chunks = slices(&series, &mode.chunks(series.len())).iter().map(sample).collect();
+        drop(series);
         Ok(Measured::new(name, &baseline, &current, tests, mode))
     }
 }
