@@ -36,6 +36,14 @@ pub struct Cli {
     command: Command,
 }
 
+impl Cli {
+    /// Whether it reads the columns of data files, one after another, and is done.
+    #[must_use]
+    pub fn is_comparison(&self) -> bool {
+        matches!(self.command, Command::Drift(_) | Command::Profile { .. })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Watch this node: read its containers, keep their history, serve a page and metrics, send them on.

@@ -7,6 +7,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod anderson_darling;
+mod area;
 pub mod aspect;
 pub mod baseline;
 mod bins;
@@ -28,6 +29,7 @@ mod kl;
 mod ks;
 mod l_infinity;
 mod mann_whitney;
+mod merged;
 pub mod modes;
 pub mod moved;
 pub mod multi;
@@ -47,6 +49,11 @@ mod welch_t;
 pub mod words;
 mod z_test;
 
+use std::cell::OnceCell;
+
+use self::baseline::Baseline;
+use self::effect::Scale;
+use self::merged::Merged;
 pub use bins::{Bins, Counts, MISSING, OTHER};
 pub use sample::{Kind, Sample, side_by_side};
 
@@ -60,7 +67,6 @@ pub struct Outcome {
 }
 
 /// What is compared: both sides' values, and their counts in the bins of the reference.
-#[derive(Debug)]
 pub struct Pair<'a> {
     /// The reference.
     pub reference: &'a Sample,
@@ -70,6 +76,9 @@ pub struct Pair<'a> {
     pub counts: Counts,
     /// Up to so many values of the larger side a p-value may take time that grows with their product.
     pub exact_up_to: usize,
+    /// What numbers are measured by, where an effect is wanted.
+    scale: Option<Scale>,
+    merged: OnceCell<Option<Merged>>,
 }
 
 /// As scipy has it.
@@ -79,7 +88,36 @@ impl<'a> Pair<'a> {
     /// Bins both sides by `bins`, which were made of the reference.
     #[must_use]
     pub fn new(bins: &Bins, reference: &'a Sample, current: &'a Sample) -> Self {
-        Self { reference, current, counts: bins.count_both(reference, current), exact_up_to: EXACT_UP_TO }
+        Self::counted(reference, current, bins.count_both(reference, current))
+    }
+
+    fn counted(reference: &'a Sample, current: &'a Sample, counts: Counts) -> Self {
+        Self { reference, current, counts, exact_up_to: EXACT_UP_TO, scale: None, merged: OnceCell::new() }
+    }
+
+    /// The same against a column of the reference of which more is known.
+    #[must_use]
+    pub fn against(baseline: &'a Baseline, current: &'a Sample) -> Self {
+        let pair = Self::new(&baseline.bins, &baseline.sample, current);
+        Self { exact_up_to: baseline.exact_up_to, scale: baseline.scale, ..pair }
+    }
+
+    /// Both sides' numbers. `None` of categories, and where a side has none.
+    fn numbers(&self) -> Option<(&'a [f64], &'a [f64])> {
+        match (self.reference, self.current) {
+            (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. })
+                if !a.is_empty() && !b.is_empty() =>
+            {
+                Some((a, b))
+            }
+            _ => None,
+        }
+    }
+
+    /// Both sides' numbers walked over, the first time that anything of it is asked for.
+    fn merged(&self) -> Option<&Merged> {
+        let walk = || self.numbers().and_then(|(a, b)| Merged::of(a, b, self.scale));
+        self.merged.get_or_init(walk).as_ref()
     }
 }
 
@@ -482,7 +520,7 @@ mod tests {
         // Rounding puts this divergence below zero, where there is no root.
         let sample = Sample::categorical([Some("a".to_owned())]);
         let counts = Counts { reference: vec![118_034_063, 176_397_250], current: vec![118_034_064, 176_397_250] };
-        let pair = Pair { reference: &sample, current: &sample, counts, exact_up_to: EXACT_UP_TO };
+        let pair = Pair::counted(&sample, &sample, counts);
         let distance = test("jensen_shannon").expect("a test").run(&pair);
         assert_eq!(distance.statistic, Some(0.0));
     }

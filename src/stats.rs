@@ -1,5 +1,6 @@
 //! Plain numeric kernels, on slices mostly. No frames, no I/O, no clock.
 
+pub mod ascending;
 pub mod auc;
 pub mod combination;
 pub mod correction;

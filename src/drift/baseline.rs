@@ -2,6 +2,7 @@
 
 use super::aspect::Aspect;
 use super::effect::{Effect, Scale};
+use super::moved::{Spread, distinct};
 use super::variation::Variation;
 use super::{Bins, EXACT_UP_TO, Sample};
 
@@ -14,6 +15,10 @@ pub struct Baseline {
     pub bins: Bins,
     /// What numbers are measured by.
     pub scale: Option<Scale>,
+    /// How numbers lie.
+    pub spread: Option<Spread>,
+    /// Values that differ from one another.
+    pub distinct: u64,
     /// Up to so many values of the larger side a test's p-value may take its time.
     pub exact_up_to: usize,
     /// Its rows in the order given, in the parts that a mode wants.
@@ -33,6 +38,8 @@ impl Baseline {
         Self {
             bins: Bins::of(&sample),
             scale,
+            spread: Spread::of(&sample),
+            distinct: distinct(&sample),
             sample,
             exact_up_to: EXACT_UP_TO,
             row_chunks: Vec::new(),

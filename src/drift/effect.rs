@@ -4,6 +4,7 @@
 //! missing. What is taken off is the square of what the distance would be of nothing but that, from the square of what it is:
 //! the excess is what has changed.
 
+use super::area::Area;
 use super::homogeneity::{Cell, total};
 use crate::stats::quantile::quantile_of_sorted;
 use crate::stats::ranks::{Tie, ties};
@@ -83,18 +84,27 @@ impl Scale {
         Some(Self { low, high, spread, unrest: unrest / spread })
     }
 
-    /// Measures two sides of so many rows.
+    /// Beyond this range a value is as far out as can be.
     #[must_use]
-    pub fn area(self, reference: f64, current: f64) -> Area {
-        Area { scale: self, rows: (reference, current), at: self.low, sum: 0.0 }
+    pub fn range(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
+    /// The shift that an area within the range is, between two sides of so many rows: their Wasserstein-1 distance, in spreads of the
+    /// reference. A spread is its standard deviation, or its interquartile range over 1.349 where that is less.
+    #[must_use]
+    pub fn effect(&self, area: &Area, (reference, current): (f64, f64)) -> Effect {
+        Effect { measured: area.sum / self.spread, noise: self.noise(both(reference, current)) }
     }
 
     /// The shift between two sides in ascending order.
     #[must_use]
     pub fn shift(self, reference: &[f64], current: &[f64]) -> Effect {
-        let mut area = self.area(reference.len() as f64, current.len() as f64);
-        ties(reference, current).for_each(|tie| area.add(&tie));
-        area.effect()
+        let rows = (reference.len() as f64, current.len() as f64);
+        let mut area = Area::new(self.low, self.range());
+        let gap = |tie: &Tie| tie.below_a as f64 / rows.0 - tie.below_b as f64 / rows.1;
+        ties(reference, current).for_each(|tie| area.add(tie.value, gap(&tie)));
+        self.effect(&area, rows)
     }
 
     /// What a shift is counted in: the standard deviation, or the interquartile range over 1.349 where that is less.
@@ -113,32 +123,6 @@ impl Scale {
     #[must_use]
     pub fn noise(&self, reciprocals: f64) -> f64 {
         (SQUARE_OF_MEAN * std::f64::consts::FRAC_2_PI * reciprocals).sqrt() * self.unrest
-    }
-}
-
-/// The area between two sides' distribution functions, value by value: their Wasserstein-1 distance, in spreads of the reference.
-/// A spread is its standard deviation, or its interquartile range over 1.349 where that is less.
-pub struct Area {
-    scale: Scale,
-    rows: (f64, f64),
-    at: f64,
-    sum: f64,
-}
-
-impl Area {
-    /// The next value's rows.
-    pub fn add(&mut self, tie: &Tie) {
-        let next = tie.value.clamp(self.scale.low, self.scale.high);
-        let gap = tie.below_a as f64 / self.rows.0 - tie.below_b as f64 / self.rows.1;
-        self.sum += gap.abs() * (next - self.at);
-        self.at = next;
-    }
-
-    /// The shift.
-    #[must_use]
-    pub fn effect(&self) -> Effect {
-        let noise = self.scale.noise(both(self.rows.0, self.rows.1));
-        Effect { measured: self.sum / self.scale.spread, noise }
     }
 }
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cloud::Cloud;
 use self::vectors::Left;
-use super::Sample;
+use super::Pair;
 use super::aspect::Aspect;
 use super::baseline::Baseline;
 use super::effect::Effect;
@@ -86,14 +86,9 @@ pub fn found(reference: &Cloud, current: &Cloud) -> Found {
                 told.interval = Some(classifier.interval.into());
             }
         }
-        let baseline = Baseline::new(reference.distances());
-        if let (Sample::Numeric { sorted: one, .. }, Sample::Numeric { sorted: other, .. }) =
-            (&baseline.sample, &current.distances())
-            && !one.is_empty()
-            && !other.is_empty()
-        {
-            findings.push(Finding { aspect: Aspect::Distance, ..values(baseline.scale, one, other) });
-        }
+        let (baseline, now) = (Baseline::new(reference.distances()), current.distances());
+        let found = values(&Pair::against(&baseline, &now));
+        findings.extend(found.map(|found| Finding { aspect: Aspect::Distance, ..found }));
     }
     findings.extend(missing(&reference.presence(), &current.presence()));
     Found { findings, told }

@@ -2,11 +2,18 @@
 //! `energy_distance`; Székely, "E-statistics: the energy of statistical samples", 2003). It grows with the root of the column's unit.
 //! Missing values are left out; an infinite value leaves it undefined.
 
-use super::wasserstein::area;
 use super::{Outcome, Pair};
+use crate::stats::ranks::ties;
 
 pub fn energy(pair: &Pair<'_>) -> Outcome {
-    Outcome { statistic: area(pair, |gap| gap * gap).map(|area| (2.0 * area).sqrt()), p_value: None }
+    let Some((a, b)) = pair.numbers() else { return Outcome::default() };
+    let (a_share, b_share) = (1.0 / a.len() as f64, 1.0 / b.len() as f64);
+    let (mut area, mut at) = (0.0, None);
+    for tie in ties(a, b) {
+        let gap = tie.below_a as f64 * a_share - tie.below_b as f64 * b_share;
+        area += gap * gap * (tie.value - at.replace(tie.value).unwrap_or(tie.value));
+    }
+    Outcome { statistic: Some((2.0 * area).sqrt()), p_value: None }
 }
 
 #[cfg(test)]

@@ -2,14 +2,12 @@
 
 use super::aspect::Aspect;
 use super::baseline::Baseline;
-use super::effect::{Effect, Scale, jensen_shannon};
+use super::effect::{Effect, jensen_shannon};
 use super::homogeneity::{Cell, alone, pooled, together, total};
 use super::sample::side_by_side;
 use super::{Pair, Sample};
 use crate::stats::combination::cauchy;
 use crate::stats::kolmogorov::one_sample;
-use crate::stats::linear_ranks::Ranking;
-use crate::stats::ranks::ties;
 use crate::stats::whole;
 
 /// What was found of one aspect.
@@ -32,13 +30,8 @@ pub struct Finding {
 pub fn findings(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     match (pair.reference, pair.current) {
-        (Sample::Numeric { sorted: reference, .. }, Sample::Numeric { sorted: current, .. })
-            if !reference.is_empty() && !current.is_empty() =>
-        {
-            found.push(values(baseline.scale, reference, current));
-        }
         (Sample::Categorical { .. }, Sample::Categorical { .. }) => found.extend(categories(baseline, pair)),
-        _ => {}
+        _ => found.extend(values(pair)),
     }
     found.extend(missing(pair.reference, pair.current));
     for finding in found.iter_mut().filter(|finding| finding.aspect != Aspect::Category) {
@@ -47,33 +40,21 @@ pub fn findings(baseline: &Baseline, pair: &Pair<'_>) -> Vec<Finding> {
     found
 }
 
-/// How the numbers lie: everything that a verdict needs of them in one walk over both sides.
-pub(super) fn values(scale: Option<Scale>, reference: &[f64], current: &[f64]) -> Finding {
+/// How numbers lie.
+pub(super) fn values(pair: &Pair<'_>) -> Option<Finding> {
+    let ((reference, current), merged) = pair.numbers().zip(pair.merged())?;
     let (m, n) = (reference.len() as f64, current.len() as f64);
-    let mut area = scale.map(|scale| scale.area(m, n));
-    let (mut gap, mut ranking) = (0.0_f64, Ranking::new(m, n));
-    for tie in ties(reference, current) {
-        gap = gap.max((tie.below_a as f64 / m - tie.below_b as f64 / n).abs());
-        ranking.add(tie.a as f64, tie.b as f64);
-        if let Some(area) = &mut area {
-            area.add(&tie);
-        }
-    }
     // Of one sample with the noise of both: near enough to the exact distribution, and quick.
-    let of_gap = one_sample(whole::unsigned((m * n / (m + n)).round()), gap);
-    let [place, spread] = ranking.p_values();
-    let effect = area.map_or_else(
-        || {
-            // The reference has one value only: what moved is the share of rows that have another.
-            let same = reference
-                .first()
-                .map_or(0, |value| current.iter().filter(|other| other.total_cmp(value).is_eq()).count());
-            Effect { measured: 1.0 - same as f64 / n, noise: 0.0 }
-        },
-        |area| area.effect(),
-    );
+    let of_gap = one_sample(whole::unsigned((m * n / (m + n)).round()), merged.steps as f64 / (m * n));
+    let [place, spread] = merged.ranking.p_values();
+    let effect = merged.shift.unwrap_or_else(|| {
+        // The reference has one value only: what moved is the share of rows that have another.
+        let same =
+            reference.first().map_or(0, |value| current.iter().filter(|other| other.total_cmp(value).is_eq()).count());
+        Effect { measured: 1.0 - same as f64 / n, noise: 0.0 }
+    });
     let p_value = cauchy([of_gap, place, spread].into_iter().flatten());
-    Finding { aspect: Aspect::Values, category: None, p_value, effect, cells: 2 }
+    Some(Finding { aspect: Aspect::Values, category: None, p_value, effect, cells: 2 })
 }
 
 fn share_of(aspect: Aspect, cell: Cell, sum: Cell) -> Finding {

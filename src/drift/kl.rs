@@ -24,7 +24,7 @@ mod tests {
             let (reference, current): (Vec<u64>, Vec<u64>) = counts.into_iter().unzip();
             let of = |reference: &[u64], current: &[u64]| {
                 let counts = Counts { reference: reference.to_vec(), current: current.to_vec() };
-                Pair { reference: &sample, current: &sample, counts, exact_up_to: 0 }
+                Pair::counted(&sample, &sample, counts)
             };
             let there = of(&reference, &current);
             let both = kl(&there).statistic.zip(kl(&of(&current, &reference)).statistic).map(|(a, b)| a + b);

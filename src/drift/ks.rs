@@ -3,45 +3,38 @@
 //! The p-value is exact up to 10,000 values a side; beyond, the one-sample distribution at the rounded effective size
 //! n m / (n + m) stands for it, as scipy's `ks_2samp` has it. Missing values are left out.
 
-use super::{Outcome, Pair, Sample};
+use super::merged::Merged;
+use super::{Outcome, Pair};
 use crate::stats::kolmogorov::{one_sample, two_sample_exact};
-use crate::stats::ranks::ties;
 use crate::stats::whole;
 
 pub fn ks(pair: &Pair<'_>) -> Outcome {
-    let (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. }) = (pair.reference, pair.current) else {
-        return Outcome::default();
-    };
-    two_sample(a, b, pair.exact_up_to)
+    let Some(((a, b), merged)) = pair.numbers().zip(pair.merged()) else { return Outcome::default() };
+    outcome(a.len(), b.len(), merged.steps, pair.exact_up_to)
 }
 
 /// The same of two lists of values, each in order; the p-value is exact up to so many of the longer.
 pub(super) fn two_sample(a: &[f64], b: &[f64], exact_up_to: usize) -> Outcome {
-    if a.is_empty() || b.is_empty() {
-        return Outcome::default();
-    }
-    let (n, m) = (a.len() as u64, b.len() as u64);
-    let steps = largest_gap(a, b);
-    let d = steps as f64 / (n as f64 * m as f64);
-    let p_value = if a.len().max(b.len()) <= exact_up_to {
-        two_sample_exact(n, m, steps)
-    } else {
-        let (n, m) = (n as f64, m as f64);
-        one_sample(whole::unsigned((n * m / (n + m)).round_ties_even()), d)
-    };
-    Outcome { statistic: Some(d), p_value }
+    let merged = Merged::of(a, b, None);
+    merged.map(|merged| outcome(a.len(), b.len(), merged.steps, exact_up_to)).unwrap_or_default()
 }
 
-/// The largest |i m - j n| where i of the n values of `a` and j of the m values of `b` lie below a value.
-fn largest_gap(a: &[f64], b: &[f64]) -> u64 {
-    let (n, m) = (a.len() as u64, b.len() as u64);
-    ties(a, b).map(|tie| tie.below_a.saturating_mul(m).abs_diff(tie.below_b.saturating_mul(n))).max().unwrap_or(0)
+/// Of the largest gap between the distribution functions, in steps of one over the product of both sides' rows.
+fn outcome(n: usize, m: usize, steps: u64, exact_up_to: usize) -> Outcome {
+    let (rows, others) = (n as f64, m as f64);
+    let d = steps as f64 / (rows * others);
+    let p_value = if n.max(m) <= exact_up_to {
+        two_sample_exact(n as u64, m as u64, steps)
+    } else {
+        one_sample(whole::unsigned((rows * others / (rows + others)).round_ties_even()), d)
+    };
+    Outcome { statistic: Some(d), p_value }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drift::Bins;
+    use crate::drift::{Bins, Sample};
 
     #[test]
     fn the_larger_side_decides_what_the_p_value_is_taken_from() {

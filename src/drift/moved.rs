@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::baseline::Baseline;
 use super::embedding::Told;
 use super::sample::side_by_side;
 use crate::stats::moments::Moments;
@@ -104,23 +105,14 @@ pub fn shortened(name: &str, longest: usize) -> String {
 impl Moved {
     /// Of both sides.
     #[must_use]
-    pub fn new(reference: &Sample, current: &Sample) -> Self {
-        match (reference, current) {
-            (Sample::Numeric { sorted: r, .. }, Sample::Numeric { sorted: c, .. }) => Self {
-                reference: Spread::of(r),
-                current: Spread::of(c),
-                categories: Vec::new(),
-                reference_distinct: distinct(r),
-                current_distinct: distinct(c),
-                embedding: None,
-            },
-            (Sample::Categorical { counts: r, .. }, Sample::Categorical { counts: c, .. }) => Self {
-                categories: shares(reference, current),
-                reference_distinct: r.len() as u64,
-                current_distinct: c.len() as u64,
-                ..Self::default()
-            },
-            _ => Self::default(),
+    pub fn new(baseline: &Baseline, current: &Sample) -> Self {
+        Self {
+            reference: baseline.spread.clone(),
+            current: Spread::of(current),
+            categories: shares(&baseline.sample, current),
+            reference_distinct: baseline.distinct,
+            current_distinct: distinct(current),
+            embedding: None,
         }
     }
 
@@ -132,9 +124,16 @@ impl Moved {
     }
 }
 
-fn distinct(sorted: &[f64]) -> u64 {
-    let steps = sorted.windows(2).filter(|pair| pair[0].total_cmp(&pair[1]).is_ne()).count() as u64;
-    if sorted.is_empty() { 0 } else { steps.saturating_add(1) }
+/// Values that differ from one another.
+#[must_use]
+pub fn distinct(sample: &Sample) -> u64 {
+    match sample {
+        Sample::Numeric { sorted, .. } => {
+            let steps = sorted.windows(2).filter(|pair| pair[0] < pair[1]).count() as u64;
+            if sorted.is_empty() { 0 } else { steps.saturating_add(1) }
+        }
+        Sample::Categorical { counts, .. } => counts.len() as u64,
+    }
 }
 
 fn shares(reference: &Sample, current: &Sample) -> Vec<Share> {
@@ -150,7 +149,10 @@ fn shares(reference: &Sample, current: &Sample) -> Vec<Share> {
 }
 
 impl Spread {
-    fn of(sorted: &[f64]) -> Option<Self> {
+    /// Of numbers. `None` for categories, and without any.
+    #[must_use]
+    pub fn of(sample: &Sample) -> Option<Self> {
+        let Sample::Numeric { sorted, .. } = sample else { return None };
         let finite = |value: &f64| value.is_finite();
         let at = |p: f64| quantile_of_sorted(sorted, p).filter(finite);
         let moments = Moments::of(sorted)?;
@@ -223,7 +225,10 @@ fn edges(reference: &[f64], current: &[f64]) -> Option<Vec<f64>> {
     if !range.is_finite() {
         return None;
     }
-    let within = |side: &[f64]| side.iter().filter(|v| (low..=high).contains(*v)).all(|value| value.fract() == 0.0);
+    let within = |side: &[f64]| {
+        let (from, to) = (side.partition_point(|value| *value < low), side.partition_point(|value| *value <= high));
+        side.get(from..to).unwrap_or_default().iter().all(|value| whole::is(*value))
+    };
     if range < 1e9 && within(reference) && within(current) {
         // Whole numbers lie in the middle of their bins.
         let wide = if range <= WHOLE { 1.0 } else { (range / f64::from(BINS)).ceil() };
@@ -246,17 +251,21 @@ mod tests {
         Sample::Categorical { counts, missing: 0 }
     }
 
+    fn both(reference: Sample, current: &Sample) -> Moved {
+        Moved::new(&Baseline::new(reference), current)
+    }
+
     #[test]
     fn numbers_are_told_by_their_quantiles() {
-        let moved = Moved::new(
-            &Sample::numeric((0..=100).map(|i| Some(f64::from(i)))),
+        let moved = both(
+            Sample::numeric((0..=100).map(|i| Some(f64::from(i)))),
             &Sample::numeric([Some(2.0), Some(2.0), None]),
         );
         let spread = moved.reference.clone().expect("numbers");
         assert_eq!((spread.count, spread.mean, spread.median, spread.q05), (101, Some(50.0), Some(50.0), Some(5.0)));
         assert_eq!((spread.min, spread.max), (Some(0.0), Some(100.0)));
         assert_eq!((moved.reference_distinct, moved.current_distinct), (101, 1));
-        let none = Moved::new(&Sample::numeric([Some(f64::INFINITY)]), &Sample::numeric([None]));
+        let none = both(Sample::numeric([Some(f64::INFINITY)]), &Sample::numeric([None]));
         assert_eq!((none.reference.and_then(|spread| spread.max), none.current), (None, None));
     }
 
@@ -269,7 +278,7 @@ mod tests {
             categories(&[]),
         ];
         for (one, other) in samples.iter().flat_map(|one| samples.iter().map(move |other| (one, other))) {
-            let moved = Moved::new(one, other);
+            let moved = both(one.clone(), other);
             let text = serde_json::to_string(&moved).expect("JSON");
             assert_eq!(serde_json::from_str::<Moved>(&text).expect("read back"), moved);
         }
@@ -277,13 +286,12 @@ mod tests {
 
     #[test]
     fn the_categories_that_moved_most_come_first() {
-        let moved =
-            Moved::new(&categories(&[("a", 50), ("b", 40), ("c", 10)]), &categories(&[("a", 5), ("c", 2), ("n", 3)]));
+        let moved = both(categories(&[("a", 50), ("b", 40), ("c", 10)]), &categories(&[("a", 5), ("c", 2), ("n", 3)]));
         let names: Vec<&str> = moved.categories.iter().map(|share| share.category.as_str()).collect();
         assert_eq!(names, ["b", "n", "c", "a"]);
         assert_eq!((moved.categories[1].reference, moved.categories[1].current), (0.0, 0.3));
         let long = "x".repeat(400);
-        let moved = Moved::new(&categories(&[(&long, 1)]), &categories(&[("y", 1)]));
+        let moved = both(categories(&[(&long, 1)]), &categories(&[("y", 1)]));
         assert_eq!(moved.share(&long).map(|share| share.category.chars().count()), Some(LONGEST));
     }
 

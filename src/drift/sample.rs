@@ -1,10 +1,13 @@
 //! One column's values, in the form every test reads: sorted numbers, or counted categories, and how many are missing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::{HashMap, HashMapExt};
 use polars::prelude::{DataType, Series};
 use polars_arrow::array::Array;
 use serde::{Deserialize, Serialize};
+
+use crate::stats::ascending::{ascending, key};
 
 /// How a column is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,17 +44,18 @@ impl Sample {
     /// Of numbers, in any order.
     #[must_use]
     pub fn numeric(values: impl IntoIterator<Item = Option<f64>>) -> Self {
-        let mut missing = 0;
-        let mut sorted = Vec::new();
+        let (mut keys, mut rows) = (Vec::new(), 0);
         for value in values {
-            match value {
-                // Adding zero makes the negative zero positive: they are equal, and must sort so.
-                Some(value) if !value.is_nan() => sorted.push(value + 0.0),
-                _ => one_more(&mut missing),
-            }
+            one_more(&mut rows);
+            keys.extend(value.map(key));
         }
-        sorted.sort_unstable_by(f64::total_cmp);
-        Self::Numeric { sorted, missing }
+        Self::of_keys(keys, rows)
+    }
+
+    /// Of the keys of numbers, out of so many rows.
+    fn of_keys(keys: Vec<u64>, rows: u64) -> Self {
+        let sorted = ascending(keys);
+        Self::Numeric { missing: rows.saturating_sub(sorted.len() as u64), sorted }
     }
 
     /// Of categories.
@@ -83,17 +87,16 @@ impl Sample {
         Some(match series.dtype() {
             DataType::Float64 => {
                 let chunks = series.f64().ok()?;
-                let mut sorted = Vec::with_capacity(chunks.len());
+                let mut keys = Vec::with_capacity(chunks.len());
                 for array in chunks.downcast_iter() {
                     // Without missing values the column is a plain slice, which is by far the quickest to walk.
                     if array.null_count() == 0 {
-                        sorted.extend(array.values().iter().filter(|v| !v.is_nan()).map(|v| v + 0.0));
+                        keys.extend(array.values().iter().map(|value| key(*value)));
                     } else {
-                        sorted.extend(array.non_null_values_iter().filter(|v| !v.is_nan()).map(|v| v + 0.0));
+                        keys.extend(array.non_null_values_iter().map(key));
                     }
                 }
-                sorted.sort_unstable_by(f64::total_cmp);
-                Self::Numeric { missing: chunks.len().saturating_sub(sorted.len()) as u64, sorted }
+                Self::of_keys(keys, chunks.len() as u64)
             }
             DataType::Int64 => Self::numeric(series.i64().ok()?.iter().map(|v| v.map(|v| v as f64))),
             DataType::UInt64 => Self::numeric(series.u64().ok()?.iter().map(|v| v.map(|v| v as f64))),

@@ -234,7 +234,7 @@ impl Measured {
     #[must_use]
     pub fn new(name: &str, baseline: &Baseline, current: &Sample, tests: &[&'static Test], mode: Mode) -> Self {
         let reference = &baseline.sample;
-        let pair = Pair { exact_up_to: baseline.exact_up_to, ..Pair::new(&baseline.bins, reference, current) };
+        let pair = Pair::against(baseline, current);
         let kind = reference.kind();
         let share = |sample: &Sample| {
             let rows = sample.rows();
@@ -261,7 +261,7 @@ impl Measured {
             current_missing: share(current),
             new_categories,
             vanished_categories,
-            moved: Moved::new(reference, current),
+            moved: Moved::new(baseline, current),
             shape: Shape::new(&baseline.bins, reference, current),
         }
     }
@@ -270,7 +270,7 @@ impl Measured {
     #[must_use]
     pub fn of_embedding(name: &str, reference: &Cloud, current: &Cloud) -> Self {
         let Found { findings, told } = embedding::found(reference, current);
-        let [before, now] = [reference, current].map(Cloud::distances);
+        let (baseline, now) = (Baseline::new(reference.distances()), current.distances());
         let share = |cloud: &Cloud| {
             let sample = cloud.presence();
             (sample.rows() > 0).then(|| sample.missing() as f64 / sample.rows() as f64)
@@ -287,8 +287,8 @@ impl Measured {
             current_missing: share(current),
             new_categories: Named::default(),
             vanished_categories: Named::default(),
-            shape: Shape::new(&Bins::of(&before), &before, &now),
-            moved: Moved { embedding: Some(told), ..Moved::new(&before, &now) },
+            shape: Shape::new(&baseline.bins, &baseline.sample, &now),
+            moved: Moved { embedding: Some(told), ..Moved::new(&baseline, &now) },
         }
     }
 

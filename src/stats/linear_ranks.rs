@@ -8,26 +8,79 @@
 
 use super::tails;
 
-/// Scores of all rows, and their sum over the drawn ones.
-#[derive(Default)]
-struct Scores {
-    moments: [f64; 3],
+/// Takes both sides in, value by value. Ranks are counted from the middle and doubled, so that they are whole numbers: -(n - 1), -(n - 3),
+/// ..., n - 1 for n rows without ties.
+pub struct Ranking {
     drawn: f64,
+    all: f64,
+    before: f64,
+    /// Sums over all rows of the rank's second, third, fourth and sixth power; of the rank itself it is 0.
+    powers: [f64; 4],
+    /// Sums over the current rows of the rank and of its square.
+    drawn_powers: [f64; 2],
 }
 
-impl Scores {
-    fn add(&mut self, score: f64, rows: f64, drawn: f64) {
-        self.drawn += score * drawn;
-        let mut power = rows;
-        for moment in &mut self.moments {
-            power *= score;
-            *moment += power;
-        }
+impl Ranking {
+    /// Of so many rows of each side.
+    #[must_use]
+    pub fn new(reference: f64, current: f64) -> Self {
+        Self { drawn: current, all: reference + current, before: 0.0, powers: [0.0; 4], drawn_powers: [0.0; 2] }
     }
 
-    /// How likely the drawn rows have such a sum, of `n` rows drawn from `all`.
-    fn p_value(&self, n: f64, all: f64) -> Option<f64> {
-        let [mean, square, cube] = self.moments.map(|sum| sum / all);
+    /// The next value's rows.
+    #[inline]
+    pub fn add(&mut self, reference: f64, current: f64) {
+        let rows = reference + current;
+        let rank = 2.0 * self.before + rows - self.all;
+        let square = rank * rank;
+        let [one, two] = &mut self.drawn_powers;
+        *one += current * rank;
+        *two += current * square;
+        let [second, third, fourth, sixth] = &mut self.powers;
+        let squares = rows * square;
+        *second += squares;
+        *third += squares * rank;
+        *fourth += squares * square;
+        *sixth += squares * square * square;
+        self.before += rows;
+    }
+
+    /// The next rows of the reference, each of a value of its own and with none of the current side's among them: evenly spaced
+    /// ranks, whose powers have closed sums about their middle.
+    pub fn pass(&mut self, reference: f64) {
+        let n = reference;
+        let rank = 2.0 * self.before + n - self.all;
+        let square = rank * rank;
+        // Of -(n - 1), -(n - 3), ..., n - 1, what is odd being 0.
+        let second = n * (n * n - 1.0) / 3.0;
+        let fourth = second * (3.0 * n * n - 7.0) / 5.0;
+        let sixth = second * (3.0 * n.powi(4) - 18.0 * n * n + 31.0) / 7.0;
+        let own = [
+            n * square + second,
+            n * square * rank + 3.0 * rank * second,
+            n * square * square + 6.0 * square * second + fourth,
+            n * square.powi(3) + 15.0 * square * square * second + 15.0 * square * fourth + sixth,
+        ];
+        for (sum, own) in self.powers.iter_mut().zip(own) {
+            *sum += own;
+        }
+        self.before += n;
+    }
+
+    /// The p-values: of the rank sum, whether the values lie higher or lower, and of Mood's test, whether they lie further out or
+    /// further in. `None` where all rows have one value.
+    #[must_use]
+    pub fn p_values(&self) -> [Option<f64>; 2] {
+        let [second, third, fourth, sixth] = self.powers;
+        let [place, spread] = self.drawn_powers;
+        [([0.0, second, third], place), ([second, fourth, sixth], spread)]
+            .map(|(sums, drawn)| self.p_value(sums, drawn))
+    }
+
+    /// How likely the current rows have such a sum of scores, whose first three powers add up to these over all rows.
+    fn p_value(&self, sums: [f64; 3], drawn: f64) -> Option<f64> {
+        let (n, all) = (self.drawn, self.all);
+        let [mean, square, cube] = sums.map(|sum| sum / all);
         let variance = square - mean * mean;
         let third = cube - 3.0 * mean * square + 2.0 * mean.powi(3);
         let rest = all - n;
@@ -36,42 +89,7 @@ impl Scores {
             return None; // all rows have one score
         }
         let third_of_sum = n * rest * (rest - n) / ((all - 1.0) * (all - 2.0)) * third;
-        tails::skewed((self.drawn - n * mean) / of_sum.sqrt(), third_of_sum / of_sum.powf(1.5))
-    }
-}
-
-/// Takes both sides in, value by value.
-pub struct Ranking {
-    drawn: f64,
-    all: f64,
-    before: f64,
-    place: Scores,
-    spread: Scores,
-}
-
-impl Ranking {
-    /// Of so many rows of each side.
-    #[must_use]
-    pub fn new(reference: f64, current: f64) -> Self {
-        let (place, spread) = (Scores::default(), Scores::default());
-        Self { drawn: current, all: reference + current, before: 0.0, place, spread }
-    }
-
-    /// The next value's rows.
-    pub fn add(&mut self, reference: f64, current: f64) {
-        let rows = reference + current;
-        // From the middle and over the number of rows, so that cubes stay small.
-        let score = (self.before + rows / 2.0 - self.all / 2.0) / self.all;
-        self.place.add(score, rows, current);
-        self.spread.add(score * score, rows, current);
-        self.before += rows;
-    }
-
-    /// The p-values: of the rank sum, whether the values lie higher or lower, and of Mood's test, whether they lie further out or
-    /// further in. `None` where all rows have one value.
-    #[must_use]
-    pub fn p_values(&self) -> [Option<f64>; 2] {
-        [&self.place, &self.spread].map(|scores| scores.p_value(self.drawn, self.all))
+        tails::skewed((drawn - n * mean) / of_sum.sqrt(), third_of_sum / of_sum.powf(1.5))
     }
 }
 
@@ -125,13 +143,34 @@ mod tests {
                     let rows = |side: &[i32]| side.iter().filter(|other| **other == value).count() as f64;
                     ranking.add(rows(reference), rows(current));
                 }
-                ranking.place.drawn
+                ranking.drawn_powers[0] / (2.0 * all.len() as f64)
             };
             // At the mean itself rounding decides which tail is meant.
             prop_assume!((sum - mean).abs() > 1e-9);
             let wanted = tails::skewed((sum - mean) / variance.sqrt(), third / variance.powf(1.5));
             let found = ranked(reference, current)[0];
             prop_assert!((found.unwrap_or(-1.0) - wanted.unwrap_or(-1.0)).abs() < 1e-6, "{found:?} {wanted:?}");
+        }
+    }
+
+    proptest! {
+        /// Rows that are passed together come to what they do one by one.
+        #[test]
+        fn rows_passed_together_are_rows_one_by_one(stretches in prop::collection::vec((0..40_u8, 1..3_u8, 1..3_u8), 1..12)) {
+            let side = |of: fn(&(u8, u8, u8)) -> u8| stretches.iter().map(|stretch| f64::from(of(stretch))).sum::<f64>();
+            let (passed, tied, drawn) = (side(|s| s.0), side(|s| s.1), side(|s| s.2));
+            let [mut one, mut other] = [(); 2].map(|()| Ranking::new(passed + tied, drawn));
+            for (passed, tied, drawn) in &stretches {
+                one.pass(f64::from(*passed));
+                (0..*passed).for_each(|_| other.add(1.0, 0.0));
+                one.add(f64::from(*tied), f64::from(*drawn));
+                other.add(f64::from(*tied), f64::from(*drawn));
+            }
+            // Whole numbers, few enough that no sum is rounded but for the sixth power's.
+            prop_assert_eq!((one.before, one.drawn_powers), (other.before, other.drawn_powers));
+            for (one, other) in one.powers.iter().zip(&other.powers) {
+                prop_assert!((one - other).abs() <= 1e-12 * other.abs(), "{one} {other}");
+            }
         }
     }
 

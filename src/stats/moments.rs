@@ -18,8 +18,8 @@ impl Moments {
         // Measured from one of them, so that numbers far from zero lose no digit to their distance.
         let origin = *values.get(values.len() / 2)?;
         let count = values.len() as f64;
-        let offset = sum(values.iter().map(|value| value - origin)) / count;
-        let squares = sum(values.iter().map(|value| (value - origin - offset).powi(2)));
+        let offset = sum_of(values, |value| value - origin) / count;
+        let squares = sum_of(values, |value| (value - origin - offset).powi(2));
         Some(Self { count, mean: origin + offset, squares })
     }
 }
@@ -36,8 +36,30 @@ pub fn sum(terms: impl Iterator<Item = f64>) -> f64 {
     sum + dropped
 }
 
+/// Sums side by side, so that none waits for the one before it.
+const LANES: usize = 8;
+
+/// The same of a function of many numbers, several times as quick: in lanes, each with what rounding drops from it (Knuth, "The Art of
+/// Computer Programming", volume 2, 4.2.2, theorem B).
+fn sum_of(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    let (mut sums, mut dropped) = ([0.0; LANES], [0.0; LANES]);
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    for chunk in lanes {
+        for ((sum, dropped), value) in sums.iter_mut().zip(&mut dropped).zip(chunk) {
+            let term = term(*value);
+            let next = *sum + term;
+            let added = next - *sum;
+            *dropped += (*sum - (next - added)) + (term - added);
+            *sum = next;
+        }
+    }
+    sum(sums.into_iter().chain(dropped).chain(rest.iter().map(|value| term(*value))))
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -46,6 +68,17 @@ mod tests {
         let found = Moments::of(&far).expect("defined");
         assert!((found.squares - 250.0).abs() < 1e-9, "{found:?}");
         assert_eq!(Moments::of(&[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn lanes_add_up_to_the_sum(values in prop::collection::vec(prop_oneof![-1e12..1e12f64, -1e-3..1e-3f64], 0..100)) {
+            // Of whole multiples of one power of two, so that the sum itself is exact.
+            let values: Vec<f64> = values.into_iter().map(|value| (value * 1024.0).round() / 1024.0).collect();
+            prop_assert!((sum_of(&values, |value| value) - sum(values.iter().copied())).abs() < 1e-9);
+            let mirrored: Vec<f64> = values.iter().map(|value| -value).chain(values.iter().copied()).collect();
+            prop_assert_eq!(sum_of(&mirrored, |value| value), 0.0);
+        }
     }
 
     #[test]

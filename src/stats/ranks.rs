@@ -19,15 +19,24 @@ pub struct Tie {
 pub fn ties<'a>(a: &'a [f64], b: &'a [f64]) -> impl Iterator<Item = Tie> + 'a {
     let (mut i, mut j) = (0, 0);
     std::iter::from_fn(move || {
-        let value = match (a.get(i), b.get(j)) {
-            (Some(one), Some(other)) => one.min(*other),
-            (Some(value), None) | (None, Some(value)) => *value,
+        // Which side has the lesser value is a toss: counted, not branched on, it costs half the time.
+        let (value, mut end_a, mut end_b) = match (a.get(i), b.get(j)) {
+            (Some(one), Some(other)) => {
+                (if one < other { *one } else { *other }, i + usize::from(one <= other), j + usize::from(other <= one))
+            }
+            (Some(value), None) => (*value, i + 1, j),
+            (None, Some(value)) => (*value, i, j + 1),
             (None, None) => return None,
         };
-        let count = |rest: &[f64]| rest.iter().take_while(|held| **held <= value).count();
-        let (here_a, here_b) = (count(&a[i..]), count(&b[j..]));
-        let tie = Tie { value, below_a: i as u64, below_b: j as u64, a: here_a as u64, b: here_b as u64 };
-        (i, j) = (i + here_a, j + here_b);
+        while a.get(end_a).is_some_and(|held| *held <= value) {
+            end_a += 1;
+        }
+        while b.get(end_b).is_some_and(|held| *held <= value) {
+            end_b += 1;
+        }
+        let (here_a, here_b) = ((end_a - i) as u64, (end_b - j) as u64);
+        let tie = Tie { value, below_a: i as u64, below_b: j as u64, a: here_a, b: here_b };
+        (i, j) = (end_a, end_b);
         Some(tie)
     })
 }

@@ -24,9 +24,29 @@ pub fn index(value: f64) -> usize {
     usize::try_from(unsigned(value)).unwrap_or(usize::MAX)
 }
 
+/// Whether it is a whole number; so is whatever is too large for a fraction.
+#[must_use]
+pub fn is(value: f64) -> bool {
+    /// From here on every float is whole: what is added to it is rounded to a whole number.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    let size = value.abs();
+    size >= WHOLE || (size + WHOLE) - WHOLE == size
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "a whole number has no fraction at all")]
+    fn a_whole_number_has_no_fraction() {
+        let values =
+            [0.0, -0.0, 1.0, 0.5, -2.5, 1e-300, 4_503_599_627_370_495.5, 4_503_599_627_370_497.0, 9e15 + 1.0, 1e300];
+        for value in values.into_iter().chain((-999..999).map(|i| f64::from(i) / 8.0)) {
+            assert_eq!(is(value), value.fract() == 0.0, "{value}");
+        }
+        assert!(is(f64::INFINITY) && !is(f64::NAN));
+    }
 
     #[test]
     fn what_does_not_fit_is_the_nearest_that_does() {

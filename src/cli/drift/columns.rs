@@ -156,13 +156,9 @@ impl<'a> Sides<'a> {
             return self.clouds(name);
         }
         let current = self.current.column(name)?;
-        let mut plain = |kind: Kind| -> Result<Compared<'a>, Error> {
-            let measured = vec![self.reference.measured(name, kind, &current, self.tests, self.mode, quality)?];
-            Ok(Compared { measured, rows: Some((name, InRows::Plain(kind))), finding: None })
-        };
         let data = match (way, self.reference.data()) {
-            (Way::Plain(kind), _) => return plain(kind),
-            (_, None) => return plain(Kind::Categorical),
+            (Way::Plain(kind), _) => return self.plain(name, kind, current, quality),
+            (_, None) => return self.plain(name, Kind::Categorical, current, quality),
             (_, Some(data)) => data,
         };
         let reference = data.column(name)?;
@@ -174,7 +170,7 @@ impl<'a> Sides<'a> {
                 let made = self.made(&derived, &reference, &current);
                 let measured = made.map(|(one, other)| {
                     let sample = |series: &Series| one.sample_of(series);
-                    let sides = (&one.values, &other.values, self.reference.order());
+                    let sides = (one.values.clone(), other.values, self.reference.order());
                     of_rows(&one.name, sides, sample, self.tests, self.mode, first.take())
                 });
                 let measured = measured.collect();
@@ -186,9 +182,15 @@ impl<'a> Sides<'a> {
                 let refused = one.zip(other).map(|(one, other)| changed(one, other));
                 Ok(refused.map_or_else(Compared::nothing, |refused| Compared::refused(name, refused)))
             }
-            (_, Way::Dates | Way::Vectors | Way::Plain(_)) => plain(Kind::Numeric),
-            (_, Way::Strings | Way::Text) => plain(Kind::Categorical),
+            (_, Way::Dates | Way::Vectors | Way::Plain(_)) => self.plain(name, Kind::Numeric, current, quality),
+            (_, Way::Strings | Way::Text) => self.plain(name, Kind::Categorical, current, quality),
         }
+    }
+
+    /// Measures a column by its values.
+    fn plain(&self, name: &'a str, kind: Kind, current: Series, quality: &mut Gathered) -> Result<Compared<'a>, Error> {
+        let measured = self.reference.measured(name, kind, current, self.tests, self.mode, quality)?;
+        Ok(Compared { measured: vec![measured], rows: Some((name, InRows::Plain(kind))), finding: None })
     }
 
     /// Measures a column of vectors, part by part: a file of them may be larger than memory.

@@ -147,7 +147,7 @@ impl Reference {
         &self,
         name: &str,
         kind: Kind,
-        current: &Series,
+        current: Series,
         tests: &[&'static Test],
         mode: Mode,
         quality: &mut Gathered,
@@ -163,38 +163,40 @@ impl Reference {
                 // A column without any value has the other side's kind.
                 let none = || Baseline::new(Sample::missing_rows(kind, profile.rows));
                 let baseline = held.map_or_else(none, Column::baseline);
-                let current = sample(current);
+                let current = sample(&current);
                 let current = if let Some(column) = held { column.seen(current) } else { current };
                 quality.samples(name, &baseline.sample, &[], &current);
                 return Ok(Measured::new(name, &baseline, &current, tests, mode));
             }
         };
         let reference = data.column(name)?;
-        quality.rows(kind, &reference, current);
-        let sides = (&reference, current, order.as_ref());
+        quality.rows(kind, &reference, &current);
+        let sides = (reference, current, order.as_ref());
         Ok(of_rows(name, sides, sample, tests, mode, Some(quality)))
     }
 }
 
-/// Both sides of a column, each made a sample.
+/// Both sides of a column, each made a sample. The rows are let go of once they are.
 pub(super) fn of_rows(
     name: &str,
-    (reference, current, order): (&Series, &Series, Option<&Order>),
+    (reference, rows, order): (Series, Series, Option<&Order>),
     sample: impl Fn(&Series) -> Sample,
     tests: &[&'static Test],
     mode: Mode,
     quality: Option<&mut Gathered>,
 ) -> Measured {
-    let mut baseline = Baseline::new(sample(reference));
-    let parts: Vec<Sample> = order.iter().flat_map(|order| order.parts(reference)).map(|part| sample(&part)).collect();
-    let current = sample(current);
+    let current = sample(&rows);
+    drop(rows);
+    let mut baseline = Baseline::new(sample(&reference));
+    let parts: Vec<Sample> = order.iter().flat_map(|order| order.parts(&reference)).map(|part| sample(&part)).collect();
     if let Some(quality) = quality {
         quality.samples(name, &baseline.sample, &parts, &current);
     }
     if order.is_some() {
         baseline = baseline.with_chunks(&parts);
     }
-    baseline.row_chunks = slices(reference, &mode.chunks(reference.len())).iter().map(&sample).collect();
+    baseline.row_chunks = slices(&reference, &mode.chunks(reference.len())).iter().map(&sample).collect();
+    drop(reference);
     Measured::new(name, &baseline, &current, tests, mode)
 }
 

@@ -12,7 +12,7 @@ use super::{Decision, deviation, divergence};
 use crate::drift::ks::ks;
 use crate::drift::sample::side_by_side;
 use crate::drift::wasserstein::wasserstein;
-use crate::drift::{Counts, EXACT_UP_TO, Pair, Sample};
+use crate::drift::{Counts, Pair, Sample};
 use crate::stats::ranks::ties;
 
 /// Up to so many reference rows a p-value decides.
@@ -34,7 +34,7 @@ pub fn decide(reference: &Sample, current: &Sample) -> Decision {
     let (reference, current) = (&*finite(reference), &*finite(current));
     let small = reference.present() <= SMALL;
     let Some(counts) = categories(reference, current) else {
-        let pair = Pair { reference, current, counts: Counts::default(), exact_up_to: EXACT_UP_TO };
+        let pair = Pair::counted(reference, current, Counts::default());
         return if small {
             decision("K-S p_value", SIGNIFICANCE, ks(&pair).p_value, |p| p <= SIGNIFICANCE)
         } else {
