@@ -178,7 +178,7 @@ impl Reference {
     /// Of a profile. It has no labels, and so no performance.
     fn of_profile(profile: &Profile, spec: &Spec, metric_bins: usize, since: Timestamp) -> Self {
         let taken = taken(profile, spec).columns;
-        let most = (VALUES / (taken.len() as u64).max(1)).clamp(FEWEST_VALUES, MOST_VALUES);
+        let most = VALUES.checked_div(taken.len() as u64).unwrap_or(VALUES).clamp(FEWEST_VALUES, MOST_VALUES);
         let mut columns = BTreeMap::new();
         for (name, column) in taken {
             let mut baseline = column.baseline_of(most);

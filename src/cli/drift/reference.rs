@@ -110,7 +110,7 @@ impl Reference {
             Ok(times::times(&data.column(column)?))
         };
         let unknown = |why: &str| {
-            tell(&format!("warning: --timestamp {column}: {why}: how much columns vary by themselves is not known"))
+            tell(&format!("warning: --timestamp {column}: {why}: how much columns vary by themselves is not known"));
         };
         let times = match times_of(data)? {
             Ok(times) => times,

@@ -131,7 +131,9 @@ impl Watch {
         let enough = frame.height() as u64 >= self.spec.min_rows;
         let mut features = Vec::new();
         let mut tally = self.reference.as_ref().and_then(|reference| reference.tally.clone());
-        tally.iter_mut().for_each(|tally| tally.more_rows(frame.height() as u64));
+        if let Some(tally) = &mut tally {
+            tally.more_rows(frame.height() as u64);
+        }
         if let Some(reference) = &self.reference {
             let tests = defaults();
             let measured = reference.columns.iter().map(|(name, of)| {
