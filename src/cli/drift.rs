@@ -16,7 +16,7 @@ use polars::prelude::AnyValue;
 
 use self::reference::Reference;
 use super::given::{self, Given};
-use super::profile::{file, unknown_variation};
+use super::profile::file;
 use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};

@@ -6,7 +6,7 @@ use polars::prelude::Series;
 
 use super::super::given::Given;
 use super::super::profile::file;
-use super::{Error, Length, open, tell, times, unknown_variation};
+use super::{Error, Length, open, tell, times};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;
@@ -125,7 +125,7 @@ impl Reference {
                 let window = length.or(Window::Time(span));
                 *order = Order::in_windows(&times, window);
                 if order.is_none() {
-                    tell(&unknown_variation(column, window));
+                    tell(&times::unknown_variation(column, window));
                 }
             }
             Err(why) => unknown(why),
