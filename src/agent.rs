@@ -115,16 +115,8 @@ pub async fn run(
     let (reports, incoming) = sync_channel(REPORTS);
     let (configs, configured) = watch::channel(config.clone());
     let stop_pipeline = Stop::default();
-    let (ingest, models_view, model_worker) =
+    let (ingest, models_view, model_worker, references) =
         start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
-    let following = references::follow(
-        ingest.clone(),
-        models_view.clone(),
-        setting.data.clone(),
-        configured.clone(),
-        Arc::clone(&health),
-    );
-    let following = Task(tokio::spawn(following));
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
@@ -201,7 +193,7 @@ pub async fn run(
     }
 
     tracing::info!(grace = ?config.agent.grace, "stopping");
-    drop(following);
+    drop(references);
     stop_pipeline.stop();
     let _ = stop_web.send(true);
     let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
@@ -215,9 +207,9 @@ pub async fn run(
     Ok(())
 }
 
-type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>);
+type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, Task);
 
-/// The ingest for samples, and the thread behind it.
+/// The ingest for samples, the thread behind it, and who reads references for it.
 fn start_models(
     config: &Config,
     setting: &Setting,
@@ -235,6 +227,8 @@ fn start_models(
         config: config.ingest.clone().within(memory::allowance(config)),
         clock: Arc::clone(&clock),
     };
+    let following =
+        references::follow(ingest.clone(), view.clone(), setting.data.clone(), configured.clone(), Arc::clone(health));
     let (place, watched, worker_clock, worker_stop) =
         ((setting.data.clone(), setting.node.clone()), Arc::clone(health), Arc::clone(&clock), stop.clone());
     let mut configured = configured;
@@ -245,7 +239,7 @@ fn start_models(
         worker.run(&queue, &mut configured, &worker_stop);
     };
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
-    Ok((ingest, view, thread))
+    Ok((ingest, view, thread, Task(tokio::spawn(following))))
 }
 
 /// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the

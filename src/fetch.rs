@@ -7,6 +7,7 @@
 mod http;
 mod object;
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -199,7 +200,11 @@ pub fn sha256(path: &Path) -> std::io::Result<String> {
     loop {
         let read = file.read(&mut part)?;
         if read == 0 {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            let mut hex = String::new();
+            for byte in hash.finalize() {
+                let _ = write!(hex, "{byte:02x}");
+            }
+            return Ok(hex);
         }
         hash.update(part.get(..read).unwrap_or_default());
     }

@@ -21,7 +21,7 @@ use self::quality::Gathered;
 use self::reference::Reference;
 use self::together::together;
 use super::given::{self, Given};
-use super::profile::{file, unknown_variation};
+use super::profile::file;
 use super::times::{self, Length};
 use crate::dataset::{self, Dataset};
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};

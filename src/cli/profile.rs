@@ -10,7 +10,7 @@ use super::drift::{self, open, tally, tell, write};
 use super::given::{self, Given};
 use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
-use crate::drift::order::{FEWEST, Order, ROWS, Window};
+use crate::drift::order::{Order, Window};
 use crate::drift::profile::{Column, Profile};
 use crate::drift::{Kind, Sample};
 use crate::frame::normal::ColumnKind;
@@ -208,17 +208,9 @@ fn order(data: &Dataset, column: &str, length: &Length) -> Result<Option<Order>,
     let window = length.or(HOUR);
     let order = Order::in_windows(&times, window);
     if order.is_none() {
-        tell(&unknown_variation(column, window));
+        tell(&times::unknown_variation(column, window));
     }
     Ok(order)
-}
-
-/// Why it is not known how much columns vary by themselves.
-pub(super) fn unknown_variation(column: &str, window: Window) -> String {
-    format!(
-        "warning: --timestamp {column}: the reference has fewer than {FEWEST} windows of {window} with {ROWS} rows each: how much columns \
-         vary by themselves is not known; --window sets another length"
-    )
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use polars::prelude::{DataType, Series};
 
-use crate::drift::order::Window;
+use crate::drift::order::{FEWEST, ROWS, Window};
 use crate::drift::{Kind, Sample};
-use crate::stats::whole;
 
 /// How long the windows are that the rows are parted in.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -41,6 +40,14 @@ impl Length {
     }
 }
 
+/// Why it is not known how much columns vary by themselves.
+pub fn unknown_variation(column: &str, window: Window) -> String {
+    format!(
+        "warning: --timestamp {column}: the reference has fewer than {FEWEST} windows of {window} with {ROWS} rows each: how much columns \
+         vary by themselves is not known; --window sets another length"
+    )
+}
+
 /// When each row was, in milliseconds since the epoch: an instant, RFC 3339 (or a date, or a date and a time, in UTC), or a number of
 /// milliseconds.
 ///
@@ -67,11 +74,10 @@ pub fn times(series: &Series) -> Result<Vec<i64>, &'static str> {
             if of.missing() > 0 {
                 return Err(NONE);
             }
-            let numbers = series.cast(&DataType::Float64).map_err(|_| NO_TIME)?;
-            let numbers = numbers.f64().map_err(|_| NO_TIME)?;
-            let time =
-                |value: Option<f64>| value.filter(|value| value.is_finite()).map(|value| whole::signed(value.floor()));
-            numbers.iter().map(time).collect::<Option<_>>().ok_or(NO_TIME)
+            // Fractions of a millisecond are cut off; what is more than a whole number holds is none.
+            let whole = series.cast(&DataType::Int64).map_err(|_| NO_TIME)?;
+            let whole = whole.i64().map_err(|_| NO_TIME)?;
+            whole.iter().collect::<Option<_>>().ok_or(NO_TIME)
         }
     }
 }
@@ -97,7 +103,7 @@ mod tests {
         assert_eq!(of(&["1970-01-02", "1970-01-02 00:00:01", "1970-01-02T00:00:00Z"]), Ok(vec![day, day + 1000, day]));
         assert_eq!(of(&["1970-01-02T01:00:00+01:00"]), Ok(vec![day]));
         assert!(of(&["1970-01-02", "yesterday"]).is_err_and(|why| why.contains("RFC 3339")));
-        assert_eq!(times(&Series::new("at".into(), [1.9, -0.5])), Ok(vec![1, -1]));
+        assert_eq!(times(&Series::new("at".into(), [1.9, -0.5])), Ok(vec![1, 0]));
         assert_eq!(times(&Series::new("at".into(), [7_i64])), Ok(vec![7]));
         assert!(times(&Series::new("at".into(), [Some(1.0), None])).is_err_and(|why| why.contains("without a value")));
         assert!(times(&Series::new("at".into(), [f64::INFINITY])).is_err());

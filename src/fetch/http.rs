@@ -10,7 +10,10 @@ use crate::client::client;
 const REDIRECTS: usize = 5;
 
 pub(super) async fn get(address: &str, since: Option<&Mark>, mut aside: Aside) -> Result<Answer, String> {
-    let client = client(PATIENCE, address.starts_with("https"))
+    let secure = address.starts_with("https:");
+    // Nobody leads from there to where anyone may answer.
+    let client = client(PATIENCE, secure)
+        .https_only(secure)
         .redirect(reqwest::redirect::Policy::limited(REDIRECTS))
         .read_timeout(PATIENCE)
         .build();

@@ -84,7 +84,10 @@ impl Intake {
         while self.parts.front().is_some_and(|part| now.duration_since(part.begun) > length) {
             self.parts.pop_front();
         }
-        let open = self.parts.back().is_some_and(|part| now.duration_since(part.begun) < length / PARTS);
+        let open = self
+            .parts
+            .back()
+            .is_some_and(|part| now.duration_since(part.begun) < length.checked_div(PARTS).unwrap_or(length));
         if !open {
             let (taken, repeated, refused, by_column) = Default::default();
             self.parts.push_back(Part { begun: now, taken, repeated, refused, by_column });

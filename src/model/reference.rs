@@ -186,7 +186,7 @@ impl Reference {
     /// Of a profile. It has no labels, and so no performance; of the quality of data it teaches what single columns show.
     fn of_profile(profile: &Profile, spec: &Spec, metric_bins: usize, since: Timestamp) -> Self {
         let taken = taken(profile, spec).columns;
-        let most = (VALUES / (taken.len() as u64).max(1)).clamp(FEWEST_VALUES, MOST_VALUES);
+        let most = VALUES.checked_div(taken.len() as u64).unwrap_or(VALUES).clamp(FEWEST_VALUES, MOST_VALUES);
         let mut columns = BTreeMap::new();
         for (name, column) in taken {
             let mut baseline = column.baseline_of(most);
@@ -242,7 +242,7 @@ impl Reference {
         }
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
         let extended = |name: &str| rows.column(name).ok().map(|column| column.as_materialized_series().clone());
-        learnt.rows(across, order.as_ref(), extended);
+        learnt.rows(&across, order.as_ref(), extended);
         let mut labels = Labels::default();
         let label = series("label");
         if let Some(label) = &label {

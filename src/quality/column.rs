@@ -42,7 +42,7 @@ pub fn suspects(name: &str, reference: &Sample, of_reference: Option<&Groups>, c
             }
             (Sample::Categorical { counts: reference, .. }, Sample::Categorical { counts: current, .. }) => {
                 found.extend(new_categories(reference, of_reference, current, &of_current));
-                found.extend(vanished(reference, of_reference, current, &of_current));
+                found.push(vanished(reference, of_reference, current, &of_current));
             }
             _ => {}
         }
@@ -122,7 +122,7 @@ fn vanished(
     of_reference: &Groups,
     current: &BTreeMap<String, u64>,
     of_current: &Groups,
-) -> Option<(Check, f64, f64, Detail)> {
+) -> (Check, f64, f64, Detail) {
     /// By chance none of all categories is gone that is held for gone, but for this.
     const SURE: f64 = 1e-3;
     let (m, all) = (of_reference.rows(), of_reference.rows().saturating_add(of_current.rows()));
@@ -138,7 +138,7 @@ fn vanished(
     let rows: u64 = gone.iter().map(|(_, rows, _)| *rows).sum();
     let share = rows as f64 / m as f64;
     let names = gone.iter().take(NAMED).map(|(name, ..)| (*name).clone()).collect();
-    Some((Check::VanishedCategories, share, p_value, Detail::Vanished { count: gone.len() as u64, names, share }))
+    (Check::VanishedCategories, share, p_value, Detail::Vanished { count: gone.len() as u64, names, share })
 }
 
 /// The one value that all rows have, and how many rows of another sample have it.

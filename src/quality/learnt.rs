@@ -76,7 +76,7 @@ impl Learnt {
     }
 
     /// Learns from whole rows, and from those of each of the reference's own windows; `column` has the values.
-    pub fn rows(&mut self, side: Across, order: Option<&Order>, column: impl Fn(&str) -> Option<Series>) {
+    pub fn rows(&mut self, side: &Across, order: Option<&Order>, column: impl Fn(&str) -> Option<Series>) {
         let groups = side.rows.clone().groups();
         self.pairs = correlation::pairs(&side.numbers);
         let windows: Vec<Vec<usize>> = order.map(Order::places).unwrap_or_default();

@@ -77,7 +77,7 @@ fn learnt(reference: &DataFrame, order: Option<&Order>) -> Learnt {
         learnt.column(series.name(), &sample(series), &parts);
     }
     let column = |name: &str| Some(reference.column(name).ok()?.as_materialized_series().clone());
-    learnt.rows(side(reference), order, column);
+    learnt.rows(&side(reference), order, column);
     learnt
 }
 

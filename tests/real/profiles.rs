@@ -86,7 +86,7 @@ fn one_that_was_sent_stands() -> Result<(), Failed> {
     let p = folder.path().join("rows.profile.json").display().to_string();
     let twice = ["drift", "--reference", &p, "--current", &address(&end), "--current", &address("latest")];
     let (code, out, said) = plumbline(&[&twice[..], &["--format", "json", "--fail-on-drift"]].concat())?;
-    let found: Value = serde_json::from_str(&out)?;
+    let found: Value = serde_json::from_str(&out).map_err(|error| format!("{code:?} {error} {said}"))?;
     let summed = (&found["current"]["rows"], &found["summary"]["drifted_features"]);
     check(code == Some(1) && summed == (&json!(200), &json!(["x"])), || format!("{code:?} {out} {said}"))?;
     for (end, status) in [("1970-01-01T09:00:00Z", 404), ("yesterday", 404), ("latest", 200)] {

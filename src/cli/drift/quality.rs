@@ -74,7 +74,7 @@ impl Gathered {
     pub(super) fn judge(self, of: &Reference, thresholds: &Thresholds) -> Vec<Finding> {
         let Self { mut learnt, mut suspects, sides } = self;
         if let Some([reference, current]) = sides {
-            learnt.rows(reference, of.order(), |name| of.data()?.column(name).ok());
+            learnt.rows(&reference, of.order(), |name| of.data()?.column(name).ok());
             suspects.extend(learnt.of_rows(current));
         }
         quality::judge(suspects, &Rules::default(), thresholds, &learnt.own)

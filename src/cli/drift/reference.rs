@@ -7,7 +7,7 @@ use polars::prelude::Series;
 use super::super::given::Given;
 use super::super::profile::file;
 use super::quality::Gathered;
-use super::{Error, Length, open, tell, times, unknown_variation};
+use super::{Error, Length, open, tell, times};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;
@@ -119,7 +119,7 @@ impl Reference {
             Ok(times::times(&data.column(column)?))
         };
         let unknown = |why: &str| {
-            tell(&format!("warning: --timestamp {column}: {why}: how much columns vary by themselves is not known"))
+            tell(&format!("warning: --timestamp {column}: {why}: how much columns vary by themselves is not known"));
         };
         let times = match times_of(data)? {
             Ok(times) => times,
@@ -134,7 +134,7 @@ impl Reference {
                 let window = length.or(Window::Time(span));
                 *order = Order::in_windows(&times, window);
                 if order.is_none() {
-                    tell(&unknown_variation(column, window));
+                    tell(&times::unknown_variation(column, window));
                 }
             }
             Err(why) => unknown(why),

@@ -328,7 +328,8 @@ impl Curve {
         for (high, to) in self.points().map(|(value, rows)| (value, rows as f64)) {
             if wanted <= to && to > from {
                 let part = (wanted - from) / (to - from);
-                return Some(low * (1.0 - part) + high * part);
+                // Of a value that many rows share no other is made by rounding.
+                return Some((low * (1.0 - part) + high * part).clamp(low, high));
             }
             (low, from) = (high, to);
         }

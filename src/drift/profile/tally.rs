@@ -467,6 +467,16 @@ mod tests {
         }
     }
 
+    /// Values that many rows share, as they are in tenths, have a bin each, and every row is in one.
+    #[test]
+    fn shared_values_are_counted_each_by_itself() {
+        let tenths = |by: u32| Sample::numeric((0..900_u32).map(|i| Some(f64::from(1 + (i + by) % 9) / 10.0)));
+        let column = Column::of("x", tenths(0), true, &[]).expect("enough");
+        let Bins::Edges(edges) = column.fine() else { return };
+        assert_eq!(edges, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]);
+        assert_eq!(Counted::of(&column.fine(), &tenths(5)).counts, [vec![100; 9], vec![0, 0]].concat());
+    }
+
     #[test]
     fn what_is_no_tally_is_refused() {
         let profile = profile(500);

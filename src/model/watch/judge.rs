@@ -141,7 +141,9 @@ impl Watch {
         let enough = frame.height() as u64 >= self.spec.min_rows;
         let (mut features, mut found) = (Vec::new(), Vec::new());
         let mut tally = self.reference.as_ref().and_then(|reference| reference.tally.clone());
-        tally.iter_mut().for_each(|tally| tally.more_rows(frame.height() as u64));
+        if let Some(tally) = &mut tally {
+            tally.more_rows(frame.height() as u64);
+        }
         if let Some(reference) = &self.reference {
             let tests = self.spec.thresholds.with_deciding(defaults());
             let (mut measured, mut suspects, mut across) = (Vec::new(), Vec::new(), Across::new(frame.height()));

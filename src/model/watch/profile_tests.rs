@@ -148,7 +148,7 @@ fn replicas_add_up_to_one() {
     let one = counted(&watched(all.iter().collect()));
     let replicas =
         [0, 1].map(|own| watched(all.iter().enumerate().filter(|(i, _)| i % 2 == own).map(|(_, row)| row).collect()));
-    let parts = replicas.each_ref().map(|watch| counted(watch));
+    let parts = replicas.each_ref().map(counted);
     assert!(parts.iter().all(|part| part.rows() < 200), "neither has a verdict of its own");
     let sum = Tally::sum(parts).expect("one profile").expect("two");
     assert_eq!((sum.rows(), sum.hash()), (301, profile.hash.as_str()));
