@@ -129,6 +129,15 @@ impl Measure {
         }
     }
 
+    /// The threshold that an effect measured so is held against, as the settings name it.
+    #[must_use]
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Shift | Self::Radius | Self::Mmd | Self::Separation => Self::Shift.name(),
+            Self::JensenShannon => Self::JensenShannon.name(),
+        }
+    }
+
     /// As the output and the metrics name it.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -71,7 +71,7 @@ fn page() -> Result<String, Failed> {
     );
     for aspect in Aspect::ALL {
         let (help, measure) = (aspect.help(), aspect.measure());
-        let (name, set) = (measure.name(), Thresholds::default().of(measure));
+        let (name, set) = (measure.setting(), Thresholds::default().of(measure));
         writeln!(page, "| `{}` | {help} | {} | `thresholds.{name}`, {set} |", aspect.name(), measure.help())?;
     }
     page.push_str(

@@ -134,7 +134,7 @@ impl Thresholds {
     /// The same for a column.
     #[must_use]
     pub fn of_column(&self, column: &str, measure: Measure) -> f64 {
-        let own = self.columns.get(column).and_then(|own| own.get(measure.name()));
+        let own = self.columns.get(column).and_then(|own| own.get(measure.setting()));
         own.copied().unwrap_or_else(|| self.of(measure))
     }
 
