@@ -93,13 +93,13 @@ impl Walk {
     fn pass_in_stretches(&mut self, reference: &[f64], current: &[f64]) {
         let (mut rest, mut below_b) = (reference, 0_u64);
         let mut below_a = 0_u64;
-        for same in current.chunk_by(|one, other| one == other) {
+        for same in current.chunk_by(|one, other| one >= other) {
             let [value, ..] = same else { continue };
             let below = rest.iter().take_while(|held| *held < value).count();
             let (stretch, others) = rest.split_at(below);
             self.pass(stretch, below_a, below_b);
             below_a = below_a.saturating_add(below as u64);
-            let here = others.iter().take_while(|held| *held == value).count();
+            let here = others.iter().take_while(|held| *held <= value).count();
             let (a, b) = (here as u64, same.len() as u64);
             self.add(&Tie { value: *value, below_a, below_b, a, b });
             (below_a, below_b) = (below_a.saturating_add(a), below_b.saturating_add(b));
