@@ -8,6 +8,7 @@ use polars::prelude::{DataType, Series};
 
 use super::drift::{self, open, tell, write};
 use crate::dataset::{self, Dataset, Field};
+use crate::drift::derived::text::is_text;
 use crate::drift::order::{Order, even};
 use crate::drift::profile::{Column, Profile};
 use crate::drift::{Kind, Sample};
@@ -156,6 +157,9 @@ fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order
         Err(given) => return Ok(Err(format!("values of type {given} are not compared"))),
     };
     let series = data.column(&field.name)?;
+    if !categorical && is_text(&series) {
+        tell(&format!("warning: column `{}` is of texts, which a profile holds as categories", field.name));
+    }
     let sample =
         |series: &Series| Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64));
     let chunks = order.map(|order| order.parts(&series)).unwrap_or_default();

@@ -129,6 +129,15 @@ impl Measure {
         }
     }
 
+    /// The setting that says what it is held against.
+    #[must_use]
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Shift | Self::Radius | Self::Mmd | Self::Separation => "shift",
+            Self::JensenShannon => "jensen_shannon",
+        }
+    }
+
     /// As the output and the metrics name it.
     #[must_use]
     pub fn name(self) -> &'static str {

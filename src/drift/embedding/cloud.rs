@@ -141,7 +141,9 @@ impl Measure {
         into.extend(vector.iter().zip(&self.middle).map(|(value, middle)| (value - middle) / unit));
         let length = into.iter().map(|value| value * value).sum::<f64>().sqrt();
         if length > FAR {
-            into.iter_mut().for_each(|value| *value *= FAR / length);
+            for value in into.iter_mut() {
+                *value *= FAR / length;
+            }
         }
     }
 }

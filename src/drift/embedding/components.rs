@@ -57,7 +57,9 @@ fn orthonormal(directions: &mut Vec<Vec<f64>>) {
         }
         let length = direction.iter().map(|part| part * part).sum::<f64>().sqrt();
         if length > 1e-9 * before && length.is_finite() {
-            direction.iter_mut().for_each(|part| *part /= length);
+            for part in &mut direction {
+                *part /= length;
+            }
             kept.push(direction);
         }
     }

@@ -106,7 +106,9 @@ impl Gram {
         if !(width > 0.0 && width.is_finite()) {
             return None;
         }
-        kernel.iter_mut().for_each(|squared| *squared = (-*squared / (2.0 * width)).exp());
+        for squared in &mut kernel {
+            *squared = (-*squared / (2.0 * width)).exp();
+        }
         let [n, m] = self.sides.map(|rows| rows as f64);
         let (mut one, mut other, mut between) = (0.0, 0.0, 0.0);
         for (at, row) in kernel.chunks(rows.max(1)).enumerate() {

@@ -45,7 +45,9 @@ fn rows(random: &mut fastrand::Rng, count: usize, how: Drawn) -> Vec<Vec<f64>> {
     let bell = |random: &mut fastrand::Rng| (0..4).map(|_| random.f64()).sum::<f64>() * 1.732 - 3.464;
     let row = |random: &mut fastrand::Rng| -> Vec<f64> {
         let far = if how.heavy && random.u8(..) < 12 { 6.0 } else { how.scale };
-        let deviation = |at: usize| 1.0 / (1.0 + ((at + how.turn) % how.width) as f64).sqrt();
+        let deviation = |at: usize| {
+            1.0 / (1.0 + at.saturating_add(how.turn).checked_rem(how.width).unwrap_or_default() as f64).sqrt()
+        };
         (0..how.width).map(|at| 0.3 + deviation(at) * (bell(random) * far + how.shift)).collect()
     };
     (0..count).map(|_| row(random)).collect()
@@ -202,10 +204,14 @@ proptest! {
         let cut = i64::try_from(cut).expect("small");
         let parts = [whole.slice(0, usize::try_from(cut).expect("small")), whole.slice(cut, 120)];
         let mut look = cloud::Look::new(120);
-        parts.iter().for_each(|part| look.add(part));
+        for part in &parts {
+            look.add(part);
+        }
         let measure = look.measure().expect("vectors").expect("some");
         let mut of_parts = Cloud::new(measure, 120, None);
-        parts.iter().for_each(|part| of_parts.add(part));
+        for part in &parts {
+            of_parts.add(part);
+        }
         let of_whole = Cloud::reference(&whole).expect("vectors").expect("some");
         prop_assert_eq!(of_parts.variance(), of_whole.variance());
         prop_assert_eq!(of_parts.distances(), of_whole.distances());
