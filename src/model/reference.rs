@@ -89,7 +89,7 @@ impl Reference {
     pub fn new(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         let mut columns = BTreeMap::new();
         let order = chunks::in_order(frame, spec);
-        let made = Made::of(frame, spec);
+        let made = Made::of(frame, spec, order.as_ref());
         for column in made.with(frame, Side::Reference).columns() {
             let series = column.as_materialized_series();
             let name = series.name().to_string();

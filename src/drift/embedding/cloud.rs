@@ -4,6 +4,8 @@ use polars::prelude::Series;
 
 use super::vectors::{Left, Lengths, Row, each};
 use crate::drift::Sample;
+use crate::drift::aspect::Aspect;
+use crate::drift::variation::Variation;
 use crate::stats::quantile::quantile;
 
 /// Rows that are kept of a side, at most.
@@ -43,6 +45,8 @@ pub struct Cloud {
     pub rows: u64,
     /// Rows without one.
     pub left: Left,
+    /// How much the reference varies by itself, aspect by aspect; where that is more than chance.
+    pub variations: Vec<(Aspect, Variation)>,
     /// Vectors that lie evenly over the side, from the middle in units.
     pub sample: Vec<Vec<f64>>,
     lengths: Lengths,
@@ -158,6 +162,7 @@ impl Cloud {
             measure,
             rows: 0,
             left: Left::default(),
+            variations: Vec::new(),
             sample: Vec::new(),
             lengths: Lengths::default(),
             at: 0,

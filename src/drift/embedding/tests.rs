@@ -218,3 +218,28 @@ proptest! {
         prop_assert_eq!(of_parts.sample, of_whole.sample);
     }
 }
+
+#[test]
+fn what_a_cloud_varies_by_itself_is_no_drift() {
+    // The mean moves by the hour, and back.
+    let hour = |random: &mut fastrand::Rng, hour: u32| {
+        of(&rows(random, 60, Drawn { shift: 0.5 * (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin(), ..cloud(4) }))
+    };
+    let random = &mut fastrand::Rng::with_seed(9);
+    let parts: Vec<Series> = (0..48).map(|at| hour(random, at)).collect();
+    let mut whole = parts[0].clone();
+    for part in &parts[1..] {
+        whole.append(part).expect("of one type");
+    }
+    let mut reference = Cloud::reference(&whole).expect("vectors").expect("some");
+    let said = |reference: &Cloud, current: &Series| {
+        let current = Cloud::current(current, reference);
+        drifting(&judge(vec![Measured::of_embedding("v", reference, &current)], &Thresholds::default()).remove(0))
+    };
+    let windows: Vec<Series> = [6, 18].map(|at| hour(random, at)).into();
+    assert!(windows.iter().all(|window| said(&reference, window).contains(&"centroid")));
+    reference.variations = variations(&reference, &parts);
+    assert!(windows.iter().all(|window| said(&reference, window).is_empty()), "{:?}", reference.variations);
+    let far = of(&rows(random, 60, Drawn { shift: 2.5, ..cloud(4) }));
+    assert!(said(&reference, &far).contains(&"centroid"), "more than that is");
+}
