@@ -3,8 +3,8 @@
 //!
 //! - `centroid`: the squared distance of the means of all rows, less what it is expected to be of chance (Chen and Qin, "A two-sample test
 //!   for high-dimensional data with applications to gene-set testing", 2010), over the reference's own mean squared distance from its mean.
-//! - `distance`: rows' distances from the reference's mean, as a column of numbers. A row of the reference is held against the mean of all
-//!   others: its own share in the mean would draw it nearer than any other sample's.
+//! - `distance`: rows' distances from the mean of one half of the reference, as a column of numbers; the reference's are those of the other
+//!   half. A row's own share in a mean would draw it nearer than any other sample's.
 //! - `mmd`: the same as `centroid` in the space of the radial kernel of [`super::multi::mmd`], of 400 rows of either side.
 //! - `classifier`: the ROC AUC of [`super::multi::classifier`] over the eight principal components of both sides together, with their squares
 //!   and products, of 2,000 rows of either side.

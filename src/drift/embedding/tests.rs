@@ -166,6 +166,14 @@ fn few_vectors_one_vector_and_wild_ones_have_an_answer() {
     }
     assert!(drifting(&judged(&of(&plain), &of(&wild))).is_empty(), "{:?}", judged(&of(&plain), &of(&wild)).aspects);
     assert!(drifting(&judged(&of(&wild), &of(&plain))).is_empty());
+    // Few values make few distances.
+    let coins = |random: &mut fastrand::Rng| {
+        of(&(0..300).map(|_| vec![f64::from(random.u8(..2)), f64::from(random.u8(..2)), 1.0]).collect::<Vec<_>>())
+    };
+    for _ in 0..3 {
+        let (one, other) = (coins(random), coins(random));
+        assert!(drifting(&judged(&one, &other)).is_empty(), "{:?}", p_values(&judged(&one, &other)));
+    }
     // Mostly zero, as where there was nothing to embed.
     let sparse: Vec<Vec<f64>> =
         plain.iter().enumerate().map(|(at, row)| if at % 3 > 0 { vec![0.0; 16] } else { row.clone() }).collect();
