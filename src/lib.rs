@@ -17,13 +17,13 @@
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what it varies by
 //!              itself (chunks, variation), the verdict; what moved (moved); rows in order of time (order); other tools' rules (modes); values as
-//!              they come (stream); many columns together (multi); a reference without its rows, and counts under it that add up over
-//!              replicas (profile); a comparison of two data sets
+//!              they come (stream); many columns together (multi); numbers made of texts and dates (derived); vectors as a cloud (embedding);
+//!              a reference without its rows, and counts under it that add up over replicas (profile); a comparison of two data sets
 //! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show; what a reference teaches (learnt)
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
-//! model/       a model: its description, its address, the border, the reference, rows in event time, windows and verdicts (watch)
+//! model/       a model: its description, its address, the border, the reference, what is made of features (made), rows in event time, windows and verdicts (watch)
 //! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup paths, images
 //! metric       Metric, Point; metrics that are concluded; which series vanished; the table of attributes (attribute)
 //! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table (values)
@@ -68,6 +68,7 @@
 //! - **A column of the history that is no signal**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those tables).
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
 //!   and the tests of laws follow.
+//! - **A number that is made of a text**: an entry in `drift::derived::text::ENTRIES`. Both commands, the windows and the reference page follow.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.

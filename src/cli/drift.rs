@@ -49,7 +49,8 @@ Examples:
 
 Strings, booleans and dictionaries are compared as categories, numbers by their order. Texts are compared by what is made
 of them, one column each: `note.length`, `note.out_of_vocabulary` (share of words that the reference's vocabulary lacks),
-`note.letters`, `.capitals`, `.digits`, `.spaces`, `.others` (shares of characters); dates by their age in days, `seen.age`.
+`note.letters`, `.capitals`, `.digits`, `.spaces`, `.others` (shares of characters); dates by their age in days, `seen.age`;
+lists of numbers of one length, such as embeddings, as a cloud: its centroid, its spread, MMD and a classifier.
 Files may be Parquet, Arrow (file or stream), CSV, TSV or NDJSON, and need not be of one kind.
 
 Exit codes: 0 done; with --fail-on-drift or --fail-on-quality 0 without a finding, 1 with one; 2 for an error.";

@@ -10,6 +10,7 @@ use super::drift::{self, open, tally, tell, write};
 use super::given::{self, Given};
 use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
+use crate::drift::derived::text::is_text;
 use crate::drift::order::{Order, Window};
 use crate::drift::profile::{Column, Profile};
 use crate::drift::{Kind, Sample};
@@ -191,6 +192,9 @@ fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order
         Err(given) => return Ok(Err(format!("values of type {given} are not compared"))),
     };
     let series = data.column(&field.name)?;
+    if !categorical && is_text(&series) {
+        tell(&format!("warning: column `{}` is of texts, which a profile holds as categories", field.name));
+    }
     let sample =
         |series: &Series| Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64));
     let chunks = order.map(|order| order.parts(&series)).unwrap_or_default();

@@ -47,7 +47,7 @@ fn thinned(sorted: &[f64]) -> Vec<f64> {
 }
 
 /// A chunk is a part of the whole that it is held against, and nearer to it than another sample of as many rows would be.
-fn of_part(effect: Effect, all: u64, part: u64) -> Effect {
+pub(super) fn of_part(effect: Effect, all: u64, part: u64) -> Effect {
     let (all, part) = (all as f64, part as f64);
     let nearer = (1.0 / part - 1.0 / all) / both(all, part);
     Effect { noise: effect.noise * nearer.max(0.0).sqrt(), ..effect }

@@ -3,8 +3,8 @@
 //!
 //! - `centroid`: the squared distance of the means of all rows, less what it is expected to be of chance (Chen and Qin, "A two-sample test
 //!   for high-dimensional data with applications to gene-set testing", 2010), over the reference's own mean squared distance from its mean.
-//! - `distance`: rows' distances from the reference's mean, as a column of numbers. A row of the reference is held against the mean of all
-//!   others: its own share in the mean would draw it nearer than any other sample's.
+//! - `distance`: rows' distances from the mean of one half of the reference, as a column of numbers; the reference's are those of the other
+//!   half. A row's own share in a mean would draw it nearer than any other sample's.
 //! - `mmd`: the same as `centroid` in the space of the radial kernel of [`super::multi::mmd`], of 400 rows of either side.
 //! - `classifier`: the ROC AUC of [`super::multi::classifier`] over the eight principal components of both sides together, with their squares
 //!   and products, of 2,000 rows of either side.
@@ -22,6 +22,7 @@ mod components;
 mod kernel;
 pub mod vectors;
 
+use polars::prelude::Series;
 use serde::{Deserialize, Serialize};
 
 use self::cloud::Cloud;
@@ -29,10 +30,12 @@ use self::vectors::Left;
 use super::Pair;
 use super::aspect::Aspect;
 use super::baseline::Baseline;
+use super::chunks::of_part;
 use super::effect::Effect;
 use super::findings::{Finding, missing, values};
 use super::multi::Column;
 use super::multi::classifier::Classifier;
+use super::variation::Variation;
 use crate::stats::tails;
 
 /// With fewer vectors on a side nothing is said.
@@ -92,6 +95,29 @@ pub fn found(reference: &Cloud, current: &Cloud) -> Found {
     }
     findings.extend(missing(&reference.presence(), &current.presence()));
     Found { findings, told }
+}
+
+/// Parts of a reference that are looked at for how much it varies by itself.
+const PARTS: usize = 12;
+
+/// How much a reference varies by itself, aspect by aspect: from parts of it in order of time, twelve of them that lie evenly. `None` of what
+/// varies no more than by chance.
+#[must_use]
+pub fn variations(reference: &Cloud, parts: &[Series]) -> Vec<(Aspect, Variation)> {
+    let step = parts.len().checked_div(PARTS).unwrap_or_default().max(1);
+    let clouds: Vec<Cloud> = parts.iter().step_by(step).map(|part| Cloud::current(part, reference)).collect();
+    let rows = clouds.iter().map(|cloud| cloud.presence().rows()).sum::<u64>() as f64 / clouds.len().max(1) as f64;
+    let found: Vec<(u64, Vec<Finding>)> =
+        clouds.iter().map(|cloud| (cloud.rows, found(reference, cloud).findings)).collect();
+    let of = |aspect: Aspect| {
+        let effect = |(part, findings): &(u64, Vec<Finding>)| {
+            let finding = findings.iter().find(|finding| finding.aspect == aspect)?;
+            Some(of_part(finding.effect, reference.rows, *part))
+        };
+        let effects: Vec<Effect> = found.iter().filter_map(effect).collect();
+        Some((aspect, Variation::of(&effects, rows)?))
+    };
+    Aspect::ALL.into_iter().filter_map(of).collect()
 }
 
 /// Of the means of all rows; how the squares are weighted is seen in the sampled ones.

@@ -108,6 +108,15 @@ pub fn slices(series: &Series, parts: &[Range<usize>]) -> Vec<Series> {
     parts.iter().map(|rows| series.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len())).collect()
 }
 
+/// Whether a reference's row is one to learn from, and not one to be held against what was learnt: every other of twenty parts, one after
+/// another, is. A reference that is held against what was learnt from the very same rows is nearer to it than any other sample; parts, so that
+/// rows that came together are on one side.
+#[must_use]
+pub fn is_to_learn_from(at: usize, rows: usize) -> bool {
+    const PARTS: usize = 20;
+    at.saturating_mul(PARTS).checked_div(rows).is_some_and(|part| part.is_multiple_of(2))
+}
+
 /// So many rows in parts of so many each; what is left over is in none.
 #[must_use]
 pub fn even(rows: usize, part: usize) -> Vec<Range<usize>> {
@@ -132,6 +141,9 @@ mod tests {
         let places = |order: &Order| order.places();
         assert_eq!(places(&Order::new(vec![1, 3, 0, 2, 4], even(5, 2))), [[1, 3], [0, 2]]);
         assert_eq!(places(&Order::new((0..5).collect(), even(5, 2))), [[0, 1], [2, 3]]);
+        let learnt: Vec<usize> = (0..40).filter(|at| is_to_learn_from(*at, 40)).collect();
+        assert_eq!((learnt.len(), &learnt[..5]), (20, &[0, 1, 4, 5, 8][..]));
+        assert!(is_to_learn_from(0, 1) && !is_to_learn_from(0, 0));
         assert!(even(5, 0).is_empty() && even(5, 6).is_empty());
     }
 }

@@ -269,7 +269,14 @@ impl Measured {
     /// What is found of an embedding.
     #[must_use]
     pub fn of_embedding(name: &str, reference: &Cloud, current: &Cloud) -> Self {
-        let Found { findings, told } = embedding::found(reference, current);
+        let Found { mut findings, told } = embedding::found(reference, current);
+        let rows = current.presence().rows() as f64;
+        let own = |aspect: Aspect| reference.variations.iter().find(|(of, _)| *of == aspect).map(|(_, own)| *own);
+        for finding in &mut findings {
+            let by_itself = own(finding.aspect).and_then(|own| own.p_value(finding.effect.corrected(), rows));
+            finding.p_value = finding.p_value.map(|tested| by_itself.map_or(tested, |own| own.max(tested)));
+        }
+        let bound = |finding: &Finding| Some((finding.aspect, own(finding.aspect)?.bound(rows)));
         let (baseline, now) = (Baseline::new(reference.distances()), current.distances());
         let share = |cloud: &Cloud| {
             let sample = cloud.presence();
@@ -278,10 +285,10 @@ impl Measured {
         Self {
             name: name.to_owned(),
             kind: Kind::Embedding,
-            rows: (reference.presence().rows() as f64, current.presence().rows() as f64),
+            rows: (reference.presence().rows() as f64, rows),
             decision: None,
+            varies: findings.iter().filter_map(bound).collect(),
             findings,
-            varies: Vec::new(),
             outcomes: Vec::new(),
             reference_missing: share(reference),
             current_missing: share(current),

@@ -25,7 +25,7 @@ pub enum ColumnKind {
     String,
     /// An instant.
     Timestamp,
-    /// A list of numbers; kept, not compared.
+    /// A list of numbers; compared where all are of one length.
     Numbers,
     /// A list of strings; kept, not compared.
     Strings,

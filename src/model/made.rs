@@ -9,7 +9,9 @@ use super::border::RESERVED;
 use crate::drift::Sample;
 use crate::drift::derived::{self, Derived, Side};
 use crate::drift::embedding::cloud::Cloud;
+use crate::drift::embedding::variations;
 use crate::drift::modes::Mode;
+use crate::drift::order::Order;
 
 /// What is made of a reference's features, and how the same is made of samples.
 #[derive(Default)]
@@ -26,9 +28,9 @@ pub struct Made {
 }
 
 impl Made {
-    /// As a reference's rows say.
+    /// As a reference's rows say; in their order of time they say how much clouds vary by themselves.
     #[must_use]
-    pub fn of(frame: &DataFrame, spec: &Spec) -> Self {
+    pub fn of(frame: &DataFrame, spec: &Spec, order: Option<&Order>) -> Self {
         let mut made = Self::default();
         let times = times(frame);
         let other_rule = spec.thresholds.mode != Mode::Default;
@@ -41,7 +43,11 @@ impl Made {
             }
             if matches!(series.dtype(), DataType::List(_)) {
                 match Cloud::reference(series) {
-                    Ok(Some(cloud)) => drop(made.clouds.insert(name.to_owned(), cloud)),
+                    Ok(Some(mut cloud)) => {
+                        cloud.variations =
+                            order.map_or_else(Vec::new, |order| variations(&cloud, &order.parts(series)));
+                        made.clouds.insert(name.to_owned(), cloud);
+                    }
                     Ok(None) => {}
                     Err(why) => drop(made.refused.insert(name.to_owned(), why)),
                 }

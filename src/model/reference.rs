@@ -218,7 +218,7 @@ impl Reference {
     fn of_rows(frame: &DataFrame, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         let (mut columns, mut learnt, mut across) = (BTreeMap::new(), Learnt::default(), Across::new(frame.height()));
         let order = chunks::in_order(frame, spec);
-        let made = Made::of(frame, spec);
+        let made = Made::of(frame, spec, order.as_ref());
         let rows = made.with(frame, Side::Reference);
         for column in rows.columns() {
             let series = column.as_materialized_series();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use libtest_mimic::Failed;
 use plumbline::catalogue;
 use plumbline::drift::aspect::Aspect;
+use plumbline::drift::derived::text::ENTRIES;
 use plumbline::drift::verdict::Thresholds;
 use plumbline::drift::{Kind as ColumnKind, TESTS as DRIFT_TESTS};
 use plumbline::export::prometheus;
@@ -74,6 +75,13 @@ fn page() -> Result<String, Failed> {
         let (name, set) = (measure.setting(), Thresholds::default().of(measure));
         writeln!(page, "| `{}` | {help} | {} | `thresholds.{name}`, {set} |", aspect.name(), measure.help())?;
     }
+    page.push_str(
+        "\nTexts and dates are compared by columns that are made of them, named after them.\n\n| Of | Column | What it is |\n|---|---|---|\n",
+    );
+    for entry in ENTRIES {
+        writeln!(page, "| a text | `NAME.{}` | {} |", entry.name, entry.help)?;
+    }
+    page.push_str("| a date | `NAME.age` | days before its row's time |\n");
     page.push_str(
         "\n## Drift tests\n\nThey are shown beside the verdict; one decides where it has a threshold (`thresholds.tests`).\n\n\
          | Test | For | By default | Definition |\n|---|---|---|---|\n",

@@ -153,8 +153,10 @@ mod tests {
 
     /// Dates so many days before a time, and the rows' times: each its own minute after `now`, in days.
     fn rows(now: f64, ages: &[f64]) -> (Series, Int64Chunked) {
-        let times: Vec<i64> = (0..ages.len()).map(|at| whole::signed(now * DAY) + 60_000 * at as i64).collect();
-        let dates: Vec<i64> = ages.iter().zip(&times).map(|(age, time)| time - whole::signed(age * DAY)).collect();
+        let time = |at: usize| whole::signed(now * DAY + 60_000.0 * at as f64);
+        let times: Vec<i64> = (0..ages.len()).map(time).collect();
+        let dates: Vec<i64> =
+            ages.iter().zip(&times).map(|(age, time)| time.saturating_sub(whole::signed(age * DAY))).collect();
         let dates = Series::new("seen".into(), dates).cast(&DataType::Datetime(TimeUnit::Milliseconds, None));
         (dates.expect("dates"), Int64Chunked::from_vec("at".into(), times))
     }

@@ -12,6 +12,7 @@ use polars::prelude::Series;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Made, Side};
+use crate::drift::order::is_to_learn_from;
 
 /// What is made of a text.
 pub struct Entry {
@@ -62,8 +63,6 @@ pub const ENTRIES: &[Entry] = &[
 
 const OUT_OF_VOCABULARY: &str = "out_of_vocabulary";
 
-/// Parts that a reference is cut in.
-const PARTS: usize = 20;
 /// Words of a vocabulary, at most: the first that are met.
 const WORDS: usize = 100_000;
 
@@ -137,7 +136,7 @@ impl Text {
         let texts = reference.str().ok()?;
         let rows = texts.len();
         let mut vocabulary = HashSet::new();
-        for (_, text) in texts.iter().enumerate().filter(|(at, _)| is_for_words(*at, rows)) {
+        for (_, text) in texts.iter().enumerate().filter(|(at, _)| is_to_learn_from(*at, rows)) {
             for word in words(text.unwrap_or_default()) {
                 if vocabulary.len() >= WORDS {
                     return Some(Self { vocabulary });
@@ -162,7 +161,7 @@ impl Text {
         };
         let mut columns: Vec<Vec<Option<f64>>> = ENTRIES.iter().map(|_| Vec::with_capacity(texts.len())).collect();
         for (at, text) in texts.iter().enumerate() {
-            let unseen = side == Side::Current || !is_for_words(at, texts.len());
+            let unseen = side == Side::Current || !is_to_learn_from(at, texts.len());
             let read = text.map(|text| self.read(text, unseen));
             for (column, entry) in columns.iter_mut().zip(ENTRIES) {
                 column.push(read.as_ref().and_then(entry.of));
@@ -201,11 +200,6 @@ impl Entry {
             ..Made::new(rows, self.name, values)
         }
     }
-}
-
-/// Whether a reference's row is one that the vocabulary is made of.
-fn is_for_words(at: usize, rows: usize) -> bool {
-    at.saturating_mul(PARTS).checked_div(rows).is_some_and(|part| part.is_multiple_of(2))
 }
 
 /// A text's words in small letters (Unicode's word boundaries, UAX 29), each by its hash. What has no letter is none: numbers are told by

@@ -4,6 +4,9 @@ use polars::prelude::Series;
 
 use super::vectors::{Left, Lengths, Row, each};
 use crate::drift::Sample;
+use crate::drift::aspect::Aspect;
+use crate::drift::order::is_to_learn_from;
+use crate::drift::variation::Variation;
 use crate::stats::quantile::quantile;
 
 /// Rows that are kept of a side, at most.
@@ -43,6 +46,8 @@ pub struct Cloud {
     pub rows: u64,
     /// Rows without one.
     pub left: Left,
+    /// How much the reference varies by itself, aspect by aspect; where that is more than chance.
+    pub variations: Vec<(Aspect, Variation)>,
     /// Vectors that lie evenly over the side, from the middle in units.
     pub sample: Vec<Vec<f64>>,
     lengths: Lengths,
@@ -51,8 +56,29 @@ pub struct Cloud {
     /// Of all vectors, from the middle in units.
     sums: Vec<f64>,
     squares: f64,
-    /// The mean that distances are taken from; the reference's, and whether it is this side's own.
-    from: Option<Vec<f64>>,
+    all: usize,
+    /// Where distances are taken from: the mean of the rows of the reference that it is learnt from.
+    from: From,
+    /// Of each sampled vector, whether it is one of those.
+    learnt: Vec<bool>,
+}
+
+/// Where distances are taken from.
+#[derive(Debug, Clone)]
+enum From {
+    /// The sum of so many vectors of the reference, which are this side's own.
+    Own(Vec<f64>, u64),
+    /// Known from the reference.
+    Known(Vec<f64>),
+}
+
+impl From {
+    fn mean(&self) -> Vec<f64> {
+        match self {
+            Self::Own(sums, rows) => sums.iter().map(|sum| sum / (*rows).max(1) as f64).collect(),
+            Self::Known(mean) => mean.clone(),
+        }
+    }
 }
 
 /// Which rows of so many are looked at.
@@ -152,17 +178,22 @@ impl Cloud {
     /// Of a side of so many rows. Without `reference` it is the reference itself.
     #[must_use]
     pub fn new(measure: Measure, rows: usize, reference: Option<&Self>) -> Self {
+        let none = || From::Own(vec![0.0; measure.width()], 0);
+        let from = reference.map_or_else(none, |reference| From::Known(reference.from.mean()));
         Self {
             step: step(rows, measure.width()),
             sums: vec![0.0; measure.width()],
             measure,
             rows: 0,
             left: Left::default(),
+            variations: Vec::new(),
             sample: Vec::new(),
             lengths: Lengths::default(),
             at: 0,
             squares: 0.0,
-            from: reference.map(Self::mean),
+            all: rows,
+            from,
+            learnt: Vec::new(),
         }
     }
 
@@ -207,8 +238,17 @@ impl Cloud {
                         self.measure.of(values, &mut vector);
                         self.sums.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
                         self.squares += vector.iter().map(|value| value * value).sum::<f64>();
+                        let mut is_learnt = false;
+                        if let From::Own(sums, rows) = &mut self.from
+                            && is_to_learn_from(self.at, self.all)
+                        {
+                            is_learnt = true;
+                            more(rows);
+                            sums.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
+                        }
                         if self.at.is_multiple_of(self.step) {
                             self.sample.push(vector.clone());
+                            self.learnt.push(is_learnt);
                         }
                     } else {
                         more(&mut self.left.of_other_length);
@@ -245,14 +285,13 @@ impl Cloud {
         squared(&self.mean(), &other.mean())
     }
 
-    /// The sampled vectors' distances from the reference's mean, in their own unit.
+    /// The sampled vectors' distances from where they are taken, in their own unit; of a reference those of the rows that this is not
+    /// learnt from.
     #[must_use]
     pub fn distances(&self) -> Sample {
-        let (mean, own) = self.from.clone().map_or_else(|| (self.mean(), true), |from| (from, false));
-        let rows = self.rows as f64;
-        // From the mean of all others it lies so much farther off.
-        let factor = if own && rows > 1.0 { rows / (rows - 1.0) } else { 1.0 } * self.measure.unit();
-        Sample::numeric(self.sample.iter().map(|row| Some(squared(row, &mean).sqrt() * factor)))
+        let from = self.from.mean();
+        let seen = self.sample.iter().zip(&self.learnt).filter(|(_, learnt)| !**learnt);
+        Sample::numeric(seen.map(|(row, _)| Some(squared(row, &from).sqrt() * self.measure.unit())))
     }
 
     /// Rows with a vector and without.

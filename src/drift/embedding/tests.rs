@@ -45,7 +45,9 @@ fn rows(random: &mut fastrand::Rng, count: usize, how: Drawn) -> Vec<Vec<f64>> {
     let bell = |random: &mut fastrand::Rng| (0..4).map(|_| random.f64()).sum::<f64>() * 1.732 - 3.464;
     let row = |random: &mut fastrand::Rng| -> Vec<f64> {
         let far = if how.heavy && random.u8(..) < 12 { 6.0 } else { how.scale };
-        let deviation = |at: usize| 1.0 / (1.0 + ((at + how.turn) % how.width) as f64).sqrt();
+        let deviation = |at: usize| {
+            1.0 / (1.0 + at.saturating_add(how.turn).checked_rem(how.width).unwrap_or_default() as f64).sqrt()
+        };
         (0..how.width).map(|at| 0.3 + deviation(at) * (bell(random) * far + how.shift)).collect()
     };
     (0..count).map(|_| row(random)).collect()
@@ -164,6 +166,14 @@ fn few_vectors_one_vector_and_wild_ones_have_an_answer() {
     }
     assert!(drifting(&judged(&of(&plain), &of(&wild))).is_empty(), "{:?}", judged(&of(&plain), &of(&wild)).aspects);
     assert!(drifting(&judged(&of(&wild), &of(&plain))).is_empty());
+    // Few values make few distances.
+    let coins = |random: &mut fastrand::Rng| {
+        of(&(0..300).map(|_| vec![f64::from(random.u8(..2)), f64::from(random.u8(..2)), 1.0]).collect::<Vec<_>>())
+    };
+    for _ in 0..3 {
+        let (one, other) = (coins(random), coins(random));
+        assert!(drifting(&judged(&one, &other)).is_empty(), "{:?}", p_values(&judged(&one, &other)));
+    }
     // Mostly zero, as where there was nothing to embed.
     let sparse: Vec<Vec<f64>> =
         plain.iter().enumerate().map(|(at, row)| if at % 3 > 0 { vec![0.0; 16] } else { row.clone() }).collect();
@@ -202,13 +212,42 @@ proptest! {
         let cut = i64::try_from(cut).expect("small");
         let parts = [whole.slice(0, usize::try_from(cut).expect("small")), whole.slice(cut, 120)];
         let mut look = cloud::Look::new(120);
-        parts.iter().for_each(|part| look.add(part));
+        for part in &parts {
+            look.add(part);
+        }
         let measure = look.measure().expect("vectors").expect("some");
         let mut of_parts = Cloud::new(measure, 120, None);
-        parts.iter().for_each(|part| of_parts.add(part));
+        for part in &parts {
+            of_parts.add(part);
+        }
         let of_whole = Cloud::reference(&whole).expect("vectors").expect("some");
         prop_assert_eq!(of_parts.variance(), of_whole.variance());
         prop_assert_eq!(of_parts.distances(), of_whole.distances());
         prop_assert_eq!(of_parts.sample, of_whole.sample);
     }
+}
+
+#[test]
+fn what_a_cloud_varies_by_itself_is_no_drift() {
+    // The mean moves by the hour, and back.
+    let hour = |random: &mut fastrand::Rng, hour: u32| {
+        of(&rows(random, 60, Drawn { shift: 0.5 * (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin(), ..cloud(4) }))
+    };
+    let random = &mut fastrand::Rng::with_seed(9);
+    let parts: Vec<Series> = (0..48).map(|at| hour(random, at)).collect();
+    let mut whole = parts[0].clone();
+    for part in &parts[1..] {
+        whole.append(part).expect("of one type");
+    }
+    let mut reference = Cloud::reference(&whole).expect("vectors").expect("some");
+    let said = |reference: &Cloud, current: &Series| {
+        let current = Cloud::current(current, reference);
+        drifting(&judge(vec![Measured::of_embedding("v", reference, &current)], &Thresholds::default()).remove(0))
+    };
+    let windows: Vec<Series> = [6, 18].map(|at| hour(random, at)).into();
+    assert!(windows.iter().all(|window| said(&reference, window).contains(&"centroid")));
+    reference.variations = variations(&reference, &parts);
+    assert!(windows.iter().all(|window| said(&reference, window).is_empty()), "{:?}", reference.variations);
+    let far = of(&rows(random, 60, Drawn { shift: 2.5, ..cloud(4) }));
+    assert!(said(&reference, &far).contains(&"centroid"), "more than that is");
 }

@@ -15,7 +15,7 @@ fn texts(random: &mut fastrand::Rng, rows: usize, from: usize) -> Series {
     let text = |random: &mut fastrand::Rng| {
         let mut text = String::new();
         for _ in 0..random.usize(4..16) {
-            let rank = from + whole::index(20_000.0_f64.powf(random.f64()));
+            let rank = from.saturating_add(whole::index(20_000.0_f64.powf(random.f64())));
             let _ = write!(text, "{} ", word(rank));
         }
         text
@@ -26,7 +26,7 @@ fn texts(random: &mut fastrand::Rng, rows: usize, from: usize) -> Series {
 fn word(mut rank: usize) -> String {
     let mut word = String::new();
     loop {
-        word.extend(["ka", "lo", "mi", "ne", "Pu", "ri", "so"][rank % 7].chars());
+        word.push_str(["ka", "lo", "mi", "ne", "Pu", "ri", "so"][rank % 7]);
         rank /= 7;
         if rank == 0 {
             return word;
@@ -76,7 +76,7 @@ fn new_words_longer_texts_and_other_characters_are_found() {
         let texts: Vec<String> = texts.str().expect("texts").iter().flatten().map(change).collect();
         Series::new("note".into(), texts)
     };
-    let loud = judged(&reference, &changed(|text| text.to_uppercase(), random));
+    let loud = judged(&reference, &changed(str::to_uppercase, random));
     assert_eq!(drifting(&loud), ["note.capitals"]);
     let numbered = judged(&reference, &changed(|text| format!("{text}12345"), random));
     assert!(["note.length", "note.digits"].iter().all(|name| drifting(&numbered).contains(name)));

@@ -24,7 +24,7 @@ fn rows(hour: i64, n: usize, like: Like) -> Vec<String> {
         let seen = at - i64::try_from(random.u64(..like.days * 86_400_000)).expect("small");
         let seen = Timestamp::from_millisecond(seen).expect("a time");
         let vector: Vec<f64> = (0..6).map(|_| random.f64() + random.f64() + like.shift).collect();
-        let made = if i % like.gap == 0 && i > 0 {
+        let made = if i.is_multiple_of(like.gap) && i > 0 {
             String::new()
         } else {
             format!(
