@@ -47,7 +47,7 @@ fn main() {
         let mut random = fastrand::Rng::with_seed(1);
         let spec = Spec { window_rows: Some(ROWS as u64), ..Spec::new("m") };
         let mut watch = Watch::new(spec, 10, Progress::default(), now);
-        watch.refer_to(&frame(&mut random, reference_rows, 0), now, false);
+        watch.refer_to(&frame(&mut random, reference_rows, 0).into(), now, false);
         let mut taken = Vec::new();
         for window in 0..WINDOWS {
             for part in 0..10 {
@@ -59,7 +59,7 @@ fn main() {
             taken.push(begun.elapsed().as_secs_f64() * 1000.0);
             assert!(judged, "a window is full");
         }
-        let windows = watch.view().windows;
+        let windows = watch.view(now).windows;
         assert!(windows.iter().all(|window| window.rows == ROWS as u64 && window.drift == Some(false)));
         taken.sort_by(f64::total_cmp);
         let (median, best) = (taken[WINDOWS / 2], taken[0]);

@@ -89,7 +89,7 @@ mod tests {
         #[test]
         fn more_rows_have_no_fewer_values(counts in prop::collection::vec(1..50_u64, 1..20), rows in 0..500_u64) {
             let groups = Groups::of_counts(counts.iter().copied());
-            let (fewer, more) = (groups.distinct_at(rows), groups.distinct_at(rows + 1));
+            let (fewer, more) = (groups.distinct_at(rows), groups.distinct_at(rows.saturating_add(1)));
             prop_assert!(fewer <= more + 1e-9 && more <= counts.len() as f64 + 1e-9);
             prop_assert!(fewer <= rows as f64 + 1e-9);
         }

@@ -61,7 +61,7 @@ fn sample(series: &Series) -> Sample {
 }
 
 fn columns(frame: &DataFrame) -> impl Iterator<Item = &Series> {
-    frame.columns().iter().map(|column| column.as_materialized_series())
+    frame.columns().iter().map(polars::prelude::Column::as_materialized_series)
 }
 
 fn side(frame: &DataFrame) -> Across {

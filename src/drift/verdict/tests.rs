@@ -175,7 +175,9 @@ fn thresholds_have_bounds() {
 fn a_column_or_a_test_has_a_threshold_of_its_own() {
     let with = |given: &[&str], shift: f64, rows: u32| {
         let mut thresholds = Thresholds::default();
-        given.iter().for_each(|text| thresholds.set(text).expect("a threshold"));
+        for text in given {
+            thresholds.set(text).expect("a threshold");
+        }
         let tests = thresholds.with_deciding(Vec::new());
         let values = |rows: u32, by: f64| Sample::numeric((0..rows).map(move |i| Some(f64::from(i * 37 % 97) + by)));
         let baseline = Baseline::new(values(9700, 0.0));
