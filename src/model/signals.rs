@@ -2,6 +2,7 @@
 //! of - by feature, measure or bin - is read in `points`.
 
 use super::view::ModelView;
+use crate::quality::Check;
 use crate::signal::Values;
 use crate::signal::model::{Model, id};
 
@@ -24,6 +25,8 @@ pub fn read(model: &ModelView) -> Values<Model> {
     values.count(const { id("drift") }, drift.filter(|_| !verdict.provisional));
     values.count(const { id("drift_provisional") }, drift.filter(|_| verdict.provisional));
     values.count(const { id("provisional") }, u64::from(verdict.provisional));
+    let faulty = Check::ALL.into_iter().filter(|check| model.faults(*check).is_some_and(|faults| faults > 0));
+    values.count(const { id("faulty_checks") }, faulty.count() as u64);
     values.count(const { id("window_rows") }, model.latest.as_ref().map(|window| window.rows));
     values.count(const { id("performance_rows") }, model.measured().map(|performance| performance.rows));
     let leading = model.leading();

@@ -192,6 +192,16 @@ impl Table for Model {
         )
         .each(FEATURE),
         Signal::count(
+            "faulty_checks",
+            metric(
+                "plumbline.model.data.faulty_checks",
+                Gauge,
+                "{check}",
+                Self::SUBJECT,
+                "Checks of data quality that find fault with the last window, or with what came within its length.",
+            ),
+        ),
+        Signal::count(
             "faults",
             metric(
                 "plumbline.model.data.faults",

@@ -153,7 +153,7 @@ fn quality(model: &ModelView) -> Markup {
                 @else { "Nothing found. Most checks wait for a window with a verdict, against a reference that was given." }
             }
         } @else {
-            (wide("Data quality", &html! { table.narrow {
+            (wide("Data quality", &html! { table {
                 thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th scope="col" { "Limit" } th scope="col" { "p" } } }
                 tbody { @for finding in model.quality.iter().take(FEATURES) { tr {
                     th scope="row" title=(finding.check.rule()) { (finding.check.name().replace('_', " ")) }
