@@ -36,6 +36,7 @@ mod power;
 pub mod profile;
 mod psi;
 mod sample;
+pub mod spread;
 pub mod stream;
 mod tvd;
 mod two_by_two;

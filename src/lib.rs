@@ -15,7 +15,7 @@
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what it varies by
-//!              itself (chunks, variation), the verdict; what moved (moved); rows in order of time (order); other tools' rules (modes); values as
+//!              itself (chunks, variation), the verdict; both sides' numbers in one walk (merged); what moved (moved); rows in order of time (order); other tools' rules (modes); values as
 //!              they come (stream); many columns together (multi); a reference without its
 //!              rows, and counts under it that add up over replicas (profile); a comparison of two data sets
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
