@@ -38,6 +38,7 @@ mod power;
 pub mod profile;
 mod psi;
 mod sample;
+pub mod spread;
 pub mod stream;
 mod tvd;
 mod two_by_two;

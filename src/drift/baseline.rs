@@ -2,7 +2,7 @@
 
 use super::aspect::Aspect;
 use super::effect::{Effect, Scale};
-use super::moved::{Spread, distinct};
+use super::spread::{Spread, distinct};
 use super::variation::Variation;
 use super::{Bins, EXACT_UP_TO, Sample};
 

@@ -373,7 +373,7 @@ impl Numeric {
         };
         let [below, above] = self.infinite.map(|rows| usize::try_from(part(rows)).unwrap_or(usize::MAX));
         let mut sorted = vec![f64::NEG_INFINITY; below];
-        sorted.extend(self.quantiles.values_of(part(self.quantiles.rows())));
+        self.quantiles.extend(&mut sorted, part(self.quantiles.rows()));
         sorted.extend(std::iter::repeat_n(f64::INFINITY, above));
         Sample::Numeric { sorted, missing: part(missing) }
     }

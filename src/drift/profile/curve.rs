@@ -301,23 +301,28 @@ impl Curve {
     /// So many values in ascending order that lie as it says: its own rows, each in the middle of its place, or fewer.
     #[must_use]
     pub fn values_of(&self, rows: u64) -> Vec<f64> {
-        let share = rows as f64 / (self.rows() as f64).max(1.0);
         let mut found = Vec::new();
-        let (mut low, mut from) = (0.0, 0.0);
+        self.extend(&mut found, rows);
+        found
+    }
+
+    /// Puts so many values behind others.
+    pub fn extend(&self, values: &mut Vec<f64>, rows: u64) {
+        values.reserve_exact(usize::try_from(rows).unwrap_or_default());
+        let share = rows as f64 / (self.rows() as f64).max(1.0);
+        let (mut low, mut from, mut done) = (0.0, 0.0, 0);
         for (high, to) in self.points() {
             let to = to as f64 * share;
             // The rows whose middle lies here.
-            let last = whole::unsigned((to - 0.5).ceil().max(0.0));
-            let values = (found.len() as u64..last).map(|row| {
+            let last = whole::unsigned((to - 0.5).ceil().max(0.0)).max(done);
+            values.extend((done..last).map(|row| {
                 let part = (row as f64 + 0.5 - from) / (to - from);
                 // Never the sum of two values that is more than there are numbers.
-                low * (1.0 - part) + high * part
-            });
-            let values: Vec<f64> = values.map(|value| if low < high { value.clamp(low, high) } else { high }).collect();
-            found.extend(values);
-            (low, from) = (high, to);
+                let value = low * (1.0 - part) + high * part;
+                if low < high { value.clamp(low, high) } else { high }
+            }));
+            (low, from, done) = (high, to, last);
         }
-        found
     }
 
     /// The value below which this share of the rows lies.
