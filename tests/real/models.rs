@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     (&[], "models::bodies_that_are_broken_are_refused_and_nothing_dies", broken_bodies_are_refused),
     (&[], "models::bounds_are_told_by_413_and_429", bounds_are_told),
     (&[], "models::a_drifting_model_is_found_and_exported", a_drifting_model_is_found),
+    (&[], "models::faults_of_the_rows_are_told_and_alerted", faults_are_told),
     (&[], "models::models_have_metrics_where_no_container_is_read", models_have_metrics_alone),
     (&[], "models::an_unknown_model_gets_a_provisional_reference", an_unknown_model_gets_a_provisional_reference),
     (&[], "models::what_was_accepted_survives_kill_9_once_each", accepted_rows_survive_kill_9),
@@ -277,6 +278,52 @@ fn a_drifting_model_is_found() -> Result<(), Failed> {
         let drift = agent.sum("plumbline_model_drift", "model=\"m\"")?;
         let psi = agent.samples("feature=\"x\",test=\"psi\"")?;
         check(counted == 400.0 && drift == 1.0 && psi.len() == 1, || format!("{counted} {drift} {psi:?}"))
+    })
+}
+
+/// Rows without a value, rows of another type, and none at all: on the page, as metrics and as one alert.
+fn faults_are_told() -> Result<(), Failed> {
+    let config = format!("[agent]\ntick = \"1s\"\n{CONFIG}quality = {{ stale_after = \"20s\" }}\n");
+    let agent = ready(Options { config: &config, ..Options::default() })?;
+    accepted(&agent.send("PUT /v1/models/m/reference", NDJSON, hour(0, 2000, 0).as_bytes())?, 2000)?;
+    let gaps: Vec<String> = hour(10, 100, 0)
+        .lines()
+        .enumerate()
+        .map(
+            |(i, row)| {
+                if i % 4 == 0 { row.replace("\"class\":\"", "\"class\":null,\"was\":\"") } else { row.to_owned() }
+            },
+        )
+        .collect();
+    accepted(&agent.send("POST /v1/models/m/samples", NDJSON, gaps.join("\n").as_bytes())?, 100)?;
+    accepted(&agent.send("POST /v1/models/m/samples", NDJSON, hour(12, 1, 0).as_bytes())?, 1)?;
+    let faults = |check: &str| agent.sum("plumbline_model_data_faults", &format!("check=\"{check}\""));
+    let said = || -> Result<Vec<String>, Failed> {
+        let found = agent.model("m")?["quality"].clone();
+        let findings = found.as_array().ok_or("no findings")?.iter();
+        Ok(findings.map(|finding| finding["message"].as_str().unwrap_or_default().to_owned()).collect())
+    };
+    eventually(Duration::from_secs(10), || {
+        let said = said()?;
+        check(said == ["class: missing in 25.0 % of rows, 0.0 % in the reference"], || format!("{said:?}"))?;
+        check(faults("missing")? == 1.0 && faults("range")? == 0.0, || "the metrics say otherwise".to_owned())
+    })?;
+    let answer = agent.send("POST /v1/models/m/samples", NDJSON, "{\"x\":\"many\"}\n".repeat(20).as_bytes())?;
+    check(answer.0 == 422 && answer.2["rejected"] == 20, || format!("{answer:?}"))?;
+    eventually(Duration::from_secs(10), || {
+        let (said, count) = (said()?, faults("wrong_type")?);
+        check(said.iter().any(|said| said.starts_with("x: 20 of 121 rows refused")), || format!("{said:?}"))?;
+        check(count == 1.0, || format!("{count} faults"))
+    })?;
+    eventually(Duration::from_secs(45), || {
+        let (said, count) = (said()?, faults("staleness")?);
+        check(said.iter().any(|said| said.starts_with("no sample for ")) && count == 1.0, || format!("{said:?}"))
+    })?;
+    let page = agent.get("/models/m")?.1;
+    check(page.contains("missing in 25.0 % of rows") && page.contains("rows refused"), || page.clone())?;
+    eventually(Duration::from_secs(10), || {
+        let alerts = agent.json("/api/v1/alerts")?["alerts"].to_string();
+        check(alerts.matches("DataQuality").count() == 1 && alerts.contains("3 checks find fault"), || alerts.clone())
     })
 }
 
