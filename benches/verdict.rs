@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Columns are two thirds numbers (normal, log-normal, whole numbers with ties) and one third categories of 2 to 1,000 levels with
-//! Zipf's shares. Each reference meets several windows.
+//! Zipf's shares. Each reference meets several windows. Beside the verdict stand the checks of data quality that look at one column; rows
+//! and pairs, which these columns do not have, are tried in `quality/tests.rs`.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![expect(clippy::expect_used, reason = "a bench that cannot go on has failed")]
@@ -17,6 +18,8 @@ use plumbline::drift::Sample;
 use plumbline::drift::baseline::Baseline;
 use plumbline::drift::modes::Mode;
 use plumbline::drift::verdict::{Measured, Thresholds, Verdict, judge};
+use plumbline::quality::learnt::Learnt;
+use plumbline::quality::{self, Rules};
 
 /// Levels of the categories, in turn.
 const LEVELS: [usize; 6] = [2, 5, 20, 100, 500, 1000];
@@ -217,6 +220,9 @@ struct Counted {
     wrong_columns: [u64; 3],
     found: [u64; 3],
     too_few: u64,
+    /// Windows in which a check of data quality finds fault with a column that did not change, and changed columns with a fault.
+    faulty: u64,
+    faults_found: u64,
 }
 
 impl Counted {
@@ -237,6 +243,8 @@ impl Counted {
             wrong_columns: sum(self.wrong_columns, other.wrong_columns),
             found: sum(self.found, other.found),
             too_few: self.too_few + other.too_few,
+            faulty: self.faulty + other.faulty,
+            faults_found: self.faults_found + other.faults_found,
         }
     }
 
@@ -272,7 +280,17 @@ impl Run {
     fn against_one(&self, seed: u64, counted: &mut Counted) {
         let mut source = Source::new(seed);
         let names: Vec<String> = (0..self.columns.len()).map(|at| at.to_string()).collect();
-        let baselines: Vec<Baseline> = self.columns.iter().map(|column| self.baseline(column, &mut source)).collect();
+        let mut learnt = Learnt::default();
+        let baselines: Vec<Baseline> = self
+            .columns
+            .iter()
+            .zip(&names)
+            .map(|(column, name)| {
+                let (baseline, parts) = self.baseline(column, &mut source);
+                learnt.column(name, &baseline.sample, if self.ordered { &parts } else { &[] });
+                baseline
+            })
+            .collect();
         let thresholds = Thresholds::default();
         for window in 0..self.windows {
             let changed = self.changed();
@@ -282,6 +300,17 @@ impl Run {
                 column.rows(&mut source, self.window, &drive, change)
             };
             let current: Vec<Sample> = self.columns.iter().enumerate().map(rows).collect();
+            let suspects = baselines.iter().zip(&current).zip(&names);
+            let suspects =
+                suspects.flat_map(|((of, current), name)| learnt.of_column(name, &of.sample, current)).collect();
+            let faults = quality::judge(suspects, &Rules::default(), &thresholds, &learnt.own);
+            let is_changed =
+                |fault: &quality::Finding| changed.is_some_and(|at| fault.columns.contains(&at.to_string()));
+            counted.faulty += u64::from(faults.iter().any(|fault| !is_changed(fault)));
+            counted.faults_found += u64::from(faults.iter().any(is_changed));
+            if self.show {
+                faults.iter().filter(|fault| !is_changed(fault)).for_each(|fault| println!("{fault:?}"));
+            }
             counted.windows += 1;
             counted.columns += current.len() as u64;
             for (rule, mode) in MODES.into_iter().enumerate().take(if self.peers { 3 } else { 1 }) {
@@ -311,7 +340,8 @@ impl Run {
         }
     }
 
-    fn baseline(&self, column: &Column, source: &mut Source) -> Baseline {
+    /// And what it is put together of.
+    fn baseline(&self, column: &Column, source: &mut Source) -> (Baseline, Vec<Sample>) {
         let parts = if self.hours == 0 { 10 } else { self.hours };
         let part = |at: usize, source: &mut Source| {
             let hour = if self.hours == 0 { 0.0 } else { (at % 24) as f64 };
@@ -323,9 +353,9 @@ impl Run {
             baseline = baseline.with_chunks(&chunks);
         }
         if self.hours == 0 {
-            baseline.row_chunks = chunks;
+            baseline.row_chunks.clone_from(&chunks);
         }
-        baseline
+        (baseline, chunks)
     }
 
     /// The column that changes: the first of the kind.
@@ -378,9 +408,9 @@ fn main() {
 /// Nothing changes.
 fn calm(times: u64, show: bool) {
     println!(
-        "| columns | reference | window | windows | wrong, of 1000: plumbline | Evidently | NannyML | columns wrong, of 1000 | too few rows, of 1000 columns |"
+        "| columns | reference | window | windows | wrong, of 1000: plumbline | Evidently | NannyML | columns wrong, of 1000 | too few rows, of 1000 columns | data quality: faulty, of 1000 windows |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for columns in [20, 200] {
         for reference in [500, 5000, 50_000] {
             for window in [200, 1000, 5000] {
@@ -401,10 +431,11 @@ fn calm(times: u64, show: bool) {
                 let of_columns = |count: u64| 1000.0 * count as f64 / counted.columns as f64;
                 let [ours, evidently, nannyml] = counted.of_windows(counted.wrong, 1000.0);
                 println!(
-                    "| {columns} | {reference} | {window} | {} | {ours:.2} | {evidently:.0} | {nannyml:.0} | {:.4} | {:.1} |",
+                    "| {columns} | {reference} | {window} | {} | {ours:.2} | {evidently:.0} | {nannyml:.0} | {:.4} | {:.1} | {:.2} |",
                     counted.windows,
                     of_columns(counted.wrong_columns[0]),
-                    of_columns(counted.too_few)
+                    of_columns(counted.too_few),
+                    1000.0 * counted.faulty as f64 / counted.windows as f64
                 );
             }
         }
@@ -414,9 +445,9 @@ fn calm(times: u64, show: bool) {
 /// Nothing changes, but rows depend on the one before and on the hour; the reference is a week by the hour.
 fn dependent(times: u64, show: bool) {
     println!(
-        "\n| columns | rows an hour | memory | season, sd | windows | wrong, of 1000, in order of time | without |"
+        "\n| columns | rows an hour | memory | season, sd | windows | wrong, of 1000, in order of time | without | data quality: faulty, in order of time | without |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for columns in [20, 200] {
         for window in [200, 1000] {
             for (memory, season) in [(0.7, 0.0), (0.0, 0.3), (0.7, 0.3), (0.7, 1.0)] {
@@ -435,10 +466,13 @@ fn dependent(times: u64, show: bool) {
                         change: Change::None,
                     };
                     let counted = run.go(7 + window as u64);
-                    (counted.windows, counted.of_windows(counted.wrong, 1000.0)[0])
+                    let faulty = 1000.0 * counted.faulty as f64 / counted.windows as f64;
+                    (counted.windows, counted.of_windows(counted.wrong, 1000.0)[0], faulty)
                 };
-                let ((windows, ordered), (_, without)) = (run(true), run(false));
-                println!("| {columns} | {window} | {memory} | {season} | {windows} | {ordered:.1} | {without:.0} |");
+                let ((windows, ordered, faulty), (_, without, faulty_without)) = (run(true), run(false));
+                println!(
+                    "| {columns} | {window} | {memory} | {season} | {windows} | {ordered:.1} | {without:.0} | {faulty:.1} | {faulty_without:.0} |"
+                );
             }
         }
     }
@@ -447,9 +481,9 @@ fn dependent(times: u64, show: bool) {
 /// One of twenty columns changes.
 fn power(times: u64, show: bool) {
     println!(
-        "\n| change | reference | window | found, %: plumbline | Evidently | NannyML | wrong columns beside it, of 1000 windows: plumbline | Evidently | NannyML |"
+        "\n| change | reference | window | found, %: plumbline | Evidently | NannyML | wrong columns beside it, of 1000 windows: plumbline | Evidently | NannyML | data quality: found, % |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     let changes = [
         Change::Mean(0.1),
         Change::Mean(0.25),
@@ -483,8 +517,11 @@ fn power(times: u64, show: bool) {
                 let [ours, evidently, nannyml] = counted.of_windows(counted.found, 100.0);
                 let wrong = counted.of_windows(counted.wrong, 1000.0);
                 println!(
-                    "| {change:?} | {reference} | {window} | {ours:.0} | {evidently:.0} | {nannyml:.0} | {:.0} | {:.0} | {:.0} |",
-                    wrong[0], wrong[1], wrong[2]
+                    "| {change:?} | {reference} | {window} | {ours:.0} | {evidently:.0} | {nannyml:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
+                    wrong[0],
+                    wrong[1],
+                    wrong[2],
+                    100.0 * counted.faults_found as f64 / counted.windows as f64
                 );
             }
         }

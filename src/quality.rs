@@ -111,24 +111,33 @@ impl Check {
             Self::DuplicatedRows => {
                 "share of rows that repeat another in every column that is compared, less what so many rows of the reference have"
             }
-            Self::DuplicatedIds => "share of rows whose id was there before; an agent skips them",
+            Self::DuplicatedIds => {
+                "share of rows whose id was there before, of min_rows or more; an agent skips them; in a file less what so many rows of the reference have"
+            }
             Self::Correlation => {
                 "how far Spearman's rank correlation of two numeric columns has moved, of those that are 0.5 or more in the reference"
             }
             Self::Staleness => {
-                "seconds since a sample came; more than three windows, than twice the usual pause where there are pauses, and than 36 h in the first week; or than stale_after"
+                "seconds since a sample came; more than three windows, than twice the longest but one of its pauses in 30 days, and than 36 h in the first week; or than stale_after"
             }
         }
+    }
+
+    /// Whether it says something of numbers that are made of a column: the age of a date moves with the side's newest.
+    #[must_use]
+    pub fn is_of_made(self) -> bool {
+        matches!(self, Self::Missing | Self::Constant)
     }
 
     /// Beyond this it is a finding, unless another limit is set. Staleness learns its own.
     #[must_use]
     pub fn limit(self) -> f64 {
         match self {
-            Self::WrongType | Self::Staleness => 0.0,
+            Self::Staleness => 0.0,
             Self::Range => 0.005,
-            Self::Missing | Self::NewCategories | Self::VanishedCategories | Self::Constant => 0.01,
-            Self::DuplicatedRows | Self::DuplicatedIds => 0.05,
+            Self::Missing | Self::WrongType | Self::NewCategories | Self::VanishedCategories | Self::Constant => 0.01,
+            Self::DuplicatedRows => 0.05,
+            Self::DuplicatedIds => 0.2,
             Self::Correlation => 0.3,
             Self::Cardinality => 2.0,
         }

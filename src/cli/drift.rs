@@ -216,6 +216,14 @@ pub enum Error {
     /// Windows without times.
     #[error("--window, --window-rows: want --timestamp, the column that tells when rows were")]
     NoTimes,
+    /// What is asked for wants rows, and what is given has none.
+    #[error("--{option}: wants rows, and {} are the counts of a window; give the data", path.display())]
+    CountsOf {
+        /// The option.
+        option: &'static str,
+        /// The counts.
+        path: PathBuf,
+    },
     /// Nothing to compare.
     #[error("the files have no column in common that can be compared")]
     Nothing,
@@ -302,6 +310,11 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
             (comparison, Some(quality))
         }
         // Counts say nothing of whole rows.
+        all if arguments.wants_rows().is_some() => {
+            let option = arguments.wants_rows().unwrap_or_default();
+            let path = all.first().map(|given| given.shown.clone()).unwrap_or_default();
+            return Err(Error::CountsOf { option, path });
+        }
         all => (tally::compare(&reference, all, &arguments.exclude, &tests, &thresholds)?, None),
     };
     let quality = quality.as_deref();
@@ -378,6 +391,20 @@ struct Roles {
 }
 
 impl Arguments {
+    /// The first option that is given and means nothing without rows.
+    fn wants_rows(&self) -> Option<&'static str> {
+        let options = [
+            ("fail-on-quality", self.fail_on_quality),
+            ("multivariate", self.multivariate),
+            ("id", !self.id.is_empty()),
+            ("timestamp", !self.timestamp.is_empty()),
+            ("label", !self.label.is_empty()),
+            ("categorical", !self.categorical.is_empty()),
+            ("text", !self.text.is_empty()),
+        ];
+        options.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
     fn roles(&self, reference: &Reference, current: &Dataset, thresholds: &Thresholds) -> Result<Roles, Error> {
         let of_columns: Vec<String> = thresholds.columns.keys().cloned().collect();
         let named = [
@@ -401,6 +428,9 @@ impl Arguments {
             }
             if !self.text.is_empty() {
                 return Err(Error::Rows { option: "text", path: path.clone() });
+            }
+            if self.multivariate {
+                return Err(Error::Rows { option: "multivariate", path: path.clone() });
             }
         }
         let all = |lists: &[&Vec<String>]| -> BTreeSet<String> { lists.iter().copied().flatten().cloned().collect() };
@@ -475,7 +505,7 @@ fn compare(
         rows.extend(compared.rows);
         schema.extend(compared.finding);
     }
-    gathered.ids(current, roles)?;
+    gathered.ids(reference.data(), current, roles)?;
     let features = judge(measured, thresholds);
     let together = match reference.data().filter(|_| roles.together) {
         Some(reference) => Some(together(&sides, reference, &rows)?),
@@ -491,7 +521,7 @@ fn compare(
         together,
         performance,
     };
-    Ok((comparison, gathered.judge(reference, thresholds)))
+    Ok((comparison, gathered.judge((reference.data(), reference.order()), thresholds)))
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.
@@ -500,7 +530,7 @@ fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<(Vec
     let progress = progress(columns.len() as u64);
     let next = AtomicUsize::new(0);
     let worker = || -> Result<(Vec<(usize, Compared<'a>)>, Gathered), Error> {
-        let (mut done, mut gathered) = (Vec::new(), Gathered::new(sides.reference, sides.current));
+        let (mut done, mut gathered) = (Vec::new(), Gathered::new(sides.reference.data(), sides.current));
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((name, way)) = columns.get(at) else { return Ok((done, gathered)) };
@@ -508,7 +538,7 @@ fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<(Vec
             progress.inc(1);
         }
     };
-    let (mut all, mut gathered) = (Vec::new(), Gathered::new(sides.reference, sides.current));
+    let (mut all, mut gathered) = (Vec::new(), Gathered::new(sides.reference.data(), sides.current));
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         for worker in workers {

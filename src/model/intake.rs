@@ -17,7 +17,7 @@ const PARTS: i32 = 20;
 /// Columns of refused values, at most; those of others count as no column's.
 const COLUMNS: usize = 200;
 /// Pauses remembered, and for how long.
-const PAUSES: usize = 20;
+const PAUSES: usize = 100;
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Fewer pauses are no rhythm.
 const RHYTHM: usize = 3;
@@ -117,7 +117,8 @@ impl Intake {
             let detail = Detail::WrongType { rows, of: all };
             add(Check::WrongType, vec![name.clone()], rows as f64 / all.max(1) as f64, detail);
         }
-        if taken > 0 {
+        // A small body that is sent again is no fault.
+        if taken >= spec.min_rows {
             let detail = Detail::Ids { rows: repeated, of: taken };
             add(Check::DuplicatedIds, Vec::new(), repeated as f64 / taken as f64, detail);
         }
@@ -140,7 +141,8 @@ impl Intake {
         }
         let mut pauses: Vec<f64> = self.pauses.iter().map(|(_, seconds)| *seconds).collect();
         pauses.sort_by(f64::total_cmp);
-        let usual = pauses.get(pauses.len() / 2).filter(|_| pauses.len() >= RHYTHM);
+        // The longest but one: a weekend comes again, an outage does not.
+        let usual = pauses.iter().rev().nth(1).filter(|_| pauses.len() >= RHYTHM);
         let twice =
             usual.map_or(Duration::ZERO, |seconds| Duration::try_from_secs_f64(seconds * 2.0).unwrap_or(Duration::MAX));
         let first = if known_for < FIRST { NIGHT } else { Duration::ZERO };
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_told_for_as_long_as_a_window() {
-        let (spec, mut intake) = (Spec::new("m"), Intake::default());
+        let (spec, mut intake) = (Spec { min_rows: 10, ..Spec::new("m") }, Intake::default());
         intake.take(90, 1, &spec, at(0));
         assert_eq!(found(&intake, &spec, 0), Vec::<String>::new(), "one id in a hundred is sent again");
         intake.refuse(10, [("age".to_owned(), 10)].into(), &spec, at(60));

@@ -151,6 +151,17 @@ impl Column {
     }
 }
 
+/// The columns of rows, as they came, that are compared by their values or by what is made of them, and how.
+fn across_of(frame: &DataFrame, made: &Made, kind: impl Fn(&str) -> Option<Kind>, mut add: impl FnMut(&Series, Kind)) {
+    for column in frame.columns() {
+        let name = column.name().as_str();
+        let source = made.is_source(name).then_some(Kind::Categorical);
+        if let Some(kind) = source.or_else(|| kind(name)) {
+            add(column.as_materialized_series(), kind);
+        }
+    }
+}
+
 /// How the frame's column is compared; `None` for what is not.
 fn compared(name: &str, series: &polars::prelude::Series, spec: &Spec) -> Option<Kind> {
     let excluded = spec.exclude.iter().any(|excluded| excluded == name);
@@ -172,6 +183,12 @@ impl Reference {
         };
         let columns = self.columns.values().map(of).sum::<u64>();
         columns.saturating_add(self.made.bytes()).saturating_add(self.learnt.bytes())
+    }
+
+    /// The columns of current rows, as they came, that are compared with it.
+    pub fn across(&self, frame: &DataFrame, add: impl FnMut(&Series, Kind)) {
+        let kind = |name: &str| self.columns.get(name).map(|of| of.baseline.sample.kind());
+        across_of(frame, &self.made, kind, add);
     }
 
     /// Of what was given.
@@ -229,7 +246,6 @@ impl Reference {
             let samples = |parts: Vec<Series>| parts.iter().filter_map(of).collect::<Vec<Sample>>();
             let parts = order.as_ref().map(|order| samples(order.parts(series))).unwrap_or_default();
             learnt.column(&name, &sample, &parts);
-            across.add(series, kind);
             let mut baseline = Baseline::new(sample);
             if order.is_some() {
                 baseline = baseline.with_chunks(&parts);
@@ -242,6 +258,12 @@ impl Reference {
         }
         let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
         let extended = |name: &str| rows.column(name).ok().map(|column| column.as_materialized_series().clone());
+        across_of(
+            frame,
+            &made,
+            |name| columns.get(name).map(|of: &Column| of.baseline.sample.kind()),
+            |series, kind| across.add(series, kind),
+        );
         learnt.rows(&across, order.as_ref(), extended);
         let mut labels = Labels::default();
         let label = series("label");

@@ -76,15 +76,36 @@ impl Rows {
     /// # Errors
     /// A column changed its kind.
     pub fn range(&self, from: i64, to: i64) -> PolarsResult<DataFrame> {
+        self.parts_of(from, to, |frame| Ok(frame.clone()))
+    }
+
+    /// The same of some columns alone, those of them that there are.
+    ///
+    /// # Errors
+    /// Never, for frames that were pushed.
+    pub fn range_of(&self, from: i64, to: i64, names: &[&str]) -> PolarsResult<DataFrame> {
+        let some = |frame: &DataFrame| {
+            frame.select(names.iter().filter(|name| frame.column(name).is_ok()).copied().chain([POSITION]))
+        };
+        self.parts_of(from, to, some)
+    }
+
+    fn parts_of(
+        &self,
+        from: i64,
+        to: i64,
+        of: impl Fn(&DataFrame) -> PolarsResult<DataFrame>,
+    ) -> PolarsResult<DataFrame> {
         let mut found = DataFrame::empty();
         for part in self.frames.iter().filter(|part| part.first < to && part.last >= from) {
             let whole = part.first >= from && part.last < to;
+            let frame = of(&part.frame)?;
             let rows = if whole {
-                part.frame.clone()
+                frame
             } else {
-                let positions = part.frame.column(POSITION)?.i64()?;
+                let positions = frame.column(POSITION)?.i64()?;
                 let within: BooleanChunked = positions.gt_eq(from) & positions.lt(to);
-                part.frame.filter(&within)?
+                frame.filter(&within)?
             };
             if rows.height() > 0 {
                 stack(&mut found, rows)?;

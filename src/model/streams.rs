@@ -101,7 +101,8 @@ impl State {
         match self {
             Self::Adwin(of) => of.update(value),
             Self::PageHinkley(of) => of.update(value),
-            Self::Ddm(of) => of.update(value > 0.0),
+            // Of a score the error is how far it lies from the label: beyond one half it is the other class.
+            Self::Ddm(of) => of.update(value > 0.5),
             Self::Kswin(of) => of.as_mut().map_or(Signal::Stable, |of| of.update(value)),
         }
     }

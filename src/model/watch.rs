@@ -566,6 +566,9 @@ impl Watch {
 
     /// Scores of samples pass the detectors, and the errors of those that come with their label.
     fn stream_samples(&mut self, frame: &DataFrame, now: Timestamp) {
+        if self.spec.streams.is_empty() {
+            return;
+        }
         if let Ok(scores) = frame.column("score").and_then(|score| score.f64()) {
             let scores: Vec<f64> = scores.iter().flatten().collect();
             self.stream(Stream::Score, &scores, now);

@@ -60,6 +60,50 @@ pub fn suspects(name: &str, reference: &Sample, of_reference: Option<&Groups>, c
     found.into_iter().map(suspect).collect()
 }
 
+/// The largest share of one part's values that lie outside of the range of all other parts, or in categories that none of them has.
+#[must_use]
+pub fn beyond_the_others(parts: &[Sample]) -> Vec<(Check, f64)> {
+    let share = |beyond: u64, part: &Sample| beyond as f64 / part.present().max(1) as f64;
+    let ends: Vec<(f64, f64)> = parts
+        .iter()
+        .filter_map(|part| match part {
+            Sample::Numeric { sorted, .. } => Some((*sorted.first()?, *sorted.last()?)),
+            Sample::Categorical { .. } => None,
+        })
+        .collect();
+    let mut all: BTreeMap<&String, u64> = BTreeMap::new();
+    for part in parts {
+        if let Sample::Categorical { counts, .. } = part {
+            for (name, rows) in counts {
+                let known = all.entry(name).or_default();
+                *known = known.saturating_add(*rows);
+            }
+        }
+    }
+    // The two that reach farthest on either side: all others lie within the range of those that are left.
+    let (mut lows, mut highs): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
+    lows.sort_by(f64::total_cmp);
+    highs.sort_by(|a, b| b.total_cmp(a));
+    let of_part = |part: &Sample| match part {
+        Sample::Numeric { sorted, .. } => {
+            let (first, last) = (sorted.first()?, sorted.last()?);
+            let but = |ends: &[f64], own: &f64| {
+                let farthest = ends.first()?;
+                if farthest.total_cmp(own).is_eq() { ends.get(1).copied() } else { Some(*farthest) }
+            };
+            let (low, high) = (but(&lows, first)?, but(&highs, last)?);
+            let below = sorted.partition_point(|value| *value < low);
+            let above = sorted.len().saturating_sub(sorted.partition_point(|value| *value <= high));
+            Some((Check::Range, share((below as u64).saturating_add(above as u64), part)))
+        }
+        Sample::Categorical { counts, .. } => {
+            let alone = counts.iter().filter(|(name, rows)| all.get(name) == Some(*rows)).map(|(_, rows)| *rows).sum();
+            Some((Check::NewCategories, share(alone, part)))
+        }
+    };
+    if parts.len() < 2 { Vec::new() } else { parts.iter().filter_map(of_part).collect() }
+}
+
 fn missing(reference: &Sample, current: &Sample) -> Option<(Check, f64, f64, Detail)> {
     let of = |side: &Sample| [side.missing() as f64, side.present() as f64];
     let p_value = hypergeometric::fisher([of(reference), of(current)])?;

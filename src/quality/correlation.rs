@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rows::is_picked;
 use super::{Check, Detail, Suspect};
 use crate::stats::tails;
 
@@ -13,8 +14,8 @@ pub const COLUMNS: usize = 100;
 const PAIRS: usize = 200;
 /// Weaker pairs are not remembered.
 const STRONG: f64 = 0.5;
-/// Fewer rows say nothing.
-const FEWEST: usize = 50;
+/// Fewer rows that differ from the most frequent value say nothing.
+const FEWEST: usize = 30;
 
 /// Numeric columns by name, row by row; what is missing is no number.
 pub type Columns = BTreeMap<String, Vec<f64>>;
@@ -32,7 +33,7 @@ pub struct Pair {
 
 /// The places of the rows that are looked at, out of so many.
 pub fn places(rows: usize) -> impl Iterator<Item = usize> {
-    (0..rows).step_by(rows.div_ceil(ROWS).max(1))
+    (0..rows).filter(move |place| is_picked(*place, rows.div_ceil(ROWS).max(1)))
 }
 
 /// Ranks about their mean, in units that make a column's squares sum up to one. `None` where all values are one, or too few.
@@ -45,6 +46,11 @@ fn ranked(values: &[f64]) -> Option<Vec<f64>> {
     order.sort_unstable_by(|a, b| value(a).total_cmp(&value(b)));
     let mut ranks = vec![f64::NAN; values.len()];
     let middle = (order.len() as f64 - 1.0) / 2.0;
+    // Of nearly one value the few others would say all: their number is what counts.
+    let most = order.chunk_by(|a, b| value(a).total_cmp(&value(b)).is_eq()).map(<[usize]>::len).max().unwrap_or(0);
+    if order.len().saturating_sub(most) < FEWEST {
+        return None;
+    }
     let (mut below, mut squares) = (0.0, 0.0);
     for tied in order.chunk_by(|a, b| value(a).total_cmp(&value(b)).is_eq()) {
         let rank = below + (tied.len() as f64 - 1.0) / 2.0 - middle;
@@ -62,15 +68,15 @@ fn ranked(values: &[f64]) -> Option<Vec<f64>> {
 
 /// Of two columns' ranks, over the rows that have both.
 fn correlation(one: &[f64], other: &[f64]) -> Option<(f64, usize)> {
-    let (mut product, mut a, mut b, mut rows) = (0.0, 0.0, 0.0, 0_usize);
-    for (x, y) in one.iter().zip(other).filter(|(x, y)| !x.is_nan() && !y.is_nan()) {
-        product += x * y;
-        a += x * x;
-        b += y * y;
-        rows = rows.saturating_add(1);
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>().clamp(-1.0, 1.0);
+    let whole = |values: &[f64]| !values.iter().any(|value| value.is_nan());
+    if whole(one) && whole(other) {
+        return Some((product(one, other), one.len().min(other.len())));
     }
-    let length = (a * b).sqrt();
-    (rows >= FEWEST && length > 0.0).then(|| ((product / length).clamp(-1.0, 1.0), rows))
+    // Ranked again among the rows that have both: their ranks say in which order.
+    let both = one.iter().zip(other).filter(|(x, y)| !x.is_nan() && !y.is_nan());
+    let (a, b): (Vec<f64>, Vec<f64>) = both.unzip();
+    Some((product(&ranked(&a)?, &ranked(&b)?), a.len()))
 }
 
 fn all_ranked(columns: &Columns) -> BTreeMap<&String, Vec<f64>> {
@@ -126,11 +132,20 @@ mod tests {
 
     #[test]
     fn ranks_correlate_as_scipy_says() {
-        // scipy.stats.spearmanr([1, 2, 2, 3, 5] * 12, [2, 1, 4, 3, 5] * 12).statistic
-        let [one, other] = [[1.0, 2.0, 2.0, 3.0, 5.0], [2.0, 1.0, 4.0, 3.0, 5.0]].map(|values| values.repeat(12));
+        // scipy.stats.spearmanr([1, 2, 2, 3, 5] * 24, [2, 1, 4, 3, 5] * 24).statistic
+        let [one, other] = [[1.0, 2.0, 2.0, 3.0, 5.0], [2.0, 1.0, 4.0, 3.0, 5.0]].map(|values| values.repeat(24));
         let columns: Columns = [("a".to_owned(), one), ("b".to_owned(), other)].into();
         let pairs = pairs(&columns);
         assert!((pairs[0].correlation - 0.666_885_928_855_35).abs() < 1e-12, "{pairs:?}");
-        assert_eq!(pairs[0].rows, 60);
+        assert_eq!(pairs[0].rows, 120);
+        // With every seventh of the one and every eleventh of the other gone; the same of scipy's with nan_policy="omit".
+        let mut gaps = columns;
+        for (name, every) in [("a", 7), ("b", 11)] {
+            let values = gaps.get_mut(name).expect("a column");
+            values.iter_mut().enumerate().filter(|(at, _)| at % every == 0).for_each(|(_, value)| *value = f64::NAN);
+        }
+        let (a, b) = (ranked(&gaps["a"]), ranked(&gaps["b"]));
+        let found = correlation(&a.expect("ranks"), &b.expect("ranks")).expect("defined");
+        assert!((found.0 - 0.655_684_853_673_410_6).abs() < 1e-12 && found.1 == 93, "{found:?}");
     }
 }

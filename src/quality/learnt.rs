@@ -6,7 +6,7 @@ use polars::prelude::{DataType, IdxCa, IdxSize, Series};
 
 use super::correlation::{self, Columns, Pair};
 use super::groups::Groups;
-use super::rows::{self, Rows};
+use super::rows::{self, Rows, is_picked};
 use super::{Own, Suspect, column};
 use crate::drift::order::Order;
 use crate::drift::{Kind, Sample};
@@ -34,9 +34,22 @@ impl Across {
     /// Adds a column.
     pub fn add(&mut self, series: &Series, kind: Kind) {
         self.rows.add(series);
-        if kind == Kind::Numeric && self.numbers.len() < correlation::COLUMNS {
+        if kind == Kind::Numeric {
             let numbers = numbers(series, correlation::places(self.height));
             self.numbers.extend(numbers.map(|numbers| (series.name().to_string(), numbers)));
+            self.stay_within();
+        }
+    }
+
+    /// The rows have values that were not added.
+    pub fn pass_over(&mut self) {
+        self.rows.pass_over();
+    }
+
+    /// The first by name, in whatever order they come.
+    fn stay_within(&mut self) {
+        while self.numbers.len() > correlation::COLUMNS {
+            self.numbers.pop_last();
         }
     }
 
@@ -44,6 +57,7 @@ impl Across {
     pub fn merge(&mut self, other: Self) {
         self.rows.merge(&other.rows);
         self.numbers.extend(other.numbers);
+        self.stay_within();
     }
 }
 
@@ -72,26 +86,34 @@ impl Learnt {
         for part in parts {
             self.note(column::suspects(name, sample, Some(&groups), part));
         }
+        for (check, share) in column::beyond_the_others(parts) {
+            let most = self.own.entry((check, vec![name.to_owned()])).or_insert(0.0);
+            *most = most.max(share);
+        }
         self.columns.insert(name.to_owned(), groups);
     }
 
     /// Learns from whole rows, and from those of each of the reference's own windows; `column` has the values.
     pub fn rows(&mut self, side: &Across, order: Option<&Order>, column: impl Fn(&str) -> Option<Series>) {
-        let groups = side.rows.clone().groups();
+        self.rows = side.rows.clone().groups();
         self.pairs = correlation::pairs(&side.numbers);
         let windows: Vec<Vec<usize>> = order.map(Order::places).unwrap_or_default();
+        if windows.is_empty() {
+            return;
+        }
         for window in &windows {
             let of_window = side.rows.at(window.iter().copied()).groups();
-            self.note(rows::suspect(&groups, &of_window));
+            let suspect = self.rows.as_ref().zip(of_window).and_then(|(all, of_window)| rows::suspect(all, &of_window));
+            self.note(suspect);
         }
-        self.rows = Some(groups);
         let step = windows.len().div_ceil(PARTS).max(1);
         let mut parts: Vec<Columns> = windows.iter().step_by(step).map(|_| Columns::new()).collect();
         let paired = self.pairs.iter().flat_map(|pair| &pair.columns).collect::<std::collections::BTreeSet<_>>();
         for (name, series) in paired.into_iter().filter_map(|name| Some((name, column(name)?))) {
             for (part, window) in parts.iter_mut().zip(windows.iter().step_by(step)) {
                 let every = window.len().div_ceil(PART_ROWS).max(1);
-                let numbers = numbers(&series, window.iter().step_by(every).copied());
+                let picked = window.iter().enumerate().filter(|(at, _)| is_picked(*at, every)).map(|(_, place)| *place);
+                let numbers = numbers(&series, picked);
                 part.extend(numbers.map(|numbers| (name.clone(), numbers)));
             }
         }
@@ -123,8 +145,8 @@ impl Learnt {
     #[must_use]
     pub fn of_rows(&self, current: Across) -> Vec<Suspect> {
         let mut found = correlation::suspects(&self.pairs, &current.numbers);
-        let groups = self.rows.as_ref();
-        found.extend(groups.and_then(|groups| rows::suspect(groups, &current.rows.groups())));
+        let both = self.rows.as_ref().zip(current.rows.groups());
+        found.extend(both.and_then(|(before, now)| rows::suspect(before, &now)));
         found
     }
 

@@ -9,22 +9,43 @@ use super::groups::Groups;
 use super::{Check, Detail, Suspect};
 use crate::stats::tails;
 
-/// Rows looked at, at most: the first ones.
+/// Rows looked at, at most: one of every so many of more.
 pub const MOST: usize = 200_000;
 
-/// A hash of each row.
+/// Whether the row at this place is the one of its run of so many that is looked at. Which one it is has no period: rows that come by turns
+/// are met alike.
+#[must_use]
+pub fn is_picked(place: usize, every: usize) -> bool {
+    let run = place.checked_div(every).unwrap_or(place);
+    let picked = scattered(run as u64).checked_rem(every as u64).unwrap_or(0);
+    place.checked_rem(every).unwrap_or(0) as u64 == picked
+}
+
+/// A hash of each row; none where they have values that cannot be hashed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rows(Vec<u64>);
+pub struct Rows {
+    hashes: Option<Vec<u64>>,
+    /// One of so many rows is looked at.
+    every: usize,
+}
 
 impl Rows {
     /// Of so many rows, without a column yet.
     #[must_use]
     pub fn new(rows: usize) -> Self {
-        Self(vec![0; rows.min(MOST)])
+        let every = rows.div_ceil(MOST).max(1);
+        Self { hashes: Some(vec![0; rows.div_ceil(every)]), every }
     }
 
-    /// Adds a column's values to the rows. One that cannot be compared adds nothing.
+    /// The rows have values that were not added.
+    pub fn pass_over(&mut self) {
+        self.hashes = None;
+    }
+
+    /// Adds a column's values to the rows. After one that cannot be hashed (a list) nothing is known of them.
     pub fn add(&mut self, series: &Series) {
+        let physical = series.to_physical_repr();
+        let series: &Series = &physical;
         let mut seed = DefaultHasher::new();
         series.name().as_str().hash(&mut seed);
         let seed = seed.finish();
@@ -63,35 +84,50 @@ impl Rows {
                     self.mix(seed, values.iter().map(|value| value.map_or(0, |v| u64::from(v).wrapping_add(1))));
                 }
             }
-            _ => {}
+            DataType::Null => {}
+            _ => self.pass_over(),
         }
     }
 
     /// Sums do not mind the order in which columns come.
     fn mix(&mut self, seed: u64, values: impl Iterator<Item = u64>) {
-        for (row, value) in self.0.iter_mut().zip(values) {
+        let every = self.every;
+        let picked = values.enumerate().filter(|(place, _)| is_picked(*place, every)).map(|(_, value)| value);
+        for (row, value) in self.hashes.iter_mut().flatten().zip(picked) {
             *row = row.wrapping_add(scattered(value ^ seed));
         }
     }
 
     /// Takes the columns in that were added to another of the same rows.
     pub fn merge(&mut self, other: &Self) {
-        for (row, more) in self.0.iter_mut().zip(&other.0) {
-            *row = row.wrapping_add(*more);
+        match (&mut self.hashes, &other.hashes) {
+            (Some(rows), Some(more)) => {
+                for (row, more) in rows.iter_mut().zip(more) {
+                    *row = row.wrapping_add(*more);
+                }
+            }
+            _ => self.hashes = None,
         }
     }
 
     /// Of some of the rows.
     #[must_use]
     pub fn at(&self, places: impl Iterator<Item = usize>) -> Self {
-        Self(places.filter_map(|place| self.0.get(place).copied()).collect())
+        let every = self.every.max(1);
+        let picked = places.filter(|place| is_picked(*place, every));
+        let hashes = self
+            .hashes
+            .as_ref()
+            .map(|rows| picked.filter_map(|place| rows.get(place.checked_div(every)?).copied()).collect());
+        Self { hashes, every }
     }
 
     /// How often they repeat.
     #[must_use]
-    pub fn groups(mut self) -> Groups {
-        self.0.sort_unstable();
-        Groups::of_sorted(&self.0, |a, b| a == b)
+    pub fn groups(self) -> Option<Groups> {
+        let mut rows = self.hashes?;
+        rows.sort_unstable();
+        Some(Groups::of_sorted(&rows, |a, b| a == b))
     }
 }
 

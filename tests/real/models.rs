@@ -323,7 +323,9 @@ fn faults_are_told() -> Result<(), Failed> {
     check(page.contains("missing in 25.0 % of rows") && page.contains("rows refused"), || page.clone())?;
     eventually(Duration::from_secs(10), || {
         let alerts = agent.json("/api/v1/alerts")?["alerts"].to_string();
-        check(alerts.matches("DataQuality").count() == 1 && alerts.contains("3 checks find fault"), || alerts.clone())
+        check(alerts.matches("DataQuality").count() == 1 && alerts.contains("faulty by 3 of the checks"), || {
+            alerts.clone()
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 use polars::prelude::{Int64Chunked, Series};
 
 use super::quality::Gathered;
-use super::reference::{Reference, of_rows};
+use super::reference::{Of, Reference, of_rows};
 use super::{Error, Roles};
 use crate::dataset::{Dataset, Field};
 use crate::drift::comparison::{Finding, FindingKind};
@@ -153,6 +153,7 @@ impl<'a> Sides<'a> {
     /// Measures a column.
     pub(super) fn compared(&self, name: &'a str, way: Way, quality: &mut Gathered) -> Result<Compared<'a>, Error> {
         if way == Way::Vectors {
+            quality.pass_over();
             return self.clouds(name);
         }
         let current = self.current.column(name)?;
@@ -165,13 +166,15 @@ impl<'a> Sides<'a> {
         let derived = Derived::of(&reference, self.times.map(|times| &times.reference), way == Way::Text);
         match (derived, way) {
             (Some(derived), way) if way != Way::Dates || matches!(derived, Derived::Dates(_)) => {
+                quality.rows(Kind::Categorical, &reference, &current);
                 // What is made of a column says one thing of what is missing: once is enough.
                 let mut first = Some(quality);
                 let made = self.made(&derived, &reference, &current);
                 let measured = made.map(|(one, other)| {
                     let sample = |series: &Series| one.sample_of(series);
                     let sides = (one.values.clone(), other.values, self.reference.order());
-                    of_rows(&one.name, sides, sample, self.tests, self.mode, first.take())
+                    let quality = first.take().map_or(Of::Nothing, Of::Made);
+                    of_rows(&one.name, sides, sample, self.tests, self.mode, quality)
                 });
                 let measured = measured.collect();
                 Ok(Compared { measured, rows: Some((name, InRows::Derived(derived))), finding: None })

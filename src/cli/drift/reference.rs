@@ -172,8 +172,16 @@ impl Reference {
         let reference = data.column(name)?;
         quality.rows(kind, &reference, &current);
         let sides = (reference, current, order.as_ref());
-        Ok(of_rows(name, sides, sample, tests, mode, Some(quality)))
+        Ok(of_rows(name, sides, sample, tests, mode, Of::Values(quality)))
     }
+}
+
+/// What of a column is looked at for data quality.
+pub(super) enum Of<'a> {
+    Values(&'a mut Gathered),
+    /// It is made of another.
+    Made(&'a mut Gathered),
+    Nothing,
 }
 
 /// Both sides of a column, each made a sample. The rows are let go of once they are.
@@ -183,14 +191,16 @@ pub(super) fn of_rows(
     sample: impl Fn(&Series) -> Sample,
     tests: &[&'static Test],
     mode: Mode,
-    quality: Option<&mut Gathered>,
+    quality: Of<'_>,
 ) -> Measured {
     let current = sample(&rows);
     drop(rows);
     let mut baseline = Baseline::new(sample(&reference));
     let parts: Vec<Sample> = order.iter().flat_map(|order| order.parts(&reference)).map(|part| sample(&part)).collect();
-    if let Some(quality) = quality {
-        quality.samples(name, &baseline.sample, &parts, &current);
+    match quality {
+        Of::Values(quality) => quality.samples(name, &baseline.sample, &parts, &current),
+        Of::Made(quality) => quality.made(name, &baseline.sample, &current),
+        Of::Nothing => {}
     }
     if order.is_some() {
         baseline = baseline.with_chunks(&parts);

@@ -156,11 +156,11 @@ impl Watch {
                     tally.count(&profiled.column.name, &profiled.fine, &current);
                 }
                 measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
-                suspects.extend(reference.learnt.of_column(name, &baseline.sample, &current));
-                if let Ok(column) = made.column(name) {
-                    across.add(column.as_materialized_series(), kind);
-                }
+                let found = reference.learnt.of_column(name, &baseline.sample, &current);
+                let is_made = reference.made.is_made(name);
+                suspects.extend(found.into_iter().filter(|suspect| !is_made || suspect.check.is_of_made()));
             }
+            reference.across(&frame, |series, kind| across.add(series, kind));
             let clouds = reference.made.clouds.iter();
             measured.extend(clouds.map(|(name, held)| Measured::of_embedding(name, held, &cloud(&frame, name, held))));
             features = judge(measured, &self.spec.thresholds);
@@ -233,9 +233,7 @@ impl Watch {
         }) else {
             return Ok(());
         };
-        let rows = self.rows.range(first, last.saturating_add(1))?;
-        let wanted = ["id", "prediction", "score"].into_iter().filter(|name| rows.column(name).is_ok());
-        let predictions = rows.select(wanted)?;
+        let predictions = self.rows.range_of(first, last.saturating_add(1), &["id", "prediction", "score"])?;
         let joined = fresh.left_join(&predictions, ["id"], ["id"])?;
         let label = joined.column("label")?.as_materialized_series().clone();
         self.stream_errors(&joined, &label, now);
