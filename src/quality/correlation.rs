@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::is_picked;
+use super::rows::picked;
 use super::{Check, Detail, Suspect};
 use crate::stats::tails;
 
@@ -33,7 +33,7 @@ pub struct Pair {
 
 /// The places of the rows that are looked at, out of so many.
 pub fn places(rows: usize) -> impl Iterator<Item = usize> {
-    (0..rows).filter(move |place| is_picked(*place, rows.div_ceil(ROWS).max(1)))
+    picked(rows, rows.div_ceil(ROWS))
 }
 
 /// Ranks about their mean, in units that make a column's squares sum up to one. `None` where all values are one, or too few.

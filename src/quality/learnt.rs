@@ -6,7 +6,7 @@ use polars::prelude::{DataType, IdxCa, IdxSize, Series};
 
 use super::correlation::{self, Columns, Pair};
 use super::groups::Groups;
-use super::rows::{self, Rows, is_picked};
+use super::rows::{self, Rows, picked};
 use super::{Own, Suspect, column};
 use crate::drift::order::Order;
 use crate::drift::{Kind, Sample};
@@ -112,8 +112,8 @@ impl Learnt {
         for (name, series) in paired.into_iter().filter_map(|name| Some((name, column(name)?))) {
             for (part, window) in parts.iter_mut().zip(windows.iter().step_by(step)) {
                 let every = window.len().div_ceil(PART_ROWS).max(1);
-                let picked = window.iter().enumerate().filter(|(at, _)| is_picked(*at, every)).map(|(_, place)| *place);
-                let numbers = numbers(&series, picked);
+                let places = picked(window.len(), every).filter_map(|at| window.get(at).copied());
+                let numbers = numbers(&series, places);
                 part.extend(numbers.map(|numbers| (name.clone(), numbers)));
             }
         }

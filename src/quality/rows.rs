@@ -3,7 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use polars::prelude::{DataType, Series};
+use polars::prelude::{DataType, IdxCa, IdxSize, Series};
 
 use super::groups::Groups;
 use super::{Check, Detail, Suspect};
@@ -12,21 +12,26 @@ use crate::stats::tails;
 /// Rows looked at, at most: one of every so many of more.
 pub const MOST: usize = 200_000;
 
-/// Whether the row at this place is the one of its run of so many that is looked at. Which one it is has no period: rows that come by turns
-/// are met alike.
-#[must_use]
-pub fn is_picked(place: usize, every: usize) -> bool {
-    let run = place.checked_div(every).unwrap_or(place);
-    let picked = scattered(run as u64).checked_rem(every as u64).unwrap_or(0);
-    place.checked_rem(every).unwrap_or(0) as u64 == picked
+/// The places of one row of each run of so many. Which one of a run it is has no period: rows that come by turns are met alike.
+pub fn picked(rows: usize, every: usize) -> impl Iterator<Item = usize> {
+    let every = every.max(1);
+    let place = move |run: usize| run.saturating_mul(every).saturating_add(offset(run, every));
+    (0..rows.div_ceil(every)).map(place).filter(move |place| *place < rows)
+}
+
+fn offset(run: usize, every: usize) -> usize {
+    let at = scattered(run as u64).checked_rem(every as u64).unwrap_or(0);
+    usize::try_from(at).unwrap_or(0)
 }
 
 /// A hash of each row; none where they have values that cannot be hashed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Rows {
     hashes: Option<Vec<u64>>,
     /// One of so many rows is looked at.
     every: usize,
+    /// Which, where not all are.
+    places: Option<IdxCa>,
 }
 
 impl Rows {
@@ -34,7 +39,10 @@ impl Rows {
     #[must_use]
     pub fn new(rows: usize) -> Self {
         let every = rows.div_ceil(MOST).max(1);
-        Self { hashes: Some(vec![0; rows.div_ceil(every)]), every }
+        let as_place = |place: usize| IdxSize::try_from(place).unwrap_or(IdxSize::MAX);
+        let places = (every > 1).then(|| IdxCa::from_vec("".into(), picked(rows, every).map(as_place).collect()));
+        let looked_at = places.as_ref().map_or(rows, IdxCa::len);
+        Self { hashes: Some(vec![0; looked_at]), every, places }
     }
 
     /// The rows have values that were not added.
@@ -44,7 +52,8 @@ impl Rows {
 
     /// Adds a column's values to the rows. After one that cannot be hashed (a list) nothing is known of them.
     pub fn add(&mut self, series: &Series) {
-        let physical = series.to_physical_repr();
+        let taken = self.places.as_ref().and_then(|places| series.take(places).ok());
+        let physical = taken.as_ref().unwrap_or(series).to_physical_repr();
         let series: &Series = &physical;
         let mut seed = DefaultHasher::new();
         series.name().as_str().hash(&mut seed);
@@ -91,9 +100,7 @@ impl Rows {
 
     /// Sums do not mind the order in which columns come.
     fn mix(&mut self, seed: u64, values: impl Iterator<Item = u64>) {
-        let every = self.every;
-        let picked = values.enumerate().filter(|(place, _)| is_picked(*place, every)).map(|(_, value)| value);
-        for (row, value) in self.hashes.iter_mut().flatten().zip(picked) {
+        for (row, value) in self.hashes.iter_mut().flatten().zip(values) {
             *row = row.wrapping_add(scattered(value ^ seed));
         }
     }
@@ -114,12 +121,14 @@ impl Rows {
     #[must_use]
     pub fn at(&self, places: impl Iterator<Item = usize>) -> Self {
         let every = self.every.max(1);
-        let picked = places.filter(|place| is_picked(*place, every));
-        let hashes = self
-            .hashes
-            .as_ref()
-            .map(|rows| picked.filter_map(|place| rows.get(place.checked_div(every)?).copied()).collect());
-        Self { hashes, every }
+        // Where not all rows are looked at, the place among those is its run.
+        let looked_at = |place: usize| {
+            let run = place.checked_div(every)?;
+            (place.checked_rem(every)? == offset(run, every)).then_some(run)
+        };
+        let hash = |rows: &Vec<u64>, place| looked_at(place).and_then(|run| rows.get(run).copied());
+        let hashes = self.hashes.as_ref().map(|rows| places.filter_map(|place| hash(rows, place)).collect());
+        Self { hashes, every: 1, places: None }
     }
 
     /// How often they repeat.
