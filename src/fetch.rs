@@ -7,7 +7,6 @@
 mod http;
 mod object;
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -18,6 +17,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::client::chain;
+use crate::units::hex;
 
 /// An answer must have come whole by then.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -200,11 +200,7 @@ pub fn sha256(path: &Path) -> std::io::Result<String> {
     loop {
         let read = file.read(&mut part)?;
         if read == 0 {
-            let mut hex = String::new();
-            for byte in hash.finalize() {
-                let _ = write!(hex, "{byte:02x}");
-            }
-            return Ok(hex);
+            return Ok(hex(&hash.finalize()));
         }
         hash.update(part.get(..read).unwrap_or_default());
     }

@@ -5,7 +5,7 @@
 #[cfg(test)]
 pub mod hostile;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -154,6 +154,15 @@ pub fn grouped(count: u64) -> String {
     parts.join("\u{202f}")
 }
 
+/// Bytes in hex, two digits each.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// A share as percent.
 #[must_use]
 pub fn percent(share: f64) -> String {
@@ -193,6 +202,7 @@ mod tests {
             [money(3.2, "USD"), money(-1234.5, "EUR"), money(0.5, "CHF")],
             ["$3.20", "-1\u{202f}235 €", "0.50 CHF"]
         );
+        assert_eq!([hex(&[0, 10, 255]), hex(&[])], ["000aff", ""]);
         assert_eq!([grouped(7), grouped(1_234_567)], ["7", "1\u{202f}234\u{202f}567"]);
         let seconds = |s| span(SignedDuration::from_secs(s));
         assert_eq!([seconds(-1), seconds(119), seconds(7199), seconds(86_400)], ["0 s", "119 s", "119 min", "24 h"]);

@@ -35,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("step", &["alert", "analysis", "clock", "frame", "metric", "model", "reading", "rightsize", "snapshot"]),
     ("collect", &["clock", "health", "identity", "reading", "signal", "units"]),
     ("client", &[]),
-    ("fetch", &["client"]),
+    ("fetch", &["client", "units"]),
     ("export", &["alert", "client", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "identity", "minute", "units"]),
     (

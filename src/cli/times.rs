@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use polars::prelude::{DataType, Series};
 
+use crate::drift::derived::dates::parsed;
 use crate::drift::order::{FEWEST, ROWS, Window};
 use crate::drift::{Kind, Sample};
 
@@ -63,7 +61,7 @@ pub fn times(series: &Series) -> Result<Vec<i64>, &'static str> {
             if texts.null_count() > 0 {
                 return Err(NONE);
             }
-            texts.iter().flatten().map(|text| instant(text.trim())).collect::<Option<_>>().ok_or(NO_TIME)
+            texts.iter().flatten().map(|text| parsed(text.trim())).collect::<Option<_>>().ok_or(NO_TIME)
         }
         DataType::Datetime(..) => {
             let times = series.datetime().map_err(|_| NO_TIME)?;
@@ -80,14 +78,6 @@ pub fn times(series: &Series) -> Result<Vec<i64>, &'static str> {
             whole.iter().collect::<Option<_>>().ok_or(NO_TIME)
         }
     }
-}
-
-fn instant(text: &str) -> Option<i64> {
-    let civil = |at: DateTime| TimeZone::UTC.to_timestamp(at).ok();
-    let parsed = text.parse::<Timestamp>().ok();
-    let parsed = parsed.or_else(|| text.parse::<DateTime>().ok().and_then(civil));
-    let parsed = parsed.or_else(|| text.parse::<Date>().ok().and_then(|date| civil(date.at(0, 0, 0, 0))));
-    parsed.map(Timestamp::as_millisecond)
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ use super::variation::Variation;
 use super::{Bins, Kind, Sample};
 use crate::stats::moments::Moments;
 use crate::stats::whole;
+use crate::units::hex;
 
 /// What is told of a value, or of a category, is of so many rows at least.
 pub const FEWEST: u64 = 5;
@@ -469,11 +470,7 @@ impl Profile {
 
 /// SHA-256 of a text without white space outside of its strings, in hex.
 fn hash(text: &str) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(without_spaces(text).as_bytes()) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(without_spaces(text).as_bytes()))
 }
 
 fn without_spaces(json: &str) -> String {

@@ -40,6 +40,18 @@ pub enum Sample {
     },
 }
 
+impl Kind {
+    /// As people read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Numeric => "numeric",
+            Self::Categorical => "categorical",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+
 impl Sample {
     /// Of numbers, in any order.
     #[must_use]

@@ -3,7 +3,6 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsError, PolarsResult, Series};
@@ -22,6 +21,7 @@ use crate::drift::profile::{self, Profile};
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 use crate::quality::learnt::{Across, Learnt};
+use crate::units::hex;
 
 /// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
 const EXACT_UP_TO: usize = 1000;
@@ -290,9 +290,5 @@ fn hash(columns: &BTreeMap<String, Column>) -> String {
     let counted: BTreeMap<&String, (&Bins, &Vec<u64>)> =
         columns.iter().map(|(name, column)| (name, (&column.exported, &column.counts))).collect();
     let text = serde_json::to_vec(&counted).unwrap_or_default();
-    let mut hex = String::new();
-    for byte in &Sha256::digest(&text)[..8] {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(&text)[..8])
 }

@@ -11,8 +11,9 @@ use crate::drift::comparison::Comparison;
 use crate::drift::multi::together::Together;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words::{self, number};
-use crate::drift::{Kind, TESTS, Test};
+use crate::drift::{TESTS, Test};
 use crate::quality::Finding;
+use crate::units::percent;
 pub use page::html;
 
 /// For programs. Ends with a line break.
@@ -57,18 +58,13 @@ fn ordered(comparison: &Comparison) -> Vec<&Judged> {
 }
 
 fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
-    let kind = match judged.kind {
-        Kind::Numeric => "numeric",
-        Kind::Categorical => "categorical",
-        Kind::Embedding => "embedding",
-    };
     let verdict = match judged.verdict {
         Verdict::Drift => "DRIFT",
         Verdict::TooFewRows => "too few rows",
         Verdict::NoDrift => "no",
         Verdict::Undefined => "unknown",
     };
-    let mut cells = vec![judged.name.clone(), kind.to_owned(), verdict.to_owned()];
+    let mut cells = vec![judged.name.clone(), judged.kind.name().to_owned(), verdict.to_owned()];
     for cell in [
         words::what(judged),
         words::moved(judged),
@@ -90,10 +86,6 @@ fn cells(judged: &Judged, tests: &[&Test]) -> Vec<String> {
         _ => dash(),
     });
     cells
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 /// A whole number with its thousands apart.

@@ -166,13 +166,14 @@ impl<'a> Sides<'a> {
         let derived = Derived::of(&reference, self.times.map(|times| &times.reference), way == Way::Text);
         match (derived, way) {
             (Some(derived), way) if way != Way::Dates || matches!(derived, Derived::Dates(_)) => {
-                quality.rows(Kind::Categorical, &reference, &current);
+                quality.reference(Kind::Categorical, &reference);
+                quality.current(Kind::Categorical, &current);
                 // What is made of a column says one thing of what is missing: once is enough.
                 let mut first = Some(quality);
                 let made = self.made(&derived, &reference, &current);
                 let measured = made.map(|(one, other)| {
                     let sample = |series: &Series| one.sample_of(series);
-                    let sides = (one.values.clone(), other.values, self.reference.order());
+                    let sides = (one.values.clone(), sample(&other.values), self.reference.order());
                     let quality = first.take().map_or(Of::Nothing, Of::Made);
                     of_rows(&one.name, sides, sample, self.tests, self.mode, quality)
                 });

@@ -36,11 +36,17 @@ impl Gathered {
         self.suspects.extend(self.learnt.of_column(name, reference, current));
     }
 
-    /// Takes in the rows' values in a column, by whatever it is compared.
-    pub(super) fn rows(&mut self, kind: Kind, reference: &Series, current: &Series) {
-        if let Some([one, other]) = &mut self.sides {
-            one.add(reference, kind);
-            other.add(current, kind);
+    /// Takes in the reference's rows' values in a column, by whatever it is compared.
+    pub(super) fn reference(&mut self, kind: Kind, rows: &Series) {
+        if let Some([reference, _]) = &mut self.sides {
+            reference.add(rows, kind);
+        }
+    }
+
+    /// Takes in the current ones. Each side by itself, so that nobody holds both.
+    pub(super) fn current(&mut self, kind: Kind, rows: &Series) {
+        if let Some([_, current]) = &mut self.sides {
+            current.add(rows, kind);
         }
     }
 

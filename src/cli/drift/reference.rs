@@ -156,6 +156,11 @@ impl Reference {
         let sample = |series: &Series| {
             Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64))
         };
+        // A column as it was read is let go of before the other side's is read.
+        quality.current(kind, &current);
+        let rows = current;
+        let current = sample(&rows);
+        drop(rows);
         let (data, order) = match self {
             Self::Data { data, order } => (data, order),
             Self::Profile { profile, .. } => {
@@ -163,14 +168,13 @@ impl Reference {
                 // A column without any value has the other side's kind.
                 let none = || Baseline::new(Sample::missing_rows(kind, profile.rows));
                 let baseline = held.map_or_else(none, Column::baseline);
-                let current = sample(&current);
                 let current = if let Some(column) = held { column.seen(current) } else { current };
                 quality.samples(name, &baseline.sample, &[], &current);
                 return Ok(Measured::new(name, &baseline, &current, tests, mode));
             }
         };
         let reference = data.column(name)?;
-        quality.rows(kind, &reference, &current);
+        quality.reference(kind, &reference);
         let sides = (reference, current, order.as_ref());
         Ok(of_rows(name, sides, sample, tests, mode, Of::Values(quality)))
     }
@@ -184,17 +188,15 @@ pub(super) enum Of<'a> {
     Nothing,
 }
 
-/// Both sides of a column, each made a sample. The rows are let go of once they are.
+/// A column of the reference's rows, which are let go of once they are a sample, and the current values.
 pub(super) fn of_rows(
     name: &str,
-    (reference, rows, order): (Series, Series, Option<&Order>),
+    (reference, current, order): (Series, Sample, Option<&Order>),
     sample: impl Fn(&Series) -> Sample,
     tests: &[&'static Test],
     mode: Mode,
     quality: Of<'_>,
 ) -> Measured {
-    let current = sample(&rows);
-    drop(rows);
     let mut baseline = Baseline::new(sample(&reference));
     let parts: Vec<Sample> = order.iter().flat_map(|order| order.parts(&reference)).map(|part| sample(&part)).collect();
     match quality {

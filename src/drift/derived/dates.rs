@@ -65,6 +65,12 @@ fn instant(text: &str) -> Option<i64> {
     if text.as_bytes().get(4) != Some(&b'-') {
         return None;
     }
+    parsed(text)
+}
+
+/// Milliseconds since the epoch: of an instant of RFC 3339, or of a date, or a date and a time, in UTC.
+#[must_use]
+pub fn parsed(text: &str) -> Option<i64> {
     if let Ok(instant) = jiff::Timestamp::from_str(text) {
         return Some(instant.as_millisecond());
     }

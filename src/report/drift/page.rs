@@ -121,14 +121,6 @@ fn word(verdict: Verdict) -> Markup {
     }
 }
 
-fn kind(judged: &Judged) -> &'static str {
-    match judged.kind {
-        Kind::Numeric => "numeric",
-        Kind::Categorical => "categorical",
-        Kind::Embedding => "embedding",
-    }
-}
-
 fn missing(judged: &Judged) -> String {
     match (judged.reference_missing, judged.current_missing) {
         (Some(before), Some(now)) if before + now > 0.0 => words::shares(before, now),
@@ -151,7 +143,7 @@ fn index(columns: &[&Judged]) -> Markup {
                     }
                 } }
                 tbody { @for (at, judged) in columns.iter().enumerate() { tr {
-                    th scope="row" { a href={ "#column-" (at) } { (plain(&judged.name)) } br; small { (kind(judged)) } }
+                    th scope="row" { a href={ "#column-" (at) } { (plain(&judged.name)) } br; small { (judged.kind.name()) } }
                     td { (word(judged.verdict)) }
                     td { (small(judged)) }
                     td.moved { (cell(words::moved(judged))) }
@@ -194,7 +186,7 @@ fn column(comparison: &Comparison, at: usize, judged: &Judged) -> Markup {
     let class = if judged.verdict == Verdict::Drift { "sentence drift" } else { "sentence" };
     html! {
         article id={ "column-" (at) } aria-labelledby={ "column-" (at) "-title" } {
-            h3 id={ "column-" (at) "-title" } { (plain(&judged.name)) " " small { (kind(judged)) } }
+            h3 id={ "column-" (at) "-title" } { (plain(&judged.name)) " " small { (judged.kind.name()) } }
             p class=(class) { (plain(&format!("{} {}.", opening(judged), words::sentence(judged)))) }
             div.sides {
                 div { (picture(comparison, judged)) }

@@ -8,7 +8,6 @@ use super::models::{by_distance, cost, over_time, overlay_text, verdict};
 use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
 use crate::chart::heat::{Heat, Row};
-use crate::drift::Kind;
 use crate::drift::moved::shortened;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
@@ -169,15 +168,10 @@ fn quality(model: &ModelView) -> Markup {
 
 fn feature(judged: &Judged) -> Markup {
     let cell = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-    let kind = match judged.kind {
-        Kind::Numeric => "numeric",
-        Kind::Categorical => "categorical",
-        Kind::Embedding => "embedding",
-    };
     let missing = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
     html! {
         tr {
-            th scope="row" { (judged.name) br; small { (kind) } }
+            th scope="row" { (judged.name) br; small { (judged.kind.name()) } }
             td.told {
                 @match judged.verdict {
                     Verdict::Drift => { strong { "drifts ⚠" } }
