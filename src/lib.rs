@@ -25,7 +25,8 @@
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
-//! model/       a model: its description, its address, the border, the reference, what is made of features (made), rows in event time, windows and verdicts (watch)
+//! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of features (made),
+//!              rows in event time, detectors that values pass (streams), windows and verdicts (watch)
 //! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup paths, images
 //! metric       Metric, Point; metrics that are concluded; which series vanished; the table of attributes (attribute)
 //! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table (values)
@@ -71,6 +72,9 @@
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
 //!   and the tests of laws follow.
 //! - **A number that is made of a text**: an entry in `drift::derived::text::ENTRIES`. Both commands, the windows and the reference page follow.
+//! - **A check of data quality**: a variant of `quality::Check` with its rule and limit, and where it looks: `quality::column` (one
+//!   column), `rows`, `correlation`, or `model::intake` (what comes of late). Metrics, the page and the reference page follow.
+//! - **What is made of a text**: an entry in `drift::derived::text::ENTRIES`.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.

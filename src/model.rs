@@ -1,7 +1,8 @@
 //! A model that is watched: what is known of it beforehand ([`Spec`]) and what its columns hold ([`Schema`]).
 //!
-//! Below: how it is addressed (`address`), the border a body crosses (`border`; `profile`), the reference, the rows in event time (`rows`), and the state that takes
-//! rows in and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
+//! Below: how it is addressed (`address`), the border a body crosses (`border`; `profile`), how rows come (`intake`), the reference, what
+//! is made of features (`made`), the rows in event time (`rows`), detectors that values pass (`streams`), and the state that takes rows in
+//! and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
 pub mod address;
 pub mod border;

@@ -1,190 +1,37 @@
-//! `plumbline drift`: one data file held against another, or against a profile.
+//! `plumbline drift`: a data file, or counts of windows, held against a reference or a profile of one.
 
+mod arguments;
 mod columns;
 mod quality;
 mod reference;
 pub(super) mod tally;
 mod together;
 
-use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+pub(super) use self::arguments::all_known;
+pub use self::arguments::{Arguments, EXAMPLES};
+use self::arguments::{Format, Roles};
 use self::columns::{Compared, Sides, Times, Way, way};
 use self::quality::Gathered;
 use self::reference::Reference;
 use self::together::together;
 use super::given::{self, Given};
 use super::profile::file;
-use super::times::{self, Length};
 use crate::dataset::{self, Dataset};
+use crate::drift::Test;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
-use crate::drift::verdict::{Correction, Thresholds, judge};
-use crate::drift::{Kind, Test, defaults, selected};
+use crate::drift::verdict::{Thresholds, judge};
 use crate::performance::{Labels, Performance, Task, measure};
 use crate::quality::Finding as Fault;
 use crate::report::drift as render;
-
-pub const EXAMPLES: &str = "\
-Examples:
-  plumbline drift --reference train.parquet --current today.parquet
-  plumbline drift --reference a.csv --current b.csv --id order_id --timestamp at --exclude note,comment
-  plumbline drift --reference month.parquet --current today.parquet --timestamp at --window 1d    # a season of days is no drift
-  plumbline drift --reference a.parquet --current b.parquet --prediction y_pred --score y_prob --label y
-  plumbline drift --reference a.parquet --current b.parquet --threshold psi=0.2 --threshold age:shift=0.3
-  plumbline drift --reference a.parquet --current b.parquet --text note --timestamp at  # words of `note`, ages of dates
-  plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
-  plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
-  plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
-  plumbline drift --reference train.profile.json --current http://node-1:9477/api/v1/models/churn/windows/latest/tally \
-    --current http://node-2:9477/api/v1/models/churn/windows/latest/tally      # one verdict over two replicas
-  plumbline drift --reference s3://models/churn/train.profile.json --reference-hash 9f86d08... --current today.parquet
-
-Strings, booleans and dictionaries are compared as categories, numbers by their order. Texts are compared by what is made
-of them, one column each: `note.length`, `note.out_of_vocabulary` (share of words that the reference's vocabulary lacks),
-`note.letters`, `.capitals`, `.digits`, `.spaces`, `.others` (shares of characters); dates by their age in days, `seen.age`;
-lists of numbers of one length, such as embeddings, as a cloud: its centroid, its spread, MMD and a classifier.
-Files may be Parquet, Arrow (file or stream), CSV, TSV or NDJSON, and need not be of one kind.
-
-Exit codes: 0 done; with --fail-on-drift or --fail-on-quality 0 without a finding, 1 with one; 2 for an error.";
-
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
-    /// What the current data is compared with: the training data, a time that was good, or a profile of either. A path, or an address
-    /// (https://, http://, s3://, gs://, az://).
-    #[arg(long, value_name = "FILE")]
-    reference: PathBuf,
-    /// Refuse a reference of another SHA-256: the file's, or a profile's own.
-    #[arg(long, value_name = "SHA256")]
-    reference_hash: Option<String>,
-    /// The data in question, by path or address; or the counts of windows under a profile, as many times as there are replicas: they are
-    /// added up, and held against the profile.
-    #[arg(long, value_name = "FILE", required = true)]
-    current: Vec<PathBuf>,
-    /// How the result is written.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Write the result to this file instead of standard output.
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Exit with 1 if there is drift.
-    #[arg(long)]
-    fail_on_drift: bool,
-    /// Exit with 1 if a check of data quality finds fault with the current rows.
-    #[arg(long)]
-    fail_on_quality: bool,
-    /// Columns that name a row: never compared.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    id: Vec<String>,
-    /// Columns that tell when: never compared. By the first the reference is parted in windows as long as all current data, or as --window
-    /// says: what a column varies by itself from one to the next is no drift. And dates are compared by how long before that they lie;
-    /// without it, before a column that the rows of both files stand in order of.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    timestamp: Vec<String>,
-    #[command(flatten)]
-    length: Length,
-    /// Columns of the ground truth: never compared, but performance is measured against it.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    label: Vec<String>,
-    /// Columns of the model's prediction: compared, and measured by the label.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    prediction: Vec<String>,
-    /// Columns of the score of the positive class: compared, and measured by the label.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    score: Vec<String>,
-    /// Columns to leave out.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    exclude: Vec<String>,
-    /// Columns of numbers, or of texts, that stand for categories.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    categorical: Vec<String>,
-    /// Columns of texts: compared by their length, their words and their characters. Columns of strings that differ from row to row and
-    /// have three words or more on average are taken for texts anyway.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    text: Vec<String>,
-    /// Whose rule decides: plumbline's, or what Evidently or NannyML decide by default.
-    #[arg(long, value_enum, default_value_t = ModeOption::Default)]
-    mode: ModeOption,
-    /// The drift tests to run beside the verdict, or `all`; without it the five of them that are quickest.
-    #[arg(long, value_name = "NAME,...")]
-    tests: Option<String>,
-    /// Compare all columns together too: what principal components leave out, whether a classifier tells the sides apart, and the
-    /// maximum mean discrepancy. Of a long file every so many rows, 20000 at most.
-    #[arg(long)]
-    multivariate: bool,
-    /// How p-values are corrected over the columns.
-    #[arg(long, value_enum, default_value_t = CorrectionOption::BenjaminiHochberg)]
-    correction: CorrectionOption,
-    /// A corrected p-value below this is no chance: so often a comparison of data that has not changed finds drift.
-    #[arg(long, value_name = "P", default_value_t = Thresholds::default().significance)]
-    significance: f64,
-    /// A column of numbers drifts by a Wasserstein distance above so many of the reference's standard deviations.
-    #[arg(long, value_name = "DEVIATIONS", default_value_t = Thresholds::default().shift)]
-    shift: f64,
-    /// A column of categories, or what is missing of any, drifts by a Jensen-Shannon distance above this.
-    #[arg(long, value_name = "DISTANCE", default_value_t = Thresholds::default().jensen_shannon)]
-    jensen_shannon: f64,
-    /// Another threshold: of a column's effect (age:shift=0.2), or of a test, whose statistic then decides in the effect's place (psi=0.2,
-    /// age:psi=0.3). The change must be certain all the same. May be given several times.
-    #[arg(long, value_name = "[COLUMN:]NAME=VALUE")]
-    threshold: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ModeOption {
-    /// Significant and large, the noise taken off.
-    Default,
-    /// As Evidently decides by default.
-    Evidently,
-    /// As NannyML decides by default, the current data being one chunk.
-    Nannyml,
-}
-
-impl From<ModeOption> for Mode {
-    fn from(option: ModeOption) -> Self {
-        match option {
-            ModeOption::Default => Self::Default,
-            ModeOption::Evidently => Self::Evidently,
-            ModeOption::Nannyml => Self::NannyMl,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CorrectionOption {
-    /// Of what is found, no larger a share is false.
-    BenjaminiHochberg,
-    /// The chance that anything at all is false.
-    Bonferroni,
-}
-
-impl From<CorrectionOption> for Correction {
-    fn from(option: CorrectionOption) -> Self {
-        match option {
-            CorrectionOption::BenjaminiHochberg => Self::BenjaminiHochberg,
-            CorrectionOption::Bonferroni => Self::Bonferroni,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people, in colour on a terminal.
-    Table,
-    /// For programs.
-    Json,
-    /// For a pull request or a ticket.
-    Markdown,
-    /// A page of its own.
-    Html,
-}
 
 /// Why no comparison could be made.
 #[derive(Debug, thiserror::Error)]
@@ -262,31 +109,7 @@ pub enum Error {
 
 /// Compares, writes the result, and says whether the run is to fail for drift.
 pub fn run(arguments: &Arguments) -> Result<bool, Error> {
-    let tests = match &arguments.tests {
-        Some(names) => selected(names).map_err(Error::Tests)?,
-        None => defaults(),
-    };
-    let mut thresholds = Thresholds {
-        mode: arguments.mode.into(),
-        correction: arguments.correction.into(),
-        significance: arguments.significance,
-        shift: arguments.shift,
-        jensen_shannon: arguments.jensen_shannon,
-        ..Thresholds::default()
-    };
-    let wrong = |option: &str, message: String| Error::Threshold { option: option.to_owned(), message };
-    for given in &arguments.threshold {
-        thresholds.set(given).map_err(|message| wrong("threshold", format!("{given} {message}")))?;
-    }
-    if let Some((field, message)) = thresholds.problems().into_iter().next() {
-        // Of a test, or of a column: as it was given.
-        let given = field.split_once('.').map(|(_, name)| name.replacen('.', ":", 1));
-        return Err(match given {
-            Some(given) => wrong("threshold", format!("{given} {message}")),
-            None => wrong(&field, message),
-        });
-    }
-    let tests = thresholds.with_deciding(tests);
+    let (tests, thresholds) = arguments.asked()?;
     let reference = Given::new(&arguments.reference, "reference")?;
     let mut reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
     if arguments.timestamp.is_empty() && !arguments.length.is_none() {
@@ -310,12 +133,12 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
             (comparison, Some(quality))
         }
         // Counts say nothing of whole rows.
-        all if arguments.wants_rows().is_some() => {
-            let option = arguments.wants_rows().unwrap_or_default();
-            let path = all.first().map(|given| given.shown.clone()).unwrap_or_default();
-            return Err(Error::CountsOf { option, path });
+        all => {
+            if let (Some(option), Some(counts)) = (arguments.wants_rows(), all.first()) {
+                return Err(Error::CountsOf { option, path: counts.shown.clone() });
+            }
+            (tally::compare(&reference, all, &arguments.exclude, &tests, &thresholds)?, None)
         }
-        all => (tally::compare(&reference, all, &arguments.exclude, &tests, &thresholds)?, None),
     };
     let quality = quality.as_deref();
     if arguments.format == Format::Json || arguments.output.is_some() {
@@ -375,99 +198,6 @@ pub(super) fn write(output: Option<&PathBuf>, text: &str) -> Result<(), Error> {
             written => written.map_err(|source| failed("standard output", source)),
         },
     }
-}
-
-/// What each column is for.
-struct Roles {
-    ids: Vec<String>,
-    left_out: BTreeSet<String>,
-    categorical: BTreeSet<String>,
-    text: BTreeSet<String>,
-    timestamp: Vec<String>,
-    label: Option<String>,
-    prediction: Option<String>,
-    score: Option<String>,
-    together: bool,
-}
-
-impl Arguments {
-    /// The first option that is given and means nothing without rows.
-    fn wants_rows(&self) -> Option<&'static str> {
-        let options = [
-            ("fail-on-quality", self.fail_on_quality),
-            ("multivariate", self.multivariate),
-            ("id", !self.id.is_empty()),
-            ("timestamp", !self.timestamp.is_empty()),
-            ("label", !self.label.is_empty()),
-            ("categorical", !self.categorical.is_empty()),
-            ("text", !self.text.is_empty()),
-        ];
-        options.into_iter().find_map(|(name, given)| given.then_some(name))
-    }
-
-    fn roles(&self, reference: &Reference, current: &Dataset, thresholds: &Thresholds) -> Result<Roles, Error> {
-        let of_columns: Vec<String> = thresholds.columns.keys().cloned().collect();
-        let named = [
-            ("threshold", &of_columns),
-            ("id", &self.id),
-            ("timestamp", &self.timestamp),
-            ("label", &self.label),
-            ("prediction", &self.prediction),
-            ("score", &self.score),
-            ("exclude", &self.exclude),
-            ("categorical", &self.categorical),
-            ("text", &self.text),
-        ];
-        let mut known: Vec<&str> = reference.names();
-        known.extend(current.fields.iter().map(|field| field.name.as_str()));
-        all_known(&named, &known)?;
-        if let Reference::Profile { path, profile, .. } = reference {
-            let numeric = |name: &&String| profile.column(name).is_some_and(|column| column.kind() == Kind::Numeric);
-            if self.categorical.iter().any(|name| numeric(&name)) {
-                return Err(Error::Rows { option: "categorical", path: path.clone() });
-            }
-            if !self.text.is_empty() {
-                return Err(Error::Rows { option: "text", path: path.clone() });
-            }
-            if self.multivariate {
-                return Err(Error::Rows { option: "multivariate", path: path.clone() });
-            }
-        }
-        let all = |lists: &[&Vec<String>]| -> BTreeSet<String> { lists.iter().copied().flatten().cloned().collect() };
-        Ok(Roles {
-            ids: self.id.clone(),
-            left_out: reference
-                .left_out()
-                .map(str::to_owned)
-                .chain(all(&[&self.id, &self.timestamp, &self.label, &self.exclude]))
-                .collect(),
-            categorical: all(&[&self.categorical]),
-            text: all(&[&self.text]),
-            timestamp: self.timestamp.clone(),
-            label: self.label.first().cloned(),
-            prediction: self.prediction.first().cloned(),
-            score: self.score.first().cloned(),
-            together: self.multivariate,
-        })
-    }
-}
-
-/// Every column that an option names is there.
-pub(super) fn all_known(named: &[(&'static str, &Vec<String>)], known: &[&str]) -> Result<(), Error> {
-    for (option, columns) in named {
-        for column in *columns {
-            if !known.contains(&column.as_str()) {
-                let nearest = known
-                    .iter()
-                    .map(|name| (strsim::jaro_winkler(name, column), name))
-                    .max_by(|a, b| a.0.total_cmp(&b.0))
-                    .filter(|(likeness, _)| *likeness > 0.7)
-                    .map(|(_, name)| (*name).to_owned());
-                return Err(Error::Column { option, column: column.clone(), nearest });
-            }
-        }
-    }
-    Ok(())
 }
 
 fn compare(

@@ -7,27 +7,28 @@
 mod judge;
 mod shown;
 pub mod stored;
+mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use polars::prelude::{DataFrame, PolarsResult, Series};
+use polars::prelude::{DataFrame, PolarsResult};
 use serde::{Deserialize, Serialize};
 
 use super::border::ARRIVAL;
 use super::intake::Intake;
 use super::reference::{About, Column, Given, Reference};
 use super::rows::{Ids, POSITION, Rows, keep, with_positions};
-use super::streams::{Changes, Stream, Streams};
+use super::streams::{Changes, Streams};
 use super::view::{Counts, WindowResult};
 use super::{Schema, Spec};
 use crate::drift::Sample;
 use crate::drift::profile::tally::Tally;
 use crate::frame::json::WrongTypes;
 use crate::frame::stack::stack;
-use crate::performance::{Labels, errors};
+use crate::performance::Labels;
 
 /// Results kept of a model.
 const RESULTS: usize = 1000;
@@ -562,34 +563,6 @@ impl Watch {
         let missing: u64 = self.progress.missing.iter().map(|id| id.len() as u64 + 48).sum();
         let tallies: u64 = self.progress.tallies.values().map(|tally| tally.bytes()).sum();
         missing + tallies + self.rows.bytes() + self.labels.bytes() + self.ids.bytes() + reference + frames
-    }
-
-    /// Scores of samples pass the detectors, and the errors of those that come with their label.
-    fn stream_samples(&mut self, frame: &DataFrame, now: Timestamp) {
-        if self.spec.streams.is_empty() {
-            return;
-        }
-        if let Ok(scores) = frame.column("score").and_then(|score| score.f64()) {
-            let scores: Vec<f64> = scores.iter().flatten().collect();
-            self.stream(Stream::Score, &scores, now);
-        }
-        if let Ok(label) = frame.column("label") {
-            self.stream_errors(frame, label.as_materialized_series(), now);
-        }
-    }
-
-    fn stream_errors(&mut self, frame: &DataFrame, label: &Series, now: Timestamp) {
-        let Ok(prediction) = frame.column("prediction").or_else(|_| frame.column("score")) else { return };
-        let mut known = self.progress.known.clone();
-        known.learn(label);
-        let Some(task) = self.spec.task.or(known.task()) else { return };
-        let errors: Vec<f64> = errors(task, label, prediction.as_materialized_series()).into_iter().flatten().collect();
-        self.stream(Stream::Error, &errors, now);
-    }
-
-    fn stream(&mut self, stream: Stream, values: &[f64], now: Timestamp) {
-        let asked = (self.spec.streams.as_slice(), self.spec.task.or(self.progress.known.task()));
-        self.streams.take(stream, values, asked, &mut self.progress.changes, now);
     }
 
     fn count_bins(&mut self, frame: &DataFrame) {

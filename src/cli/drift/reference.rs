@@ -6,8 +6,9 @@ use polars::prelude::Series;
 
 use super::super::given::Given;
 use super::super::profile::file;
+use super::super::times::{self, Length};
 use super::quality::Gathered;
-use super::{Error, Length, open, tell, times};
+use super::{Error, open, tell};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;

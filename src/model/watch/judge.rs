@@ -16,6 +16,7 @@ use crate::drift::derived::Side;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::{Judged, Measured, judge};
 use crate::model::made::cloud;
+use crate::model::reference::Reference;
 use crate::model::view::{KEPT, WindowResult};
 use crate::performance::{Performance, measure};
 use crate::quality;
@@ -43,6 +44,15 @@ fn versions(frame: &DataFrame) -> Vec<String> {
     versions.sort();
     versions.truncate(VERSIONS);
     versions
+}
+
+/// What is found of a window's rows.
+#[derive(Default)]
+struct Found {
+    features: Vec<Judged>,
+    quality: Vec<quality::Finding>,
+    /// Its counts, under a profile.
+    tally: Option<Tally>,
 }
 
 impl Watch {
@@ -139,38 +149,8 @@ impl Watch {
             return Ok(None);
         }
         let enough = frame.height() as u64 >= self.spec.min_rows;
-        let (mut features, mut found) = (Vec::new(), Vec::new());
-        let mut tally = self.reference.as_ref().and_then(|reference| reference.tally.clone());
-        if let Some(tally) = &mut tally {
-            tally.more_rows(frame.height() as u64);
-        }
-        if let Some(reference) = &self.reference {
-            let tests = self.spec.thresholds.with_deciding(defaults());
-            let (mut measured, mut suspects, mut across) = (Vec::new(), Vec::new(), Across::new(frame.height()));
-            let made = reference.made.with(&frame, Side::Current);
-            for (name, of) in &reference.columns {
-                let baseline = &of.baseline;
-                let kind = baseline.sample.kind();
-                let current = reference.made.counted(name, of.seen(sample(&made, name, kind)));
-                if let (Some(tally), Some(profiled)) = (&mut tally, &of.profiled) {
-                    tally.count(&profiled.column.name, &profiled.fine, &current);
-                }
-                measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
-                let found = reference.learnt.of_column(name, &baseline.sample, &current);
-                let is_made = reference.made.is_made(name);
-                suspects.extend(found.into_iter().filter(|suspect| !is_made || suspect.check.is_of_made()));
-            }
-            reference.across(&frame, |series, kind| across.add(series, kind));
-            let clouds = reference.made.clouds.iter();
-            measured.extend(clouds.map(|(name, held)| Measured::of_embedding(name, held, &cloud(&frame, name, held))));
-            features = judge(measured, &self.spec.thresholds);
-            if enough {
-                suspects.extend(reference.learnt.of_rows(across));
-                found = quality::judge(suspects, &self.spec.quality, &self.spec.thresholds, &reference.learnt.own);
-            } else {
-                features.iter_mut().for_each(Judged::withdraw);
-            }
-        }
+        let Found { features, quality, tally } =
+            self.reference.as_ref().map(|reference| self.compared(reference, &frame, enough)).unwrap_or_default();
         let count = |wanted: fn(Option<bool>) -> bool| features.iter().filter(|of| wanted(of.drift)).count() as u64;
         let drift =
             self.spec.thresholds.mode.data_set(count(|drift| drift == Some(true)), count(|drift| drift.is_some()));
@@ -194,10 +174,43 @@ impl Watch {
             drifted: features.iter().filter(|f| f.drift == Some(true)).map(|f| f.name.clone()).collect(),
             distances: if enough { distances(&features) } else { BTreeMap::new() },
             features,
-            quality: found,
+            quality,
             performance: self.performance(&frame)?,
         };
         Ok(Some((result, tally)))
+    }
+
+    /// Every column of the rows against the reference's; without a verdict on any where they are not enough.
+    fn compared(&self, reference: &Reference, frame: &DataFrame, enough: bool) -> Found {
+        let tests = self.spec.thresholds.with_deciding(defaults());
+        let (mut measured, mut suspects, mut across) = (Vec::new(), Vec::new(), Across::new(frame.height()));
+        let mut tally = reference.tally.clone();
+        if let Some(tally) = &mut tally {
+            tally.more_rows(frame.height() as u64);
+        }
+        let made = reference.made.with(frame, Side::Current);
+        for (name, of) in &reference.columns {
+            let baseline = &of.baseline;
+            let current = reference.made.counted(name, of.seen(sample(&made, name, baseline.sample.kind())));
+            if let (Some(tally), Some(profiled)) = (&mut tally, &of.profiled) {
+                tally.count(&profiled.column.name, &profiled.fine, &current);
+            }
+            measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
+            let is_made = reference.made.is_made(name);
+            let of_column = reference.learnt.of_column(name, &baseline.sample, &current);
+            suspects.extend(of_column.into_iter().filter(|suspect| !is_made || suspect.check.is_of_made()));
+        }
+        reference.across(frame, |series, kind| across.add(series, kind));
+        let clouds = reference.made.clouds.iter();
+        measured.extend(clouds.map(|(name, held)| Measured::of_embedding(name, held, &cloud(frame, name, held))));
+        let mut features = judge(measured, &self.spec.thresholds);
+        if !enough {
+            features.iter_mut().for_each(Judged::withdraw);
+            return Found { features, quality: Vec::new(), tally };
+        }
+        suspects.extend(reference.learnt.of_rows(across));
+        let quality = quality::judge(suspects, &self.spec.quality, &self.spec.thresholds, &reference.learnt.own);
+        Found { features, quality, tally }
     }
 
     /// How well the rows' predictions fit the labels that have come for them.
@@ -218,26 +231,6 @@ impl Watch {
         let positive = self.spec.positive.as_deref();
         let measured = measure(task, label, &prediction, score.as_ref(), positive, &known);
         (measured.rows > 0).then_some(measured)
-    }
-
-    /// Errors of the labels that came since, in the order in which they came, pass the detectors. Those whose samples have left memory
-    /// do not.
-    fn stream_labels(&mut self, now: Timestamp) -> PolarsResult<()> {
-        let fresh = std::mem::take(&mut self.fresh_labels);
-        if fresh.height() == 0 {
-            return Ok(());
-        }
-        let positions = fresh.column("id")?.str()?.iter().flatten().filter_map(|id| self.ids.position(id));
-        let Some((first, last)) = positions.fold(None, |ends: Option<(i64, i64)>, at| {
-            Some(ends.map_or((at, at), |(first, last)| (first.min(at), last.max(at))))
-        }) else {
-            return Ok(());
-        };
-        let predictions = self.rows.range_of(first, last.saturating_add(1), &["id", "prediction", "score"])?;
-        let joined = fresh.left_join(&predictions, ["id"], ["id"])?;
-        let label = joined.column("label")?.as_materialized_series().clone();
-        self.stream_errors(&joined, &label, now);
-        Ok(())
     }
 
     /// Brings together the labels that came since windows were judged last.
