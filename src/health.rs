@@ -151,8 +151,8 @@ pub struct HistoryState {
 /// The models' samples: the ingest, the store, the memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SamplesState {
-    /// They can be stored.
-    pub up: bool,
+    /// They can be stored; `None` while what is stored is still being read.
+    pub up: Option<bool>,
     /// Where, or why not.
     pub message: String,
     /// Answers of the ingest, by HTTP status.
@@ -291,7 +291,9 @@ impl State {
             add(&metric::THREAD_STALENESS, label, Number::Float(now.saturating_sub(thread.beat).as_secs_f64()));
             add(&metric::THREAD_RESTARTS, label, Number::Int(thread.restarts));
         }
-        add(&metric::SAMPLES_UP, None, Number::Int(self.samples.up.into()));
+        if let Some(up) = self.samples.up {
+            add(&metric::SAMPLES_UP, None, Number::Int(up.into()));
+        }
         add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
         add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));
         add(&metric::INGEST_REJECTED, None, Number::Int(self.samples.rejected));
@@ -314,5 +316,25 @@ impl State {
             points.push(Point::new(&metric::INGEST_REQUESTS, &subject, attributes, value, Some(start), at));
         }
         points
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store that is still being read is neither up nor down: an alert that met a 0 here was pending on every start.
+    #[test]
+    fn what_is_not_known_yet_is_no_point() {
+        let up = |known| {
+            let mut state = State::default();
+            state.samples.up = known;
+            let start = Timestamp::UNIX_EPOCH;
+            let points = state.points(Weight::default(), start, start, Duration::ZERO);
+            points.iter().find(|point| std::ptr::eq(point.metric, &raw const metric::SAMPLES_UP)).and_then(|p| p.value)
+        };
+        assert_eq!(up(None), None);
+        assert_eq!(up(Some(false)), Some(Number::Int(0)));
+        assert_eq!(up(Some(true)), Some(Number::Int(1)));
     }
 }

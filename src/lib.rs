@@ -7,7 +7,8 @@
 //! main         parse, run, exit code
 //! cli          agent | drift | profile | report | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
-//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender, alerting, supervise, ...)
+//! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender,
+//!              alerting, supervise, ...)
 //! telemetry    logging, and what the agent itself weighs
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
@@ -15,26 +16,28 @@
 //! -- core: no I/O, no clock, no tokio --
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
-//! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what it varies by
-//!              itself (chunks, variation), the verdict; both sides' numbers in one walk (merged); what moved (moved); rows in order of time
-//!              (order); other tools' rules (modes); values as they come (stream); many columns together (multi); numbers made of texts and
-//!              dates (derived); vectors as a cloud (embedding); a reference without its rows, and counts under it that add up over replicas
-//!              (profile); a comparison of two data sets
-//! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show; what a reference
-//!              teaches (learnt)
+//! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what
+//!              it varies by itself (chunks, variation), the verdict; both sides' numbers in one walk (merged); what moved
+//!              (moved); rows in order of time (order); other tools' rules (modes); values as they come (stream); many columns
+//!              together (multi); numbers made of texts and dates (derived); vectors as a cloud (embedding); a reference
+//!              without its rows, and counts under it that add up over replicas (profile); a comparison of two data sets
+//! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show; what a
+//!              reference teaches (learnt)
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
-//! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of features (made),
-//!              rows in event time, detectors that values pass (streams), windows and verdicts (watch)
-//! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup paths, images
+//! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of
+//!              features (made), rows in event time, detectors that values pass (streams), windows and verdicts (watch)
+//! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup
+//!              paths, images
 //! metric       Metric, Point; metrics that are concluded; which series vanished; the table of attributes (attribute)
-//! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table (values)
+//! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table
+//!              (values)
 //! catalogue    every metric there is
 //! reading      what a collector reports, as levels: readings of containers and GPUs, claims
 //! minute       readings -> the minute's signals, as their table says: mean, max, p95, increases, last values
-//! frame        the minute's row and its frame; frames read back, in runs (past); JSON rows (json), the normalised types (normal),
-//!              the bridge to polars
+//! frame        the minute's row and its frame; frames read back, in runs (past); JSON rows (json), the normalised types
+//!              (normal), the bridge to polars
 //! health       how the agent itself is doing, and its own points
 //! snapshot     all that is known at one instant, joined (relations); points()
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, analysis/gpu)
@@ -52,29 +55,33 @@
 //!
 //! # Where things go
 //!
-//! - **A collector**: a file below `collect/` with an `Entry`, and a line in `COLLECTORS`. Its retries, health, line in
-//!   the summary and name in the config follow. What it reports is a `reading::Report`: all it knows now.
-//! - **A signal of a container, a GPU or a model**: an entry in `signal::container`, `signal::gpu` or `signal::model`, and the line that reads
-//!   it: a collector's, or one in `model/signals` (of a feature, a measure or a bin, in `model/points`). The API (a model's is a field of
-//!   `model::view`), the metric, the history's columns, the reference page and the readers of the history follow.
-//! - **A fact of a container** (a name, an owner, a setting): a field of `identity::ContainerClaim` and a line in `identity::claim::FIELDS`;
-//!   a source of facts is a line in `identity::claim::SOURCES`. Where people see it: a field of `snapshot::ContainerView`; where it is
-//!   kept: a line in `frame::MINUTE_COLUMNS`.
+//! - **A collector**: a file below `collect/` with an `Entry`, and a line in `COLLECTORS`. Its retries, health, line in the
+//!   summary and name in the config follow. What it reports is a `reading::Report`: all it knows now.
+//! - **A signal of a container, a GPU or a model**: an entry in `signal::container`, `signal::gpu` or `signal::model`, and the
+//!   line that reads it: a collector's, or one in `model/signals` (of a feature, a measure or a bin, in `model/points`). The
+//!   API (a model's is a field of `model::view`), the metric, the history's columns, the reference page and the readers of the
+//!   history follow.
+//! - **A fact of a container** (a name, an owner, a setting): a field of `identity::ContainerClaim` and a line in
+//!   `identity::claim::FIELDS`; a source of facts is a line in `identity::claim::SOURCES`. Where people see it: a field of
+//!   `snapshot::ContainerView`; where it is kept: a line in `frame::MINUTE_COLUMNS`.
 //! - **A thing, or a part of its key** (a device's slice, a model's namespace): `identity::things`.
 //! - **A relation** (who serves a model, what an alert is about): `snapshot::relations`.
 //! - **An exporter**: a file below `export/` with an `Entry`, and a line in `EXPORTERS`.
-//! - **A metric that is concluded, not read**: a static and a line in its list in `metric`, and where `snapshot` adds its point.
-//! - **An attribute that says whom a point is about**: an entry in `metric::attribute`, and where a view's `subject` says it. Prometheus,
-//!   OTLP, alerts, the check of rules and the reference page follow.
+//! - **A metric that is concluded, not read**: a static and a line in its list in `metric`, and where `snapshot` adds its
+//!   point.
+//! - **An attribute that says whom a point is about**: an entry in `metric::attribute`, and where a view's `subject` says it.
+//!   Prometheus, OTLP, alerts, the check of rules and the reference page follow.
 //! - **An alert**: a rule in `config/alerts.toml`; `deploy/prometheus/alerts.yml` is made from it.
 //! - **A section of the page**: a file below `web/page/` and its place in `web/page`.
-//! - **A column of the history that is no signal**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those tables).
+//! - **A column of the history that is no signal**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those
+//!   tables).
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
 //!   and the tests of laws follow.
-//! - **A number that is made of a text**: an entry in `drift::derived::text::ENTRIES`. Both commands, the windows and the reference page follow.
-//! - **A check of data quality**: a variant of `quality::Check` with its rule and limit, and where it looks: `quality::column` (one
-//!   column), `rows`, `correlation`, or `model::intake` (what comes of late). Metrics, the page and the reference page follow.
-//! - **What is made of a text**: an entry in `drift::derived::text::ENTRIES`.
+//! - **A number that is made of a text**: an entry in `drift::derived::text::ENTRIES`. Both commands, the windows and the
+//!   reference page follow.
+//! - **A check of data quality**: a variant of `quality::Check` with its rule and limit, and where it looks: `quality::column`
+//!   (one column), `rows`, `correlation`, or `model::intake` (what comes of late). Metrics, the page and the reference page
+//!   follow.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.
@@ -83,12 +90,14 @@
 //!
 //! - **The core is pure.** Time, environment and roots are arguments; what arrives is a parameter, what results is a value.
 //!   `tests/layering.rs` holds the imports to the map above.
-//! - **An alert is told of once, or until it is taken.** Its state is kept at each change; a restart fires and resolves nothing.
+//! - **An alert is told of once, or until it is taken.** Its state is kept at each change; a restart fires and resolves
+//!   nothing.
 //! - **Undefined is `None`**, JSON `null`, an absent series: never NaN, never 0.
 //! - **Counters carry the kernel's values** and the start time of their own container; nothing is summed up by us.
-//! - **Reports are levels.** One that was dropped, or a panic behind it, is made good by the next; rows that closed before it are kept.
-//! - **One pure step.** The page, the API, the points and the alerts read the snapshot of `step` alone; `plumbline report` reads the review
-//!   of the same rows.
+//! - **Reports are levels.** One that was dropped, or a panic behind it, is made good by the next; rows that closed before it
+//!   are kept.
+//! - **One pure step.** The page, the API, the points and the alerts read the snapshot of `step` alone; `plumbline report`
+//!   reads the review of the same rows.
 //! - **A key has one form**: node, workload, container, device and model are types of `identity`; nobody joins by names.
 //! - **A collector that fails is retried, never fatal**, and a panic in one is a failure of that one.
 //! - **Every queue is bounded, and what falls off is counted** in `health`, which `/healthz` and `/metrics` show.

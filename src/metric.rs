@@ -150,8 +150,13 @@ pub static HISTORY_DROPPED: Metric = metric(
 pub static HISTORY_SIZE: Metric =
     metric("plumbline.history.size", Kind::UpDown, "By", &[], "Bytes of history on disk.");
 /// Samples state.
-pub static SAMPLES_UP: Metric =
-    metric("plumbline.samples.up", Kind::UpDown, "1", &[], "1 when samples of models can be stored, else 0.");
+pub static SAMPLES_UP: Metric = metric(
+    "plumbline.samples.up",
+    Kind::UpDown,
+    "1",
+    &[],
+    "1 when samples of models can be stored, else 0; none before the store is read.",
+);
 /// Samples on their way.
 pub static SAMPLES_IN_FLIGHT: Metric = metric(
     "plumbline.samples.in_flight",

@@ -107,7 +107,8 @@ pub struct Spec {
     /// Columns of numbers, or of texts, that stand for categories.
     #[serde(default)]
     pub categorical: Vec<String>,
-    /// Columns of texts, compared by length, words and characters. Strings of three words or more, half of them different, are texts anyway.
+    /// Columns of texts, compared by length, words and characters. Strings of three words or more, half of them different, are
+    /// texts anyway.
     #[serde(default)]
     pub text: Vec<String>,
     /// Columns to leave out.

@@ -1,4 +1,5 @@
-//! What was found, for people and programs: a comparison of two data sets ([`drift`]), a reference's profile ([`profile`]), a capacity review ([`review`]).
+//! What was found, for people and programs: a comparison of two data sets ([`drift`]), a reference's profile ([`profile`]), a
+//! capacity review ([`review`]).
 
 pub mod drift;
 pub mod profile;

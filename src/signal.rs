@@ -1,5 +1,6 @@
-//! The signals of things: one table for containers ([`container`]), one for devices ([`gpu`]), one for models ([`model`]). An entry says what a signal is in
-//! the API, in metrics and in the history, and how a minute is made of its readings; all of these follow from it.
+//! The signals of things: one table for containers ([`container`]), one for devices ([`gpu`]), one for models ([`model`]). An
+//! entry says what a signal is in the API, in metrics and in the history, and how a minute is made of its readings; all of
+//! these follow from it.
 //!
 //! A signal more is an entry, and the line that reads it: a collector's, or of a model one of `model/signals`.
 

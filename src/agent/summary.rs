@@ -71,16 +71,13 @@ impl Summary {
         let samples = &state.samples;
         parts.push(Part {
             name: "models",
-            found: samples.up,
-            message: if samples.up {
-                format!("POST http://{local}/v1/models/{{model}}/samples; {} models", samples.models)
-            } else if samples.message.is_empty() {
-                "stored samples are still being read".to_owned()
-            } else {
-                samples.message.clone()
+            found: samples.up == Some(true),
+            message: match samples.up {
+                Some(true) => format!("POST http://{local}/v1/models/{{model}}/samples; {} models", samples.models),
+                Some(false) => samples.message.clone(),
+                None => "stored samples are still being read".to_owned(),
             },
-            without: (!samples.up && !samples.message.is_empty())
-                .then_some("samples are rejected until they can be stored"),
+            without: (samples.up == Some(false)).then_some("samples are rejected until they can be stored"),
         });
         Self { version: env!("CARGO_PKG_VERSION"), node: setting.node.clone(), parts, url: format!("http://{local}/") }
     }

@@ -1,4 +1,5 @@
-//! The area between two sides' distribution functions, value by value, within a range: their Wasserstein-1 distance, in the column's own unit.
+//! The area between two sides' distribution functions, value by value, within a range: their Wasserstein-1 distance, in the
+//! column's own unit.
 
 /// Taken in order of the values.
 #[derive(Debug, Clone)]

@@ -6,13 +6,14 @@
 //! - `distance`: rows' distances from the mean of one half of the reference, as a column of numbers; the reference's are those of the other
 //!   half. A row's own share in a mean would draw it nearer than any other sample's.
 //! - `mmd`: the same as `centroid` in the space of the radial kernel of [`super::multi::mmd`], of 400 rows of either side.
-//! - `classifier`: the ROC AUC of [`super::multi::classifier`] over the eight principal components of both sides together, with their squares
+//! - `classifier`: the ROC AUC of [`super::multi::classifier`] over the eight principal components of both sides together, with
+//!   their squares
 //!   and products, of 2,000 rows of either side.
 //!
-//! The p-values of the first and the third are not drawn: they would have to be below one in ten thousand. Without a change both are sums of
-//! squares with the eigenvalues of the (kernel's) covariance for weights; a gamma distribution with their mean, variance and skewness stands
-//! for it (Pearson's type III). Means and spreads are of all rows and take no more than a few vectors; everything else is of rows that lie
-//! evenly over the side, 2,000 and 2 million numbers at most.
+//! The p-values of the first and the third are not drawn: they would have to be below one in ten thousand. Without a change
+//! both are sums of squares with the eigenvalues of the (kernel's) covariance for weights; a gamma distribution with their
+//! mean, variance and skewness stands for it (Pearson's type III). Means and spreads are of all rows and take no more than a
+//! few vectors; everything else is of rows that lie evenly over the side, 2,000 and 2 million numbers at most.
 //!
 //! A row without a vector counts as missing: an empty list, one of another length than most of the reference's, one in which a number is
 //! missing or none. A vector ten times as far out as most is drawn in to there: one wrong digit moves no mean.
@@ -100,8 +101,8 @@ pub fn found(reference: &Cloud, current: &Cloud) -> Found {
 /// Parts of a reference that are looked at for how much it varies by itself.
 const PARTS: usize = 12;
 
-/// How much a reference varies by itself, aspect by aspect: from parts of it in order of time, twelve of them that lie evenly. `None` of what
-/// varies no more than by chance.
+/// How much a reference varies by itself, aspect by aspect: from parts of it in order of time, twelve of them that lie evenly.
+/// `None` of what varies no more than by chance.
 #[must_use]
 pub fn variations(reference: &Cloud, parts: &[Series]) -> Vec<(Aspect, Variation)> {
     let step = parts.len().checked_div(PARTS).unwrap_or_default().max(1);

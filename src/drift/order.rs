@@ -109,8 +109,8 @@ pub fn slices(series: &Series, parts: &[Range<usize>]) -> Vec<Series> {
 }
 
 /// Whether a reference's row is one to learn from, and not one to be held against what was learnt: every other of twenty parts, one after
-/// another, is. A reference that is held against what was learnt from the very same rows is nearer to it than any other sample; parts, so that
-/// rows that came together are on one side.
+/// another, is. A reference that is held against what was learnt from the very same rows is nearer to it than any other sample;
+/// parts, so that rows that came together are on one side.
 #[must_use]
 pub fn is_to_learn_from(at: usize, rows: usize) -> bool {
     const PARTS: usize = 20;

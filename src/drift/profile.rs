@@ -14,9 +14,10 @@
 //!
 //! # How near it is
 //!
-//! Each numeric column states how far its distances can be from those of the rows ([`curve::Within`]): of 100,000 rows no more than 0.001 in
-//! Kolmogorov-Smirnov distance and in Wasserstein distance over the spread, of 10,000 no more than 0.002. It counts as as many rows as the
-//! reference had, so that noise and p-values are the reference's; beyond [`MOST_ROWS`] as that many.
+//! Each numeric column states how far its distances can be from those of the rows ([`curve::Within`]): of 100,000 rows no more
+//! than 0.001 in Kolmogorov-Smirnov distance and in Wasserstein distance over the spread, of 10,000 no more than 0.002. It
+//! counts as as many rows as the reference had, so that noise and p-values are the reference's; beyond [`MOST_ROWS`] as that
+//! many.
 
 pub mod curve;
 pub mod kept;

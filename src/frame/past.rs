@@ -72,8 +72,8 @@ impl Slice for UInt64Chunked {
 }
 
 impl Past {
-    /// The rows from `since` to `until`, thing by thing (`keys`); a run ends where any of `alike` changes, and with each hour. The rows come
-    /// in order of time.
+    /// The rows from `since` to `until`, thing by thing (`keys`); a run ends where any of `alike` changes, and with each hour.
+    /// The rows come in order of time.
     ///
     /// # Errors
     /// A column is of another type than this version writes, or a key is missing.

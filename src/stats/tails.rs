@@ -1,4 +1,5 @@
-//! Two-sided tails of the normal, of Student's and of Pearson's type III distribution, and that of a sum of squares, with their relative precision down to the smallest number.
+//! Two-sided tails of the normal, of Student's and of Pearson's type III distribution, and that of a sum of squares, with their
+//! relative precision down to the smallest number.
 
 use std::f64::consts::{PI, SQRT_2};
 
@@ -14,8 +15,9 @@ pub fn normal(z: f64) -> f64 {
     erfc(z.abs() / SQRT_2)
 }
 
-/// Two-sided p-value of a statistic `z` standard deviations from its mean and with a skewness, by Pearson's type III distribution (a gamma distribution, moved and mirrored): twice
-/// the tail beyond `z`. It is nothing where the statistic lies beyond the end of that distribution.
+/// Two-sided p-value of a statistic `z` standard deviations from its mean and with a skewness, by Pearson's type III
+/// distribution (a gamma distribution, moved and mirrored): twice the tail beyond `z`. It is nothing where the statistic lies
+/// beyond the end of that distribution.
 #[must_use]
 pub fn skewed(z: f64, skewness: f64) -> Option<f64> {
     if !z.is_finite() || !skewness.is_finite() {

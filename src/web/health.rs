@@ -81,7 +81,8 @@ struct History {
 
 #[derive(Debug, Serialize)]
 struct Samples {
-    up: bool,
+    /// `None` while what is stored is still being read.
+    up: Option<bool>,
     models: u64,
     in_flight_bytes: u64,
     bytes: u64,
@@ -137,7 +138,7 @@ impl Report {
             faults.push(format!("The history cannot be written: {}.", self.history.message));
         }
         let samples = &self.samples;
-        if !samples.up && !samples.message.is_empty() {
+        if samples.up == Some(false) {
             faults.push(format!("Samples are rejected: {}.", samples.message));
         }
         if samples.failed > 0 {

@@ -17,7 +17,7 @@ impl ModelWorker {
     pub(super) fn open(&mut self) {
         match self.recover() {
             Ok(folder) => self.health.update(|state| {
-                (state.samples.up, state.samples.message) = (true, folder.display().to_string());
+                (state.samples.up, state.samples.message) = (Some(true), folder.display().to_string());
             }),
             Err(error) => {
                 let message = format!("samples cannot be stored: {error}");
@@ -26,7 +26,7 @@ impl ModelWorker {
                 self.watches.clear();
                 self.models.set_log(Err(message));
                 self.health.update(|state| {
-                    (state.samples.up, state.samples.message) = (false, error.to_string());
+                    (state.samples.up, state.samples.message) = (Some(false), error.to_string());
                 });
             }
         }

@@ -1,5 +1,6 @@
-//! The principal components of both sides together, by orthogonal iteration (Golub and Van Loan, "Matrix computations", 4th edition, 8.2.4):
-//! directions in which the vectors vary most. They need not be exact: any that know nothing of the sides would do.
+//! The principal components of both sides together, by orthogonal iteration (Golub and Van Loan, "Matrix computations", 4th
+//! edition, 8.2.4): directions in which the vectors vary most. They need not be exact: any that know nothing of the sides would
+//! do.
 
 use super::columns;
 use crate::drift::multi::Column;

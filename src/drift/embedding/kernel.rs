@@ -14,8 +14,8 @@ pub struct Gram {
     sides: [usize; 2],
 }
 
-/// How a squared distance of two means is distributed without a change: as a sum of squares, each less its mean, with the eigenvalues of the
-/// covariance for weights. What is known of these are the sums of their squares and of their cubes.
+/// How a squared distance of two means is distributed without a change: as a sum of squares, each less its mean, with the
+/// eigenvalues of the covariance for weights. What is known of these are the sums of their squares and of their cubes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Null {
     squares: f64,
@@ -135,7 +135,8 @@ impl Gram {
 }
 
 impl Null {
-    /// Of how alike rows are, centred over both sides. Its diagonal is left out: with few rows in many dimensions it would be most of the sum.
+    /// Of how alike rows are, centred over both sides. Its diagonal is left out: with few rows in many dimensions it would be
+    /// most of the sum.
     fn of(alike: &[f64], rows: usize) -> Option<Self> {
         let count = rows as f64;
         let means: Vec<f64> = alike.chunks(rows.max(1)).map(|row| row.iter().sum::<f64>() / count).collect();
