@@ -43,7 +43,7 @@ use crate::ingest::{self, Ingest};
 use crate::metric::Point;
 use crate::model::view::ModelsView;
 use crate::snapshot::Snapshot;
-use crate::store::History;
+use crate::store::{History, windows};
 use crate::telemetry::weigh;
 use crate::web;
 use model_worker::ModelWorker;
@@ -125,7 +125,7 @@ pub async fn run(
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
     let outlets =
         pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out, delivered: Arc::clone(&delivered) };
-    let pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
+    let mut pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
     let recommender = {
         let (setting, configured, stop) = (Arc::clone(&setting), configured.clone(), stop_pipeline.clone());
         let watched = Arc::clone(&health);
@@ -135,7 +135,6 @@ pub async fn run(
         supervise::spawn(supervise::RECOMMENDER, &health, &clock, &stop_pipeline, run)?
     };
     let stop = stop_pipeline.clone();
-    let mut pipeline = pipeline;
     let mut pipeline_configured = configured;
     let run = move || pipeline.run(&incoming, &mut pipeline_configured, &stop);
     let pipeline = supervise::spawn(supervise::PIPELINE, &health, &clock, &stop_pipeline, run)?;
@@ -150,6 +149,7 @@ pub async fn run(
             started: started_at,
             names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
             address: Some(local),
+            window: kept_windows(&setting),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
@@ -273,6 +273,14 @@ fn own_points(
         let mut points = health.state().points(weigh(OWN_PROC.as_ref()), started, now.wall, now.monotonic);
         points.extend(alerts.borrow().points(now.wall));
         points
+    })
+}
+
+/// Judged windows as the data folder has them.
+fn kept_windows(setting: &Setting) -> Arc<web::KeptWindow> {
+    let (data, node) = (setting.data.clone(), setting.node.clone());
+    Arc::new(move |model, end| {
+        windows::read(&data, &node, model, end.as_millisecond()).map_err(|error| error.to_string())
     })
 }
 

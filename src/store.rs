@@ -10,6 +10,7 @@ pub mod log;
 pub mod past;
 pub mod samples;
 pub mod state;
+pub mod windows;
 
 use std::path::PathBuf;
 

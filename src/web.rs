@@ -6,6 +6,7 @@ pub mod origin;
 mod page;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -26,16 +27,22 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::identity::ModelKey;
 use crate::model::address;
-use crate::model::view::ModelView;
+use crate::model::view::{ModelView, WindowResult};
 use crate::snapshot::Snapshot;
 use crate::snapshot::relations::ModelContainer;
+
+/// Reads what is kept of a model's window that ended then.
+pub type KeptWindow = dyn Fn(&ModelKey, Timestamp) -> Result<Option<WindowResult>, String> + Send + Sync;
 
 /// What the routes read.
 #[derive(Clone)]
 pub struct Shared {
     /// The newest snapshot: all that is shown.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// A judged window in full, by its model and end, if it is kept.
+    pub window: Arc<KeptWindow>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
     /// The data folder, as people type it.
@@ -74,6 +81,7 @@ fn router(shared: Shared, more: Router) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/models/{model}", get(page::model))
+        .route("/models/{model}/windows/{end}", get(page::window))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/metrics", get(metrics))
@@ -85,7 +93,8 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/api/v1/recommendations", get(recommendations))
         .route("/api/v1/models", get(models))
         .route("/api/v1/models/{model}", get(model))
-        .route("/api/v1/models/{model}/windows/{end}/tally", get(tally))
+        .route("/api/v1/models/{model}/windows/{end}", get(window::one))
+        .route("/api/v1/models/{model}/windows/{end}/tally", get(window::tally))
         .fallback(not_found)
         .layer(middleware::from_fn(within_time))
         .with_state(shared)
@@ -196,39 +205,8 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
     }
 }
 
-/// A window's counts under the model's profile, by the window's end or `latest`: what replicas add up.
-async fn tally(
-    State(shared): State<Shared>,
-    Path((name, end)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let none = |message: String| (StatusCode::NOT_FOUND, format!("{message}\n")).into_response();
-    let snapshot = Arc::clone(&shared.snapshot.borrow());
-    let key = match address::alone(&name, query.as_deref()) {
-        Ok(key) => key,
-        Err(message) => return none(message),
-    };
-    let Some((_, model)) = snapshot.model(&key) else {
-        return none(format!("no model `{key}`; /api/v1/models lists all"));
-    };
-    let Ok(wanted) = (if end == "latest" { Ok(None) } else { end.parse::<Timestamp>().map(Some) }) else {
-        return none(format!("`{end}` is no time; write `latest`, or when the window ends, as 2026-01-31T12:00:00Z"));
-    };
-    let mut tallies = model.tallies.iter();
-    match tallies.find(|window| wanted.is_none_or(|end| window.end == end)) {
-        Some(window) => ([(header::CONTENT_TYPE, "application/json")], window.tally.text()).into_response(),
-        None if model.tallies.is_empty() => {
-            none(format!("no window of `{key}` was held against a profile; PUT one as its reference"))
-        }
-        None => {
-            let kept: Vec<String> = model.tallies.iter().map(|window| window.end.to_string()).collect();
-            none(format!("no counts of a window that ends at {end}; there are those that end at {}", kept.join(", ")))
-        }
-    }
-}
-
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /models/{model}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end}/tally, /api/v1/recommendations, /api/v1/alerts; \
+    const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
          POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}; \
          models with ?namespace= where they are in one";
     (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))

@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "clock",
             "drift",
             "health",
+            "identity",
             "metric",
             "minute",
             "model",

@@ -436,6 +436,12 @@ impl ModelWorker {
                 Ok(Err(error)) => tracing::error!(model = %key, %error, "a window could not be judged"),
                 Err(_) => broken.push(key.clone()),
             }
+            let Some(store) = &self.store else { continue };
+            for window in watch.take_judged() {
+                if let Err(error) = store.keep_window(key, window.end.as_millisecond(), &window) {
+                    tracing::warn!(model = %key, %error, "a window cannot be kept: its page will be gone before its line is");
+                }
+            }
         }
         for model in broken {
             self.failed(&model, "a panic while a window was judged; this is a bug in plumbline");

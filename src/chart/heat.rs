@@ -83,9 +83,9 @@ const HIGH: usize = 20;
 const NAME: usize = 24;
 
 /// Drawn to scale, so that names keep their form; wider than a small screen, where it scrolls. `ends` are the times of the first and
-/// of the last cell.
+/// of the last cell, `links` where each column of cells leads to and what it is called.
 #[must_use]
-pub fn heat(rows: &[Row], ends: [&str; 2], text: &str) -> Markup {
+pub fn heat(rows: &[Row], links: &[(String, String)], ends: [&str; 2], text: &str) -> Markup {
     let cells = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0).max(1);
     // Few are drawn wide, and never so narrow that what is written below has no room.
     let step = (600 / cells).clamp(8, 40);
@@ -105,14 +105,21 @@ pub fn heat(rows: &[Row], ends: [&str; 2], text: &str) -> Markup {
             levels.chain([("none", path(None))]).filter(|(_, path)| !path.is_empty()).collect();
         all
     };
+    // What is an image to a reader has no links in it.
+    let role = if links.is_empty() { "img" } else { "group" };
     html! {
-        svg.chart.heat width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(text) {
+        svg.chart.heat width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) role=(role) aria-label=(text) {
             @for (at, row) in rows.iter().enumerate() {
                 g {
                     title { (row.name) ": " (row.note) }
                     text x=(NAMES - 8) y=(at * HIGH + 15) text-anchor="end" { (cut(&row.name)) }
                     @for (class, path) in paths(row, at * HIGH + 18) { path class=(class) d=(path) {} }
                     text x=(NAMES + wide + 8) y=(at * HIGH + 15) { (row.note) }
+                }
+            }
+            @for (at, (href, title)) in links.iter().enumerate().take(cells) {
+                a href=(href) aria-label=(title) {
+                    rect.hit x=(NAMES + at * step) y="0" width=(step - 2) height=(rows.len() * HIGH) { title { (title) } }
                 }
             }
             text.soft x=(NAMES) y=(height - 5) { (ends[0]) }
@@ -154,11 +161,17 @@ mod tests {
             note: "1 of 3".to_owned(),
             cells: vec![Some(Heat::Far), None, Some(Heat::Quiet)],
         };
-        let text = heat(&[row("<b>"), row(&"long".repeat(20))], ["then", "now"], "a & b").into_string();
+        let text = heat(&[row("<b>"), row(&"long".repeat(20))], &[], ["then", "now"], "a & b").into_string();
         assert!(text.contains("&lt;b&gt;: 1 of 3") && text.contains("a &amp; b") && !text.contains("<b>"), "{text}");
         assert!(text.contains("longlonglonglonglonglon…<"), "{text}");
         assert!(text.contains("class=\"far\" d=\"M180 18h38v-15h-38z\""), "{text}");
         assert!(text.contains("class=\"none\" d=\"M220 18h38v-1h-38z\""), "{text}");
-        assert!(heat(&[], ["", ""], "none").into_string().contains("svg"));
+        assert!(text.contains("role=\"img\"") && !text.contains("<a "), "{text}");
+        let links: Vec<(String, String)> = (0..9).map(|n| (format!("/w/{n}?a&b"), format!("window {n}"))).collect();
+        let linked = heat(&[row("a")], &links, ["then", "now"], "a & b").into_string();
+        // No cell, no link.
+        assert_eq!(linked.matches("<a href=\"/w/").count(), 3, "{linked}");
+        assert!(linked.contains("/w/2?a&amp;b") && linked.contains("role=\"group\""), "{linked}");
+        assert!(heat(&[], &[], ["", ""], "none").into_string().contains("svg"));
     }
 }

@@ -312,7 +312,11 @@ impl Measured {
         let effect = test.map_or_else(|| finding.effect.corrected(), |(_, statistic, _)| statistic);
         let verdict = thresholds::verdict(p_adjusted.map(|p| p < thresholds.significance), effect > threshold);
         let level = thresholds.significance / tests;
-        let needed = || power::rows_needed(measure, finding.effect.corrected(), finding.cells, self.rows.0, level);
+        let needed = || {
+            let seen = power::Seen { rows: self.rows.1, p_value: finding.p_value? };
+            let found = power::Found { measure, effect: finding.effect.corrected(), cells: finding.cells };
+            power::rows_needed(found, self.rows.0, seen, level)
+        };
         JudgedAspect {
             aspect: finding.aspect,
             category: finding.category,

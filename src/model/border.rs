@@ -19,7 +19,7 @@ use super::rows::POSITION;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows, WrongTypes};
 pub use crate::frame::normal::ARRIVAL;
-use crate::frame::normal::{ColumnKind, kind, normalise};
+use crate::frame::normal::{ColumnKind, convert, kind, normalise};
 use crate::stats::whole;
 
 /// Names that no feature may have.
@@ -172,18 +172,17 @@ pub fn pass(
 
 /// Texts, or numbers written as such.
 fn texts(array: &ArrayRef) -> Result<ArrayRef, String> {
-    match array.data_type() {
-        DataType::Utf8View => Ok(Arc::clone(array)),
+    let texts = match array.data_type() {
+        DataType::Utf8View => Some(Arc::clone(array)),
         // A column of whole numbers with gaps comes as floats from pandas; they name the same rows.
         DataType::Float64 => {
             let texts = array.as_primitive::<Float64Type>().iter().map(|v| v.map(|v| (v + 0.0).to_string()));
-            Ok(Arc::new(texts.collect::<StringViewArray>()))
+            Some(Arc::new(texts.collect::<StringViewArray>()) as ArrayRef)
         }
-        DataType::Int64 | DataType::UInt64 => {
-            arrow::compute::cast(array, &DataType::Utf8View).map_err(|error| error.to_string())
-        }
-        _ => Err("must be a string or a number".to_owned()),
-    }
+        DataType::Int64 | DataType::UInt64 => convert(array, &DataType::Utf8View),
+        _ => None,
+    };
+    texts.ok_or_else(|| "must be a string or a number".to_owned())
 }
 
 /// Numbers; what is not finite is missing.
@@ -191,7 +190,7 @@ fn scores(array: &ArrayRef) -> Result<ArrayRef, String> {
     if kind(array.data_type()) != Some(ColumnKind::Number) {
         return Err("must be a number".to_owned());
     }
-    let floats = arrow::compute::cast(array, &DataType::Float64).map_err(|error| error.to_string())?;
+    let floats = convert(array, &DataType::Float64).ok_or("must be a number")?;
     let finite = floats.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| v.is_finite()));
     Ok(Arc::new(finite.collect::<Float64Array>()))
 }

@@ -111,6 +111,8 @@ pub struct Watch {
     /// Labels that came before this time have left memory.
     labels_left: i64,
     judged_again: Option<Duration>,
+    /// Windows judged since they were taken last.
+    judged: Vec<WindowResult>,
 }
 
 impl Watch {
@@ -119,6 +121,11 @@ impl Watch {
     pub fn silent(&self, now: Timestamp) -> Duration {
         let last = self.progress.heard.or(self.progress.registered).unwrap_or(now);
         now.duration_since(last).max(SignedDuration::ZERO).unsigned_abs()
+    }
+
+    /// The windows that were judged since this was asked last, in full: here only the newest stay so.
+    pub fn take_judged(&mut self) -> Vec<WindowResult> {
+        std::mem::take(&mut self.judged)
     }
 
     /// A model that is met for the first time, or as the checkpoint left it.
@@ -143,6 +150,7 @@ impl Watch {
             left: i64::MIN,
             labels_left: i64::MIN,
             judged_again: None,
+            judged: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! DATA/{container,gpu,model}_minute/version=N/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet
 //! DATA/models/{samples,labels,references}/node=NAME/model_namespace=NAMESPACE/model=NAME/...   (a reference: .parquet, or .profile.json)
+//! DATA/models/windows/node=NAME/model_namespace=NAMESPACE/model=NAME/END.json.gz
 //! DATA/models/log/...   DATA/alerts.json
 //! ```
 
@@ -13,12 +14,36 @@ use super::Error;
 use crate::frame::gpu::GpuRow;
 use crate::frame::model::ModelRow;
 use crate::frame::{MinuteRow, Row};
+use crate::identity::ModelKey;
 
 /// Every table of minutes with the version that is read and written here.
 const TABLES: [(&str, u32); 3] = [version::<MinuteRow>(), version::<GpuRow>(), version::<ModelRow>()];
 
+/// What folders of namespaces and models begin with, as hive-partitioned folders do.
+const NAMESPACE: &str = "model_namespace=";
+const MODEL: &str = "model=";
+/// The namespace of a model without one: readers of such folders take it for null, and no namespace is called so.
+const NO_NAMESPACE: &str = "__HIVE_DEFAULT_PARTITION__";
+
 /// Where a model's files lie, below their table.
 const MODELS: &str = "node=NAME/model_namespace=NAMESPACE/model=NAME";
+
+/// A model's folder below a table's folder of a node.
+pub(super) fn of_model(table: &Path, model: &ModelKey) -> PathBuf {
+    let namespace = model.namespace.as_deref().unwrap_or(NO_NAMESPACE);
+    table.join(format!("{NAMESPACE}{namespace}")).join(format!("{MODEL}{}", model.name))
+}
+
+/// The model whose file this is.
+pub(super) fn model_of(path: &Path) -> Option<ModelKey> {
+    let mut folders = path.ancestors().skip(1).map(|folder| folder.file_name()?.to_str());
+    let name = folders.next()??.strip_prefix(MODEL)?.to_owned();
+    let namespace = folders.next()??.strip_prefix(NAMESPACE)?;
+    Some(ModelKey {
+        namespace: Some(namespace).filter(|namespace| *namespace != NO_NAMESPACE).map(str::to_owned),
+        name,
+    })
+}
 
 const fn version<R: Row>() -> (&'static str, u32) {
     (R::TABLE, R::VERSION)
@@ -58,7 +83,7 @@ fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn has_model(folder: &Path) -> bool {
-    let name = |path: PathBuf| path.file_name()?.to_str().map(|name| name.starts_with("model="));
+    let name = |path: PathBuf| path.file_name()?.to_str().map(|name| name.starts_with(MODEL));
     folders(folder).any(|path| name(path) == Some(true))
 }
 

@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 
 pub use super::history::Config;
 use super::history::node_folder;
-use super::{Error, ids, layout};
+use super::layout::model_of;
+use super::{Error, ids, layout, windows};
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::ids::{Index, Span};
@@ -28,11 +29,6 @@ use crate::frame::stack::{frame_of, keep, stack};
 use crate::identity::ModelKey;
 
 const EXTENSION: &str = "parquet";
-/// What folders of namespaces and models begin with, as hive-partitioned folders do.
-const NAMESPACE: &str = "model_namespace=";
-const MODEL: &str = "model=";
-/// The namespace of a model without one: readers of such folders take it for null, and no namespace is called so.
-const NO_NAMESPACE: &str = "__HIVE_DEFAULT_PARTITION__";
 const CHECKPOINT: &str = "checkpoint.json";
 const PROFILE: &str = "reference.profile.json";
 
@@ -120,8 +116,7 @@ impl Samples {
 
     /// A model's folder below a table.
     fn of_model(&self, kind: Kind, model: &ModelKey) -> PathBuf {
-        let namespace = model.namespace.as_deref().unwrap_or(NO_NAMESPACE);
-        self.table(kind).join(format!("{NAMESPACE}{namespace}")).join(format!("{MODEL}{}", model.name))
+        layout::of_model(&self.table(kind), model)
     }
 
     /// The same of every node that ever wrote here.
@@ -142,7 +137,15 @@ impl Samples {
                 _ => {}
             }
         }
-        Ok(())
+        windows::remove(&self.folder, &self.node, model)
+    }
+
+    /// Keeps a judged window that ended then, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn keep_window<T: Serialize>(&self, model: &ModelKey, end: i64, window: &T) -> Result<(), Error> {
+        windows::write(&self.folder, &self.node, model, end, window)
     }
 
     /// A number beyond every segment that was ever made Parquet, logged or set aside: the log may have been removed, and its
@@ -385,13 +388,16 @@ impl Samples {
         files.extend(files_below(&self.log_folder(), &[log::DAMAGED])?);
         files.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
         let logged: u64 = files_below(&self.log_folder(), &["log"])?.iter().map(|file| file.bytes).sum();
-        let mut left = files.iter().map(|file| file.bytes).fold(logged, u64::saturating_add);
+        let is_old = |path: &Path| {
+            let written = fs::metadata(path).and_then(|meta| meta.modified()).ok();
+            let written = written.and_then(|written| Timestamp::try_from(written).ok());
+            written.is_some_and(|at| at < now && now.duration_since(at).unsigned_abs() > config.retention)
+        };
+        let others = logged.saturating_add(windows::retain(&self.folder, is_old)?);
+        let mut left = files.iter().map(|file| file.bytes).fold(others, u64::saturating_add);
         let mut early = 0_u64;
         for file in files {
-            let written = fs::metadata(&file.path).and_then(|meta| meta.modified()).map_err(Error::io(&file.path))?;
-            let age = Timestamp::try_from(written).map(|written| now.duration_since(written).unsigned_abs());
-            let old =
-                age.is_ok_and(|age| age > config.retention && Timestamp::try_from(written).is_ok_and(|w| w < now));
+            let old = is_old(&file.path);
             if old || left > config.max_bytes.as_u64() {
                 // What is old was kept as long as was promised; its events may seem newer where a sender's clock is ahead.
                 if !old {
@@ -437,17 +443,6 @@ impl Samples {
             Err(error) => (None, Some(format!("{}: {error}", path.display()))),
         }
     }
-}
-
-/// The model whose file this is.
-fn model_of(path: &Path) -> Option<ModelKey> {
-    let mut folders = path.ancestors().skip(1).map(|folder| folder.file_name()?.to_str());
-    let name = folders.next()??.strip_prefix(MODEL)?.to_owned();
-    let namespace = folders.next()??.strip_prefix(NAMESPACE)?;
-    Some(ModelKey {
-        namespace: Some(namespace).filter(|namespace| *namespace != NO_NAMESPACE).map(str::to_owned),
-        name,
-    })
 }
 
 /// By which column's times rows of a kind are looked for: samples by their event; labels, which need not name one, by arrival.

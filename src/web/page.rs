@@ -9,6 +9,7 @@ mod gpus;
 mod model;
 mod models;
 mod sizes;
+mod window;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,6 +86,28 @@ pub async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQu
         "There is no model " strong { (name) } ". " a href="/" { "All models" } " are on the first page."
     } } };
     (StatusCode::NOT_FOUND, Html(shell(&view, &name, Some(&name), &sections).into_string())).into_response()
+}
+
+/// One window of a model, to be shown to somebody.
+pub async fn window(
+    State(shared): State<Shared>,
+    Path((name, end)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let view = View::of(&shared);
+    match super::window::found(&shared, &name, &end, query.as_deref()).await {
+        Ok((key, window)) => {
+            let Some((_, model)) = view.snapshot.model(&key) else {
+                return (StatusCode::NOT_FOUND, "the model was removed\n").into_response();
+            };
+            let title = format!("{key} / {}", window::title(&window));
+            Html(shell(&view, &title, Some(&title), &window::sections(model, &window)).into_string()).into_response()
+        }
+        Err((status, message)) => {
+            let sections = html! { section #missing { p.empty { (message) ". " a href="/" { "The first page" } " names all models." } } };
+            (status, Html(shell(&view, &name, Some(&name), &sections).into_string())).into_response()
+        }
+    }
 }
 
 pub async fn style() -> impl IntoResponse {
@@ -505,6 +528,28 @@ mod tests {
         assert!(page.contains("feature_with_a_name_1: 59 of 60"), "{page}");
         model.windows.iter_mut().for_each(|window| window.drifted.clear());
         assert!(!model::sections(&view, 0, &model).into_string().contains("By column"));
+    }
+
+    #[test]
+    fn a_window_has_a_page_that_says_what_it_was_held_against() {
+        let view = known();
+        let mut model = view.snapshot.models.models[0].clone();
+        model.windows.reverse();
+        let mut window = model.latest.clone().expect("a window");
+        (window.end, window.rows, window.evaluations) = (at(5 * 3600), 1000, 3);
+        (window.drift, window.drifted) = (Some(true), vec!["<b>".to_owned()]);
+        let page = window::sections(&model, &window).into_string();
+        let at_hour = |hour: i64| format!("href=\"/models/model-number-0/windows/{}\"", at(hour * 3600));
+        assert!(page.contains(&format!("rel=\"prev\" {}", at_hour(4))), "{page}");
+        assert!(page.contains(&format!("rel=\"next\" {}", at_hour(6))), "{page}");
+        assert!(page.contains("drifts ⚠</strong>: &lt;b&gt;") && page.contains("for the 3rd time"), "{page}");
+        assert!(page.contains("this window</p>") && page.contains("feature_with_a_name_49"), "{page}");
+        // The reference of today is another than the one that it was held against.
+        window.reference = Some("0123abcd".to_owned());
+        assert!(window::sections(&model, &window).into_string().contains("another than today's, <code>0123abcd"));
+        // It is linked to from the model's page, in the list and in the picture.
+        let page = model::sections(&view, 0, &model).into_string();
+        assert!(page.matches(&at_hour(1000)).count() >= 2, "{page}");
     }
 
     /// What the page is to hold: a hundred containers, each with a recommendation, and twenty models that drift.

@@ -58,6 +58,7 @@ async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
     let (sender, snapshot) = watch::channel(Arc::new(Snapshot::empty("node-1".to_owned(), Timestamp::UNIX_EPOCH)));
     let shared = Shared {
         snapshot,
+        window: Arc::new(|_, _| Ok(None)),
         metrics: Arc::new(|| ("text/plain", String::new())),
         data: "/nowhere".to_owned(),
         started: Timestamp::UNIX_EPOCH,
@@ -131,6 +132,9 @@ fn of_paths(value: &str) -> Vec<Vec<u8>> {
         all.push(request("POST", &format!("/v1/models/m/samples?namespace={text}"), JSON, ROW));
         for path in ["/models/m", "/api/v1/models/m"] {
             all.push(request("GET", &format!("{path}?namespace={text}"), "", ""));
+        }
+        for path in ["/models/m/windows", "/api/v1/models/m/windows"] {
+            all.extend(["", "/tally"].map(|below| request("GET", &format!("{path}/{text}{below}"), "", "")));
         }
         all.push(request("DELETE", &format!("/v1/models/m?namespace={text}"), "", ""));
         for query in [text.clone(), format!("all_or_nothing={text}"), format!("{text}=true"), format!("&&{text}&")] {

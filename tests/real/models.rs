@@ -259,6 +259,14 @@ fn a_drifting_model_is_found() -> Result<(), Failed> {
             model["windows"].as_array().into_iter().flatten().rev().map(|w| &w["drift"]).collect();
         check(windows == [false, true, true], || format!("{windows:?}"))
     })?;
+    // Each window has an address to share, and says there what it looked like.
+    let window = |path: &str| agent.get(&format!("{path}/models/m/windows/1970-01-01T11:00:00Z"));
+    let one: Value = serde_json::from_str(&window("/api/v1")?.1)?;
+    check(one["drift"] == false && one["features"][0]["shape"].is_object(), || one.to_string())?;
+    let (status, page) = window("")?;
+    check(status == 200 && page.contains("no drift") && page.contains("this window"), || format!("{status} {page}"))?;
+    let (status, missing) = agent.get("/api/v1/models/m/windows/1999-01-01T11:00:00Z")?;
+    check(status == 404 && missing.contains("the nearest ended at 1970-01-01T13:00:00Z"), || missing.clone())?;
     let labels = (0..100).fold(String::new(), |mut body, i| {
         let _ = writeln!(body, r#"{{"id":"h12-{i}","label":{}}}"#, u8::from(i % 4 == 1));
         body

@@ -537,3 +537,36 @@ fn values_of_another_type_are_told_though_none_arrives() {
     assert_eq!(found, ["age: 2 of 3 rows refused: the value is of another type"]);
     assert_eq!((view.faults(Check::WrongType), worker.watches.len()), (Some(1), 1));
 }
+
+/// Memory soon has of a window no more than its line; a link to it still leads to what its columns looked like.
+#[test]
+fn a_window_is_kept_in_full_when_memory_has_its_line_alone() {
+    use crate::model::view::WindowResult;
+    use crate::store::windows::read;
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (out, queue) = channel();
+    let config = "[[model]]\nname = \"m\"\nmin_rows = 50\n";
+    let (models, mut worker) = begun(data.path(), Config::parse(config).expect("a config"), out, &clock);
+    let hour = |hour: i64| -> Vec<String> {
+        let row = |i: i64| format!(r#"{{"timestamp": {}, "x": {}}}"#, hour * 3_600_000 + i * 36_000, i * 37 % 100);
+        (0..100).map(row).collect()
+    };
+    send(&mut worker, &queue, Purpose::Reference, &hour(0));
+    for at in 1..40 {
+        clock.advance(Duration::from_secs(3600));
+        send(&mut worker, &queue, Purpose::Samples, &hour(at));
+    }
+    let kept = |end: i64| read::<WindowResult>(data.path(), "n", &key(), end * 3_600_000).expect("readable");
+    // The first hour is not whole: nobody knows what came before its first row.
+    let view = worker.watches[&key()].view(clock.now());
+    let oldest = view.windows.last().expect("a window").end.as_second() / 3600;
+    let window = kept(oldest).expect("kept");
+    assert_eq!((window.rows, window.drift, window.features.len()), (100, Some(false), 1));
+    assert!(window.features[0].shape.is_some() && kept(oldest + 30).is_some() && kept(90).is_none());
+    models.remove(&key()).expect("removed");
+    while let Ok(accepted) = queue.try_recv() {
+        worker.take(accepted);
+    }
+    assert!(kept(oldest).is_none(), "a removed model leaves none");
+}

@@ -117,6 +117,7 @@ impl Watch {
                     let before = self.progress.results.get(end);
                     result.performance = before.and_then(|before| before.performance.clone()).or(result.performance);
                 }
+                self.judged.push(result.clone());
                 self.progress.results.insert(*end, result);
             }
         }

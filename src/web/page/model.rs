@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::models::{by_distance, cost, over_time, overlay_text, verdict};
@@ -13,8 +14,9 @@ use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
 use crate::model::address;
 use crate::model::streams::{Detector, Found};
-use crate::model::view::{KEPT, ModelView, WindowSummary};
-use crate::quality::Check;
+use crate::model::view::{KEPT, ModelView, ReferenceView, WindowResult, WindowSummary};
+use crate::performance::Performance;
+use crate::quality::{Check, Finding};
 use crate::snapshot::relations::{ModelContainer, Thing};
 use crate::units::{grouped, percent};
 
@@ -31,7 +33,7 @@ const FEATURES: usize = 200;
 pub fn sections(view: &View, place: usize, model: &ModelView) -> Markup {
     html! {
         (summary(view, place, model))
-        (section("features", "Features in the last window", &features(model)))
+        (section("features", "Features in the last window", &of_last(model)))
         (section("quality", "Data quality", &quality(model)))
         (section("drift", "Drift over time", &drift(model)))
         (section("performance", "Performance over time", &performance(model)))
@@ -97,16 +99,26 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
     }
 }
 
-fn features(model: &ModelView) -> Markup {
-    let Some(window) = &model.latest else {
-        return html! { p.empty { "No window has closed yet. A window closes once its end and the allowed lateness have passed." } };
-    };
+fn of_last(model: &ModelView) -> Markup {
+    html! {
+        @match &model.latest {
+            Some(window) => { (features(window, "last window")) }
+            None => { p.empty { "No window has closed yet. A window closes once its end and the allowed lateness have passed." } }
+        }
+        @if !model.schema.is_empty() {
+            ul { @for finding in &model.schema { li { strong { (finding.column) } ": " (finding.message) } } }
+        }
+    }
+}
+
+/// A window's columns beside the reference's, those that came nearest to drift first. `which` window, in the key.
+pub fn features(window: &WindowResult, which: &str) -> Markup {
     let all = by_distance(&window.features);
     html! {
         @if all.is_empty() {
             p.empty { "There is no reference to compare the window with." }
         } @else {
-            p.key { span.swatch.reference {} "reference " span.swatch.current {} "last window" }
+            p.key { span.swatch.reference {} "reference " span.swatch.current {} (which) }
             (wide("Features", &html! { table {
                 thead { tr {
                     th scope="col" { "Feature" } th scope="col" { "Verdict" } th scope="col" { "Reference and now" }
@@ -115,9 +127,6 @@ fn features(model: &ModelView) -> Markup {
                 tbody { @for judged in all.iter().take(FEATURES) { (feature(judged)) } }
             } }))
             @if all.len() > FEATURES { p.empty { (all.len() - FEATURES) " more are in the JSON." } }
-        }
-        @if !model.schema.is_empty() {
-            ul { @for finding in &model.schema { li { strong { (finding.column) } ": " (finding.message) } } }
         }
     }
 }
@@ -152,18 +161,26 @@ fn quality(model: &ModelView) -> Markup {
                 @else { "Nothing found. Most checks wait for a window with a verdict, against a reference that was given." }
             }
         } @else {
-            (wide("Data quality", &html! { table {
-                thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th scope="col" { "Limit" } th scope="col" { "p" } } }
-                tbody { @for finding in model.quality.iter().take(FEATURES) { tr {
-                    th scope="row" title=(finding.check.rule()) { (finding.check.name().replace('_', " ")) }
-                    td.told { (finding.message) }
-                    td.number { (words::figure(finding.limit)) }
-                    td.number { (finding.p_adjusted.map_or_else(|| "–".to_owned(), words::chance)) }
-                } } }
-            } }))
+            (faults(&model.quality))
             @if model.verdict.provisional { small { "Against its own first rows: worth a look, not an alarm." } }
         }
     }
+}
+
+/// What is wrong with rows, a line each.
+pub fn faults(found: &[Finding]) -> Markup {
+    wide(
+        "Data quality",
+        &html! { table {
+            thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th scope="col" { "Limit" } th scope="col" { "p" } } }
+            tbody { @for finding in found.iter().take(FEATURES) { tr {
+                th scope="row" title=(finding.check.rule()) { (finding.check.name().replace('_', " ")) }
+                td.told { (finding.message) }
+                td.number { (words::figure(finding.limit)) }
+                td.number { (finding.p_adjusted.map_or_else(|| "–".to_owned(), words::chance)) }
+            } } }
+        } },
+    )
 }
 
 fn feature(judged: &Judged) -> Markup {
@@ -240,6 +257,41 @@ fn drift(model: &ModelView) -> Markup {
         (chart::timeline(&values, None, Some(0.0), &text))
         (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
         (by_column(model))
+        (list(model))
+    }
+}
+
+/// The last windows, each with a page of its own.
+fn list(model: &ModelView) -> Markup {
+    html! {
+        details #windows {
+            summary { "The last " (model.windows.len().min(CELLS)) " windows" }
+            (wide("Windows", &html! { table {
+                thead { tr { th scope="col" { "Ended" } th scope="col" { "Rows" } th scope="col" { "Verdict" } th scope="col" { "Drifts" } } }
+                tbody { @for line in model.windows.iter().take(CELLS) { tr {
+                    th scope="row" { a href=(address_of(model, line.end)) { (line.end.strftime("%Y-%m-%d %H:%M")) } }
+                    td.number { (grouped(line.rows)) }
+                    td { (said(line.drift)) }
+                    td.told { (line.drifted.join(", ")) }
+                } } }
+            } }))
+        }
+    }
+}
+
+/// The page of a window that ended then.
+pub fn address_of(model: &ModelView, end: Timestamp) -> String {
+    address::of("/models", &model.key, &format!("/windows/{end}"))
+}
+
+/// A window's verdict in a word.
+pub fn said(drift: Option<bool>) -> Markup {
+    html! {
+        @match drift {
+            Some(true) => { strong { "drifts ⚠" } }
+            Some(false) => { "no drift" }
+            None => { (unknown("no verdict")) }
+        }
     }
 }
 
@@ -277,10 +329,15 @@ fn by_column(model: &ModelView) -> Markup {
     let text = format!("windows with drift by column, of the last {}: {drifting}", windows.len());
     let time =
         |at: Option<&&WindowSummary>| at.map(|w| w.end.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+    let link = |window: &&WindowSummary| {
+        let when = window.end.strftime("%Y-%m-%d %H:%M");
+        (address_of(model, window.end), format!("window to {when}: {} drift", window.drifted.len()))
+    };
+    let links: Vec<(String, String)> = windows.iter().map(link).collect();
     html! {
         h3 { "By column" }
         p.key { @for (heat, words) in Heat::ALL { span.level { span class={ "swatch " (heat.class()) } {} (words) } " " } }
-        (wide("Drift by column and window", &chart::heat::heat(&rows, [&time(windows.first()), &time(windows.last())], &text)))
+        (wide("Drift by column and window", &chart::heat::heat(&rows, &links, [&time(windows.first()), &time(windows.last())], &text)))
         @if columns.len() > ROWS { p.empty { (columns.len() - ROWS) " more columns are in the JSON." } }
     }
 }
@@ -309,29 +366,38 @@ fn performance(model: &ModelView) -> Markup {
         leading.reference.map_or_else(String::new, |reference| format!(", over the reference {reference:.3}"));
     let text = format!("{name} by window, now {:.3}{reference}", leading.now);
     let all = model.windows.iter().find_map(|window| window.performance.as_ref());
-    let before = model.reference.as_ref().and_then(|reference| reference.performance.as_ref());
     html! {
         p { (text) }
         (chart::timeline(&values, leading.reference, None, &text))
         (ends(windows.first().map(|w| w.start), windows.last().map(|w| w.end)))
         @if let Some(all) = all {
-            (wide("Measures", &html! { table.narrow {
-                thead { tr { th scope="col" { "Measure" } th scope="col" { "Reference" } th scope="col" { "Now" } } }
-                tbody { @for (name, value) in all.measures() { tr {
-                    th scope="row" { (name.replace('_', " ")) }
-                    td.number { (before.and_then(|p| p.measures().find(|(n, _)| *n == name)).map_or_else(|| "–".to_owned(), |(_, v)| format!("{v:.4}"))) }
-                    td.number { (format!("{value:.4}")) }
-                } } }
-            } }))
+            (measures(all, model.reference.as_ref(), "Now"))
             small { (grouped(all.rows)) " labelled rows in the newest window that has any" }
         }
     }
 }
 
+/// A window's measures beside the reference's.
+pub fn measures(of: &Performance, reference: Option<&ReferenceView>, head: &str) -> Markup {
+    let reference = reference.and_then(|reference| reference.performance.as_ref());
+    let before = |name: &str| reference.and_then(|p| p.measures().find(|(measure, _)| *measure == name));
+    let cell = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+    wide(
+        "Measures",
+        &html! { table.narrow {
+            thead { tr { th scope="col" { "Measure" } th scope="col" { "Reference" } th scope="col" { (head) } } }
+            tbody { @for (name, value) in of.measures() { tr {
+                th scope="row" { (name.replace('_', " ")) }
+                td.number { (cell(before(name).map(|(_, value)| value))) }
+                td.number { (cell(Some(value))) }
+            } } }
+        } },
+    )
+}
+
 /// The times at the two ends of a chart.
-fn ends(first: Option<jiff::Timestamp>, last: Option<jiff::Timestamp>) -> Markup {
-    let shown =
-        |at: Option<jiff::Timestamp>| at.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+fn ends(first: Option<Timestamp>, last: Option<Timestamp>) -> Markup {
+    let shown = |at: Option<Timestamp>| at.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
     html! { p.ends { span { (shown(first)) } span { (shown(last)) } } }
 }
 
