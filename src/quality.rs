@@ -93,7 +93,7 @@ impl Check {
         match self {
             Self::Missing => "share of rows without a value, less the reference's; certain by Fisher's exact test",
             Self::WrongType => {
-                "share of rows that are refused for a value of another type than the column's, of those that came within one window's length"
+                "share of rows that are refused for a value of another type than the column's, of those that came within one window's length; in a file of rows whose value cannot be read as the reference's type: it counts as missing"
             }
             Self::Range => {
                 "share of values below the reference's lowest or above its highest, five of them at least; certain by how many of the most extreme values of both sides are current"

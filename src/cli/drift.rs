@@ -24,7 +24,7 @@ use self::reference::Reference;
 use self::together::together;
 use super::given::{self, Given};
 use super::profile::file;
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, Dataset, Wanted};
 use crate::drift::Test;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
@@ -124,7 +124,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     }
     let (comparison, quality) = match given.as_slice() {
         [one] if !tally::is_tally(&one.path) => {
-            let current = open(one)?;
+            let current = open(one, &|name| arguments.wants(&reference, name))?;
             let roles = arguments.roles(&reference, &current, &thresholds)?;
             if let Some(column) = arguments.timestamp.first() {
                 reference.part(column, &current, &arguments.length)?;
@@ -175,8 +175,8 @@ fn no_colour() -> bool {
     (super::ENV)("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-pub(super) fn open(given: &Given) -> Result<Dataset, Error> {
-    let opened = Dataset::open_as(&given.path, &given.shown)?;
+pub(super) fn open(given: &Given, wanted: Wanted<'_>) -> Result<Dataset, Error> {
+    let opened = Dataset::open_as(&given.path, &given.shown, wanted)?;
     for warning in &opened.warnings {
         tell(&format!("warning: {}: {warning}", given.shown.display()));
     }

@@ -12,6 +12,7 @@ use crate::dataset::Dataset;
 use crate::drift::modes::Mode;
 use crate::drift::verdict::{Correction, Thresholds};
 use crate::drift::{Kind, Test, defaults, selected};
+use crate::frame::normal::ColumnKind;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -222,6 +223,16 @@ impl Arguments {
             ("text", !self.text.is_empty()),
         ];
         options.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
+    /// As what a column of the current data is read: as the reference has it, where it is compared and no option says what it is.
+    pub(super) fn wants(&self, reference: &Reference, name: &str) -> &'static [ColumnKind] {
+        let is = |names: &[String]| names.iter().any(|named| named == name);
+        if is(&self.text) {
+            return &[ColumnKind::String];
+        }
+        let others = [&self.id, &self.timestamp, &self.label, &self.exclude, &self.categorical];
+        if others.into_iter().any(|names| is(names)) { &[] } else { reference.wants(name) }
     }
 
     pub(super) fn roles(

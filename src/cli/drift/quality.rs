@@ -10,7 +10,7 @@ use crate::drift::{Kind, Sample};
 use crate::quality::groups::Groups;
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::rows::{self, Rows};
-use crate::quality::{self, Check, Finding, Rules, Suspect};
+use crate::quality::{self, Check, Detail, Finding, Rules, Suspect};
 
 /// What one thread has gathered.
 pub(super) struct Gathered {
@@ -34,6 +34,19 @@ impl Gathered {
             self.learnt.column(name, reference, parts);
         }
         self.suspects.extend(self.learnt.of_column(name, reference, current));
+    }
+
+    /// Takes in how many current values of a column are of another type, out of all rows.
+    pub(super) fn wrong_type(&mut self, name: &str, values: u64, of: u64) {
+        if values > 0 {
+            self.suspects.push(Suspect {
+                check: Check::WrongType,
+                columns: vec![name.to_owned()],
+                value: values as f64 / of.max(1) as f64,
+                p_value: None,
+                detail: Detail::OtherType { values, of },
+            });
+        }
     }
 
     /// Takes in the reference's rows' values in a column, by whatever it is compared.

@@ -41,6 +41,10 @@ struct Ages {
 /// `None` for any other column, and without a value.
 #[must_use]
 pub fn instants(column: &Series) -> Option<Int64Chunked> {
+    if let Ok(texts) = column.str() {
+        // The first says of most columns that they are no dates.
+        instant(texts.iter().flatten().next()?)?;
+    }
     let found = read(column)?;
     let present = column.len().saturating_sub(column.null_count());
     (present > 0 && found.len().saturating_sub(found.null_count()) == present).then_some(found)
@@ -52,12 +56,18 @@ fn read(column: &Series) -> Option<Int64Chunked> {
         DataType::Datetime(..) => Some(column.datetime().ok()?.physical().clone()),
         DataType::String => {
             let texts = column.str().ok()?;
-            // The first says of most columns that they are no dates.
-            instant(texts.iter().flatten().next()?)?;
             Some(Int64Chunked::from_iter_options(column.name().clone(), texts.iter().map(|text| instant(text?))))
         }
         _ => None,
     }
+}
+
+/// How many values of a side are no dates.
+#[must_use]
+pub fn no_dates(column: &Series) -> u64 {
+    let present = column.len().saturating_sub(column.null_count());
+    let dates = read(column).map_or(0, |found| found.len().saturating_sub(found.null_count()));
+    present.saturating_sub(dates) as u64
 }
 
 fn instant(text: &str) -> Option<i64> {
