@@ -25,6 +25,7 @@ use super::{OWN_PROC, memory, supervise};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
+use crate::drift::comparison::FindingKind;
 use crate::frame::stack::frame_of;
 use crate::health::Health;
 use crate::identity::ModelKey;
@@ -80,6 +81,8 @@ pub struct ModelWorker {
     watches: BTreeMap<ModelKey, Watch>,
     /// Whether each model drifted when people were last told.
     told: BTreeMap<ModelKey, bool>,
+    /// The settings of each model that were in vain when people were last told.
+    in_vain: BTreeMap<ModelKey, Vec<String>>,
     store: Option<Samples>,
     /// When labels were last looked up, and how long that took.
     looked_up: Duration,
@@ -130,6 +133,7 @@ impl ModelWorker {
             view,
             watches: BTreeMap::new(),
             told: BTreeMap::new(),
+            in_vain: BTreeMap::new(),
             store: None,
             looked_up: Duration::ZERO,
             looking: Duration::ZERO,
@@ -383,6 +387,7 @@ impl ModelWorker {
         self.watches.remove(model);
         self.stored.remove(model);
         self.told.remove(model);
+        self.in_vain.remove(model);
         self.models.forget(model);
         if let Some(store) = &self.store
             && let Err(error) = store.remove(model)
@@ -448,6 +453,15 @@ impl ModelWorker {
         let now = self.clock.now();
         let models: Vec<_> = self.watches.values().map(|watch| watch.view(now)).collect();
         for model in &models {
+            let in_vain = model.schema.iter().filter(|finding| finding.finding == FindingKind::SetInVain);
+            let in_vain: Vec<String> =
+                in_vain.map(|finding| format!("`{}`: {}", finding.column, finding.message)).collect();
+            if self.in_vain.get(&model.key) != Some(&in_vain) {
+                for message in &in_vain {
+                    tracing::warn!(model = %model.key, "thresholds.columns: {message}");
+                }
+                self.in_vain.insert(model.key.clone(), in_vain);
+            }
             let verdict = &model.verdict;
             let Some(drift) = verdict.drift else { continue };
             let before = self.told.insert(model.key.clone(), drift);

@@ -237,6 +237,10 @@ fn compare(
     }
     gathered.ids(reference.data(), current, roles)?;
     let features = judge(measured, thresholds);
+    let compared: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
+    for (column, _) in thresholds.unmatched(&compared) {
+        tell(&format!("warning: --threshold {column}: no column of this name is compared"));
+    }
     let together = match reference.data().filter(|_| roles.together) {
         Some(reference) => Some(together(&sides, reference, &rows)?),
         None => None,

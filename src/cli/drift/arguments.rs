@@ -9,8 +9,9 @@ use super::Error;
 use super::reference::Reference;
 use crate::cli::times::Length;
 use crate::dataset::Dataset;
+use crate::drift::derived;
 use crate::drift::modes::Mode;
-use crate::drift::verdict::{Correction, Thresholds};
+use crate::drift::verdict::{Correction, Thresholds, nearest};
 use crate::drift::{Kind, Test, defaults, selected};
 use crate::frame::normal::ColumnKind;
 
@@ -114,7 +115,9 @@ pub struct Arguments {
     #[arg(long, value_name = "DISTANCE", default_value_t = Thresholds::default().jensen_shannon)]
     jensen_shannon: f64,
     /// Another threshold: of a column's effect (age:shift=0.2), or of a test, whose statistic then decides in the effect's place (psi=0.2,
-    /// age:psi=0.3). The change must be certain all the same. May be given several times.
+    /// age:psi=0.3). A column may be one that is made of another (note.length:shift=0.2). The statistic counts from
+    /// what it is without a change: 0, of fisher 1 (fisher=2 is an odds ratio beyond 2 or below 0.5). The change must be certain all the
+    /// same. May be given several times.
     #[arg(long, value_name = "[COLUMN:]NAME=VALUE")]
     threshold: Vec<String>,
 }
@@ -201,8 +204,10 @@ impl Arguments {
             thresholds.set(given).map_err(|message| wrong("threshold", format!("{given} {message}")))?;
         }
         if let Some((field, message)) = thresholds.problems().into_iter().next() {
-            // Of a test, or of a column: as it was given.
-            let given = field.split_once('.').map(|(_, name)| name.replacen('.', ":", 1));
+            // Of a test, or of a column, whose name may have a dot of its own: as it was given.
+            let of_column = field.strip_prefix("columns.").and_then(|field| field.rsplit_once('.'));
+            let given = of_column.map(|(column, name)| format!("{column}:{name}"));
+            let given = given.or_else(|| field.strip_prefix("tests.").map(str::to_owned));
             return Err(match given {
                 Some(given) => wrong("threshold", format!("{given} {message}")),
                 None => wrong(&field, message),
@@ -243,7 +248,6 @@ impl Arguments {
     ) -> Result<Roles, Error> {
         let of_columns: Vec<String> = thresholds.columns.keys().cloned().collect();
         let named = [
-            ("threshold", &of_columns),
             ("id", &self.id),
             ("timestamp", &self.timestamp),
             ("label", &self.label),
@@ -256,6 +260,9 @@ impl Arguments {
         let mut known: Vec<&str> = reference.names();
         known.extend(current.fields.iter().map(|field| field.name.as_str()));
         all_known(&named, &known)?;
+        let made = reference.makes(thresholds.mode);
+        known.extend(made.iter().map(String::as_str));
+        all_known(&[("threshold", &of_columns)], &known)?;
         if let Reference::Profile { path, profile, .. } = reference {
             let numeric = |name: &&String| profile.column(name).is_some_and(|column| column.kind() == Kind::Numeric);
             if self.categorical.iter().any(|name| numeric(&name)) {
@@ -292,13 +299,7 @@ pub(in crate::cli) fn all_known(named: &[(&'static str, &Vec<String>)], known: &
     for (option, columns) in named {
         for column in *columns {
             if !known.contains(&column.as_str()) {
-                let nearest = known
-                    .iter()
-                    .map(|name| (strsim::jaro_winkler(name, column), name))
-                    .max_by(|a, b| a.0.total_cmp(&b.0))
-                    .filter(|(likeness, _)| *likeness > 0.7)
-                    .map(|(_, name)| (*name).to_owned());
-                return Err(Error::Column { option, column: column.clone(), nearest });
+                return Err(Error::Column { option, column: column.clone(), nearest: nearest(column, known) });
             }
         }
     }

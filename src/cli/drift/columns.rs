@@ -373,6 +373,36 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_are_made_have_thresholds_of_their_own() {
+        let (files, both) =
+            Files::new(("csv", &rows(20_000, 2000, 90, "house")), ("csv", &rows(20_400, 1000, 45, "house")));
+        let with = |more: &[&str]| files.compared(&both, &[&["--timestamp", "at"], more].concat());
+        assert_eq!(said(&with(&[])).1, ["seen.age", "day.age"]);
+        let set = [
+            "--threshold",
+            "seen.age:shift=9",
+            "--threshold",
+            "day.age:ks=0.99",
+            "--threshold",
+            "note.length:shift=0.2",
+        ];
+        let found = with(&set);
+        assert_eq!(said(&found).1, Vec::<String>::new());
+        let length = found["features"].as_array().and_then(|all| all.iter().find(|of| of["name"] == "note.length"));
+        assert_eq!(length.map(|of| of["aspects"][0]["threshold"].clone()), Some(0.2.into()));
+        let refused = |set: &str, more: &[&str]| {
+            let [one, other] = both.each_ref().map(|path| path.display().to_string());
+            let words = ["plumbline", "drift", "--reference", &one, "--current", &other, "--threshold", set];
+            let cli = Cli::try_parse_from(words.iter().chain(more)).expect("words");
+            run(cli).map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        assert!(refused("note.lenght:shift=0.2", &[]).ends_with("; did you mean `note.length`?"));
+        assert_eq!(refused("note.length:shift=-1", &[]), "--threshold: note.length:shift must be above 0");
+        assert!(refused("at.age:shift=1", &[]).is_empty(), "it could be made, and is the rows' time: a warning");
+        assert!(refused("note.length:shift=1", &["--mode", "evidently"]).contains("neither file has this column"));
+    }
+
+    #[test]
     fn options_say_what_strings_are() {
         let text = rows(20_000, 400, 90, "house");
         let (files, both) = Files::new(("csv", &text), ("csv", &text));

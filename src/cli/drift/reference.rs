@@ -12,6 +12,7 @@ use super::{Error, open, tell};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;
+use crate::drift::derived;
 use crate::drift::modes::Mode;
 use crate::drift::order::{Order, Window, slices};
 use crate::drift::profile::{Column, Profile, Values};
@@ -80,6 +81,17 @@ impl Reference {
             Self::Profile { profile, .. } => Some(profile),
         };
         profile.into_iter().flat_map(|profile| profile.left_out.iter().map(String::as_str))
+    }
+
+    /// The columns that may be made of its own.
+    pub(super) fn makes(&self, mode: Mode) -> Vec<String> {
+        let fields = self.data().filter(|_| mode == Mode::Default).into_iter().flat_map(|data| &data.fields);
+        let made = |field: &Field| match field.kind {
+            Ok(Some(ColumnKind::String)) => derived::names(&field.name, true),
+            Ok(Some(ColumnKind::Timestamp)) => derived::names(&field.name, false),
+            _ => Vec::new(),
+        };
+        fields.flat_map(made).collect()
     }
 
     /// As what a column of the current data is read, where its file leaves that open.
