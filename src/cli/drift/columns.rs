@@ -2,12 +2,13 @@
 
 use polars::prelude::{Int64Chunked, Series};
 
+use super::super::times::{as_seconds, instants};
 use super::quality::Gathered;
 use super::reference::{Of, Reference, of_rows};
-use super::{Error, Roles};
+use super::{Error, Roles, tell};
 use crate::dataset::{Dataset, Field, is_nearly_all};
 use crate::drift::comparison::{Finding, FindingKind};
-use crate::drift::derived::dates::{in_order, instants, no_dates};
+use crate::drift::derived::dates::{in_order, no_dates};
 use crate::drift::derived::{Derived, Made, Side};
 use crate::drift::embedding::cloud::{Cloud, Look};
 use crate::drift::modes::Mode;
@@ -268,6 +269,7 @@ impl Times {
             let kind = data.field(name).and_then(|field| field.kind.as_ref().ok().copied().flatten());
             // To look for dates among strings costs a reading of each, where they lie on a disk.
             kind == Some(ColumnKind::Timestamp)
+                || kind == Some(ColumnKind::Number) && !named.is_empty()
                 || kind == Some(ColumnKind::String) && (data.is_in_memory() || !named.is_empty())
         };
         let is_text = |name: &&String| roles.text.contains(*name) || roles.categorical.contains(*name);
@@ -276,6 +278,9 @@ impl Times {
         for name in names.into_iter().filter(|name| may_be_dates(reference, name) && may_be_dates(current, name)) {
             let Some(one) = instants(&reference.column(name)?) else { continue };
             let Some(other) = instants(&current.column(name)?) else { continue };
+            for warning in [&one, &other].into_iter().filter_map(|times| as_seconds(name, times)).take(1) {
+                tell(&warning);
+            }
             let several = [&one, &other].iter().any(|times| times.first() != times.last());
             if !named.is_empty() || (several && in_order(&one) && in_order(&other)) {
                 return Ok(Some(Self { column: name.clone(), reference: one, current: other }));
@@ -400,6 +405,31 @@ mod tests {
         assert_eq!(refused("note.length:shift=-1", &[]), "--threshold: note.length:shift must be above 0");
         assert!(refused("at.age:shift=1", &[]).is_empty(), "it could be made, and is the rows' time: a warning");
         assert!(refused("note.length:shift=1", &["--mode", "evidently"]).contains("neither file has this column"));
+    }
+
+    #[test]
+    fn a_time_in_milliseconds_is_what_ages_are_counted_from() {
+        let in_milliseconds = |text: &str| {
+            let row = |line: &str| match line.split_once(',') {
+                Some(("at", rest)) => format!("at,{rest}\n"),
+                Some((at, rest)) => {
+                    format!("{},{rest}\n", at.parse::<jiff::Timestamp>().expect("a time").as_millisecond())
+                }
+                None => String::new(),
+            };
+            text.lines().map(row).collect::<String>()
+        };
+        let before = in_milliseconds(&rows(20_000, 2000, 30, "house"));
+        let now = in_milliseconds(&rows(20_400, 1000, 30, "house"));
+        let drifts = |now: &str| {
+            let (files, both) = Files::new(("csv", &before), ("csv", now));
+            said(&files.compared(&both, &["--timestamp", "at"])).1.contains(&"seen.age".to_owned())
+        };
+        assert!(!drifts(&now));
+        assert!(
+            drifts(&now.replace("2025-", "2024-")),
+            "all dates became older by as much, which only the rows' times tell"
+        );
     }
 
     #[test]
