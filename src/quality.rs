@@ -160,6 +160,23 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Sets the limit `CHECK=VALUE`, as the command line gives it.
+    ///
+    /// # Errors
+    /// It is not written so. Whether the value makes sense is for [`Self::problems`].
+    pub fn set(&mut self, given: &str) -> Result<(), String> {
+        const FORM: &str = "is no limit; write CHECK=VALUE, such as missing=0.05";
+        let (name, value) = given.split_once('=').ok_or(FORM)?;
+        let value: f64 = value.trim().parse().map_err(|_| FORM)?;
+        let checks = Check::ALL.into_iter().filter(|check| *check != Check::Staleness);
+        let check = checks.clone().find(|check| check.name() == name.trim()).ok_or_else(|| {
+            let names: Vec<&str> = checks.map(Check::name).collect();
+            format!("is of no check; there are {}", names.join(", "))
+        })?;
+        self.limits.insert(check, value);
+        Ok(())
+    }
+
     /// What is wrong with them, by field.
     #[must_use]
     pub fn problems(&self) -> Vec<(String, String)> {

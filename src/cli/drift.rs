@@ -30,7 +30,7 @@ use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKin
 use crate::drift::modes::Mode;
 use crate::drift::verdict::{Thresholds, judge};
 use crate::performance::{Labels, Performance, Task, measure};
-use crate::quality::Finding as Fault;
+use crate::quality::{Finding as Fault, Rules};
 use crate::report::drift as render;
 
 /// Why no comparison could be made.
@@ -110,6 +110,7 @@ pub enum Error {
 /// Compares, writes the result, and says whether the run is to fail for drift.
 pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     let (tests, thresholds) = arguments.asked()?;
+    let rules = arguments.rules()?;
     let reference = Given::new(&arguments.reference, "reference")?;
     let mut reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
     if arguments.timestamp.is_empty() && !arguments.length.is_none() {
@@ -129,7 +130,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
             if let Some(column) = arguments.timestamp.first() {
                 reference.part(column, &current, &arguments.length)?;
             }
-            let (comparison, quality) = compare(&reference, &current, &roles, &tests, &thresholds)?;
+            let (comparison, quality) = compare(&reference, &current, &roles, &tests, (&thresholds, &rules))?;
             (comparison, Some(quality))
         }
         // Counts say nothing of whole rows.
@@ -205,7 +206,7 @@ fn compare(
     current: &Dataset,
     roles: &Roles,
     tests: &[&'static Test],
-    thresholds: &Thresholds,
+    (thresholds, rules): (&Thresholds, &Rules),
 ) -> Result<(Comparison, Vec<Fault>), Error> {
     let mut names: Vec<&str> = reference.fields().iter().map(|field| field.name.as_str()).collect();
     names.extend(current.fields.iter().map(|f| f.name.as_str()).filter(|name| reference.field(name).is_none()));
@@ -255,7 +256,7 @@ fn compare(
         together,
         performance,
     };
-    Ok((comparison, gathered.judge((reference.data(), reference.order()), thresholds)))
+    Ok((comparison, gathered.judge((reference.data(), reference.order()), thresholds, rules)))
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.

@@ -9,11 +9,11 @@ use super::Error;
 use super::reference::Reference;
 use crate::cli::times::Length;
 use crate::dataset::Dataset;
-use crate::drift::derived;
 use crate::drift::modes::Mode;
 use crate::drift::verdict::{Correction, Thresholds, nearest};
 use crate::drift::{Kind, Test, defaults, selected};
 use crate::frame::normal::ColumnKind;
+use crate::quality::Rules;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +25,7 @@ Examples:
   plumbline drift --reference a.parquet --current b.parquet --text note --timestamp at  # words of `note`, ages of dates
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
+  plumbline drift --reference a.parquet --current b.parquet --fail-on-quality --quality-limit missing=0.05
   plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
   plumbline drift --reference train.profile.json --current http://node-1:9477/api/v1/models/churn/windows/latest/tally \
     --current http://node-2:9477/api/v1/models/churn/windows/latest/tally      # one verdict over two replicas
@@ -120,6 +121,11 @@ pub struct Arguments {
     /// same. May be given several times.
     #[arg(long, value_name = "[COLUMN:]NAME=VALUE")]
     threshold: Vec<String>,
+    /// Another limit of a check of data quality, beyond which it finds fault, by the names that the configuration has: missing,
+    /// wrong_type, range, new_categories, vanished_categories, constant, duplicated_rows, duplicated_ids (shares of rows, from 0 to 1),
+    /// cardinality (a ratio, from 1), correlation (a difference, from 0 to 2). May be given several times.
+    #[arg(long, value_name = "CHECK=VALUE")]
+    quality_limit: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -216,10 +222,24 @@ impl Arguments {
         Ok((thresholds.with_deciding(tests), thresholds))
     }
 
+    /// What is looked for in the rows themselves.
+    pub(super) fn rules(&self) -> Result<Rules, Error> {
+        let mut rules = Rules::default();
+        let wrong = |message: String| Error::Threshold { option: "quality_limit".to_owned(), message };
+        for given in &self.quality_limit {
+            rules.set(given).map_err(|message| wrong(format!("{given} {message}")))?;
+        }
+        match rules.problems().into_iter().next() {
+            Some((field, message)) => Err(wrong(format!("{} {message}", field.trim_start_matches("limits.")))),
+            None => Ok(rules),
+        }
+    }
+
     /// The first option that is given and means nothing without rows.
     pub(super) fn wants_rows(&self) -> Option<&'static str> {
         let options = [
             ("fail-on-quality", self.fail_on_quality),
+            ("quality-limit", !self.quality_limit.is_empty()),
             ("multivariate", self.multivariate),
             ("id", !self.id.is_empty()),
             ("timestamp", !self.timestamp.is_empty()),
