@@ -29,7 +29,7 @@ pub struct Text {
 pub fn csv(mut file: File, delimiter: u8, wanted: Wanted<'_>) -> Result<Text, String> {
     let missing = regex::Regex::new(MISSING).map_err(|error| error.to_string())?;
     let format = Format::default().with_header(true).with_delimiter(delimiter).with_null_regex(missing);
-    let (found, _) = format.infer_schema(BufReader::new(&file), None).map_err(csv_error)?;
+    let (found, _) = format.infer_schema(BufReader::new(&file), None).map_err(|error| csv_error(&error))?;
     file.rewind().map_err(|error| error.to_string())?;
     let cells: Vec<Cells> = found.fields().iter().map(|field| Cells::of(field, wanted(field.name()))).collect();
     let as_read = |(field, cells): (&Arc<Field>, &Cells)| match cells {
@@ -41,9 +41,9 @@ pub fn csv(mut file: File, delimiter: u8, wanted: Wanted<'_>) -> Result<Text, St
         .with_format(format)
         .with_batch_size(65_536)
         .build_buffered(BufReader::new(file))
-        .map_err(csv_error)?;
+        .map_err(|error| csv_error(&error))?;
     let mut read = Text {
-        batches: reader.collect::<Result<_, _>>().map_err(csv_error)?,
+        batches: reader.collect::<Result<_, _>>().map_err(|error| csv_error(&error))?,
         wrong: BTreeMap::new(),
         told: Vec::new(),
     };
@@ -53,10 +53,10 @@ pub fn csv(mut file: File, delimiter: u8, wanted: Wanted<'_>) -> Result<Text, St
             Cells::AsFound | Cells::Strings => {}
             Cells::Mixed => read.told.extend(mixed_with_numbers(name, &read.batches, at)),
             Cells::Numbers => {
-                read.cells(name, at, |text| number(text), |values| Arc::new(Float64Array::from(values)))?
+                read.cells(name, at, number, |values| Arc::new(Float64Array::from(values)))?;
             }
             Cells::Booleans => {
-                read.cells(name, at, |text| boolean(text), |values| Arc::new(BooleanArray::from(values)))?
+                read.cells(name, at, boolean, |values| Arc::new(BooleanArray::from(values)))?;
             }
         }
     }
@@ -164,7 +164,7 @@ fn told(name: &str, wrong: u64, present: u64) -> String {
 }
 
 /// The error without the names of the layers it passed through.
-fn csv_error(error: arrow::error::ArrowError) -> String {
+fn csv_error(error: &arrow::error::ArrowError) -> String {
     let error = error.to_string();
     error.strip_prefix("Csv error: ").map(str::to_owned).unwrap_or(error)
 }

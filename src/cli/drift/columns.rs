@@ -477,7 +477,7 @@ mod tests {
     #[test]
     fn the_references_type_decides_and_other_values_are_told() {
         let number = |i: usize| format!("{}", i * 61 % 97);
-        let some = |i: usize| if i % 10 == 0 { "\"none\"".to_owned() } else { number(i) };
+        let some = |i: usize| if i.is_multiple_of(10) { "\"none\"".to_owned() } else { number(i) };
         for kinds in [["ndjson", "ndjson"], ["csv", "csv"], ["csv", "ndjson"], ["ndjson", "csv"]] {
             let found = found_of(kinds, number, some);
             assert_eq!(found["features"][0]["kind"], "numeric", "{kinds:?}: the first row does not decide");
@@ -491,7 +491,7 @@ mod tests {
             // Within the limit it is no fault.
             let rare = found_of(kinds, number, |i| if i == 7 { "\"none\"".to_owned() } else { number(i) });
             assert_eq!((faults(&rare, "wrong_type").len(), findings(&rare).len()), (0, 0), "{kinds:?}");
-            let nearly = |i: usize| if i % 20 == 0 { number(i) } else { format!("\"a{i}\"") };
+            let nearly = |i: usize| if i.is_multiple_of(20) { number(i) } else { format!("\"a{i}\"") };
             assert_eq!(findings(&found_of(kinds, number, nearly)), ["x type_changed"], "{kinds:?}");
         }
     }
@@ -502,7 +502,7 @@ mod tests {
         let quoted = |i: usize| format!("\"{}\"", number(i));
         let found = found_of(["ndjson", "ndjson"], number, quoted);
         assert_eq!(findings(&found), ["x type_changed"]);
-        let some = |i: usize| if i % 5 == 0 { quoted(i) } else { number(i) };
+        let some = |i: usize| if i.is_multiple_of(5) { quoted(i) } else { number(i) };
         assert_eq!(faults(&found_of(["csv", "ndjson"], number, some), "wrong_type").len(), 1);
         let found = found_of(["ndjson", "csv"], number, |i| if i == 3 { "\"-\"".to_owned() } else { quoted(i) });
         assert_eq!(
@@ -510,20 +510,20 @@ mod tests {
             ("x", 0, &"numeric".into())
         );
         // Codes that happen to be digits are those of the reference, with their zeros.
-        let code = |i: usize| format!("\"{}0{}\"", if i % 3 == 0 { "A" } else { "0" }, i % 4);
+        let code = |i: usize| format!("\"{}0{}\"", if i.is_multiple_of(3) { "A" } else { "0" }, i % 4);
         let found = found_of(["csv", "csv"], code, |i| format!("\"00{}\"", i % 4));
         assert_eq!((findings(&found).len(), &found["features"][0]["new_categories"]["count"]), (0, &0.into()));
     }
 
     #[test]
     fn other_types_than_numbers_are_held_to_as_well() {
-        let flag = |i: usize| format!("{}", i % 3 == 0);
-        let some = |i: usize| if i % 10 == 0 { "\"maybe\"".to_owned() } else { flag(i) };
+        let flag = |i: usize| i.is_multiple_of(3).to_string();
+        let some = |i: usize| if i.is_multiple_of(10) { "\"maybe\"".to_owned() } else { flag(i) };
         for kinds in [["ndjson", "ndjson"], ["csv", "csv"]] {
             assert_eq!(faults(&found_of(kinds, flag, some), "wrong_type").len(), 1, "{kinds:?}");
         }
         let date = |i: usize| format!("\"2026-01-{:02}\"", 1 + i % 28);
-        let some = |i: usize| if i % 10 == 0 { "\"soon\"".to_owned() } else { date(i) };
+        let some = |i: usize| if i.is_multiple_of(10) { "\"soon\"".to_owned() } else { date(i) };
         for kinds in [["ndjson", "ndjson"], ["csv", "csv"], ["csv", "ndjson"]] {
             let found = found_of(kinds, date, some);
             assert_eq!((said(&found).0[0].as_str(), faults(&found, "wrong_type").len()), ("x.age", 1), "{kinds:?}");
@@ -531,7 +531,7 @@ mod tests {
         }
         // Objects and lists of unlike things are of no type.
         let number = |i: usize| format!("{}", i * 61 % 97);
-        let nested = |i: usize| if i % 10 == 0 { "{\"deep\": 1}".to_owned() } else { number(i) };
+        let nested = |i: usize| if i.is_multiple_of(10) { "{\"deep\": 1}".to_owned() } else { number(i) };
         assert_eq!(faults(&found_of(["csv", "ndjson"], number, nested), "wrong_type").len(), 1);
         let found = found_of(["csv", "ndjson"], number, |_| "{\"deep\": 1}".to_owned());
         assert_eq!(findings(&found), ["x type_changed"]);
@@ -553,7 +553,7 @@ mod tests {
             let (_files, [path, _]) = Files::new((kind, &text), (kind, &text));
             crate::dataset::Dataset::open(&path).expect("a file")
         };
-        let some = |i: usize| if i % 40 == 0 { "\"none\"".to_owned() } else { format!("{i}") };
+        let some = |i: usize| if i.is_multiple_of(40) { "\"none\"".to_owned() } else { format!("{i}") };
         let found = open("ndjson", &some);
         assert_eq!(found.warnings, ["column `x`: 10 of 400 values are of another type, and count as missing"]);
         assert_eq!(
@@ -564,7 +564,10 @@ mod tests {
         let found = open("csv", &some);
         assert!(found.warnings[0].starts_with("column `x`: 10 of 400 values are no numbers"), "{:?}", found.warnings);
         assert_eq!(found.fields[0].kind, Ok(Some(ColumnKind::String)));
-        assert_eq!(open("csv", &|i| format!("{}", if i % 2 == 0 { "a" } else { "1" })).warnings, Vec::<String>::new());
+        assert_eq!(
+            open("csv", &|i| if i.is_multiple_of(2) { "a" } else { "1" }.to_owned()).warnings,
+            Vec::<String>::new()
+        );
     }
 
     #[test]

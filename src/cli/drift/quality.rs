@@ -197,7 +197,7 @@ mod tests {
         let large = 1_u64 << 53;
         assert_eq!(of(&|i| (large + i).to_string()), 0, "whole numbers");
         assert_eq!(of(&|i| format!("{}", u64::MAX - i)), 0, "that 64 bits hold without a sign");
-        assert_eq!(of(&|i| format!("9{:030}", i)), 0, "or none holds");
+        assert_eq!(of(&|i| format!("9{i:030}")), 0, "or none holds");
         assert_eq!(of(&|i| if i % 2 == 0 { String::new() } else { i.to_string() }), 0, "without an id");
         assert_eq!(of(&|i| (large + i / 2).to_string()), 1, "that do repeat");
         assert_eq!(of(&|i| format!("{}.5", large + i / 2)), 0, "of floats nobody knows, which is said");
