@@ -25,7 +25,6 @@ use super::{OWN_PROC, memory, supervise};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
-use crate::drift::comparison::FindingKind;
 use crate::frame::stack::frame_of;
 use crate::health::Health;
 use crate::identity::ModelKey;
@@ -453,9 +452,7 @@ impl ModelWorker {
         let now = self.clock.now();
         let models: Vec<_> = self.watches.values().map(|watch| watch.view(now)).collect();
         for model in &models {
-            let in_vain = model.schema.iter().filter(|finding| finding.finding == FindingKind::SetInVain);
-            let in_vain: Vec<String> =
-                in_vain.map(|finding| format!("`{}`: {}", finding.column, finding.message)).collect();
+            let in_vain = model.in_vain();
             if self.in_vain.get(&model.key) != Some(&in_vain) {
                 for message in &in_vain {
                     tracing::warn!(model = %model.key, "thresholds.columns: {message}");

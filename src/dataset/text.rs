@@ -151,7 +151,7 @@ fn mixed_with_numbers(name: &str, batches: &[RecordBatch], at: usize) -> Option<
     let (all, numbers) = (count(cells()), count(cells().filter(is_number)));
     (is_nearly_all(numbers, all) && numbers < all).then(|| {
         let others = all.saturating_sub(numbers);
-        format!("column `{name}`: {others} of {all} values are no numbers, so all are read as strings; leave them empty, or name the column --categorical")
+        format!("column `{name}`: {others} of {all} values are no numbers, so all are read as strings; where they stand for nothing, leave them empty")
     })
 }
 

@@ -11,7 +11,6 @@ use crate::quality::groups::Groups;
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::rows::{self, Rows};
 use crate::quality::{self, Check, Detail, Finding, Rules, Suspect};
-use crate::stats::whole;
 
 /// What one thread has gathered.
 pub(super) struct Gathered {
@@ -100,7 +99,7 @@ impl Gathered {
             let (mut rows, mut named) = (Rows::new(height), vec![false; height]);
             for name in names() {
                 let ids = data.column(name)?;
-                if is_inexact(&ids) {
+                if rows::are_inexact(&ids) {
                     let file = data.path().display();
                     tell(&format!(
                         "warning: {file}: column `{name}` has numbers too large to be told from their neighbours: whether ids repeat is not known; write them as strings"
@@ -134,11 +133,6 @@ impl Gathered {
         }
         quality::judge(suspects, rules, thresholds, &learnt.own)
     }
-}
-
-/// Floats do not tell whole numbers from 2^53 on apart.
-fn is_inexact(ids: &Series) -> bool {
-    ids.f64().is_ok_and(|ids| ids.iter().flatten().any(|id| id.abs() >= whole::EXACT))
 }
 
 #[cfg(test)]

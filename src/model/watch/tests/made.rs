@@ -96,9 +96,11 @@ fn thresholds_of_a_column_that_is_not_compared_are_told() {
         set.thresholds.columns.insert(name.to_owned(), [("shift".to_owned(), 0.2)].into());
     }
     assert!(watch(set.clone()).view(now()).schema.is_empty(), "without a reference nobody knows");
-    let found = watched(set, 480_000).view(now()).schema;
+    let view = watched(set, 480_000).view(now());
+    let found = &view.schema;
     let told: Vec<(&str, bool)> = found.iter().map(|f| (f.column.as_str(), f.finding.is_drift())).collect();
     assert_eq!(told, [("note", false), ("note.lenght", false), ("prise", false)]);
+    assert!(view.in_vain()[2].starts_with("`prise`: thresholds are set for it"), "{:?}", view.in_vain());
     assert!(found[1].message.ends_with("; did you mean `note.length`?"), "{}", found[1].message);
 }
 
