@@ -51,7 +51,7 @@ enum Command {
     Agent(AgentArguments),
     /// Compare two data files: which columns have drifted, by how much, and by which test.
     #[command(after_help = drift::EXAMPLES)]
-    Drift(drift::Arguments),
+    Drift(Box<drift::Arguments>),
     /// A reference in a few kilobytes, without its rows: make one, or show it.
     #[command(after_help = profile::EXAMPLES)]
     Profile {

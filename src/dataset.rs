@@ -8,6 +8,7 @@
 mod parquet;
 mod text;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,20 @@ pub struct Field {
     pub kind: Result<Option<ColumnKind>, String>,
     /// It is stored as a dictionary, as categories are.
     pub dictionary: bool,
+    /// Values of another type, which are missing.
+    pub wrong: u64,
+}
+
+/// As which of these kinds a column is to be read where its file leaves it open, the first before the others; none if nobody knows.
+pub type Wanted<'a> = &'a dyn Fn(&str) -> &'static [ColumnKind];
+
+/// Where more of a column's values than this share are of another type it is the column that is.
+const NEARLY_ALL: f64 = 0.9;
+
+/// Whether so many of a column's values speak for the column.
+#[must_use]
+pub fn is_nearly_all(values: u64, of: u64) -> bool {
+    of > 0 && values as f64 > NEARLY_ALL * of as f64
 }
 
 /// A file whose columns can be read.
@@ -101,14 +116,14 @@ impl Dataset {
     /// # Errors
     /// The file cannot be read, or is not what it says it is.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_as(path, path)
+        Self::open_as(path, path, &|_| &[])
     }
 
-    /// The same of a file that is called `name` where it is told of.
+    /// The same of a file that is called `name` where it is told of, its columns as they are wanted.
     ///
     /// # Errors
     /// The file cannot be read, or is not what it says it is.
-    pub fn open_as(path: &Path, name: &Path) -> Result<Self, Error> {
+    pub fn open_as(path: &Path, name: &Path, wanted: Wanted<'_>) -> Result<Self, Error> {
         let failed = |message: String| Error { path: name.to_owned(), message };
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => return Err(failed("is a folder; give a file".to_owned())),
@@ -129,7 +144,11 @@ impl Dataset {
                 "neither its content nor its name tells its format; use Parquet, Arrow, .csv, .tsv, .ndjson or .jsonl";
             failed(hint.to_owned())
         })?;
-        let mut warnings = Vec::new();
+        let (mut warnings, mut wrong) = (Vec::new(), BTreeMap::new());
+        let mut whole = |read: text::Text| {
+            (warnings, wrong) = (read.told, read.wrong);
+            in_memory(read.batches.into_iter().map(Ok))
+        };
         // What decoders make of a broken file is theirs; a panic in one is this file's error.
         let opened = guarded(|| match format {
             Format::Parquet => {
@@ -144,17 +163,17 @@ impl Dataset {
                 let reader = arrow::ipc::reader::StreamReader::try_new(BufReader::new(file), None);
                 in_memory(reader.map_err(|e| e.to_string())?)
             }
-            Format::Csv { delimiter } => {
-                let reader = text::csv(file, delimiter)?;
-                in_memory(reader).map_err(text::csv_error)
-            }
-            Format::Ndjson => {
-                let (batch, told) = text::ndjson(file)?;
-                warnings = told;
-                in_memory([Ok(batch)].into_iter())
-            }
+            Format::Csv { delimiter } => whole(text::csv(file, delimiter, wanted)?),
+            Format::Ndjson => whole(text::ndjson(file, wanted)?),
         });
-        let (fields, rows, source) = opened.map_err(failed)?;
+        let (mut fields, rows, source) = opened.map_err(failed)?;
+        for field in &mut fields {
+            let Some((values, unusable)) = wrong.get(&field.name) else { continue };
+            field.wrong = *values;
+            if let Some(unusable) = unusable {
+                field.kind = Err((*unusable).to_owned());
+            }
+        }
         if rows == 0 {
             return Err(failed("has no rows".to_owned()));
         }
@@ -270,6 +289,7 @@ fn described(name: &str, given: &DataType) -> Field {
         name: name.to_owned(),
         kind: normal_type(given).map(|normal| kind(&normal)).map_err(|error| error.0),
         dictionary: matches!(given, DataType::Dictionary(..)),
+        wrong: 0,
     }
 }
 

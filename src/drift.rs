@@ -158,6 +158,33 @@ pub struct Test {
     /// One sentence for people, with the definition's own choices.
     pub help: &'static str,
     compute: fn(&Pair<'_>) -> Outcome,
+    /// How far a statistic lies from what it is without a change, as a threshold of it says.
+    apart: fn(f64, &Pair<'_>) -> Option<f64>,
+}
+
+/// Either way.
+#[expect(clippy::unnecessary_wraps, reason = "of other statistics it may be undefined")]
+fn from_zero(statistic: f64, _: &Pair<'_>) -> Option<f64> {
+    Some(statistic.abs())
+}
+
+/// What a test found of a column.
+#[derive(Clone)]
+pub struct Ran {
+    /// Which.
+    pub test: &'static Test,
+    /// What it found.
+    pub outcome: Outcome,
+    /// How far that lies from no change, as a threshold of the test says.
+    pub apart: Option<f64>,
+}
+
+impl Ran {
+    fn new(test: &'static Test, pair: &Pair<'_>) -> Self {
+        let outcome = test.run(pair);
+        let apart = outcome.statistic.and_then(|statistic| (test.apart)(statistic, pair));
+        Self { test, outcome, apart: apart.filter(|apart| apart.is_finite()) }
+    }
 }
 
 impl Test {
@@ -181,6 +208,7 @@ pub static TESTS: &[Test] = &[
         default: true,
         help: "Two-sample Kolmogorov-Smirnov distance; exact p-value up to 10,000 values a side, in an agent 1,000.",
         compute: ks::ks,
+        apart: from_zero,
     },
     Test {
         name: "psi",
@@ -189,6 +217,7 @@ pub static TESTS: &[Test] = &[
         default: true,
         help: "Population stability index over the reference's deciles or categories; empty shares count as 0.0001.",
         compute: psi::psi,
+        apart: from_zero,
     },
     Test {
         name: "jensen_shannon",
@@ -197,6 +226,7 @@ pub static TESTS: &[Test] = &[
         default: true,
         help: "Jensen-Shannon distance (base 2, from 0 to 1) over the same bins.",
         compute: jensen_shannon::jensen_shannon,
+        apart: from_zero,
     },
     Test {
         name: "wasserstein",
@@ -205,6 +235,7 @@ pub static TESTS: &[Test] = &[
         default: true,
         help: "Wasserstein-1 distance, in the column's own unit.",
         compute: wasserstein::wasserstein,
+        apart: from_zero,
     },
     Test {
         name: "chi_squared",
@@ -213,6 +244,7 @@ pub static TESTS: &[Test] = &[
         default: true,
         help: "Two-sample chi-squared test of homogeneity over the categories.",
         compute: chi_squared::chi_squared,
+        apart: from_zero,
     },
     Test {
         name: "wasserstein_normed",
@@ -221,6 +253,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Wasserstein-1 distance over the reference's standard deviation, which counts as 0.001 at least (Evidently's).",
         compute: wasserstein_normed::wasserstein_normed,
+        apart: from_zero,
     },
     Test {
         name: "energy",
@@ -229,6 +262,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Energy distance, in the root of the column's own unit.",
         compute: energy::energy,
+        apart: from_zero,
     },
     Test {
         name: "cramer_von_mises",
@@ -237,22 +271,25 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Two-sample Cramér-von Mises criterion; exact p-value up to 20 values a side. Midranks for ties, as scipy: too large where many values are tied and the sides are of unequal size.",
         compute: cramer_von_mises::cramer_von_mises,
+        apart: from_zero,
     },
     Test {
         name: "anderson_darling",
         kinds: &[Kind::Numeric],
         laws: &[Law::Symmetric],
         default: false,
-        help: "Two-sample Anderson-Darling statistic with midranks, standardised; its p-value is read off a table and ends at 0.25 and 0.001.",
+        help: "Two-sample Anderson-Darling statistic with midranks, standardised; its p-value is read off a table and ends at 0.25 and 0.001. Below 0 the sides are more alike than by chance: no threshold is met.",
         compute: anderson_darling::anderson_darling,
+        apart: anderson_darling::apart,
     },
     Test {
         name: "mann_whitney",
         kinds: &[Kind::Numeric],
         laws: &[Law::SureOfTheSame],
         default: false,
-        help: "Mann-Whitney U: pairs in which the reference's value is larger, ties by half; p-value exact with at most 8 values on a side and no ties.",
+        help: "Mann-Whitney U: pairs in which the reference's value is larger, ties by half; p-value exact with at most 8 values on a side and no ties. A threshold counts pairs more or fewer than half of all.",
         compute: mann_whitney::mann_whitney,
+        apart: mann_whitney::apart,
     },
     Test {
         name: "welch_t",
@@ -261,6 +298,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Welch's t-test of the means, without the assumption of one variance; above 0 where the reference's is larger.",
         compute: welch_t::welch_t,
+        apart: from_zero,
     },
     Test {
         name: "hellinger",
@@ -269,6 +307,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Hellinger distance (from 0 to 1) over the same bins.",
         compute: hellinger::hellinger,
+        apart: from_zero,
     },
     Test {
         name: "kl",
@@ -277,6 +316,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Kullback-Leibler divergence of the reference from the current rows, in nats, over the same bins; empty shares count as 0.0001.",
         compute: kl::kl,
+        apart: from_zero,
     },
     Test {
         name: "tvd",
@@ -285,6 +325,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Total variation distance: half the sum of the differences of shares, over the same bins.",
         compute: tvd::tvd,
+        apart: from_zero,
     },
     Test {
         name: "l_infinity",
@@ -293,6 +334,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "The largest difference of shares, over the same bins.",
         compute: l_infinity::l_infinity,
+        apart: from_zero,
     },
     Test {
         name: "g_test",
@@ -301,6 +343,7 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Two-sample G-test of homogeneity over the categories, by the likelihood ratio.",
         compute: g_test::g_test,
+        apart: from_zero,
     },
     Test {
         name: "z_test",
@@ -309,14 +352,16 @@ pub static TESTS: &[Test] = &[
         default: false,
         help: "Z-test of two proportions, pooled, for columns of exactly two categories; missing values are left out. Above 0 where the last category is more frequent in the reference.",
         compute: z_test::z_test,
+        apart: from_zero,
     },
     Test {
         name: "fisher",
         kinds: &[Kind::Categorical],
         laws: &[Law::SureOfTheSame],
         default: false,
-        help: "Fisher's exact test for columns of exactly two categories; missing values are left out. The statistic is the odds ratio of the last category, reference to current.",
+        help: "Fisher's exact test for columns of exactly two categories; missing values are left out. The statistic is the odds ratio of the last category, reference to current. A threshold counts from 1, as a ratio: 0.4 is as far as 2.5.",
         compute: fisher::fisher,
+        apart: fisher::apart,
     },
 ];
 

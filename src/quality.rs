@@ -93,7 +93,7 @@ impl Check {
         match self {
             Self::Missing => "share of rows without a value, less the reference's; certain by Fisher's exact test",
             Self::WrongType => {
-                "share of rows that are refused for a value of another type than the column's, of those that came within one window's length"
+                "share of rows that are refused for a value of another type than the column's, of those that came within one window's length; in a file of rows whose value cannot be read as the reference's type: it counts as missing"
             }
             Self::Range => {
                 "share of values below the reference's lowest or above its highest, five of them at least; certain by how many of the most extreme values of both sides are current"
@@ -160,6 +160,23 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Sets the limit `CHECK=VALUE`, as the command line gives it.
+    ///
+    /// # Errors
+    /// It is not written so. Whether the value makes sense is for [`Self::problems`].
+    pub fn set(&mut self, given: &str) -> Result<(), String> {
+        const FORM: &str = "is no limit; write CHECK=VALUE, such as missing=0.05";
+        let (name, value) = given.split_once('=').ok_or(FORM)?;
+        let value: f64 = value.trim().parse().map_err(|_| FORM)?;
+        let checks = Check::ALL.into_iter().filter(|check| *check != Check::Staleness);
+        let check = checks.clone().find(|check| check.name() == name.trim()).ok_or_else(|| {
+            let names: Vec<&str> = checks.map(Check::name).collect();
+            format!("is of no check; there are {}", names.join(", "))
+        })?;
+        self.limits.insert(check, value);
+        Ok(())
+    }
+
     /// What is wrong with them, by field.
     #[must_use]
     pub fn problems(&self) -> Vec<(String, String)> {

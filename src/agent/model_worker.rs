@@ -80,6 +80,8 @@ pub struct ModelWorker {
     watches: BTreeMap<ModelKey, Watch>,
     /// Whether each model drifted when people were last told.
     told: BTreeMap<ModelKey, bool>,
+    /// The settings of each model that were in vain when people were last told.
+    in_vain: BTreeMap<ModelKey, Vec<String>>,
     store: Option<Samples>,
     /// When labels were last looked up, and how long that took.
     looked_up: Duration,
@@ -130,6 +132,7 @@ impl ModelWorker {
             view,
             watches: BTreeMap::new(),
             told: BTreeMap::new(),
+            in_vain: BTreeMap::new(),
             store: None,
             looked_up: Duration::ZERO,
             looking: Duration::ZERO,
@@ -383,6 +386,7 @@ impl ModelWorker {
         self.watches.remove(model);
         self.stored.remove(model);
         self.told.remove(model);
+        self.in_vain.remove(model);
         self.models.forget(model);
         if let Some(store) = &self.store
             && let Err(error) = store.remove(model)
@@ -454,6 +458,13 @@ impl ModelWorker {
         let now = self.clock.now();
         let models: Vec<_> = self.watches.values().map(|watch| watch.view(now)).collect();
         for model in &models {
+            let in_vain = model.in_vain();
+            if self.in_vain.get(&model.key) != Some(&in_vain) {
+                for message in &in_vain {
+                    tracing::warn!(model = %model.key, "thresholds.columns: {message}");
+                }
+                self.in_vain.insert(model.key.clone(), in_vain);
+            }
             let verdict = &model.verdict;
             let Some(drift) = verdict.drift else { continue };
             let before = self.told.insert(model.key.clone(), drift);

@@ -24,13 +24,13 @@ use self::reference::Reference;
 use self::together::together;
 use super::given::{self, Given};
 use super::profile::file;
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, Dataset, Wanted};
 use crate::drift::Test;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
 use crate::drift::verdict::{Thresholds, judge};
 use crate::performance::{Labels, Performance, Task, measure};
-use crate::quality::Finding as Fault;
+use crate::quality::{Finding as Fault, Rules};
 use crate::report::drift as render;
 
 /// Why no comparison could be made.
@@ -110,6 +110,7 @@ pub enum Error {
 /// Compares, writes the result, and says whether the run is to fail for drift.
 pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     let (tests, thresholds) = arguments.asked()?;
+    let rules = arguments.rules()?;
     let reference = Given::new(&arguments.reference, "reference")?;
     let mut reference = Reference::open(&reference, arguments.reference_hash.as_deref(), thresholds.mode)?;
     if arguments.timestamp.is_empty() && !arguments.length.is_none() {
@@ -124,12 +125,12 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     }
     let (comparison, quality) = match given.as_slice() {
         [one] if !tally::is_tally(&one.path) => {
-            let current = open(one)?;
+            let current = open(one, &|name| arguments.wants(&reference, name))?;
             let roles = arguments.roles(&reference, &current, &thresholds)?;
             if let Some(column) = arguments.timestamp.first() {
                 reference.part(column, &current, &arguments.length)?;
             }
-            let (comparison, quality) = compare(&reference, &current, &roles, &tests, &thresholds)?;
+            let (comparison, quality) = compare(&reference, &current, &roles, &tests, (&thresholds, &rules))?;
             (comparison, Some(quality))
         }
         // Counts say nothing of whole rows.
@@ -175,8 +176,8 @@ fn no_colour() -> bool {
     (super::ENV)("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-pub(super) fn open(given: &Given) -> Result<Dataset, Error> {
-    let opened = Dataset::open_as(&given.path, &given.shown)?;
+pub(super) fn open(given: &Given, wanted: Wanted<'_>) -> Result<Dataset, Error> {
+    let opened = Dataset::open_as(&given.path, &given.shown, wanted)?;
     for warning in &opened.warnings {
         tell(&format!("warning: {}: {warning}", given.shown.display()));
     }
@@ -205,7 +206,7 @@ fn compare(
     current: &Dataset,
     roles: &Roles,
     tests: &[&'static Test],
-    thresholds: &Thresholds,
+    (thresholds, rules): (&Thresholds, &Rules),
 ) -> Result<(Comparison, Vec<Fault>), Error> {
     let mut names: Vec<&str> = reference.fields().iter().map(|field| field.name.as_str()).collect();
     names.extend(current.fields.iter().map(|f| f.name.as_str()).filter(|name| reference.field(name).is_none()));
@@ -237,6 +238,10 @@ fn compare(
     }
     gathered.ids(reference.data(), current, roles)?;
     let features = judge(measured, thresholds);
+    let compared: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
+    for (column, _) in thresholds.unmatched(&compared) {
+        tell(&format!("warning: --threshold {column}: no column of this name is compared"));
+    }
     let together = match reference.data().filter(|_| roles.together) {
         Some(reference) => Some(together(&sides, reference, &rows)?),
         None => None,
@@ -251,7 +256,7 @@ fn compare(
         together,
         performance,
     };
-    Ok((comparison, gathered.judge((reference.data(), reference.order()), thresholds)))
+    Ok((comparison, gathered.judge((reference.data(), reference.order()), thresholds, rules)))
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.

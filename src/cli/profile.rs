@@ -135,7 +135,7 @@ pub fn run(command: &Command) -> Result<(), Error> {
 
 fn build(arguments: &Build) -> Result<(), Error> {
     let given = Given::new(&arguments.reference, "reference")?;
-    let data = open(&given)?;
+    let data = open(&given, &|_| &[])?;
     drift::not_over(&arguments.output, &[&arguments.reference])?;
     if arguments.timestamp.is_none() && !arguments.length.is_none() {
         return Err(drift::Error::NoTimes.into());

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use polars::prelude::{DataType, Series};
+use polars::prelude::{ChunkAgg, DataType, Int64Chunked, Series};
 
-use crate::drift::derived::dates::parsed;
+use crate::drift::derived::dates::{self, parsed};
 use crate::drift::order::{FEWEST, ROWS, Window};
 use crate::drift::{Kind, Sample};
 
@@ -80,9 +80,28 @@ pub fn times(series: &Series) -> Result<Vec<i64>, &'static str> {
     }
 }
 
+/// The same of the rows that have a value: dates, or numbers of milliseconds. `None` where some value says no time, and without any.
+pub fn instants(series: &Series) -> Option<Int64Chunked> {
+    if !series.dtype().is_primitive_numeric() {
+        return dates::instants(series);
+    }
+    let whole = series.cast(&DataType::Int64).ok()?;
+    let whole = whole.i64().ok()?;
+    (whole.null_count() == series.null_count() && whole.null_count() < whole.len()).then(|| whole.clone())
+}
+
+/// What is said of numbers that are seconds, as far as one can see: none lies after 1973 as milliseconds, and all after it as seconds.
+pub fn as_seconds(column: &str, instants: &Int64Chunked) -> Option<String> {
+    const IN_1973: i64 = 100_000_000;
+    let between = |(least, most): (i64, i64)| least >= IN_1973 && most < IN_1973.saturating_mul(1000);
+    instants.min().zip(instants.max()).is_some_and(between).then(|| {
+        format!("warning: --timestamp {column}: its numbers are taken for milliseconds since the epoch, and look like seconds")
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use polars::prelude::{NamedFrom, TimeUnit};
+    use polars::prelude::{NamedFrom, NewChunkedArray, TimeUnit};
 
     use super::*;
 
@@ -99,6 +118,22 @@ mod tests {
         assert!(times(&Series::new("at".into(), [f64::INFINITY])).is_err());
         let instants = Series::new("at".into(), [5_i64]).cast(&DataType::Datetime(TimeUnit::Milliseconds, None));
         assert_eq!(times(&instants.expect("instants")), Ok(vec![5]));
+    }
+
+    #[test]
+    fn numbers_are_instants_where_they_have_a_value() {
+        let of = |values: &[Option<f64>]| {
+            instants(&Series::new("at".into(), values)).map(|found| found.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[Some(86_400_000.0), None, Some(0.5)]), Some(vec![Some(86_400_000), None, Some(0)]));
+        assert_eq!((of(&[None]), of(&[Some(f64::INFINITY)])), (None, None));
+        assert!(
+            instants(&Series::new("at".into(), ["1970-01-02"])).is_some_and(|found| found.get(0) == Some(86_400_000))
+        );
+        assert!(instants(&Series::new("at".into(), [true])).is_none());
+        let seconds = |values: &[i64]| as_seconds("at", &Int64Chunked::from_slice("at".into(), values)).is_some();
+        assert!(seconds(&[1_700_000_000, 1_800_000_000]));
+        assert!(!seconds(&[1_700_000_000_000]) && !seconds(&[0, 1_700_000_000]) && !seconds(&[]));
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn column(field: &ArrowField) -> (Field, Option<ArrowField>) {
             (Field { dictionary, ..described }, Some(read))
         }
         Some(described) => (described, None),
-        None => (Field { name, kind: Err(type_name(&field.dtype)), dictionary }, None),
+        None => (Field { name, kind: Err(type_name(&field.dtype)), dictionary, wrong: 0 }, None),
     }
 }
 

@@ -68,13 +68,15 @@ pub enum FindingKind {
     TypeChanged,
     /// Of a type that cannot be compared.
     NotComparable,
+    /// A setting names it, and it is not compared.
+    SetInVain,
 }
 
 impl FindingKind {
     /// It is drift: the model gets other columns than it was made for.
     #[must_use]
     pub fn is_drift(self) -> bool {
-        self != Self::NotComparable
+        !matches!(self, Self::NotComparable | Self::SetInVain)
     }
 }
 

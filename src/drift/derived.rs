@@ -41,6 +41,17 @@ pub enum Side {
     Current,
 }
 
+/// The columns that may be made of a source: of strings as texts or dates, of instants as dates.
+#[must_use]
+pub fn names(source: &str, strings: bool) -> Vec<String> {
+    let texts = text::ENTRIES.iter().filter(|_| strings).map(|entry| entry.name);
+    texts.chain([dates::AGE]).map(|made| named(source, made)).collect()
+}
+
+fn named(source: &str, made: &str) -> String {
+    format!("{source}.{made}")
+}
+
 impl Derived {
     /// Of a reference's column: texts where they are (see [`text::is_text`]) or `as_text` says so, dates where all of its values are, and
     /// `None` for all else. `times` are the times of its rows, in milliseconds.
@@ -83,7 +94,7 @@ impl Derived {
 
 impl Made {
     fn new(source: &Series, name: &str, values: impl Iterator<Item = Option<f64>>) -> Self {
-        let name = format!("{}.{name}", source.name());
+        let name = named(source.name(), name);
         let values = Float64Chunked::from_iter_options(name.as_str().into(), values).into_series();
         Self { name, values, counts_missing: true, in_every_row: true }
     }

@@ -14,6 +14,12 @@ const EXACT_UP_TO: usize = 8;
 /// Beyond so many pairs below U, near the middle of a million values or more, an exact p-value takes too much memory.
 const MOST_PAIRS: f64 = 2e6;
 
+/// Pairs more or fewer than half of them, as there are without a change.
+pub fn apart(u: f64, pair: &Pair<'_>) -> Option<f64> {
+    let (a, b) = pair.numbers()?;
+    Some((u - a.len() as f64 * b.len() as f64 / 2.0).abs())
+}
+
 pub fn mann_whitney(pair: &Pair<'_>) -> Outcome {
     let (Sample::Numeric { sorted: a, .. }, Sample::Numeric { sorted: b, .. }) = (pair.reference, pair.current) else {
         return Outcome::default();

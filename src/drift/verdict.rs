@@ -8,7 +8,7 @@ mod thresholds;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::thresholds::{Correction, Thresholds};
+pub use self::thresholds::{Correction, Thresholds, nearest};
 use super::aspect::{Aspect, Measure};
 use super::baseline::Baseline;
 use super::embedding::cloud::Cloud;
@@ -17,7 +17,7 @@ use super::findings::{Finding, findings};
 use super::modes::{Decision, Mode};
 use super::moved::{Histogram, Moved};
 use super::power;
-use super::{Bins, Kind, Outcome, Pair, Sample, Test};
+use super::{Bins, Kind, Pair, Ran, Sample, Test};
 use crate::stats::correction::{benjamini_hochberg, bonferroni};
 
 /// What one test says of a column. It is shown; what decides are the aspects.
@@ -71,7 +71,8 @@ pub struct JudgedAspect {
     pub p_adjusted: Option<f64>,
     /// In what the effect is measured.
     pub measure: Measure,
-    /// The test that decides in the effect's place, where one has a threshold; then the effect is its statistic, noise and all.
+    /// The test that decides in the effect's place, where one has a threshold; then the effect is how far its
+    /// statistic lies from no change, noise and all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
     /// How much changed, the noise taken off.
@@ -220,7 +221,7 @@ pub struct Measured {
     decision: Option<Decision>,
     findings: Vec<Finding>,
     varies: Vec<(Aspect, f64)>,
-    outcomes: Vec<(&'static Test, Outcome)>,
+    outcomes: Vec<Ran>,
     reference_missing: Option<f64>,
     current_missing: Option<f64>,
     new_categories: Named,
@@ -256,7 +257,7 @@ impl Measured {
             decision: mode.decide(baseline, current),
             varies: findings.iter().filter_map(bound).collect(),
             findings,
-            outcomes: tests.iter().filter(|t| t.kinds.contains(&kind)).map(|test| (*test, test.run(&pair))).collect(),
+            outcomes: tests.iter().filter(|t| t.kinds.contains(&kind)).map(|test| Ran::new(test, &pair)).collect(),
             reference_missing: share(reference),
             current_missing: share(current),
             new_categories,
@@ -309,7 +310,7 @@ impl Measured {
         let own = self.varies.iter().find(|(aspect, _)| test.is_none() && *aspect == finding.aspect);
         let own = own.map_or(0.0, |(_, bound)| *bound);
         let threshold = set.max(own);
-        let effect = test.map_or_else(|| finding.effect.corrected(), |(_, statistic, _)| statistic);
+        let effect = test.map_or_else(|| finding.effect.corrected(), |(_, apart, _)| apart);
         let verdict = thresholds::verdict(p_adjusted.map(|p| p < thresholds.significance), effect > threshold);
         let level = thresholds.significance / tests;
         let needed = || {
@@ -375,7 +376,7 @@ pub fn judge(columns: Vec<Measured>, thresholds: &Thresholds) -> Vec<Judged> {
             value: decision.value.filter(|value| value.is_finite()),
             threshold: Some(decision.threshold).filter(|threshold| threshold.is_finite()),
         };
-        let tested = |(test, outcome): (&'static Test, Outcome)| Tested {
+        let tested = |Ran { test, outcome, .. }: Ran| Tested {
             test: test.name.to_owned(),
             statistic: outcome.statistic,
             p_value: outcome.p_value,

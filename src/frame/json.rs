@@ -1,6 +1,7 @@
 //! Flat JSON rows, one a line (NDJSON) or in an array, to arrow columns. Pure: bytes in, columns and errors out.
 //!
-//! A row is taken whole or not at all. Its errors say which row and which field; the other rows go on.
+//! A row is taken whole or not at all: its errors say which row and which field, and the other rows go on. Of a file ([`decode_file`])
+//! a value of another type than its column's is missing, and counted, and the rest of its row is taken.
 
 #![warn(clippy::arithmetic_side_effects)]
 
@@ -65,6 +66,27 @@ pub struct Rows {
     pub errors: Vec<RowError>,
     /// Rows with a value of another type than the column's, all of them and by column.
     pub wrong_types: WrongTypes,
+    /// Of a file: the columns with such values, which are missing there.
+    pub mixed: Vec<Mixed>,
+}
+
+/// A column with values of another type than its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mixed {
+    /// Its name.
+    pub name: String,
+    /// Values of its own type.
+    pub own: u64,
+    /// Values of each other type; `None` of objects and of lists of unlike things.
+    pub others: Vec<(Option<ColumnKind>, u64)>,
+}
+
+impl Mixed {
+    /// Values of another type.
+    #[must_use]
+    pub fn wrong(&self) -> u64 {
+        self.others.iter().fold(0, |sum, (_, values)| sum.saturating_add(*values))
+    }
 }
 
 /// Rows with a value of another type than the column's.
@@ -108,7 +130,20 @@ pub fn decode(
     limits: Limits,
     expected: &dyn Fn(&str) -> Option<ColumnKind>,
 ) -> Result<Rows, Error> {
-    let mut table = Table::new(limits, expected);
+    read(body, layout, Table::new(limits, expected))
+}
+
+/// Reads the rows of a file: without limits, and a value of another type than its column's is missing.
+///
+/// # Errors
+/// An array that is broken.
+pub fn decode_file(body: &[u8], layout: Layout, expected: &dyn Fn(&str) -> Option<ColumnKind>) -> Result<Rows, Error> {
+    let limits = Limits { rows: usize::MAX, columns: usize::MAX, cells: usize::MAX };
+    read(body, layout, Table { sets_aside: true, ..Table::new(limits, expected) })
+}
+
+fn read(body: &[u8], layout: Layout, mut table: Table<'_>) -> Result<Rows, Error> {
+    let limits = table.limits;
     let too_many_cells = |table: &Table<'_>| table.columns.len().saturating_mul(table.rows.kept.len()) > limits.cells;
     match layout {
         Layout::Lines => {
@@ -165,12 +200,14 @@ struct Table<'e> {
     limits: Limits,
     expected: &'e dyn Fn(&str) -> Option<ColumnKind>,
     too_many: bool,
+    /// A value of another type is set aside, not its row.
+    sets_aside: bool,
 }
 
 impl<'e> Table<'e> {
     fn new(limits: Limits, expected: &'e dyn Fn(&str) -> Option<ColumnKind>) -> Self {
         let (columns, by_name, rows) = Default::default();
-        Self { columns, by_name, next: 0, row: 0, rows, limits, expected, too_many: false }
+        Self { columns, by_name, next: 0, row: 0, rows, limits, expected, too_many: false, sets_aside: false }
     }
 
     /// The column of this name, which may be new.
@@ -210,15 +247,19 @@ impl<'e> Table<'e> {
             for pair in row.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
                 wrong.push((Some(self.columns[pair[0].0].0.clone()), "given twice".to_owned()));
             }
-            let twice = wrong.len();
-            for (column, value) in &row {
-                let (name, column) = &self.columns[*column];
-                if let Err(message) = column.fits(value) {
-                    self.rows.wrong_types.add(name, 1);
+            let mut is_wrong = false;
+            for (column, value) in &mut row {
+                let (name, column) = &mut self.columns[*column];
+                let Err(message) = column.fits(value) else { continue };
+                is_wrong = true;
+                self.rows.wrong_types.add(name, 1);
+                if self.sets_aside {
+                    column.set_aside(value);
+                } else {
                     wrong.push((Some(name.clone()), message));
                 }
             }
-            if wrong.len() > twice {
+            if is_wrong {
                 self.rows.wrong_types.rows = self.rows.wrong_types.rows.saturating_add(1);
             }
         }
@@ -239,6 +280,7 @@ impl<'e> Table<'e> {
     fn finish(self) -> Rows {
         let length = self.rows.kept.len();
         let mut rows = self.rows;
+        rows.mixed = self.columns.iter().filter_map(|(name, column)| column.mixed(name)).collect();
         rows.columns = self.columns.into_iter().map(|(name, column)| (name, column.finish(length))).collect();
         rows
     }
@@ -520,5 +562,29 @@ not json
         let expected = |name: &str| (name == "a").then_some(ColumnKind::String);
         let rows = decode(br#"{"a": 1}"#, Layout::Lines, LIMITS, &expected).expect("rows");
         assert_eq!((rows.rejected, rows.errors[0].message.as_str()), (1, "expected a string, found a number"));
+    }
+
+    #[test]
+    fn of_a_file_the_rest_of_the_row_is_taken() {
+        let body = r#"{"a": 1, "b": "x"}
+{"a": "one", "b": "y"}
+{"a": {"deep": 1}, "b": 2}
+not json
+{"a": 4, "b": null}"#;
+        let rows = decode_file(body.as_bytes(), Layout::Lines, &|_| None).expect("rows");
+        insta::assert_snapshot!(shown(&rows), @r#"
+        a Int64: 1|||4
+        b Utf8View: x|y||
+        kept [0, 1, 2, 4], rejected 1
+        Some(3) None not a JSON object: expected ident at byte 2
+        "#);
+        let mixed = |name: &str, own, others: &[(Option<ColumnKind>, u64)]| Mixed {
+            name: name.to_owned(),
+            own,
+            others: others.to_vec(),
+        };
+        let [text, number] = [ColumnKind::String, ColumnKind::Number].map(Some);
+        assert_eq!(rows.mixed, [mixed("a", 2, &[(text, 1), (None, 1)]), mixed("b", 2, &[(number, 1)])]);
+        assert_eq!((rows.wrong_types.rows, rows.mixed[0].wrong()), (2, 2));
     }
 }

@@ -242,7 +242,11 @@ impl Border<'_> {
             return Ok(None); // nothing but nulls: as if it were not there
         };
         match role {
-            Some(Role::Id | Role::Version) => texts(&array).map(Some),
+            Some(Role::Id) => {
+                self.demand_exact(name, &array);
+                texts(&array).map(Some)
+            }
+            Some(Role::Version) => texts(&array).map(Some),
             Some(Role::Timestamp) => self.times(name, &array, true).map(Some),
             Some(Role::Score) => {
                 self.schema.score = true;
@@ -359,6 +363,15 @@ impl Border<'_> {
         }
     }
 
+    /// Rejects rows whose id may be its neighbour's: floats do not tell whole numbers from 2^53 on apart. Whole numbers of 64 bits are.
+    fn demand_exact(&mut self, field: &str, array: &ArrayRef) {
+        let Some(floats) = array.as_primitive_opt::<Float64Type>() else { return };
+        let inexact = |id: Option<f64>| id.is_some_and(|id| id.abs() >= whole::EXACT);
+        for row in floats.iter().enumerate().filter(|(_, id)| inexact(*id)).map(|(row, _)| row) {
+            self.reject(row, field, "is too large a number to be told from its neighbours; send it as a string");
+        }
+    }
+
     fn bound_texts(&mut self, field: &str, array: &ArrayRef) {
         let texts: &StringViewArray = array.as_string_view();
         // A view holds its text's length in its lowest 32 bits, so that no text is looked at.
@@ -447,6 +460,19 @@ mod tests {
         Some(1) timestamp: is no time; write RFC 3339 (2026-01-31T12:00:00Z) or milliseconds since the epoch
         Some(2) timestamp: lies more than a day in the future
         ");
+    }
+
+    #[test]
+    fn large_ids_are_told_apart_or_rejected() {
+        let of = |body: &str| shown(&sent(body, Purpose::Samples, &Spec::new("m"), &Schema::default()));
+        let whole = of("{\"id\": 9007199254740992}\n{\"id\": 9007199254740993}\n{\"id\": 18446744073709551615}");
+        assert!(whole.starts_with("id: 9007199254740992|9007199254740993|18446744073709551615\n"), "{whole}");
+        let larger = of("{\"id\": 36893488147419103231}\n{\"id\": 36893488147419103232}\n{\"id\": 7}\n{\"id\": 1.5}");
+        assert!(larger.starts_with("id: 7|1.5\n") && larger.contains("\nrejected 2\n"), "{larger}");
+        assert!(
+            larger.ends_with("id: is too large a number to be told from its neighbours; send it as a string"),
+            "{larger}"
+        );
     }
 
     #[test]

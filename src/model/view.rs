@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reference::About;
 use super::streams::Changes;
-use crate::drift::comparison::Finding;
+use crate::drift::comparison::{Finding, FindingKind};
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
@@ -115,6 +115,13 @@ impl ModelView {
         };
         let of_check = || self.quality.iter().filter(|finding| finding.check == check).count() as u64;
         told.then(of_check)
+    }
+
+    /// Settings that are of no column which is compared, in a line each.
+    #[must_use]
+    pub fn in_vain(&self) -> Vec<String> {
+        let of_settings = self.schema.iter().filter(|finding| finding.finding == FindingKind::SetInVain);
+        of_settings.map(|finding| format!("`{}`: {}", finding.column, finding.message)).collect()
     }
 
     /// Performance over the newest window with labels: they come late, and it speaks for the model.

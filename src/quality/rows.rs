@@ -7,7 +7,7 @@ use polars::prelude::{DataType, IdxCa, IdxSize, Series};
 
 use super::groups::Groups;
 use super::{Check, Detail, Suspect};
-use crate::stats::tails;
+use crate::stats::{tails, whole};
 
 /// Rows looked at, at most: one of every so many of more.
 pub const MOST: usize = 200_000;
@@ -146,6 +146,12 @@ fn scattered(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
+}
+
+/// Whether some of these ids may be their neighbours': floats do not tell whole numbers from 2^53 on apart.
+#[must_use]
+pub fn are_inexact(ids: &Series) -> bool {
+    ids.f64().is_ok_and(|ids| ids.iter().flatten().any(|id| id.abs() >= whole::EXACT))
 }
 
 /// Rows that repeat another, beyond what so many rows of the reference have.

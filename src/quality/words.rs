@@ -22,6 +22,13 @@ pub enum Detail {
         /// All.
         of: u64,
     },
+    /// Values of a file that are of another type, and count as missing, of all rows.
+    OtherType {
+        /// Those.
+        values: u64,
+        /// All.
+        of: u64,
+    },
     /// The lowest and the highest value.
     Range {
         /// Of the reference.
@@ -107,6 +114,11 @@ impl Detail {
             Self::WrongType { rows, of } => {
                 format!("{} of {} rows refused: the value is of another type", grouped(*rows), grouped(*of))
             }
+            Self::OtherType { values, of } => format!(
+                "{} of {} values are of another type than in the reference, and count as missing",
+                grouped(*values),
+                grouped(*of)
+            ),
             Self::Range { before, now, outside } => {
                 let [before, now] = [before, now].map(|[low, high]| format!("{} to {}", figure(*low), figure(*high)));
                 format!(

@@ -24,6 +24,9 @@ pub fn index(value: f64) -> usize {
     usize::try_from(unsigned(value)).unwrap_or(usize::MAX)
 }
 
+/// From here on, 2^53, a float stands for its neighbours, too.
+pub const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Whether it is a whole number; so is whatever is too large for a fraction.
 #[must_use]
 pub fn is(value: f64) -> bool {

@@ -10,8 +10,10 @@ use super::reference::Reference;
 use crate::cli::times::Length;
 use crate::dataset::Dataset;
 use crate::drift::modes::Mode;
-use crate::drift::verdict::{Correction, Thresholds};
+use crate::drift::verdict::{Correction, Thresholds, nearest};
 use crate::drift::{Kind, Test, defaults, selected};
+use crate::frame::normal::ColumnKind;
+use crate::quality::Rules;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,7 @@ Examples:
   plumbline drift --reference a.parquet --current b.parquet --text note --timestamp at  # words of `note`, ages of dates
   plumbline drift --reference a.parquet --current b.parquet --format html --output drift.html
   plumbline drift --reference a.parquet --current b.parquet --fail-on-drift   # in a pipeline
+  plumbline drift --reference a.parquet --current b.parquet --fail-on-quality --quality-limit missing=0.05
   plumbline drift --reference train.profile.json --current today.parquet      # a profile: `plumbline profile build`
   plumbline drift --reference train.profile.json --current http://node-1:9477/api/v1/models/churn/windows/latest/tally \
     --current http://node-2:9477/api/v1/models/churn/windows/latest/tally      # one verdict over two replicas
@@ -113,9 +116,16 @@ pub struct Arguments {
     #[arg(long, value_name = "DISTANCE", default_value_t = Thresholds::default().jensen_shannon)]
     jensen_shannon: f64,
     /// Another threshold: of a column's effect (age:shift=0.2), or of a test, whose statistic then decides in the effect's place (psi=0.2,
-    /// age:psi=0.3). The change must be certain all the same. May be given several times.
+    /// age:psi=0.3). A column may be one that is made of another (note.length:shift=0.2). The statistic counts from
+    /// what it is without a change: 0, of fisher 1 (fisher=2 is an odds ratio beyond 2 or below 0.5). The change must be certain all the
+    /// same. May be given several times.
     #[arg(long, value_name = "[COLUMN:]NAME=VALUE")]
     threshold: Vec<String>,
+    /// Another limit of a check of data quality, beyond which it finds fault, by the names that the configuration has: missing,
+    /// wrong_type, range, new_categories, vanished_categories, constant, duplicated_rows, duplicated_ids (shares of rows, from 0 to 1),
+    /// cardinality (a ratio, from 1), correlation (a difference, from 0 to 2). May be given several times.
+    #[arg(long, value_name = "CHECK=VALUE")]
+    quality_limit: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -200,8 +210,10 @@ impl Arguments {
             thresholds.set(given).map_err(|message| wrong("threshold", format!("{given} {message}")))?;
         }
         if let Some((field, message)) = thresholds.problems().into_iter().next() {
-            // Of a test, or of a column: as it was given.
-            let given = field.split_once('.').map(|(_, name)| name.replacen('.', ":", 1));
+            // Of a test, or of a column, whose name may have a dot of its own: as it was given.
+            let of_column = field.strip_prefix("columns.").and_then(|field| field.rsplit_once('.'));
+            let given = of_column.map(|(column, name)| format!("{column}:{name}"));
+            let given = given.or_else(|| field.strip_prefix("tests.").map(str::to_owned));
             return Err(match given {
                 Some(given) => wrong("threshold", format!("{given} {message}")),
                 None => wrong(&field, message),
@@ -210,10 +222,24 @@ impl Arguments {
         Ok((thresholds.with_deciding(tests), thresholds))
     }
 
+    /// What is looked for in the rows themselves.
+    pub(super) fn rules(&self) -> Result<Rules, Error> {
+        let mut rules = Rules::default();
+        let wrong = |message: String| Error::Threshold { option: "quality_limit".to_owned(), message };
+        for given in &self.quality_limit {
+            rules.set(given).map_err(|message| wrong(format!("{given} {message}")))?;
+        }
+        match rules.problems().into_iter().next() {
+            Some((field, message)) => Err(wrong(format!("{} {message}", field.trim_start_matches("limits.")))),
+            None => Ok(rules),
+        }
+    }
+
     /// The first option that is given and means nothing without rows.
     pub(super) fn wants_rows(&self) -> Option<&'static str> {
         let options = [
             ("fail-on-quality", self.fail_on_quality),
+            ("quality-limit", !self.quality_limit.is_empty()),
             ("multivariate", self.multivariate),
             ("id", !self.id.is_empty()),
             ("timestamp", !self.timestamp.is_empty()),
@@ -224,6 +250,16 @@ impl Arguments {
         options.into_iter().find_map(|(name, given)| given.then_some(name))
     }
 
+    /// As what a column of the current data is read: as the reference has it, where it is compared and no option says what it is.
+    pub(super) fn wants(&self, reference: &Reference, name: &str) -> &'static [ColumnKind] {
+        let is = |names: &[String]| names.iter().any(|named| named == name);
+        if is(&self.text) {
+            return &[ColumnKind::String];
+        }
+        let others = [&self.id, &self.timestamp, &self.label, &self.exclude, &self.categorical];
+        if others.into_iter().any(|names| is(names)) { &[] } else { reference.wants(name) }
+    }
+
     pub(super) fn roles(
         &self,
         reference: &Reference,
@@ -232,7 +268,6 @@ impl Arguments {
     ) -> Result<Roles, Error> {
         let of_columns: Vec<String> = thresholds.columns.keys().cloned().collect();
         let named = [
-            ("threshold", &of_columns),
             ("id", &self.id),
             ("timestamp", &self.timestamp),
             ("label", &self.label),
@@ -245,6 +280,9 @@ impl Arguments {
         let mut known: Vec<&str> = reference.names();
         known.extend(current.fields.iter().map(|field| field.name.as_str()));
         all_known(&named, &known)?;
+        let made = reference.makes(thresholds.mode);
+        known.extend(made.iter().map(String::as_str));
+        all_known(&[("threshold", &of_columns)], &known)?;
         if let Reference::Profile { path, profile, .. } = reference {
             let numeric = |name: &&String| profile.column(name).is_some_and(|column| column.kind() == Kind::Numeric);
             if self.categorical.iter().any(|name| numeric(&name)) {
@@ -281,13 +319,7 @@ pub(in crate::cli) fn all_known(named: &[(&'static str, &Vec<String>)], known: &
     for (option, columns) in named {
         for column in *columns {
             if !known.contains(&column.as_str()) {
-                let nearest = known
-                    .iter()
-                    .map(|name| (strsim::jaro_winkler(name, column), name))
-                    .max_by(|a, b| a.0.total_cmp(&b.0))
-                    .filter(|(likeness, _)| *likeness > 0.7)
-                    .map(|(_, name)| (*name).to_owned());
-                return Err(Error::Column { option, column: column.clone(), nearest });
+                return Err(Error::Column { option, column: column.clone(), nearest: nearest(column, known) });
             }
         }
     }

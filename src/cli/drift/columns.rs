@@ -2,12 +2,13 @@
 
 use polars::prelude::{Int64Chunked, Series};
 
+use super::super::times::{as_seconds, instants};
 use super::quality::Gathered;
 use super::reference::{Of, Reference, of_rows};
-use super::{Error, Roles};
-use crate::dataset::{Dataset, Field};
+use super::{Error, Roles, tell};
+use crate::dataset::{Dataset, Field, is_nearly_all};
 use crate::drift::comparison::{Finding, FindingKind};
-use crate::drift::derived::dates::{in_order, instants};
+use crate::drift::derived::dates::{in_order, no_dates};
 use crate::drift::derived::{Derived, Made, Side};
 use crate::drift::embedding::cloud::{Cloud, Look};
 use crate::drift::modes::Mode;
@@ -81,7 +82,9 @@ pub(super) fn way(
     };
     // A profile holds values; and other tools know no such columns, or compare them by other rules.
     let as_made = reference.data().is_some() && mode == Mode::Default;
-    let (of_reference, of_current) = (of_field(one, as_made)?, of_field(other, as_made)?);
+    let of_reference = of_field(one, as_made)?;
+    let of_current = of_field(other, as_made)
+        .map_err(|refused| if of_reference.is_some() && other.kind.is_err() { changed(one, other) } else { refused })?;
     let is_string =
         |way: Option<Way>| way.is_none_or(|way| matches!(way, Way::Strings | Way::Plain(Kind::Categorical)));
     if roles.text.contains(name) {
@@ -130,7 +133,8 @@ fn noun(field: &Field) -> String {
     match &field.kind {
         Ok(Some(kind)) if field.dictionary => format!("{} of a dictionary", kind.noun()),
         Ok(Some(kind)) => kind.noun().to_owned(),
-        _ => "missing".to_owned(),
+        Ok(None) => "missing".to_owned(),
+        Err(given) => format!("of type {given}"),
     }
 }
 
@@ -152,6 +156,7 @@ impl Compared<'_> {
 impl<'a> Sides<'a> {
     /// Measures a column.
     pub(super) fn compared(&self, name: &'a str, way: Way, quality: &mut Gathered) -> Result<Compared<'a>, Error> {
+        quality.wrong_type(name, self.current.field(name).map_or(0, |field| field.wrong), self.current.rows);
         if way == Way::Vectors {
             quality.pass_over();
             return self.clouds(name);
@@ -166,6 +171,14 @@ impl<'a> Sides<'a> {
         let derived = Derived::of(&reference, self.times.map(|times| &times.reference), way == Way::Text);
         match (derived, way) {
             (Some(derived), way) if way != Way::Dates || matches!(derived, Derived::Dates(_)) => {
+                if matches!(derived, Derived::Dates(_)) {
+                    let wrong = no_dates(&current);
+                    if is_nearly_all(wrong, current.len().saturating_sub(current.null_count()) as u64) {
+                        let message = "dates in the reference, other strings in the current data".to_owned();
+                        return Ok(Compared::refused(name, (FindingKind::TypeChanged, message)));
+                    }
+                    quality.wrong_type(name, wrong, self.current.rows);
+                }
                 quality.reference(Kind::Categorical, &reference);
                 quality.current(Kind::Categorical, &current);
                 // What is made of a column says one thing of what is missing: once is enough.
@@ -256,6 +269,7 @@ impl Times {
             let kind = data.field(name).and_then(|field| field.kind.as_ref().ok().copied().flatten());
             // To look for dates among strings costs a reading of each, where they lie on a disk.
             kind == Some(ColumnKind::Timestamp)
+                || kind == Some(ColumnKind::Number) && !named.is_empty()
                 || kind == Some(ColumnKind::String) && (data.is_in_memory() || !named.is_empty())
         };
         let is_text = |name: &&String| roles.text.contains(*name) || roles.categorical.contains(*name);
@@ -264,6 +278,9 @@ impl Times {
         for name in names.into_iter().filter(|name| may_be_dates(reference, name) && may_be_dates(current, name)) {
             let Some(one) = instants(&reference.column(name)?) else { continue };
             let Some(other) = instants(&current.column(name)?) else { continue };
+            for warning in [&one, &other].into_iter().filter_map(|times| as_seconds(name, times)).take(1) {
+                tell(&warning);
+            }
             let several = [&one, &other].iter().any(|times| times.first() != times.last());
             if !named.is_empty() || (several && in_order(&one) && in_order(&other)) {
                 return Ok(Some(Self { column: name.clone(), reference: one, current: other }));
@@ -281,6 +298,7 @@ mod tests {
     use serde_json::Value;
 
     use super::super::super::{Cli, run};
+    use crate::frame::normal::ColumnKind;
 
     /// A folder with two files, and what the command says of them.
     struct Files(tempfile::TempDir);
@@ -360,6 +378,61 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_are_made_have_thresholds_of_their_own() {
+        let (files, both) =
+            Files::new(("csv", &rows(20_000, 2000, 90, "house")), ("csv", &rows(20_400, 1000, 45, "house")));
+        let with = |more: &[&str]| files.compared(&both, &[&["--timestamp", "at"], more].concat());
+        assert_eq!(said(&with(&[])).1, ["seen.age", "day.age"]);
+        let set = [
+            "--threshold",
+            "seen.age:shift=9",
+            "--threshold",
+            "day.age:ks=0.99",
+            "--threshold",
+            "note.length:shift=0.2",
+        ];
+        let found = with(&set);
+        assert_eq!(said(&found).1, Vec::<String>::new());
+        let length = found["features"].as_array().and_then(|all| all.iter().find(|of| of["name"] == "note.length"));
+        assert_eq!(length.map(|of| of["aspects"][0]["threshold"].clone()), Some(0.2.into()));
+        let refused = |set: &str, more: &[&str]| {
+            let [one, other] = both.each_ref().map(|path| path.display().to_string());
+            let words = ["plumbline", "drift", "--reference", &one, "--current", &other, "--threshold", set];
+            let cli = Cli::try_parse_from(words.iter().chain(more)).expect("words");
+            run(cli).map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        assert!(refused("note.lenght:shift=0.2", &[]).ends_with("; did you mean `note.length`?"));
+        assert_eq!(refused("note.length:shift=-1", &[]), "--threshold: note.length:shift must be above 0");
+        assert!(refused("at.age:shift=1", &[]).is_empty(), "it could be made, and is the rows' time: a warning");
+        assert!(refused("note.length:shift=1", &["--mode", "evidently"]).contains("neither file has this column"));
+    }
+
+    #[test]
+    fn a_time_in_milliseconds_is_what_ages_are_counted_from() {
+        let in_milliseconds = |text: &str| {
+            let row = |line: &str| match line.split_once(',') {
+                Some(("at", rest)) => format!("at,{rest}\n"),
+                Some((at, rest)) => {
+                    format!("{},{rest}\n", at.parse::<jiff::Timestamp>().expect("a time").as_millisecond())
+                }
+                None => String::new(),
+            };
+            text.lines().map(row).collect::<String>()
+        };
+        let before = in_milliseconds(&rows(20_000, 2000, 30, "house"));
+        let now = in_milliseconds(&rows(20_400, 1000, 30, "house"));
+        let drifts = |now: &str| {
+            let (files, both) = Files::new(("csv", &before), ("csv", now));
+            said(&files.compared(&both, &["--timestamp", "at"])).1.contains(&"seen.age".to_owned())
+        };
+        assert!(!drifts(&now));
+        assert!(
+            drifts(&now.replace("2025-", "2024-")),
+            "all dates became older by as much, which only the rows' times tell"
+        );
+    }
+
+    #[test]
     fn options_say_what_strings_are() {
         let text = rows(20_000, 400, 90, "house");
         let (files, both) = Files::new(("csv", &text), ("csv", &text));
@@ -377,6 +450,124 @@ mod tests {
         let names = said(&files.compared(&both, &["--timestamp", "at"])).0;
         assert_eq!(names.iter().filter(|name| *name == "note.length").count(), 0, "a date: {names:?}");
         assert!(names.contains(&"note.length.age".to_owned()) && names.contains(&"note.digits".to_owned()));
+    }
+
+    /// Findings of data quality of one check.
+    fn faults(found: &Value, check: &str) -> Vec<String> {
+        let all = found["quality"].as_array().expect("quality").iter();
+        all.filter(|of| of["check"] == check).map(|of| of["message"].to_string().replace('"', "")).collect()
+    }
+
+    /// Rows of two columns, of which the first is sometimes another value; as CSV or as NDJSON.
+    fn mixed(kind: &str, of: impl Fn(usize) -> String) -> String {
+        let row = |i: usize| match kind {
+            "csv" => format!("{},{}\n", of(i).trim_matches('"'), i * 37 % 500),
+            _ => format!("{{\"x\": {}, \"other\": {}}}\n", of(i), i * 37 % 500),
+        };
+        let head = if kind == "csv" { "x,other\n" } else { "" };
+        format!("{head}{}", (0..400).map(row).collect::<String>())
+    }
+
+    fn found_of(kinds: [&str; 2], reference: impl Fn(usize) -> String, current: impl Fn(usize) -> String) -> Value {
+        let texts = [mixed(kinds[0], reference), mixed(kinds[1], current)];
+        let (files, both) = Files::new((kinds[0], &texts[0]), (kinds[1], &texts[1]));
+        files.compared(&both, &[])
+    }
+
+    #[test]
+    fn the_references_type_decides_and_other_values_are_told() {
+        let number = |i: usize| format!("{}", i * 61 % 97);
+        let some = |i: usize| if i.is_multiple_of(10) { "\"none\"".to_owned() } else { number(i) };
+        for kinds in [["ndjson", "ndjson"], ["csv", "csv"], ["csv", "ndjson"], ["ndjson", "csv"]] {
+            let found = found_of(kinds, number, some);
+            assert_eq!(found["features"][0]["kind"], "numeric", "{kinds:?}: the first row does not decide");
+            let told = ["x: 40 of 400 values are of another type than in the reference, and count as missing"];
+            assert_eq!(faults(&found, "wrong_type"), told, "{kinds:?}");
+            assert_eq!(
+                (&found["features"][0]["current_missing"], &found["current"]["rows"]),
+                (&0.1.into(), &400.into())
+            );
+            assert_eq!(found["features"][1]["current_missing"], 0.0, "the rows' other columns take part");
+            // Within the limit it is no fault.
+            let rare = found_of(kinds, number, |i| if i == 7 { "\"none\"".to_owned() } else { number(i) });
+            assert_eq!((faults(&rare, "wrong_type").len(), findings(&rare).len()), (0, 0), "{kinds:?}");
+            let nearly = |i: usize| if i.is_multiple_of(20) { number(i) } else { format!("\"a{i}\"") };
+            assert_eq!(findings(&found_of(kinds, number, nearly)), ["x type_changed"], "{kinds:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_written_as_strings_are_strings_but_in_a_file_without_types() {
+        let number = |i: usize| format!("{}.5", i * 61 % 97);
+        let quoted = |i: usize| format!("\"{}\"", number(i));
+        let found = found_of(["ndjson", "ndjson"], number, quoted);
+        assert_eq!(findings(&found), ["x type_changed"]);
+        let some = |i: usize| if i.is_multiple_of(5) { quoted(i) } else { number(i) };
+        assert_eq!(faults(&found_of(["csv", "ndjson"], number, some), "wrong_type").len(), 1);
+        let found = found_of(["ndjson", "csv"], number, |i| if i == 3 { "\"-\"".to_owned() } else { quoted(i) });
+        assert_eq!(
+            (said(&found).0[0].as_str(), findings(&found).len(), &found["features"][0]["kind"]),
+            ("x", 0, &"numeric".into())
+        );
+        // Codes that happen to be digits are those of the reference, with their zeros.
+        let code = |i: usize| format!("\"{}0{}\"", if i.is_multiple_of(3) { "A" } else { "0" }, i % 4);
+        let found = found_of(["csv", "csv"], code, |i| format!("\"00{}\"", i % 4));
+        assert_eq!((findings(&found).len(), &found["features"][0]["new_categories"]["count"]), (0, &0.into()));
+    }
+
+    #[test]
+    fn other_types_than_numbers_are_held_to_as_well() {
+        let flag = |i: usize| i.is_multiple_of(3).to_string();
+        let some = |i: usize| if i.is_multiple_of(10) { "\"maybe\"".to_owned() } else { flag(i) };
+        for kinds in [["ndjson", "ndjson"], ["csv", "csv"]] {
+            assert_eq!(faults(&found_of(kinds, flag, some), "wrong_type").len(), 1, "{kinds:?}");
+        }
+        let date = |i: usize| format!("\"2026-01-{:02}\"", 1 + i % 28);
+        let some = |i: usize| if i.is_multiple_of(10) { "\"soon\"".to_owned() } else { date(i) };
+        for kinds in [["ndjson", "ndjson"], ["csv", "csv"], ["csv", "ndjson"]] {
+            let found = found_of(kinds, date, some);
+            assert_eq!((said(&found).0[0].as_str(), faults(&found, "wrong_type").len()), ("x.age", 1), "{kinds:?}");
+            assert_eq!(findings(&found_of(kinds, date, |i| format!("\"week {i}\""))), ["x type_changed"], "{kinds:?}");
+        }
+        // Objects and lists of unlike things are of no type.
+        let number = |i: usize| format!("{}", i * 61 % 97);
+        let nested = |i: usize| if i.is_multiple_of(10) { "{\"deep\": 1}".to_owned() } else { number(i) };
+        assert_eq!(faults(&found_of(["csv", "ndjson"], number, nested), "wrong_type").len(), 1);
+        let found = found_of(["csv", "ndjson"], number, |_| "{\"deep\": 1}".to_owned());
+        assert_eq!(findings(&found), ["x type_changed"]);
+        // A profile says the same.
+        let (files, [reference, current]) =
+            Files::new(("ndjson", &mixed("ndjson", number)), ("ndjson", &mixed("ndjson", nested)));
+        let profile = files.0.path().join("p");
+        let words =
+            ["plumbline", "profile", "build", &reference.display().to_string(), "-o", &profile.display().to_string()];
+        run(Cli::try_parse_from(words).expect("words")).expect("built");
+        let found = files.compared(&[profile, current], &[]);
+        assert_eq!((findings(&found).len(), faults(&found, "wrong_type").len()), (0, 1));
+    }
+
+    #[test]
+    fn a_reference_of_mixed_values_says_so() {
+        let open = |kind: &str, of: &dyn Fn(usize) -> String| {
+            let text = mixed(kind, of);
+            let (_files, [path, _]) = Files::new((kind, &text), (kind, &text));
+            crate::dataset::Dataset::open(&path).expect("a file")
+        };
+        let some = |i: usize| if i.is_multiple_of(40) { "\"none\"".to_owned() } else { format!("{i}") };
+        let found = open("ndjson", &some);
+        assert_eq!(found.warnings, ["column `x`: 10 of 400 values are of another type, and count as missing"]);
+        assert_eq!(
+            found.fields[0].kind,
+            Ok(Some(ColumnKind::Number)),
+            "most of its values, not the first, say its type"
+        );
+        let found = open("csv", &some);
+        assert!(found.warnings[0].starts_with("column `x`: 10 of 400 values are no numbers"), "{:?}", found.warnings);
+        assert_eq!(found.fields[0].kind, Ok(Some(ColumnKind::String)));
+        assert_eq!(
+            open("csv", &|i| if i.is_multiple_of(2) { "a" } else { "1" }.to_owned()).warnings,
+            Vec::<String>::new()
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use polars::prelude::Series;
 
-use super::{Error, Roles};
+use super::{Error, Roles, tell};
 use crate::dataset::Dataset;
 use crate::drift::order::Order;
 use crate::drift::verdict::Thresholds;
@@ -10,7 +10,7 @@ use crate::drift::{Kind, Sample};
 use crate::quality::groups::Groups;
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::rows::{self, Rows};
-use crate::quality::{self, Check, Finding, Rules, Suspect};
+use crate::quality::{self, Check, Detail, Finding, Rules, Suspect};
 
 /// What one thread has gathered.
 pub(super) struct Gathered {
@@ -34,6 +34,19 @@ impl Gathered {
             self.learnt.column(name, reference, parts);
         }
         self.suspects.extend(self.learnt.of_column(name, reference, current));
+    }
+
+    /// Takes in how many current values of a column are of another type, out of all rows.
+    pub(super) fn wrong_type(&mut self, name: &str, values: u64, of: u64) {
+        if values > 0 {
+            self.suspects.push(Suspect {
+                check: Check::WrongType,
+                columns: vec![name.to_owned()],
+                value: values as f64 / of.max(1) as f64,
+                p_value: None,
+                detail: Detail::OtherType { values, of },
+            });
+        }
     }
 
     /// Takes in the reference's rows' values in a column, by whatever it is compared.
@@ -82,11 +95,22 @@ impl Gathered {
             return Ok(());
         }
         let hashed = |data: &Dataset| -> Result<Option<Groups>, Error> {
-            let mut rows = Rows::new(usize::try_from(data.rows).unwrap_or(usize::MAX));
+            let height = usize::try_from(data.rows).unwrap_or(usize::MAX);
+            let (mut rows, mut named) = (Rows::new(height), vec![false; height]);
             for name in names() {
-                rows.add(&data.column(name)?);
+                let ids = data.column(name)?;
+                if rows::are_inexact(&ids) {
+                    let file = data.path().display();
+                    tell(&format!(
+                        "warning: {file}: column `{name}` has numbers too large to be told from their neighbours: whether ids repeat is not known; write them as strings"
+                    ));
+                    return Ok(None);
+                }
+                named.iter_mut().zip(ids.is_not_null().iter()).for_each(|(named, is)| *named |= is == Some(true));
+                rows.add(&ids);
             }
-            Ok(rows.groups())
+            // A row without an id repeats none.
+            Ok(rows.at(named.iter().enumerate().filter(|(_, named)| **named).map(|(place, _)| place)).groups())
         };
         let both = hashed(reference)?.zip(hashed(current)?);
         let found = both.and_then(|(before, now)| rows::suspect(&before, &now));
@@ -100,13 +124,14 @@ impl Gathered {
         self,
         (reference, order): (Option<&Dataset>, Option<&Order>),
         thresholds: &Thresholds,
+        rules: &Rules,
     ) -> Vec<Finding> {
         let Self { mut learnt, mut suspects, sides } = self;
         if let Some([before, current]) = sides {
             learnt.rows(&before, order, |name| reference?.column(name).ok());
             suspects.extend(learnt.of_rows(current));
         }
-        quality::judge(suspects, &Rules::default(), thresholds, &learnt.own)
+        quality::judge(suspects, rules, thresholds, &learnt.own)
     }
 }
 
@@ -150,6 +175,29 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_any_size_are_told_apart_and_missing_ones_are_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = |id: &dyn Fn(u64) -> String| {
+            let plan = |i: u32| ["basic", "plus", "pro"][(i % 3) as usize].to_owned();
+            let text = rows(1000, 100, |i, value| (value * 2.0 + 1.0, plan(i)));
+            let row = |(i, line): (usize, &str)| match i.checked_sub(1) {
+                None => format!("{line}\n"),
+                Some(at) => format!("{},{}\n", id(at as u64), line.split_once(',').expect("an id").1),
+            };
+            let text: String = text.lines().enumerate().map(row).collect();
+            let (findings, _) = found(folder.path(), &text, &["--reference", "FOLDER/a.csv"]);
+            findings.into_iter().filter(|line| line.starts_with("duplicated_ids")).count()
+        };
+        let large = 1_u64 << 53;
+        assert_eq!(of(&|i| (large + i).to_string()), 0, "whole numbers");
+        assert_eq!(of(&|i| format!("{}", u64::MAX - i)), 0, "that 64 bits hold without a sign");
+        assert_eq!(of(&|i| format!("9{i:030}")), 0, "or none holds");
+        assert_eq!(of(&|i| if i % 2 == 0 { String::new() } else { i.to_string() }), 0, "without an id");
+        assert_eq!(of(&|i| (large + i / 2).to_string()), 1, "that do repeat");
+        assert_eq!(of(&|i| format!("{}.5", large + i / 2)), 0, "of floats nobody knows, which is said");
+    }
+
+    #[test]
     fn faults_of_a_file_are_found_with_its_drift() {
         let folder = tempfile::tempdir().expect("a folder");
         let plan = |i: u32| ["basic", "plus", "pro"][(i % 3) as usize].to_owned();
@@ -169,6 +217,29 @@ mod tests {
         );
         assert!(findings[3].starts_with("duplicated_ids: id: 28.6 % of rows repeat"), "{findings:?}");
         assert!(fails);
+        // A limit that is set goes before the check's own.
+        let limits = [
+            "--quality-limit",
+            "duplicated_ids=0.3",
+            "--quality-limit",
+            "duplicated_rows=0.29",
+            "--quality-limit",
+            "range=1",
+        ];
+        let (others, fails) = found(folder.path(), &broken, &[&rows_given[..], &limits].concat());
+        let checks: Vec<&str> = others.iter().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+        assert_eq!((checks, fails), (vec!["new_categories", "correlation"], true));
+        let refused = |limit: &str| {
+            let words = ["plumbline", "drift", "--reference", "a.csv", "--current", "b.csv", "--quality-limit", limit];
+            run(Cli::try_parse_from(words).expect("words")).map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        assert_eq!(refused("missing=2"), "--quality-limit: missing must lie between 0 and 1: it is a share");
+        assert_eq!(refused("missing"), "--quality-limit: missing is no limit; write CHECK=VALUE, such as missing=0.05");
+        assert!(
+            refused("mising=0.1")
+                .starts_with("--quality-limit: mising=0.1 is of no check; there are missing, wrong_type")
+        );
+        assert!(refused("staleness=60").contains("is of no check"), "of a file nobody expects the next");
         // Of a profile what rests on its rows is not known.
         let profile = folder.path().join("a.profile.json").display().to_string();
         let words = ["plumbline", "profile", "build", "--id", "id", "-o", &profile];

@@ -12,6 +12,7 @@ use super::{Error, open, tell};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;
+use crate::drift::derived;
 use crate::drift::modes::Mode;
 use crate::drift::order::{Order, Window, slices};
 use crate::drift::profile::{Column, Profile, Values};
@@ -37,7 +38,7 @@ impl Reference {
     pub(super) fn open(given: &Given, hash: Option<&str>, mode: Mode) -> Result<Self, Error> {
         if !file::is_profile(&given.path) {
             given.check(hash, None)?;
-            return Ok(Self::Data { data: open(given)?, order: None });
+            return Ok(Self::Data { data: open(given, &|_| &[])?, order: None });
         }
         if mode == Mode::NannyMl {
             return Err(Error::Rows { option: "mode nannyml", path: given.shown.clone() });
@@ -51,7 +52,7 @@ impl Reference {
                 Values::Categorical(held) if held.numbers => (Some(ColumnKind::Number), true),
                 Values::Categorical(_) => (Some(ColumnKind::String), false),
             };
-            Field { name: column.name.clone(), kind: Ok(kind), dictionary }
+            Field { name: column.name.clone(), kind: Ok(kind), dictionary, wrong: 0 }
         };
         let fields = profile.columns.iter().map(field).collect();
         Ok(Self::Profile { path: given.shown.clone(), profile, fields })
@@ -80,6 +81,35 @@ impl Reference {
             Self::Profile { profile, .. } => Some(profile),
         };
         profile.into_iter().flat_map(|profile| profile.left_out.iter().map(String::as_str))
+    }
+
+    /// The columns that may be made of its own.
+    pub(super) fn makes(&self, mode: Mode) -> Vec<String> {
+        let fields = self.data().filter(|_| mode == Mode::Default).into_iter().flat_map(|data| &data.fields);
+        let made = |field: &Field| match field.kind {
+            Ok(Some(ColumnKind::String)) => derived::names(&field.name, true),
+            Ok(Some(ColumnKind::Timestamp)) => derived::names(&field.name, false),
+            _ => Vec::new(),
+        };
+        fields.flat_map(made).collect()
+    }
+
+    /// As what a column of the current data is read, where its file leaves that open.
+    pub(super) fn wants(&self, name: &str) -> &'static [ColumnKind] {
+        use ColumnKind::{Boolean, Number, Numbers, String, Strings, Timestamp};
+        let Some(Field { kind: Ok(Some(kind)), .. }) = self.field(name) else { return &[] };
+        match (kind, self) {
+            _ if self.is_of_categories(name) => &[],
+            // A profile does not say of what type its categories were.
+            (String, Self::Profile { .. }) => &[String, Boolean],
+            // Strings may be dates, which a CSV file says and NDJSON does not.
+            (String, Self::Data { .. }) => &[String, Timestamp],
+            (Number, _) => &[Number],
+            (Boolean, _) => &[Boolean],
+            (Timestamp, _) => &[Timestamp, String],
+            (Numbers, _) => &[Numbers],
+            (Strings, _) => &[Strings],
+        }
     }
 
     /// Whether the column's numbers were categories when it was made.

@@ -15,6 +15,8 @@ use polars::prelude::{DataType, Int64Chunked, NewChunkedArray, Series};
 use super::{Made, Side};
 use crate::stats::quantile::quantile_of_sorted;
 
+/// What is made of a date, as the column is named after its source and a dot.
+pub const AGE: &str = "age";
 /// What an age is counted in.
 const DAY: f64 = 86_400_000.0;
 /// From the newest to so many before it a date may be newer by chance.
@@ -41,6 +43,10 @@ struct Ages {
 /// `None` for any other column, and without a value.
 #[must_use]
 pub fn instants(column: &Series) -> Option<Int64Chunked> {
+    if let Ok(texts) = column.str() {
+        // The first says of most columns that they are no dates.
+        instant(texts.iter().flatten().next()?)?;
+    }
     let found = read(column)?;
     let present = column.len().saturating_sub(column.null_count());
     (present > 0 && found.len().saturating_sub(found.null_count()) == present).then_some(found)
@@ -52,12 +58,18 @@ fn read(column: &Series) -> Option<Int64Chunked> {
         DataType::Datetime(..) => Some(column.datetime().ok()?.physical().clone()),
         DataType::String => {
             let texts = column.str().ok()?;
-            // The first says of most columns that they are no dates.
-            instant(texts.iter().flatten().next()?)?;
             Some(Int64Chunked::from_iter_options(column.name().clone(), texts.iter().map(|text| instant(text?))))
         }
         _ => None,
     }
+}
+
+/// How many values of a side are no dates.
+#[must_use]
+pub fn no_dates(column: &Series) -> u64 {
+    let present = column.len().saturating_sub(column.null_count());
+    let dates = read(column).map_or(0, |found| found.len().saturating_sub(found.null_count()));
+    present.saturating_sub(dates) as u64
 }
 
 fn instant(text: &str) -> Option<i64> {
@@ -102,12 +114,12 @@ impl Dates {
 
     /// The ages of rows of a side.
     pub(super) fn made(&self, side: Side, rows: &Series, times: Option<&Int64Chunked>) -> Made {
-        let Some(instants) = read(rows) else { return Made::new(rows, "age", std::iter::repeat_n(None, rows.len())) };
+        let Some(instants) = read(rows) else { return Made::new(rows, AGE, std::iter::repeat_n(None, rows.len())) };
         let days = |from: i64, date: i64| (from.saturating_sub(date)) as f64 / DAY;
         match (&self.ages, times) {
             (None, Some(times)) => {
                 let ages = instants.iter().zip(times.iter()).map(|(date, time)| Some(days(time?, date?)));
-                Made::new(rows, "age", ages)
+                Made::new(rows, AGE, ages)
             }
             (ages, _) => {
                 let own = Ages::of(&instants);
@@ -119,7 +131,7 @@ impl Dates {
                     _ => 0.0,
                 };
                 let newest = own.map(|own| own.newest);
-                Made::new(rows, "age", instants.iter().map(|date| Some(days(newest?, date?) + moved)))
+                Made::new(rows, AGE, instants.iter().map(|date| Some(days(newest?, date?) + moved)))
             }
         }
     }

@@ -203,6 +203,50 @@ fn a_column_or_a_test_has_a_threshold_of_its_own() {
     assert_eq!(verdicts(&with(&["psi=0.001"], 3.0, 50)), [Verdict::TooFewRows, Verdict::TooFewRows]);
 }
 
+/// Not every statistic is 0 where nothing changes.
+#[test]
+fn a_threshold_of_a_test_counts_from_no_change() {
+    let with = |given: &str, reference: Sample, current: &Sample| {
+        let mut thresholds = Thresholds::default();
+        thresholds.set(given).expect("a threshold");
+        let tests = thresholds.with_deciding(Vec::new());
+        let measured = Measured::new("c", &Baseline::new(reference), current, &tests, Mode::Default);
+        let judged = judge(vec![measured], &thresholds).remove(0);
+        let aspect = judged.deciding().expect("one decides").clone();
+        (judged.verdict, aspect.effect, judged.tests[0].statistic)
+    };
+    let odds = |yes: u64, no: u64| categories(&[("no", no * 100), ("yes", yes * 100)], 0);
+    // The reference's odds over the current ones: 3, a third, and what is no more than 2.
+    assert_eq!(with("fisher=2", odds(30, 10), &odds(20, 20)), (Verdict::Drift, 3.0, Some(3.0)));
+    let (verdict, apart, statistic) = with("fisher=2", odds(20, 20), &odds(30, 10));
+    assert!(
+        verdict == Verdict::Drift && (apart - 3.0).abs() < 1e-12 && statistic < Some(0.334),
+        "as far as its inverse"
+    );
+    assert_eq!(with("fisher=4", odds(20, 20), &odds(30, 10)).0, Verdict::NoDrift);
+    for same in [odds(20, 20), odds(21, 20), odds(20, 21)] {
+        assert_eq!(with("fisher=2", odds(20, 20), &same).0, Verdict::NoDrift);
+    }
+    assert!((with("fisher=1.2", odds(20, 20), &odds(20, 20)).1 - 1.0).abs() < 1e-12);
+    let numbers = |by: f64| Sample::numeric((0..2000_u32).map(move |i| Some(f64::from(i * 37 % 97) + by)));
+    // Of 4,000,000 pairs half are without a change.
+    let (verdict, apart, statistic) = with("mann_whitney=500000", numbers(0.0), &numbers(0.0));
+    assert_eq!((verdict, apart, statistic), (Verdict::NoDrift, 0.0, Some(2_000_000.0)));
+    for by in [-30.0, 30.0] {
+        let (verdict, apart, _) = with("mann_whitney=500000", numbers(0.0), &numbers(by));
+        assert!(verdict == Verdict::Drift && (500_000.0..2_000_000.0).contains(&apart), "{by}: {apart}");
+    }
+    let (_, apart, statistic) = with("anderson_darling=0.5", numbers(0.0), &numbers(0.0));
+    assert!(apart == 0.0 && statistic < Some(-0.5), "{apart}, {statistic:?}");
+    assert!(with("anderson_darling=0.5", numbers(0.0), &numbers(30.0)).0 == Verdict::Drift);
+    let wrong = |text: &str| {
+        let mut thresholds = Thresholds::default();
+        thresholds.set(text).expect("a threshold");
+        thresholds.problems()
+    };
+    assert!(wrong("fisher=2").is_empty() && wrong("fisher=1").len() == 1 && wrong("c:fisher=0.5").len() == 1);
+}
+
 #[test]
 fn a_column_says_what_is_missing_and_how_it_lies() {
     let names: Vec<String> = (0..12).map(|n| format!("c{n:02}")).collect();

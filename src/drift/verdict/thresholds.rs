@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Verdict;
 use crate::drift::aspect::Measure;
 use crate::drift::modes::Mode;
-use crate::drift::{Outcome, TESTS, Test};
+use crate::drift::{Ran, TESTS, Test};
 
 /// How p-values are corrected for their number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +36,9 @@ pub struct Thresholds {
     pub shift: f64,
     /// A column of categories, or what is missing of any, drifts by a Jensen-Shannon distance above this.
     pub jensen_shannon: f64,
-    /// Of these tests the statistic decides in the place of the effect: beyond this, either way from zero, the change is large. It must
-    /// be certain all the same.
+    /// Of these tests the statistic decides in the place of the effect: so far from what it is without a change, either way, the change is
+    /// large. That is 0; of `fisher` 1, as a ratio (2 stands for 0.5, too); of `mann_whitney` half of the pairs. It must be certain all the
+    /// same.
     pub tests: BTreeMap<String, f64>,
     /// Other thresholds for some columns: `shift`, `jensen_shannon` or a test, by the column's name.
     pub columns: BTreeMap<String, BTreeMap<String, f64>>,
@@ -69,6 +70,9 @@ fn wrong(name: &str, value: f64) -> Option<String> {
     }
     if name == Measure::JensenShannon.name() {
         return (!(value > 0.0 && value <= 1.0)).then(|| "must lie between 0 and 1".to_owned());
+    }
+    if name == "fisher" {
+        return (!(value > 1.0 && value.is_finite())).then(|| "must be above 1: it is an odds ratio".to_owned());
     }
     (!(value > 0.0 && value.is_finite())).then(|| "must be above 0".to_owned())
 }
@@ -122,6 +126,13 @@ impl Thresholds {
         Ok(())
     }
 
+    /// Columns that have thresholds and are none of those that are compared, each with the one that may be meant.
+    #[must_use]
+    pub fn unmatched<'a>(&'a self, compared: &[&str]) -> Vec<(&'a str, Option<String>)> {
+        let names = self.columns.keys().map(String::as_str).filter(|name| !compared.contains(name));
+        names.map(|name| (name, nearest(name, compared))).collect()
+    }
+
     /// What an effect measured so is held against, in columns that have no threshold of their own.
     #[must_use]
     pub fn of(&self, measure: Measure) -> f64 {
@@ -151,23 +162,27 @@ impl Thresholds {
         tests
     }
 
-    /// Of the tests that decide for a column, the one that lies farthest beyond its threshold, or nearest to it: its name, its statistic
-    /// without the sign, and the threshold. `None` where the effect decides.
-    pub(super) fn deciding(
-        &self,
-        column: &str,
-        outcomes: &[(&'static Test, Outcome)],
-    ) -> Option<(&'static str, f64, f64)> {
+    /// Of the tests that decide for a column, the one that lies farthest beyond its threshold, or nearest to it: its name, how far
+    /// its statistic lies from no change, and the threshold. `None` where the effect decides.
+    pub(super) fn deciding(&self, column: &str, outcomes: &[Ran]) -> Option<(&'static str, f64, f64)> {
         let own = self.columns.get(column);
-        let decides = |(test, outcome): &(&'static Test, Outcome)| {
+        let decides = |Ran { test, apart, .. }: &Ran| {
             if EFFECTS.iter().any(|measure| measure.name() == test.name) {
                 return None;
             }
             let threshold = own.and_then(|own| own.get(test.name)).or_else(|| self.tests.get(test.name))?;
-            Some((test.name, outcome.statistic?.abs(), *threshold))
+            Some((test.name, (*apart)?, *threshold))
         };
         outcomes.iter().filter_map(decides).max_by(|a, b| (a.1 / a.2).total_cmp(&(b.1 / b.2)))
     }
+}
+
+/// The one of these names that is written most like another.
+#[must_use]
+pub fn nearest(name: &str, known: &[&str]) -> Option<String> {
+    let likeness = known.iter().map(|known| (strsim::jaro_winkler(known, name), *known));
+    let (likeness, nearest) = likeness.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (likeness > 0.7).then(|| nearest.to_owned())
 }
 
 /// Certain and large: drift. Large alone: too few rows to tell.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, LargeListBuilder, NullArray};
 use arrow::array::{StringViewBuilder, UInt64Builder};
 
+use super::Mixed;
 use super::value::Value;
 use crate::frame::normal::ColumnKind;
 
@@ -13,6 +14,9 @@ pub struct Column {
     /// The kind it is known to have, or took with its first value.
     kind: Option<ColumnKind>,
     cells: Cells,
+    /// Values of its kind, and of each other that were set aside.
+    own: u64,
+    others: Vec<(Option<ColumnKind>, u64)>,
 }
 
 enum Cells {
@@ -28,7 +32,7 @@ enum Cells {
 
 impl Column {
     pub fn new(expected: Option<ColumnKind>) -> Self {
-        Self { kind: expected, cells: Cells::None }
+        Self { kind: expected, cells: Cells::None, own: 0, others: Vec::new() }
     }
 
     /// Whether the value is of the column's kind; says what is wrong if not.
@@ -56,11 +60,27 @@ impl Column {
         }
     }
 
+    /// Makes a missing value of one of another type, and counts it.
+    pub fn set_aside(&mut self, value: &mut Value<'_>) {
+        let kind = std::mem::replace(value, Value::Null).kind();
+        match self.others.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, values)) => *values = values.saturating_add(1),
+            None => self.others.push((kind, 1)),
+        }
+    }
+
+    /// What was set aside, if anything was.
+    pub fn mixed(&self, name: &str) -> Option<Mixed> {
+        let mixed = || Mixed { name: name.to_owned(), own: self.own, others: self.others.clone() };
+        (!self.others.is_empty()).then(mixed)
+    }
+
     /// Appends the value as row `at`; rows between have none.
     pub fn push(&mut self, at: usize, value: Value<'_>) {
         if value == Value::Null {
             return;
         }
+        self.own = self.own.saturating_add(1);
         self.kind = self.kind.or_else(|| value.kind());
         self.make_room_for(&value);
         self.cells.pad(at);

@@ -126,6 +126,13 @@ impl Watch {
                 }
             }
         }
+        let compared: Vec<&str> =
+            reference.columns.keys().chain(reference.made.clouds.keys()).map(String::as_str).collect();
+        for (name, nearest) in self.spec.thresholds.unmatched(&compared) {
+            let meant = nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+            let message = format!("thresholds are set for it, and no column of this name is compared{meant}");
+            add(name, FindingKind::SetInVain, &message);
+        }
         findings
     }
 

@@ -142,3 +142,77 @@ fn texts_are_told_from_categories_names_and_ids() {
     assert!(!of(&|at| format!("a text that is of its own {at}"), FEWEST - 1), "too few to tell");
     assert!(!is_text(&Series::new("c".into(), [1_i64; 50])) && !is_text(&Series::new("c".into(), [None::<&str>; 50])));
 }
+
+/// What is said of the new words alone.
+fn new_words(reference: &Series, current: &Series) -> Option<bool> {
+    let derived = Derived::of(reference, None, true).expect("texts");
+    let one = |side, rows| derived.made(side, rows, None).remove(1);
+    let (one, other) = (one(Side::Reference, reference), one(Side::Current, current));
+    judge(
+        vec![Measured::new(&one.name, &Baseline::new(one.sample()), &other.sample(), &defaults(), Mode::Default)],
+        &Thresholds::default(),
+    )
+    .remove(0)
+    .drift
+}
+
+/// Texts in which each row has a word that no other has.
+type Row = fn(&mut fastrand::Rng) -> String;
+const ONE_OF_ITS_OWN: [(&str, Row); 4] = [
+    ("an id", |random| format!("u{:016x}", random.u64(..))),
+    ("a text with an id", |random| {
+        format!(
+            "order u{:016x} of the {} {} house",
+            random.u64(..),
+            word(random.usize(..50)),
+            word(random.usize(..3000))
+        )
+    }),
+    ("a text of any length", |random| {
+        let words: Vec<String> = (0..random.usize(1..9)).map(|_| word(random.usize(..200))).collect();
+        format!("u{:016x} {}", random.u64(..), words.join(" "))
+    }),
+    ("a name", |random| format!("{} {}", word(random.usize(..300)), word(1000 + random.usize(..20_000)))),
+];
+
+fn column(rows: &[String]) -> Series {
+    Series::new("note".into(), rows)
+}
+
+#[test]
+fn rows_that_the_vocabulary_is_made_of_do_not_know_their_own_words() {
+    for (what, row) in ONE_OF_ITS_OWN {
+        for (seed, rows) in (0..).zip([100, 200, 400, 900, 2000]) {
+            let random = &mut fastrand::Rng::with_seed(seed);
+            let all: Vec<String> = (0..rows * 3 / 2).map(|_| row(random)).collect();
+            let reference = column(&all[..rows]);
+            let currents =
+                [("itself", 0..rows), ("a half of it", 0..rows / 2), ("rows that overlap", rows / 2..rows * 3 / 2)];
+            for (which, of) in currents {
+                assert_ne!(new_words(&reference, &column(&all[of])), Some(true), "{what}, {rows} rows, {which}");
+            }
+        }
+    }
+}
+
+#[test]
+fn new_words_are_found_beside_those_that_are_always_new() {
+    for (what, row) in &ONE_OF_ITS_OWN[1..] {
+        let random = &mut fastrand::Rng::with_seed(1);
+        let mut rows = |rows: usize| (0..rows).map(|_| row(random)).collect::<Vec<String>>();
+        let (reference, now) = (rows(1000), rows(500));
+        let news: Vec<String> = now
+            .iter()
+            .enumerate()
+            .map(|(at, row)| if at % 3 == 0 { format!("{row} zzyzx{}", word(at)) } else { row.clone() })
+            .collect();
+        assert_eq!(new_words(&column(&reference), &column(&news)), Some(true), "{what}");
+        // Again and again the same text: its words are known.
+        let known = ["a red house", "two blue cars"].repeat(250).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let other = ["a red house", "two green ships"].repeat(250).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(
+            (new_words(&column(&known), &column(&known)), new_words(&column(&known), &column(&other))),
+            (Some(false), Some(true))
+        );
+    }
+}

@@ -90,6 +90,21 @@ fn the_description_says_what_strings_are() {
 }
 
 #[test]
+fn thresholds_of_a_column_that_is_not_compared_are_told() {
+    let mut set = spec();
+    for name in ["note.length", "note.lenght", "v", "x", "note", "prise"] {
+        set.thresholds.columns.insert(name.to_owned(), [("shift".to_owned(), 0.2)].into());
+    }
+    assert!(watch(set.clone()).view(now()).schema.is_empty(), "without a reference nobody knows");
+    let view = watched(set, 480_000).view(now());
+    let found = &view.schema;
+    let told: Vec<(&str, bool)> = found.iter().map(|f| (f.column.as_str(), f.finding.is_drift())).collect();
+    assert_eq!(told, [("note", false), ("note.lenght", false), ("prise", false)]);
+    assert!(view.in_vain()[2].starts_with("`prise`: thresholds are set for it"), "{:?}", view.in_vain());
+    assert!(found[1].message.ends_with("; did you mean `note.length`?"), "{}", found[1].message);
+}
+
+#[test]
 fn lists_of_any_length_are_not_compared_and_what_is_gone_is_told() {
     let mut watch = watch(spec());
     let lists: Vec<String> = (0..200_u32)
