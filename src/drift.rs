@@ -35,6 +35,7 @@ mod merged;
 pub mod modes;
 pub mod moved;
 pub mod multi;
+mod noise;
 pub mod order;
 mod power;
 pub mod profile;
@@ -215,9 +216,9 @@ pub static TESTS: &[Test] = &[
         kinds: &[Kind::Numeric, Kind::Categorical],
         laws: &[Law::Distance],
         default: true,
-        help: "Population stability index over the reference's deciles or categories; empty shares count as 0.0001.",
+        help: "Population stability index over the reference's deciles or categories; empty shares count as 0.0001. A threshold is held against what is left without the noise of both samples.",
         compute: psi::psi,
-        apart: from_zero,
+        apart: noise::off_psi,
     },
     Test {
         name: "jensen_shannon",
@@ -305,18 +306,18 @@ pub static TESTS: &[Test] = &[
         kinds: &[Kind::Numeric, Kind::Categorical],
         laws: &[Law::Distance, Law::UpToOne, Law::Triangle],
         default: false,
-        help: "Hellinger distance (from 0 to 1) over the same bins.",
+        help: "Hellinger distance (from 0 to 1) over the same bins. A threshold is held against what is left without the noise of both samples.",
         compute: hellinger::hellinger,
-        apart: from_zero,
+        apart: noise::off_hellinger,
     },
     Test {
         name: "kl",
         kinds: &[Kind::Numeric, Kind::Categorical],
         laws: &[Law::Distance],
         default: false,
-        help: "Kullback-Leibler divergence of the reference from the current rows, in nats, over the same bins; empty shares count as 0.0001.",
+        help: "Kullback-Leibler divergence of the reference from the current rows, in nats, over the same bins; empty shares count as 0.0001. A threshold is held against what is left without the noise of both samples.",
         compute: kl::kl,
-        apart: from_zero,
+        apart: noise::off_kl,
     },
     Test {
         name: "tvd",

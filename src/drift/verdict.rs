@@ -71,8 +71,8 @@ pub struct JudgedAspect {
     pub p_adjusted: Option<f64>,
     /// In what the effect is measured.
     pub measure: Measure,
-    /// The test that decides in the effect's place, where one has a threshold; then the effect is how far its
-    /// statistic lies from no change, noise and all.
+    /// The test that decides in the effect's place, where one has a threshold; then the effect is how far its statistic lies from
+    /// no change: of `psi`, `kl` and `hellinger` without the noise, of others noise and all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
     /// How much changed, the noise taken off.
