@@ -37,6 +37,7 @@ pub mod moved;
 pub mod multi;
 mod noise;
 pub mod order;
+pub mod over_time;
 mod power;
 pub mod profile;
 mod psi;

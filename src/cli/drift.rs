@@ -6,6 +6,7 @@ mod quality;
 mod reference;
 pub(super) mod tally;
 mod together;
+mod windows;
 
 use std::io::{IsTerminal, Write};
 use std::num::NonZero;
@@ -22,6 +23,7 @@ use self::columns::{Compared, Sides, Times, Way, way};
 use self::quality::Gathered;
 use self::reference::Reference;
 use self::together::together;
+use self::windows::Windows;
 use super::given::{self, Given};
 use super::profile::file;
 use crate::dataset::{self, Dataset, Wanted};
@@ -130,7 +132,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
             if let Some(column) = arguments.timestamp.first() {
                 reference.part(column, &current, &arguments.length)?;
             }
-            let (comparison, quality) = compare(&reference, &current, &roles, &tests, (&thresholds, &rules))?;
+            let windows = Windows::of(arguments.timestamp.first(), &current, &arguments.length, &thresholds)?;
+            let sides = (&reference, &current, windows.as_ref());
+            let (comparison, quality) = compare(sides, &roles, &tests, (&thresholds, &rules))?;
             (comparison, Some(quality))
         }
         // Counts say nothing of whole rows.
@@ -202,8 +206,7 @@ pub(super) fn write(output: Option<&PathBuf>, text: &str) -> Result<(), Error> {
 }
 
 fn compare(
-    reference: &Reference,
-    current: &Dataset,
+    (reference, current, windows): (&Reference, &Dataset, Option<&Windows>),
     roles: &Roles,
     tests: &[&'static Test],
     (thresholds, rules): (&Thresholds, &Rules),
@@ -228,11 +231,15 @@ fn compare(
     if columns.is_empty() {
         return Err(Error::Nothing);
     }
-    let sides = Sides { reference, current, times: times.as_ref(), names: &names, tests, mode: thresholds.mode };
-    let (mut measured, mut rows) = (Vec::new(), Vec::new());
+    let (times, mode) = (times.as_ref(), thresholds.mode);
+    let sides = Sides { reference, current, times, names: &names, tests, windows, mode };
+    let (mut measured, mut over_time, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     let (all, mut gathered) = measure_all(&sides, &columns)?;
     for compared in all {
-        measured.extend(compared.measured);
+        for (whole, windows) in compared.measured {
+            measured.push(whole);
+            over_time.push(windows);
+        }
         rows.extend(compared.rows);
         schema.extend(compared.finding);
     }
@@ -253,6 +260,7 @@ fn compare(
         summary: Summary::of(&features, &schema, thresholds.mode),
         features,
         schema,
+        over_time: windows.map_or_else(Vec::new, |windows| windows.judged(over_time, thresholds)),
         together,
         performance,
     };

@@ -11,8 +11,8 @@ use crate::drift::{Kind, Sample};
 /// How long the windows are that the rows are parted in.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Length {
-    /// How long the windows are that rows will be judged in, such as 1h: between as long parts of the reference it is seen how much each
-    /// column varies by itself. With --timestamp.
+    /// How long the windows are that rows are judged in, such as 1h: between as long parts of the reference it is seen how much each
+    /// column varies by itself, and `drift` tells of each window of the current data. With --timestamp.
     #[arg(long, value_name = "DURATION", value_parser = window, conflicts_with = "window_rows")]
     window: Option<Duration>,
     /// The same for windows of so many rows.
@@ -31,10 +31,15 @@ impl Length {
         self.window.is_none() && self.window_rows.is_none()
     }
 
+    /// As it was given.
+    pub fn window(&self) -> Option<Window> {
+        let time = |window: Duration| Window::Time(i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+        self.window_rows.map(Window::Rows).or(self.window.map(time))
+    }
+
     /// As it was given, or `otherwise`.
     pub fn or(&self, otherwise: Window) -> Window {
-        let time = |window: Duration| Window::Time(i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
-        self.window_rows.map(Window::Rows).or(self.window.map(time)).unwrap_or(otherwise)
+        self.window().unwrap_or(otherwise)
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::modes::Mode;
 use super::multi::together::Together;
+use super::over_time::Windowed;
 use super::verdict::Judged;
 
 /// What came of comparing two data sets.
@@ -17,6 +18,9 @@ pub struct Comparison {
     pub features: Vec<Judged>,
     /// Columns that could not be compared.
     pub schema: Vec<Finding>,
+    /// The current rows window by window, the oldest first, where windows are asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_time: Vec<Windowed>,
     /// All columns together, where that is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,

@@ -71,13 +71,26 @@ impl Order {
         if times.iter().min() == times.iter().max() {
             return None;
         }
+        Some(Self::by_window(times, window)).filter(|order| order.parts.len() >= FEWEST)
+    }
+
+    /// The same in however many parts.
+    #[must_use]
+    pub fn by_window(times: &[i64], window: Window) -> Self {
         let mut places: Vec<usize> = (0..times.len()).collect();
         places.sort_by_key(|place| times.get(*place));
         let parts = match window {
             Window::Rows(rows) => even(times.len(), usize::try_from(rows).unwrap_or(usize::MAX)),
             Window::Time(length) => by_time(&places, times, length),
         };
-        (parts.len() >= FEWEST).then(|| Self::new(places, parts))
+        Self::new(places, parts)
+    }
+
+    /// The same without all but the last parts.
+    #[must_use]
+    pub fn last(mut self, parts: usize) -> Self {
+        self.parts.drain(..self.parts.len().saturating_sub(parts));
+        self
     }
 
     /// The column's values, part by part.

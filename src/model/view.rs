@@ -204,9 +204,6 @@ pub struct InARow {
     pub windows: u32,
 }
 
-/// Columns whose distances are kept of a window.
-pub const KEPT: usize = 30;
-
 /// One window, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowResult {

@@ -1,5 +1,6 @@
 //! A comparison of two data sets as a table, JSON, Markdown or a page of HTML.
 
+mod over_time;
 mod page;
 
 use std::fmt::Write as _;
@@ -194,6 +195,11 @@ pub fn table(comparison: &Comparison, quality: Option<&[Finding]>, colour: bool)
         };
         let _ = writeln!(text, "{line}");
     }
+    if !comparison.over_time.is_empty() {
+        let mut rows = vec![over_time::HEADS.map(str::to_uppercase).to_vec()];
+        rows.extend(over_time::lines(comparison).into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
+        let _ = writeln!(text, "\n{}", aligned(&rows).join("\n"));
+    }
     let performance = performance(comparison);
     if !performance.is_empty() {
         let mut rows = vec![["PERFORMANCE", "REFERENCE", "CURRENT"].map(str::to_owned).to_vec()];
@@ -230,6 +236,14 @@ pub fn markdown(comparison: &Comparison, quality: Option<&[Finding]>) -> String 
     text += &row(&vec!["---".to_owned(); heads.len()]);
     for judged in ordered(comparison) {
         text += &row(&cells(judged, &tests));
+    }
+    if !comparison.over_time.is_empty() {
+        text += "\n## Over time\n\n";
+        text += &row(&over_time::HEADS.map(str::to_owned));
+        text += &row(&over_time::HEADS.map(|_| "---".to_owned()));
+        for line in over_time::lines(comparison) {
+            text += &row(&line);
+        }
     }
     let performance = performance(comparison);
     if !performance.is_empty() {
@@ -289,6 +303,7 @@ mod tests {
             summary: Summary::of(&features, &schema, Mode::Default),
             features,
             schema,
+            over_time: Vec::new(),
             together: None,
             performance: None,
         }

@@ -4,7 +4,8 @@ use polars::prelude::{Int64Chunked, Series};
 
 use super::super::times::{as_seconds, instants};
 use super::quality::Gathered;
-use super::reference::{Of, Reference, of_rows};
+use super::reference::{Of, OverTime, Reference, of_rows};
+use super::windows::Windows;
 use super::{Error, Roles, tell};
 use crate::dataset::{Dataset, Field, is_nearly_all};
 use crate::drift::comparison::{Finding, FindingKind};
@@ -42,12 +43,15 @@ pub(super) struct Sides<'a> {
     /// Of the columns that either has.
     pub(super) names: &'a [&'a str],
     pub(super) tests: &'a [&'static Test],
+    /// Of the current rows, where they are judged one by one.
+    pub(super) windows: Option<&'a Windows>,
     pub(super) mode: Mode,
 }
 
 /// What came of a column.
 pub(super) struct Compared<'a> {
-    pub(super) measured: Vec<Measured>,
+    /// Each with what was measured of it window by window.
+    pub(super) measured: Vec<OverTime>,
     /// How it is seen row by row, beside all others.
     pub(super) rows: Option<(&'a str, InRows)>,
     pub(super) finding: Option<Finding>,
@@ -187,8 +191,10 @@ impl<'a> Sides<'a> {
                 let measured = made.map(|(one, other)| {
                     let sample = |series: &Series| one.sample_of(series);
                     let sides = (one.values.clone(), sample(&other.values), self.reference.order());
+                    let over_time = self.windows.map(|windows| (windows, windows.samples(&other.values, sample)));
+                    let windows = over_time.as_ref().map(|(windows, samples)| (*windows, samples));
                     let quality = first.take().map_or(Of::Nothing, Of::Made);
-                    of_rows(&one.name, sides, sample, self.tests, self.mode, quality)
+                    of_rows(&one.name, sides, sample, (self.tests, windows), self.mode, quality)
                 });
                 let measured = measured.collect();
                 Ok(Compared { measured, rows: Some((name, InRows::Derived(derived))), finding: None })
@@ -206,7 +212,8 @@ impl<'a> Sides<'a> {
 
     /// Measures a column by its values.
     fn plain(&self, name: &'a str, kind: Kind, current: Series, quality: &mut Gathered) -> Result<Compared<'a>, Error> {
-        let measured = self.reference.measured(name, kind, current, self.tests, self.mode, quality)?;
+        let asked = (self.tests, self.windows);
+        let measured = self.reference.measured(name, kind, current, asked, self.mode, quality)?;
         Ok(Compared { measured: vec![measured], rows: Some((name, InRows::Plain(kind))), finding: None })
     }
 
@@ -238,7 +245,8 @@ impl<'a> Sides<'a> {
                 format!("lists of {} numbers in the reference, of {other} in the current data", measure.width());
             return Ok(Compared::refused(name, (FindingKind::TypeChanged, message)));
         }
-        let measured = vec![Measured::of_embedding(name, &reference, &current)];
+        // A cloud of one window's vectors would take another reading of the file.
+        let measured = vec![(Measured::of_embedding(name, &reference, &current), Vec::new())];
         Ok(Compared { measured, ..Compared::nothing() })
     }
 

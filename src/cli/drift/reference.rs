@@ -8,6 +8,7 @@ use super::super::given::Given;
 use super::super::profile::file;
 use super::super::times::{self, Length};
 use super::quality::Gathered;
+use super::windows::Windows;
 use super::{Error, open, tell};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
@@ -179,10 +180,10 @@ impl Reference {
         name: &str,
         kind: Kind,
         current: Series,
-        tests: &[&'static Test],
+        (tests, windows): (&[&'static Test], Option<&Windows>),
         mode: Mode,
         quality: &mut Gathered,
-    ) -> Result<Measured, Error> {
+    ) -> Result<OverTime, Error> {
         // Kinds were checked before; what is left is a column of nulls.
         let sample = |series: &Series| {
             Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64))
@@ -191,6 +192,7 @@ impl Reference {
         quality.current(kind, &current);
         let rows = current;
         let current = sample(&rows);
+        let mut over_time = windows.map_or_else(Vec::new, |windows| windows.samples(&rows, sample));
         drop(rows);
         let (data, order) = match self {
             Self::Data { data, order } => (data, order),
@@ -199,17 +201,24 @@ impl Reference {
                 // A column without any value has the other side's kind.
                 let none = || Baseline::new(Sample::missing_rows(kind, profile.rows));
                 let baseline = held.map_or_else(none, Column::baseline);
-                let current = if let Some(column) = held { column.seen(current) } else { current };
+                let seen = |current| if let Some(column) = held { column.seen(current) } else { current };
+                let current = seen(current);
+                over_time = over_time.into_iter().map(seen).collect();
                 quality.samples(name, &baseline.sample, &[], &current);
-                return Ok(Measured::new(name, &baseline, &current, tests, mode));
+                let whole = Measured::new(name, &baseline, &current, tests, mode);
+                let of = |windows: &Windows| windows.measured(name, &baseline, &over_time, mode);
+                return Ok((whole, windows.map(of).unwrap_or_default()));
             }
         };
         let reference = data.column(name)?;
         quality.reference(kind, &reference);
         let sides = (reference, current, order.as_ref());
-        Ok(of_rows(name, sides, sample, tests, mode, Of::Values(quality)))
+        Ok(of_rows(name, sides, sample, (tests, windows.zip(Some(&over_time))), mode, Of::Values(quality)))
     }
 }
+
+/// A column measured as a whole, and in each window.
+pub(super) type OverTime = (Measured, Vec<Measured>);
 
 /// What of a column is looked at for data quality.
 pub(super) enum Of<'a> {
@@ -224,10 +233,10 @@ pub(super) fn of_rows(
     name: &str,
     (reference, current, order): (Series, Sample, Option<&Order>),
     sample: impl Fn(&Series) -> Sample,
-    tests: &[&'static Test],
+    (tests, windows): (&[&'static Test], Option<(&Windows, &Vec<Sample>)>),
     mode: Mode,
     quality: Of<'_>,
-) -> Measured {
+) -> OverTime {
     let mut baseline = Baseline::new(sample(&reference));
     let parts: Vec<Sample> = order.iter().flat_map(|order| order.parts(&reference)).map(|part| sample(&part)).collect();
     match quality {
@@ -240,7 +249,8 @@ pub(super) fn of_rows(
     }
     baseline.row_chunks = slices(&reference, &mode.chunks(reference.len())).iter().map(&sample).collect();
     drop(reference);
-    Measured::new(name, &baseline, &current, tests, mode)
+    let over_time = windows.map(|(windows, samples)| windows.measured(name, &baseline, samples, mode));
+    (Measured::new(name, &baseline, &current, tests, mode), over_time.unwrap_or_default())
 }
 
 /// How long rows at these times take, in milliseconds.

@@ -117,6 +117,7 @@ pub(super) fn compare(
         summary: Summary::of(&features, &[], thresholds.mode),
         features,
         schema: Vec::new(),
+        over_time: Vec::new(),
         together: None,
         performance: None,
     })

@@ -13,26 +13,15 @@ use polars::prelude::{
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
 use crate::drift::derived::Side;
+use crate::drift::over_time::distances;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::{Judged, Measured, judge};
 use crate::model::made::cloud;
 use crate::model::reference::Reference;
-use crate::model::view::{KEPT, WindowResult};
+use crate::model::view::WindowResult;
 use crate::performance::{Performance, measure};
 use crate::quality;
 use crate::quality::learnt::Across;
-
-/// The effect of what decides over its threshold, of the columns that came nearest to drift or went beyond. Nothing is so far that more
-/// were to be said of it.
-fn distances(features: &[Judged]) -> BTreeMap<String, f64> {
-    const FAR: f64 = 1000.0;
-    let judged = features.iter().filter(|of| of.deciding().is_some() || of.decision.is_some());
-    let mut all: Vec<(&String, f64)> =
-        judged.map(|of| (&of.name, of.distance())).filter(|(_, at)| at.is_finite()).collect();
-    all.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    let rounded = |at: f64| (at.min(FAR) * 1000.0).round() / 1000.0;
-    all.into_iter().take(KEPT).map(|(name, at)| (name.clone(), rounded(at))).collect()
-}
 
 /// Versions that a window names at most.
 const VERSIONS: usize = 20;

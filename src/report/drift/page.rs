@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{ordered, performance, verdict, whole};
+use super::{ordered, over_time, performance, verdict, whole};
 use crate::chart;
 use crate::chart::distribution::{Axis, Distribution, distribution};
 use crate::drift::aspect::Aspect;
@@ -45,6 +45,7 @@ pub fn html(comparison: &Comparison, quality: Option<&[Finding]>) -> String {
                 }
                 (index(&columns))
                 (faults(quality))
+                (over_time::picture(comparison))
                 (measures(comparison))
                 @if !columns.is_empty() { h2 { "Column by column" } }
                 @for (at, judged) in columns.iter().enumerate() { (column(comparison, at, judged)) }

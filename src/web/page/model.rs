@@ -10,11 +10,12 @@ use super::{View, ago, anchor, section, unknown, wide};
 use crate::chart;
 use crate::chart::heat::{Heat, Row};
 use crate::drift::moved::shortened;
+use crate::drift::over_time::{self, Line};
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words;
 use crate::model::address;
 use crate::model::streams::{Detector, Found};
-use crate::model::view::{KEPT, ModelView, ReferenceView, WindowResult, WindowSummary};
+use crate::model::view::{ModelView, ReferenceView, WindowResult, WindowSummary};
 use crate::performance::Performance;
 use crate::quality::{Check, Finding};
 use crate::snapshot::relations::{ModelContainer, Thing};
@@ -298,32 +299,26 @@ pub fn said(drift: Option<bool>) -> Markup {
 /// Each column's way through the last windows, the ones that drift most first.
 fn by_column(model: &ModelView) -> Markup {
     let windows: Vec<&WindowSummary> = model.windows.iter().take(CELLS).rev().collect();
-    let mut farthest: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-    for window in &windows {
-        for (name, distance) in &window.distances {
-            let of = farthest.entry(name).or_default();
-            of.1 = of.1.max(*distance);
-        }
-        for name in &window.drifted {
-            farthest.entry(name).or_default().0 += 1;
-        }
-    }
-    let mut columns: Vec<(&str, (usize, f64))> = farthest.into_iter().collect();
-    columns.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(b.1.1.total_cmp(&a.1.1)));
+    let lines: Vec<Line<'_>> = windows.iter().map(|window| (window.drifted.as_slice(), &window.distances)).collect();
+    let columns = over_time::by_column(&lines);
     if columns.is_empty() || windows.len() < 2 {
         return html! {};
     }
-    let row = |(name, (drifts, _)): &(&str, (usize, f64))| Row {
+    let cell = |line: &Line<'_>, name: &str| {
+        let (distance, drifts) = over_time::cell(*line, name);
+        Heat::of(distance, drifts)
+    };
+    let row = |(name, drifts): &(&str, usize)| Row {
         name: (*name).to_owned(),
         note: format!("{drifts} of {}", windows.len()),
-        cells: windows.iter().map(|window| cell(window, name)).collect(),
+        cells: lines.iter().map(|line| cell(line, name)).collect(),
     };
     let rows: Vec<Row> = columns.iter().take(ROWS).map(row).collect();
     let drifting: Vec<String> = columns
         .iter()
-        .take_while(|(_, (drifts, _))| *drifts > 0)
+        .take_while(|(_, drifts)| *drifts > 0)
         .take(5)
-        .map(|(name, (drifts, _))| format!("{name} in {drifts}"))
+        .map(|(name, drifts)| format!("{name} in {drifts}"))
         .collect();
     let drifting = if drifting.is_empty() { "none drifts".to_owned() } else { drifting.join(", ") };
     let text = format!("windows with drift by column, of the last {}: {drifting}", windows.len());
@@ -340,15 +335,6 @@ fn by_column(model: &ModelView) -> Markup {
         (wide("Drift by column and window", &chart::heat::heat(&rows, &links, [&time(windows.first()), &time(windows.last())], &text)))
         @if columns.len() > ROWS { p.empty { (columns.len() - ROWS) " more columns are in the JSON." } }
     }
-}
-
-fn cell(window: &WindowSummary, name: &str) -> Option<Heat> {
-    let drifts = window.drifted.iter().any(|drifted| drifted == name);
-    // Of many columns only those are kept that came nearest: all others came less near.
-    let least = || window.distances.values().copied().reduce(f64::min).filter(|_| window.distances.len() >= KEPT);
-    let distance = window.distances.get(name).copied();
-    let distance = distance.or_else(|| least().filter(|least| *least <= 0.5 && !drifts));
-    Heat::of(distance, drifts)
 }
 
 fn performance(model: &ModelView) -> Markup {
