@@ -216,7 +216,10 @@ async fn tally(
     };
     let mut tallies = model.tallies.iter();
     match tallies.find(|window| wanted.is_none_or(|end| window.end == end)) {
-        Some(window) => ([(header::CONTENT_TYPE, "application/json")], window.tally.text()).into_response(),
+        Some(window) => {
+            let text = window.text(&model.key, &snapshot.node);
+            ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+        }
         None if model.tallies.is_empty() => {
             none(format!("no window of `{key}` was held against a profile; PUT one as its reference"))
         }

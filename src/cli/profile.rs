@@ -12,6 +12,7 @@ use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::derived::text::is_text;
 use crate::drift::order::{Order, Window};
+use crate::drift::profile::span::words;
 use crate::drift::profile::{Column, Profile};
 use crate::drift::{Kind, Sample};
 use crate::frame::normal::ColumnKind;
@@ -123,6 +124,7 @@ pub fn run(command: &Command) -> Result<(), Error> {
             let given = |(at, path): (usize, &PathBuf)| Given::new(path, &format!("tally-{at}"));
             let given = arguments.tallies.iter().enumerate().map(given).collect::<Result<Vec<_>, _>>()?;
             let sum = tally::sum(&given).map_err(drift::Error::from)?;
+            tell(&words(sum.windows()));
             Ok(write(arguments.output.as_ref(), &format!("{}\n", sum.text()))?)
         }
         Command::Show { file } => {

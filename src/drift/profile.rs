@@ -21,6 +21,7 @@
 
 pub mod curve;
 pub mod kept;
+pub mod span;
 pub mod tally;
 
 use std::collections::BTreeSet;
