@@ -325,7 +325,7 @@ impl Watch {
         self.progress.known.merge(&reference.labels);
         match &self.progress.reference {
             // The same again: its counters go on.
-            Some(before) if before.hash == reference.about.hash && self.counts_in_bins_of(&reference) => {
+            Some(before) if is_same(before, &reference) => {
                 reference.about.since = before.since;
             }
             _ => {
@@ -343,18 +343,11 @@ impl Watch {
     pub fn remember(&mut self, given: &Given, now: Timestamp) {
         let Some(about) = self.progress.reference.clone() else { return };
         let reference = Reference::new(given, &self.spec, self.metric_bins, about.since, about.provisional);
-        if reference.about.hash == about.hash && self.counts_in_bins_of(&reference) {
+        if is_same(&about, &reference) {
             self.reference = Some(reference);
         } else {
             self.refer_to(given, now, about.provisional);
         }
-    }
-
-    /// Whether what was counted so far was counted in these bins: a profile keeps its hash where the description has other bins exported.
-    fn counts_in_bins_of(&self, reference: &Reference) -> bool {
-        let bins = |(name, column): (&String, &Column)| (name.clone(), column.counts.len());
-        let counted = self.progress.bins.iter().map(|(name, counts)| (name.clone(), counts.len()));
-        reference.columns.iter().map(bins).eq(counted)
     }
 
     /// It had a reference, which has not been taken up again.
@@ -591,6 +584,11 @@ fn span(duration: Duration) -> i64 {
 
 /// A count as a position.
 fn signed(count: u64) -> i64 {
+/// Whether what was counted so far was counted in these bins: a profile keeps its hash where the description has others exported.
+fn is_same(before: &About, reference: &Reference) -> bool {
+    (&before.hash, &before.bins) == (&reference.about.hash, &reference.about.bins)
+}
+
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

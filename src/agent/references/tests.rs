@@ -111,3 +111,4 @@ fn what_was_removed_is_taken_again() {
     assert!(seen(false, SEEN + SEEN / 2), "it may not have been seen yet");
     assert!(!seen(false, SEEN * 2));
 }
+            bins: String::new(),
