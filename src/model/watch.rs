@@ -192,6 +192,7 @@ impl Watch {
             self.count_bins(&frame);
             self.stream_samples(&frame, now);
         }
+        self.note_streamed(&frame);
         let provisional = self.gather(&frame, mode, now)?;
         let frame = self.place(frame, &keys, mode)?;
         self.rows.push(&frame)?;
@@ -401,6 +402,9 @@ impl Watch {
         if mode == Mode::Live && !self.spec.streams.is_empty() {
             stack(&mut self.fresh_labels, slim.clone())?;
         }
+        if mode == Mode::Rebuild {
+            self.note_streamed(frame);
+        }
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
         let horizon = newest.saturating_sub(span(self.spec.label_horizon));
@@ -450,11 +454,14 @@ impl Watch {
         } else {
             milliseconds(&all, "timestamp")?
         };
-        self.ids = Ids::default();
+        let before = std::mem::take(&mut self.ids);
         if let Ok(ids) = all.column("id").and_then(|column| column.str()) {
-            for (id, position) in ids.iter().zip(&positions) {
-                if let Some(key) = id.and_then(|id| self.ids.note(id)) {
+            for (id, position) in ids.iter().zip(&positions).filter_map(|(id, position)| Some((id?, position))) {
+                if let Some(key) = self.ids.note(id) {
                     self.ids.place(key, Some(*position));
+                    if before.is_streamed(id) {
+                        self.ids.stream(id);
+                    }
                 }
             }
         }
@@ -577,6 +584,11 @@ impl Watch {
     }
 }
 
+/// Whether what was counted so far was counted in these bins: a profile keeps its hash where the description has others exported.
+fn is_same(before: &About, reference: &Reference) -> bool {
+    (&before.hash, &before.bins) == (&reference.about.hash, &reference.about.bins)
+}
+
 /// A duration in milliseconds.
 fn span(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -584,11 +596,6 @@ fn span(duration: Duration) -> i64 {
 
 /// A count as a position.
 fn signed(count: u64) -> i64 {
-/// Whether what was counted so far was counted in these bins: a profile keeps its hash where the description has others exported.
-fn is_same(before: &About, reference: &Reference) -> bool {
-    (&before.hash, &before.bins) == (&reference.about.hash, &reference.about.bins)
-}
-
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
