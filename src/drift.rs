@@ -35,6 +35,7 @@ mod merged;
 pub mod modes;
 pub mod moved;
 pub mod multi;
+pub mod odd;
 pub mod order;
 mod power;
 pub mod profile;

@@ -60,9 +60,10 @@ pub fn suspects(name: &str, reference: &Sample, of_reference: Option<&Groups>, c
     found.into_iter().map(suspect).collect()
 }
 
-/// The largest share of one part's values that lie outside of the range of all other parts, or in categories that none of them has.
+/// Of each part, by its place, the share of its values that lie outside of the range of all other parts, or in categories that none of them
+/// has.
 #[must_use]
-pub fn beyond_the_others(parts: &[Sample]) -> Vec<(Check, f64)> {
+pub fn beyond_the_others(parts: &[Sample]) -> Vec<(usize, Check, f64)> {
     let share = |beyond: u64, part: &Sample| beyond as f64 / part.present().max(1) as f64;
     let ends: Vec<(f64, f64)> = parts
         .iter()
@@ -101,7 +102,11 @@ pub fn beyond_the_others(parts: &[Sample]) -> Vec<(Check, f64)> {
             Some((Check::NewCategories, share(alone, part)))
         }
     };
-    if parts.len() < 2 { Vec::new() } else { parts.iter().filter_map(of_part).collect() }
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    let placed = |(at, part)| of_part(part).map(|(check, share)| (at, check, share));
+    parts.iter().enumerate().filter_map(placed).collect()
 }
 
 fn missing(reference: &Sample, current: &Sample) -> Option<(Check, f64, f64, Detail)> {

@@ -218,6 +218,37 @@ fn what_the_references_own_windows_show_is_no_finding() {
     assert_eq!(of(Some(&order)), Vec::<String>::new());
 }
 
+/// One outage within the reference hides no other, and what comes again at its time is no finding.
+#[test]
+fn an_outage_within_the_reference_hides_no_other() {
+    let mut source = Source(Mersenne::new(5));
+    let out = |frame: &mut DataFrame| {
+        set(frame, "height", |at, value| (at % 5 > 1).then_some(value));
+        set_text(frame, "plan", |at, value| if at % 4 == 0 { "none".to_owned() } else { value.to_owned() });
+    };
+    let mut windows = |outages: &[usize]| {
+        let mut reference = source.frame(0);
+        for hour in 0..24 {
+            let mut part = source.frame(200);
+            if outages.contains(&hour) {
+                out(&mut part);
+            }
+            reference = reference.vstack(&part).expect("the same columns");
+        }
+        let order = Order::new((0..4800).collect(), even(4800, 200));
+        let learnt = learnt(&reference, Some(&order));
+        let mut current = source.frame(200);
+        let calm = lines(&found(&learnt, &reference, &current, &Rules::default()));
+        out(&mut current);
+        (calm, lines(&found(&learnt, &reference, &current, &Rules::default())))
+    };
+    let (calm, told) = windows(&[9]);
+    assert_eq!(calm, Vec::<String>::new());
+    assert!(told.iter().any(|line| line.starts_with("missing: height: ")), "{told:?}");
+    let (calm, usual) = windows(&[9, 17]);
+    assert_eq!((calm, usual), (Vec::new(), Vec::new()), "seen twice, it is usual");
+}
+
 /// What reaches new ranges or has new categories in each of the reference's own windows is no finding when it does so again.
 #[test]
 fn what_is_new_in_each_window_is_no_finding() {
