@@ -21,6 +21,7 @@ use crate::drift::profile::{self, Profile};
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 use crate::quality::learnt::{Across, Learnt};
+use crate::quality::profiled;
 use crate::units::hex;
 
 /// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
@@ -208,8 +209,9 @@ impl Reference {
     fn of_profile(profile: &Profile, spec: &Spec, metric_bins: usize, since: Timestamp) -> Self {
         let taken = taken(profile, spec).columns;
         let most = VALUES.checked_div(taken.len() as u64).unwrap_or(VALUES).clamp(FEWEST_VALUES, MOST_VALUES);
-        let mut columns = BTreeMap::new();
+        let (mut columns, mut learnt) = (BTreeMap::new(), Learnt::default());
         for (name, column) in taken {
+            learnt.own.extend(profiled::own(name, column));
             let mut baseline = column.baseline_of(most);
             baseline.exact_up_to = EXACT_UP_TO;
             let exported = column.most_frequent(metric_bins);
@@ -229,7 +231,7 @@ impl Reference {
             about,
             columns,
             made: Made::default(),
-            learnt: Learnt::default(),
+            learnt,
             performance: None,
             labels: Labels::default(),
             tally: Some(Tally::new(profile)),

@@ -5,12 +5,13 @@ use polars::prelude::Series;
 use super::{Error, Roles};
 use crate::dataset::Dataset;
 use crate::drift::order::Order;
+use crate::drift::profile::Column;
 use crate::drift::verdict::Thresholds;
 use crate::drift::{Kind, Sample};
 use crate::quality::groups::Groups;
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::rows::{self, Rows};
-use crate::quality::{self, Check, Finding, Rules, Suspect};
+use crate::quality::{self, Check, Finding, Rules, Suspect, profiled};
 
 /// What one thread has gathered.
 pub(super) struct Gathered {
@@ -34,6 +35,12 @@ impl Gathered {
             self.learnt.column(name, reference, parts);
         }
         self.suspects.extend(self.learnt.of_column(name, reference, current));
+    }
+
+    /// Takes in a column of a profile, and the current values by their own names.
+    pub(super) fn profiled(&mut self, name: &str, reference: &Column, current: &Sample) {
+        self.learnt.own.extend(profiled::own(name, reference));
+        self.suspects.extend(profiled::suspects(name, reference, current));
     }
 
     /// Takes in the reference's rows' values in a column, by whatever it is compared.
@@ -169,12 +176,14 @@ mod tests {
         );
         assert!(findings[3].starts_with("duplicated_ids: id: 28.6 % of rows repeat"), "{findings:?}");
         assert!(fails);
-        // Of a profile what rests on its rows is not known.
+        // Of a profile what rests on whole rows is not known.
         let profile = folder.path().join("a.profile.json").display().to_string();
         let words = ["plumbline", "profile", "build", "--id", "id", "-o", &profile];
         let words = words.map(str::to_owned).into_iter().chain([folder.path().join("a.csv").display().to_string()]);
         run(Cli::try_parse_from(words).expect("words")).expect("built");
         let (findings, _) = found(folder.path(), &broken, &["--reference", "FOLDER/a.profile.json"]);
-        assert_eq!(findings, Vec::<String>::new());
+        let checks: Vec<&str> = findings.iter().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+        assert_eq!(checks, ["range", "new_categories"], "{findings:?}");
+        assert_eq!(found(folder.path(), &calm, &["--reference", "FOLDER/a.profile.json"]), (Vec::new(), false));
     }
 }

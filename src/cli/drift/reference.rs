@@ -169,8 +169,13 @@ impl Reference {
                 // A column without any value has the other side's kind.
                 let none = || Baseline::new(Sample::missing_rows(kind, profile.rows));
                 let baseline = held.map_or_else(none, Column::baseline);
-                let current = if let Some(column) = held { column.seen(current) } else { current };
-                quality.samples(name, &baseline.sample, &[], &current);
+                let current = if let Some(column) = held {
+                    quality.profiled(name, column, &current);
+                    column.seen(current)
+                } else {
+                    quality.samples(name, &baseline.sample, &[], &current);
+                    current
+                };
                 return Ok(Measured::new(name, &baseline, &current, tests, mode));
             }
         };
