@@ -120,7 +120,9 @@ pub async fn follow(
         loop {
             let now = ingest.clock.monotonic();
             let known = Arc::clone(&models.borrow());
-            all.values_mut().for_each(|followed| followed.forget_if_gone(&known, now));
+            for followed in all.values_mut() {
+                followed.forget_if_gone(&known, now);
+            }
             let due = all.values_mut().filter(|followed| followed.due <= now);
             ask_all(due, &ingest, &data).await;
             let states = all.iter().map(|(key, followed)| (key.to_string(), followed.state.clone())).collect();

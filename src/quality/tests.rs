@@ -303,7 +303,10 @@ fn together(parts: &[Sample]) -> Sample {
         match part {
             Sample::Numeric { sorted: values, .. } => sorted.extend(values),
             Sample::Categorical { counts, .. } => {
-                counts.iter().for_each(|(name, rows)| *all.entry(name.clone()).or_default() += rows);
+                for (name, rows) in counts {
+                    let known = all.entry(name.clone()).or_default();
+                    *known = known.saturating_add(*rows);
+                }
             }
         }
     }

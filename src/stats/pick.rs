@@ -72,7 +72,9 @@ mod tests {
         for turns in [2, 24, 168] {
             for places in [picked(turns * 400, turns).collect::<Vec<_>>(), spread(turns * 400, 400).collect()] {
                 let mut met = vec![0_u32; turns];
-                places.iter().for_each(|place| met[place % turns] += 1);
+                for place in &places {
+                    met[place % turns] += 1;
+                }
                 let (least, most) = (met.iter().min().copied(), met.iter().max().copied());
                 let fair = 400 / u32::try_from(turns).expect("few");
                 assert!(

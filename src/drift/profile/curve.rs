@@ -353,14 +353,15 @@ impl Curve {
     /// The rows that share this value, as far as it says.
     #[must_use]
     pub fn rows_at(&self, value: f64) -> u64 {
-        self.steps().filter(|(low, high, _)| low == high && *low == value).map(|(.., rows)| rows).sum()
+        let is_it = |end: &f64| end.total_cmp(&value).is_eq();
+        self.steps().filter(|(low, high, _)| is_it(low) && is_it(high)).map(|(.., rows)| rows).sum()
     }
 
     /// The rows of each value, where every row's is one that it shares.
     #[must_use]
     pub fn shared(&self) -> Option<Vec<u64>> {
         let held = || self.steps().filter(|(.., rows)| *rows > 0);
-        held().all(|(low, high, _)| low == high).then(|| held().map(|(.., rows)| rows).collect())
+        held().all(|(low, high, _)| low.total_cmp(&high).is_eq()).then(|| held().map(|(.., rows)| rows).collect())
     }
 
     /// From one point to the next, and the rows between.

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn span(node: &str, start: i64, end: i64) -> Span {
-        let time = |hour: i64| Timestamp::from_second(hour * 3600).expect("a time");
+        let time = |hour: i64| Timestamp::from_second(hour.saturating_mul(3600)).expect("a time");
         let (model, node) = ("churn".to_owned(), node.to_owned());
         Span { namespace: None, model, node, start: time(start), end: time(end), arrivals: None, rows: 10 }
     }

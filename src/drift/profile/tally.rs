@@ -451,9 +451,17 @@ mod tests {
 
     /// A window of an hour on a node.
     fn window(node: &str, hour: i64) -> Span {
-        let time = |hour: i64| jiff::Timestamp::from_second(hour * 3600).expect("a time");
+        let time = |hour: i64| jiff::Timestamp::from_second(hour.saturating_mul(3600)).expect("a time");
         let (model, node) = ("m".to_owned(), node.to_owned());
-        Span { namespace: None, model, node, start: time(hour), end: time(hour + 1), arrivals: None, rows: 0 }
+        Span {
+            namespace: None,
+            model,
+            node,
+            start: time(hour),
+            end: time(hour.saturating_add(1)),
+            arrivals: None,
+            rows: 0,
+        }
     }
 
     /// Counts are the same, moments as far as sums of floats are.

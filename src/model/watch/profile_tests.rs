@@ -120,11 +120,7 @@ fn counts_in_other_bins_have_another_hash() {
         let mut watch = Watch::new(spec(), bins, Progress::default(), now());
         watch.refer_to(&given(&profile), now(), false);
         take(&mut watch, &hour(10, 50, 0));
-        let view = crate::model::view::ModelsView {
-            models: vec![watch.view(now())],
-            metric_features: 10,
-            ..Default::default()
-        };
+        let view = crate::model::view::ModelsView { models: vec![watch.view(now())], metric_features: 10 };
         let counts = crate::model::points::points(&view, now()).into_iter();
         let counts = counts.filter(|point| point.metric.name == "plumbline.model.feature.bin.count");
         let hash = |point: crate::metric::Point| {
