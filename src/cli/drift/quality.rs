@@ -156,6 +156,53 @@ mod tests {
         )
     }
 
+    /// What the reference's own windows showed goes with its profile, if they are known.
+    #[test]
+    fn a_profile_knows_what_its_windows_showed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        // Every other hour has no one on the third plan.
+        let hour = |at: u32, seed: u32| {
+            let plans = if at.is_multiple_of(2) { 3 } else { 2 };
+            let row = move |i: u32| {
+                format!(
+                    "{},{}\n",
+                    (at * 3600 + i * 9) * 1000,
+                    ["basic", "plus", "pro"][((i * 7 + seed) % plans) as usize]
+                )
+            };
+            (0..300).map(row).collect::<String>()
+        };
+        let reference: String = (0..24).map(|at| hour(at, at)).collect();
+        std::fs::write(path("a.csv"), format!("at,plan\n{reference}")).expect("written");
+        std::fs::write(path("b.csv"), format!("at,plan\n{}", hour(101, 5))).expect("written");
+        let done =
+            |words: &[&str]| run(Cli::try_parse_from(["plumbline"].iter().chain(words)).expect("words")).expect("done");
+        let (a, b, p, out) = (path("a.csv"), path("b.csv"), path("p.profile.json"), path("out.json"));
+        let found = |build: &[&str]| {
+            done(&[&["profile", "build", &a, "-o", &p][..], build].concat());
+            done(&[
+                "drift",
+                "--reference",
+                &p,
+                "--current",
+                &b,
+                "--exclude",
+                "at",
+                "--format",
+                "json",
+                "--output",
+                &out,
+            ]);
+            let text = std::fs::read_to_string(&out).expect("written");
+            let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let checks = value["quality"].as_array().expect("findings").iter();
+            checks.map(|of| of["check"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["--exclude", "at"]), ["vanished_categories"]);
+        assert_eq!(found(&["--timestamp", "at"]), Vec::<String>::new());
+    }
+
     #[test]
     fn faults_of_a_file_are_found_with_its_drift() {
         let folder = tempfile::tempdir().expect("a folder");

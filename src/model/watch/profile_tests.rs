@@ -137,6 +137,22 @@ fn counts_in_other_bins_have_another_hash() {
     assert_eq!(exported(10).0, many);
 }
 
+/// What a profile knows of the quality of data is looked for in a window.
+#[test]
+fn faults_of_a_window_are_found_against_a_profile() {
+    let profile = profile_of(&hour(0, 2000, 0), &[]);
+    let mut watch = Watch::new(spec(), 20, Progress::default(), now());
+    watch.refer_to(&given(&profile), now(), false);
+    let renamed = |rows: Vec<String>| rows.into_iter().map(|row| row.replace("\"a\"", "\"z\"")).collect::<Vec<_>>();
+    take(&mut watch, &hour(10, 300, 0));
+    take(&mut watch, &renamed(hour(11, 300, 0)));
+    take(&mut watch, &hour(20, 5, 0));
+    judge_all(&mut watch, 0);
+    let found = |end: i64| watch.progress.results[&end].quality.iter().map(|of| of.check).collect::<Vec<_>>();
+    assert_eq!(found(11), []);
+    assert_eq!(found(12), [crate::quality::Check::NewCategories, crate::quality::Check::VanishedCategories]);
+}
+
 /// A profile may stand for more rows than memory holds.
 #[test]
 fn a_profile_of_many_rows_takes_little_memory() {
