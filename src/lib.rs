@@ -19,8 +19,9 @@
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what
 //!              it varies by itself (chunks, variation; but for an outage: odd), the verdict; both sides' numbers in one walk
 //!              (merged); what moved (moved); rows in order of time (order); other tools' rules (modes); values as they come
-//!              (stream); many columns together (multi); numbers made of texts and dates (derived); vectors as a cloud (embedding); a reference
-//!              without its rows, and counts under it that add up over replicas (profile); a comparison of two data sets
+//!              (stream); many columns together (multi); numbers made of texts and dates (derived); vectors as a cloud
+//!              (embedding); a reference without its rows, and counts under it that add up over replicas (profile); a comparison
+//!              of two data sets
 //! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show, and one
 //!              column against a profile (profiled); what a reference teaches (learnt)
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
