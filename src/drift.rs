@@ -36,6 +36,7 @@ pub mod modes;
 pub mod moved;
 pub mod multi;
 mod noise;
+pub mod odd;
 pub mod order;
 pub mod over_time;
 mod power;

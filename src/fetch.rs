@@ -13,7 +13,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::client::chain;
@@ -23,6 +22,8 @@ use crate::units::hex;
 const LIMIT: Duration = Duration::from_secs(600);
 /// A connection must stand by then, and no part of an answer may be longer in coming.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Of a file so many bytes are read at once.
+const PART: usize = 1 << 16;
 /// The schemes of object stores.
 const OBJECTS: &[&str] = &["s3", "gs", "az"];
 
@@ -55,21 +56,21 @@ pub enum Answer {
     New(Fetched),
 }
 
-/// Something that was read: a file that goes with this, unless it was one to begin with.
+/// Something that was read: a copy that goes with this, and that nobody else writes to.
 #[derive(Debug)]
 pub struct Fetched {
     /// Where it lies now; of the name that it had, as that tells how it is written.
     pub path: PathBuf,
     /// What to ask with the next time.
     pub mark: Mark,
-    aside: Option<PathBuf>,
+    /// Of what was read, in hex.
+    pub sha256: String,
+    aside: PathBuf,
 }
 
 impl Drop for Fetched {
     fn drop(&mut self) {
-        if let Some(aside) = &self.aside {
-            let _ = fs::remove_dir_all(aside);
-        }
+        let _ = fs::remove_dir_all(&self.aside);
     }
 }
 
@@ -138,7 +139,7 @@ impl Source {
         format!("fetched-{}", name.get(from..).unwrap_or_default())
     }
 
-    /// Reads it, if it is another than `since` says. What is no file yet is written below `folder`.
+    /// Reads it once, if it is another than `since` says, into a copy below `folder`.
     ///
     /// # Errors
     /// It cannot be read, or is larger than `most` bytes.
@@ -146,7 +147,11 @@ impl Source {
         let failed = |message| Error { at: self.shown(), message };
         let reading = async {
             match self {
-                Self::File(path) => file(path, since, most),
+                Self::File(path) => {
+                    let (path, since, aside) = (path.clone(), since.cloned(), Aside::new(folder, self, most));
+                    let read = tokio::task::spawn_blocking(move || file(&path, since.as_ref(), aside)).await;
+                    read.unwrap_or_else(|error| Err(error.to_string()))
+                }
                 Self::Http(address) => http::get(address, since, Aside::new(folder, self, most)).await,
                 Self::Object(address) => object::get(address, since, Aside::new(folder, self, most)).await,
             }
@@ -170,21 +175,28 @@ impl Source {
     }
 }
 
-fn file(path: &Path, since: Option<&Mark>, most: u64) -> Result<Answer, String> {
+fn file(path: &Path, since: Option<&Mark>, mut aside: Aside) -> Result<Answer, String> {
     use std::os::unix::fs::MetadataExt as _;
-    let meta = fs::metadata(path).map_err(|error| error.to_string())?;
-    if !meta.is_file() {
+    let told = |error: std::io::Error| error.to_string();
+    // Before it is opened, which of a pipe waits for somebody to write.
+    if !fs::metadata(path).map_err(told)?.is_file() {
         return Err("is not a regular file".to_owned());
     }
-    if meta.len() > most {
-        return Err(too_large(most));
-    }
+    let mut file = File::open(path).map_err(told)?;
+    let meta = file.metadata().map_err(told)?;
+    aside.expect(Some(meta.len()))?;
     let tag = format!("{}-{}-{}.{}", meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
     let mark = Mark { tag: Some(tag), modified: None };
     if since == Some(&mark) {
         return Ok(Answer::Same);
     }
-    Ok(Answer::New(Fetched { path: path.to_owned(), mark, aside: None }))
+    let mut part = vec![0; PART];
+    loop {
+        match file.read(&mut part).map_err(told)? {
+            0 => return aside.done(mark),
+            read => aside.write(part.get(..read).unwrap_or_default())?,
+        }
+    }
 }
 
 fn too_large(most: u64) -> String {
@@ -196,7 +208,7 @@ fn too_large(most: u64) -> String {
 /// # Errors
 /// It cannot be read.
 pub fn sha256(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut hash, mut part) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
+    let (mut file, mut hash, mut part) = (File::open(path)?, Sha256::new(), vec![0; PART]);
     loop {
         let read = file.read(&mut part)?;
         if read == 0 {
@@ -206,18 +218,19 @@ pub fn sha256(path: &Path) -> std::io::Result<String> {
     }
 }
 
-/// Where an answer is written as it comes, in a folder of its own that nobody else may enter.
+/// Where an answer is written and hashed as it comes, in a folder of its own that nobody else may enter.
 struct Aside {
     folder: PathBuf,
     name: String,
     most: u64,
     written: u64,
+    hash: Sha256,
     file: Option<File>,
 }
 
 impl Aside {
     fn new(folder: &Path, source: &Source, most: u64) -> Self {
-        Self { folder: folder.to_owned(), name: source.name(), most, written: 0, file: None }
+        Self { folder: folder.to_owned(), name: source.name(), most, written: 0, hash: Sha256::new(), file: None }
     }
 
     /// Refuses what says that it is too large.
@@ -229,7 +242,7 @@ impl Aside {
         self.folder.join(&self.name)
     }
 
-    fn write(&mut self, part: &Bytes) -> Result<(), String> {
+    fn write(&mut self, part: &[u8]) -> Result<(), String> {
         let failed = |path: &Path, error: &std::io::Error| format!("{}: {error}", path.display());
         self.written = self.written.saturating_add(part.len() as u64);
         self.expect(Some(self.written))?;
@@ -242,6 +255,7 @@ impl Aside {
             made.map_err(|error| failed(&self.folder, &error))?;
             self.file = Some(File::create(&path).map_err(|error| failed(&path, &error))?);
         }
+        self.hash.update(part);
         match &mut self.file {
             Some(file) => file.write_all(part).map_err(|error| failed(&path, &error)),
             None => Ok(()),
@@ -253,7 +267,8 @@ impl Aside {
         if self.file.take().is_none() {
             return Err("is empty".to_owned());
         }
-        let fetched = Fetched { path: self.path(), mark, aside: Some(std::mem::take(&mut self.folder)) };
+        let sha256 = hex(&self.hash.finalize_reset());
+        let fetched = Fetched { path: self.path(), mark, sha256, aside: std::mem::take(&mut self.folder) };
         self.name.clear();
         Ok(Answer::New(fetched))
     }

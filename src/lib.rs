@@ -17,12 +17,13 @@
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what
-//!              it varies by itself (chunks, variation), the verdict; both sides' numbers in one walk (merged); what moved
-//!              (moved); rows in order of time (order); other tools' rules (modes); values as they come (stream); many columns
-//!              together (multi); numbers made of texts and dates (derived); vectors as a cloud (embedding); a reference
-//!              without its rows, and counts under it that add up over replicas (profile); a comparison of two data sets
-//! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show; what a
-//!              reference teaches (learnt)
+//!              it varies by itself (chunks, variation; but for an outage: odd), the verdict; both sides' numbers in one walk
+//!              (merged); what moved (moved); rows in order of time (order); other tools' rules (modes); values as they come
+//!              (stream); many columns together (multi); numbers made of texts and dates (derived); vectors as a cloud
+//!              (embedding); a reference without its rows, and counts under it that add up over replicas (profile); a comparison
+//!              of two data sets
+//! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show, and one
+//!              column against a profile (profiled); what a reference teaches (learnt)
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
@@ -80,7 +81,7 @@
 //! - **A number that is made of a text**: an entry in `drift::derived::text::ENTRIES`. Both commands, the windows and the
 //!   reference page follow.
 //! - **A check of data quality**: a variant of `quality::Check` with its rule and limit, and where it looks: `quality::column`
-//!   (one column), `rows`, `correlation`, or `model::intake` (what comes of late). Metrics, the page and the reference page
+//!   (one column; `profiled` against a profile), `rows`, `correlation`, or `model::intake` (what comes of late). Metrics, the page and the reference page
 //!   follow.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);

@@ -4,7 +4,8 @@
 //! p-value, corrected over all checks of all columns) and large (beyond the check's limit), and goes beyond what the reference's own
 //! windows show, where its rows say when they were. What chance cannot show (a value of another type) has no p-value, and needs none.
 //!
-//! `column` looks at one column, `rows` at whole rows, `correlation` at pairs; `learnt` is what a reference teaches them all.
+//! `column` looks at one column, `profiled` at one against a profile, `rows` at whole rows, `correlation` at pairs; `learnt` is what a
+//! reference teaches them all.
 
 #![warn(clippy::arithmetic_side_effects)]
 
@@ -12,6 +13,7 @@ pub mod column;
 pub mod correlation;
 pub mod groups;
 pub mod learnt;
+pub mod profiled;
 pub mod rows;
 mod words;
 

@@ -13,6 +13,7 @@ pub mod linear_ranks;
 pub mod logistic;
 pub mod mersenne;
 pub mod moments;
+pub mod pick;
 pub mod quantile;
 pub mod ranks;
 pub mod sketch;

@@ -3,16 +3,17 @@
 //! say so, and it is tried again with growing pauses.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::dataset::Dataset;
-use crate::fetch::{Answer, Fetched, Mark, Source, sha256};
+use crate::fetch::{Answer, Fetched, Mark, Source};
 use crate::frame::json::Rows;
 use crate::frame::stack::bytes_of;
 use crate::health::{Health, ReferenceState};
@@ -27,6 +28,8 @@ use crate::model::view::{ModelView, ModelsView};
 const RETRY: Duration = Duration::from_secs(5);
 /// What was taken is seen among the models by then.
 const SEEN: Duration = Duration::from_secs(30);
+/// So many are read at the same time: each may be held in memory whole.
+const AT_ONCE: usize = 2;
 
 /// What is known of a reference that is followed.
 #[derive(Debug, Clone)]
@@ -117,12 +120,11 @@ pub async fn follow(
         loop {
             let now = ingest.clock.monotonic();
             let known = Arc::clone(&models.borrow());
-            let due = all.values_mut().filter(|followed| followed.due <= now);
-            let asked = due.map(|followed| {
+            for followed in all.values_mut() {
                 followed.forget_if_gone(&known, now);
-                ask(followed, &ingest, &data)
-            });
-            join_all(asked).await;
+            }
+            let due = all.values_mut().filter(|followed| followed.due <= now);
+            ask_all(due, &ingest, &data).await;
             let states = all.iter().map(|(key, followed)| (key.to_string(), followed.state.clone())).collect();
             health.update(|state| state.references = states);
             let now = ingest.clock.monotonic();
@@ -142,6 +144,11 @@ pub async fn follow(
             }
         }
     }
+}
+
+/// Asks for these, a few at a time.
+async fn ask_all(due: impl Iterator<Item = &mut Followed>, ingest: &Ingest, data: &Path) {
+    stream::iter(due).for_each_concurrent(AT_ONCE, |followed| ask(followed, ingest, data)).await;
 }
 
 /// Asks for one, and takes it where it has changed.
@@ -165,11 +172,10 @@ async fn attempt(followed: &mut Followed, ingest: &Ingest, data: &Path) -> Resul
     let (mark, ingest_clock) = (fetched.mark.clone(), Arc::clone(&ingest.clock));
     let (ingest, taken, spec) = (ingest.clone(), followed.taken.clone(), followed.spec.clone());
     let work = move || {
-        let sha = sha256(&fetched.path).map_err(|error| Failure::Wrong(error.to_string()))?;
-        if taken.as_ref() != Some(&sha) {
-            take(&ingest, &key, &fetched, &sha, spec.reference_hash.as_deref())?;
+        if taken.as_ref() != Some(&fetched.sha256) {
+            take(&ingest, &key, &fetched, spec.reference_hash.as_deref())?;
         }
-        Ok(sha)
+        Ok(fetched.sha256.clone())
     };
     let done = tokio::task::spawn_blocking(work).await;
     let at = |failure| match failure {
@@ -192,16 +198,15 @@ fn failure(refused: &Refused) -> Failure {
 }
 
 /// Hands what was read to the models, once its hash is what it should be.
-fn take(ingest: &Ingest, key: &ModelKey, fetched: &Fetched, sha: &str, wanted: Option<&str>) -> Result<(), Failure> {
-    let wrong = Failure::Wrong;
+fn take(ingest: &Ingest, key: &ModelKey, fetched: &Fetched, wanted: Option<&str>) -> Result<(), Failure> {
+    let (wrong, sha) = (Failure::Wrong, fetched.sha256.as_str());
     let known = ingest.sink.describe(key).map_err(|refused| failure(&refused))?;
-    let bytes = std::fs::read(&fetched.path).map_err(|error| wrong(error.to_string()))?;
+    let profile = text_of_profile(&fetched.path).map_err(wrong)?;
     let is_wanted = |hash: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(hash));
     let other =
         |hash: &str| wrong(format!("its SHA-256 is {hash}, and reference_hash says {}", wanted.unwrap_or_default()));
-    let (purpose, batch, rows) = if profile::begins(&bytes) {
-        let text = std::str::from_utf8(&bytes).map_err(|error| wrong(format!("the profile is no text: {error}")))?;
-        let admitted = profile::admit(text, &known.spec, known.max_features).map_err(wrong)?;
+    let (purpose, batch, rows) = if let Some(text) = profile {
+        let admitted = profile::admit(&text, &known.spec, known.max_features).map_err(wrong)?;
         let Admitted { batch, hash, rows, told } = admitted;
         if !is_wanted(&hash) && !is_wanted(sha) {
             return Err(other(&hash));
@@ -211,7 +216,6 @@ fn take(ingest: &Ingest, key: &ModelKey, fetched: &Fetched, sha: &str, wanted: O
         }
         (Purpose::Profile, batch, rows)
     } else {
-        drop(bytes);
         if !is_wanted(sha) {
             return Err(other(sha));
         }
@@ -224,6 +228,20 @@ fn take(ingest: &Ingest, key: &ModelKey, fetched: &Fetched, sha: &str, wanted: O
     ingest.sink.accept(key, purpose, batch, reservation).map_err(|refused| failure(&refused))?;
     tracing::info!(model = %key, rows, sha256 = sha, profile = purpose == Purpose::Profile, "its reference was read");
     Ok(())
+}
+
+/// What the file says, where it is meant to be a profile.
+fn text_of_profile(path: &Path) -> Result<Option<String>, String> {
+    let mut file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut head = Vec::new();
+    file.by_ref().take(profile::HEAD).read_to_end(&mut head).map_err(|error| error.to_string())?;
+    if !profile::begins(&head) {
+        return Ok(None);
+    }
+    // One byte more than the largest is enough to see that it is none.
+    let rest = file.take(profile::LARGEST as u64 + 1);
+    std::io::copy(&mut { rest }, &mut head).map_err(|error| error.to_string())?;
+    String::from_utf8(head).map(Some).map_err(|error| format!("the profile is no text: {error}"))
 }
 
 /// A data file's rows as those of a body.

@@ -257,6 +257,7 @@ fn compare(
     let comparison = Comparison {
         reference: reference.side(),
         current: Side { name: current.path().display().to_string(), rows: current.rows },
+        windows: Vec::new(),
         summary: Summary::of(&features, &schema, thresholds.mode),
         features,
         schema,

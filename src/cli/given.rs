@@ -14,7 +14,7 @@ pub struct Given {
     /// As it was named, without what may be a key.
     pub shown: PathBuf,
     /// Lives as long as the file.
-    _fetched: Option<Fetched>,
+    fetched: Option<Fetched>,
 }
 
 /// Why what is named cannot be read.
@@ -46,13 +46,13 @@ pub enum Error {
 impl Given {
     /// What is named; `slot` keeps what one command fetches apart.
     pub fn new(named: &Path, slot: &str) -> Result<Self, Error> {
-        let file = || Self { path: named.to_owned(), shown: named.to_owned(), _fetched: None };
+        let file = || Self { path: named.to_owned(), shown: named.to_owned(), fetched: None };
         let Some(text) = named.to_str().filter(|text| text.contains("://")) else { return Ok(file()) };
         let scheme = || text.split("://").next().unwrap_or_default().into();
         let source = Source::parse(text).map_err(|message| Error::Address { path: scheme(), message })?;
         let folder = std::env::temp_dir().join(format!("plumbline-{}-{slot}", std::process::id()));
         let fetched = source.fetch_now(LARGEST, &folder)?;
-        Ok(Self { path: fetched.path.clone(), shown: source.shown().into(), _fetched: Some(fetched) })
+        Ok(Self { path: fetched.path.clone(), shown: source.shown().into(), fetched: Some(fetched) })
     }
 
     /// Refuses another file than one of this SHA-256, the file's or `own`.
@@ -64,7 +64,10 @@ impl Given {
         }
         let unreadable =
             |error: std::io::Error| Error::Address { path: self.shown.clone(), message: error.to_string() };
-        let found = fetch::sha256(&self.path).map_err(unreadable)?;
+        let found = match &self.fetched {
+            Some(fetched) => fetched.sha256.clone(),
+            None => fetch::sha256(&self.path).map_err(unreadable)?,
+        };
         if is(&found) {
             return Ok(());
         }

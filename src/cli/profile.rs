@@ -12,9 +12,11 @@ use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::derived::text::is_text;
 use crate::drift::order::{Order, Window};
+use crate::drift::profile::span::words;
 use crate::drift::profile::{Column, Profile};
 use crate::drift::{Kind, Sample};
 use crate::frame::normal::ColumnKind;
+use crate::quality::learnt::Learnt;
 use crate::report::profile as render;
 
 pub const EXAMPLES: &str = "\
@@ -123,6 +125,7 @@ pub fn run(command: &Command) -> Result<(), Error> {
             let given = |(at, path): (usize, &PathBuf)| Given::new(path, &format!("tally-{at}"));
             let given = arguments.tallies.iter().enumerate().map(given).collect::<Result<Vec<_>, _>>()?;
             let sum = tally::sum(&given).map_err(drift::Error::from)?;
+            tell(&words(sum.windows()));
             Ok(write(arguments.output.as_ref(), &format!("{}\n", sum.text()))?)
         }
         Command::Show { file } => {
@@ -199,7 +202,11 @@ fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order
         |series: &Series| Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64));
     let chunks = order.map(|order| order.parts(&series)).unwrap_or_default();
     let chunks: Vec<Sample> = chunks.iter().map(sample).collect();
-    Ok(Column::of(&field.name, sample(&series), numbers, &chunks).map(Some).map_err(|few| few.to_string()))
+    let (whole, mut learnt) = (sample(&series), Learnt::default());
+    learnt.column(&field.name, &whole, &chunks);
+    let faults = learnt.own.iter().map(|((check, _), value)| (check.name(), *value));
+    let column = Column::of(&field.name, whole, numbers, &chunks);
+    Ok(column.map(|column| Some(column.with_faults(faults))).map_err(|few| few.to_string()))
 }
 
 /// As an agent's windows are, unless told otherwise.

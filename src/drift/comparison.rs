@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::modes::Mode;
 use super::multi::together::Together;
 use super::over_time::Windowed;
+use super::profile::span::Span;
 use super::verdict::Judged;
 
 /// What came of comparing two data sets.
@@ -14,6 +15,9 @@ pub struct Comparison {
     pub reference: Side,
     /// What is compared with it.
     pub current: Side,
+    /// The windows that it is the counts of, where it has no rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Span>,
     /// Every column that both have, judged.
     pub features: Vec<Judged>,
     /// Columns that could not be compared.

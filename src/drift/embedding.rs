@@ -13,7 +13,7 @@
 //! The p-values of the first and the third are not drawn: they would have to be below one in ten thousand. Without a change
 //! both are sums of squares with the eigenvalues of the (kernel's) covariance for weights; a gamma distribution with their
 //! mean, variance and skewness stands for it (Pearson's type III). Means and spreads are of all rows and take no more than a
-//! few vectors; everything else is of rows that lie evenly over the side, 2,000 and 2 million numbers at most.
+//! few vectors; everything else is of one row of each run of so many, 2,000 and 2 million numbers at most.
 //!
 //! A row without a vector counts as missing: an empty list, one of another length than most of the reference's, one in which a number is
 //! missing or none. A vector ten times as far out as most is drawn in to there: one wrong digit moves no mean.
@@ -37,6 +37,7 @@ use super::findings::{Finding, missing, values};
 use super::multi::Column;
 use super::multi::classifier::Classifier;
 use super::variation::Variation;
+use crate::stats::pick::spread;
 use crate::stats::tails;
 
 /// With fewer vectors on a side nothing is said.
@@ -101,12 +102,12 @@ pub fn found(reference: &Cloud, current: &Cloud) -> Found {
 /// Parts of a reference that are looked at for how much it varies by itself.
 const PARTS: usize = 12;
 
-/// How much a reference varies by itself, aspect by aspect: from parts of it in order of time, twelve of them that lie evenly.
+/// How much a reference varies by itself, aspect by aspect: from twelve parts of it in order of time, one of each twelfth.
 /// `None` of what varies no more than by chance.
 #[must_use]
 pub fn variations(reference: &Cloud, parts: &[Series]) -> Vec<(Aspect, Variation)> {
-    let step = parts.len().checked_div(PARTS).unwrap_or_default().max(1);
-    let clouds: Vec<Cloud> = parts.iter().step_by(step).map(|part| Cloud::current(part, reference)).collect();
+    let parts = spread(parts.len(), PARTS).filter_map(|at| parts.get(at));
+    let clouds: Vec<Cloud> = parts.map(|part| Cloud::current(part, reference)).collect();
     let rows = clouds.iter().map(|cloud| cloud.presence().rows()).sum::<u64>() as f64 / clouds.len().max(1) as f64;
     let found: Vec<(u64, Vec<Finding>)> =
         clouds.iter().map(|cloud| (cloud.rows, found(reference, cloud).findings)).collect();

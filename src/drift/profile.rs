@@ -21,9 +21,10 @@
 
 pub mod curve;
 pub mod kept;
+pub mod span;
 pub mod tally;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,9 @@ pub struct Column {
     pub values: Values,
     /// How much it varies by itself, over the reference's own chunks; where that is more than chance.
     pub variations: Vec<Varies>,
+    /// What any of these chunks shows of a check of data quality, in its measure, by the check's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, f64>,
 }
 
 /// What a column holds.
@@ -223,7 +227,15 @@ impl Column {
             }
             Sample::Numeric { sorted, .. } => Values::Numeric(Numeric::of(sorted, missing)?),
         };
-        Ok(Self { name: name.to_owned(), missing, values, variations })
+        Ok(Self { name: name.to_owned(), missing, values, variations, faults: BTreeMap::new() })
+    }
+
+    /// The same with what its chunks show of checks of data quality.
+    #[must_use]
+    pub fn with_faults<'a>(mut self, faults: impl IntoIterator<Item = (&'a str, f64)>) -> Self {
+        let told = |(check, value): (&str, f64)| Some((check.to_owned(), rounded(value).filter(|value| *value > 0.0)?));
+        self.faults = faults.into_iter().filter_map(told).collect();
+        self
     }
 
     /// How it is compared.
@@ -325,6 +337,9 @@ impl Column {
         if self.present().saturating_add(self.missing) != rows {
             return Some("its rows are not as many as the profile's");
         }
+        if self.faults.values().any(|value| !(value.is_finite() && *value >= 0.0)) {
+            return Some("its chunks show what nothing can");
+        }
         let sound = |v: &Varies| Variation::known(v.chunks, v.rows, v.deviation).is_some();
         (!self.variations.iter().all(sound)).then_some("it varies as nothing can")
     }
@@ -362,7 +377,9 @@ impl Numeric {
         Ok(numeric)
     }
 
-    fn rows(&self) -> u64 {
+    /// Its rows, the infinite ones with them.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
         let [below, above] = self.infinite;
         self.quantiles.rows().saturating_add(below).saturating_add(above)
     }

@@ -63,7 +63,7 @@ fn an_address_is_read_within_bounds_and_again_only_where_it_has_changed() {
     assert_eq!(fs::read_to_string(&fetched.path).expect("readable"), "x\n1\n2\n");
     assert!(fetched.path.ends_with("fetched-train.csv"));
     let expected = "aea284871ddeeebac4b57b7a8ee7dad070886e690408ce2409306b9b6487beb1";
-    assert_eq!(sha256(&fetched.path).expect("readable"), expected);
+    assert_eq!((fetched.sha256.as_str(), sha256(&fetched.path).expect("readable").as_str()), (expected, expected));
     let mark = fetched.mark.clone();
     drop(fetched);
     assert!(!below.exists(), "it goes with whoever holds it");
@@ -87,18 +87,27 @@ fn an_address_is_read_within_bounds_and_again_only_where_it_has_changed() {
 }
 
 #[test]
-fn a_file_is_read_where_it_lies() {
+fn a_file_is_read_once_and_where_it_has_changed() {
     let folder = tempfile::tempdir().expect("a folder");
+    let below = folder.path().join("fetched");
     let path = folder.path().join("a.csv");
     let source = Source::parse(&path.display().to_string()).expect("a path");
-    let fetch = |most| source.fetch_now(most, folder.path());
+    let fetch = |most| source.fetch_now(most, &below);
     assert!(fetch(9).is_err_and(|error| error.message.contains("No such file")));
     fs::write(&path, "x\n1\n").expect("written");
     let fetched = fetch(9).expect("it is there");
-    assert_eq!((&fetched.path, sha256(&path).expect("readable").len()), (&path, 64));
+    assert_eq!(fetched.sha256, sha256(&path).expect("readable"));
+    // What was hashed is what is read, whoever writes to the file meanwhile.
+    fs::write(&path, "y\n2\n").expect("written");
+    assert_eq!(fs::read_to_string(&fetched.path).expect("readable"), "x\n1\n");
+    let mark = fetched.mark.clone();
     drop(fetched);
-    assert!(path.exists(), "it was one to begin with");
+    assert!(path.exists() && !below.exists(), "the copy goes with whoever holds it");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let again = |mark: &Mark| runtime.block_on(source.fetch(Some(mark), 9, &below));
+    let Ok(Answer::New(changed)) = again(&mark) else { panic!("it has changed") };
+    assert!(matches!(again(&changed.mark), Ok(Answer::Same)));
     assert!(fetch(3).is_err_and(|error| error.message.contains("larger than 3 bytes")));
     let folder_of = Source::parse(&folder.path().display().to_string()).expect("a path");
-    assert!(folder_of.fetch_now(9, folder.path()).is_err_and(|error| error.message.contains("regular file")));
+    assert!(folder_of.fetch_now(9, &below).is_err_and(|error| error.message.contains("regular file")));
 }

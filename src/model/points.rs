@@ -94,7 +94,7 @@ impl Points {
         }
         let provisional = model.verdict.provisional.to_string();
         for bins in model.bins.iter().filter(|bins| exported.has(&bins.column)) {
-            self.of_bins(whose, bins, [&reference.about.hash, &provisional], reference.about.since);
+            self.of_bins(whose, bins, [&reference.about.bins, &provisional], reference.about.since);
         }
     }
 
@@ -200,7 +200,8 @@ mod tests {
             distances: std::collections::BTreeMap::new(),
             performance: window.performance.clone(),
         }];
-        let about = About { hash: "h".to_owned(), since: at, provisional, rows: 1000, profile: None };
+        let about =
+            About { hash: "p".to_owned(), bins: "h".to_owned(), since: at, provisional, rows: 1000, profile: None };
         view.reference = Some(ReferenceView { about, performance: window.performance.clone() });
         view.latest = Some(window);
         let found = Found { values: 10, changes: 1, last: None };

@@ -21,6 +21,9 @@ pub use crate::drift::profile::LARGEST;
 /// The one column of a batch that holds a profile's text, in one row.
 pub const TEXT: &str = "profile";
 
+/// So many bytes tell whether something is meant to be one.
+pub const HEAD: u64 = 256;
+
 /// What of a profile a model takes.
 pub struct Taken<'a> {
     /// The columns that windows are held against, by the model's own names.
@@ -46,8 +49,8 @@ pub struct Admitted {
 /// Whether what begins so is meant to be a profile.
 #[must_use]
 pub fn begins(bytes: &[u8]) -> bool {
-    const ENOUGH: usize = 256;
-    is_one(&String::from_utf8_lossy(bytes.get(..ENOUGH).unwrap_or(bytes)))
+    let head = usize::try_from(HEAD).ok().and_then(|head| bytes.get(..head));
+    is_one(&String::from_utf8_lossy(head.unwrap_or(bytes)))
 }
 
 /// What a model of this description takes of a profile.

@@ -21,6 +21,7 @@ use crate::drift::profile::{self, Profile};
 use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance, measure};
 use crate::quality::learnt::{Across, Learnt};
+use crate::quality::profiled;
 use crate::units::hex;
 
 /// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
@@ -38,8 +39,12 @@ pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
 /// What is known of a reference without its rows; kept in the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// Names it: references with one hash have the same bins and counts. A profile's own hash, or one over the bins and counts of rows.
+    /// Names it. A profile's own hash, or of rows that of `bins`.
     pub hash: String,
+    /// Names the bins whose counts are exported, and the reference's counts in them: how many there are is the description's part. What
+    /// was counted under one such hash adds up.
+    #[serde(default)]
+    pub bins: String,
     /// Since when it is in effect.
     pub since: Timestamp,
     /// The model's own first rows, for want of a given one. Shown, never alerted on, never summed over nodes.
@@ -204,8 +209,9 @@ impl Reference {
     fn of_profile(profile: &Profile, spec: &Spec, metric_bins: usize, since: Timestamp) -> Self {
         let taken = taken(profile, spec).columns;
         let most = VALUES.checked_div(taken.len() as u64).unwrap_or(VALUES).clamp(FEWEST_VALUES, MOST_VALUES);
-        let mut columns = BTreeMap::new();
+        let (mut columns, mut learnt) = (BTreeMap::new(), Learnt::default());
         for (name, column) in taken {
+            learnt.own.extend(profiled::own(name, column));
             let mut baseline = column.baseline_of(most);
             baseline.exact_up_to = EXACT_UP_TO;
             let exported = column.most_frequent(metric_bins);
@@ -215,6 +221,7 @@ impl Reference {
         }
         let about = About {
             hash: profile.hash.clone(),
+            bins: hash(Some(&profile.hash), &columns),
             since,
             provisional: false,
             rows: profile.rows,
@@ -224,7 +231,7 @@ impl Reference {
             about,
             columns,
             made: Made::default(),
-            learnt: Learnt::default(),
+            learnt,
             performance: None,
             labels: Labels::default(),
             tally: Some(Tally::new(profile)),
@@ -278,17 +285,18 @@ impl Reference {
             }
             _ => None,
         };
-        let hash = hash(&columns);
+        let hash = hash(None, &columns);
         let rows = frame.height() as u64;
-        let about = About { hash, since, provisional, rows, profile: None };
+        let about = About { bins: hash.clone(), hash, since, provisional, rows, profile: None };
         Self { about, columns, made, learnt, performance, labels, tally: None }
     }
 }
 
-/// Sixteen hex digits of SHA-256 over the profile as JSON: names, bins and counts.
-fn hash(columns: &BTreeMap<String, Column>) -> String {
+/// Sixteen hex digits of SHA-256 over the columns as JSON: names, bins and counts; and the hash of the profile that they are of.
+fn hash(profile: Option<&str>, columns: &BTreeMap<String, Column>) -> String {
     let counted: BTreeMap<&String, (&Bins, &Vec<u64>)> =
         columns.iter().map(|(name, column)| (name, (&column.exported, &column.counts))).collect();
-    let text = serde_json::to_vec(&counted).unwrap_or_default();
+    let mut text = serde_json::to_vec(&counted).unwrap_or_default();
+    text.extend(profile.unwrap_or_default().bytes());
     hex(&Sha256::digest(&text)[..8])
 }

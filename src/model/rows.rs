@@ -192,7 +192,13 @@ pub fn with_positions(mut frame: DataFrame, positions: Vec<i64>) -> PolarsResult
 #[derive(Default)]
 pub struct Ids {
     keys: [RandomState; 2],
-    known: HashMap<u128, i64>,
+    known: HashMap<u128, Known>,
+}
+
+struct Known {
+    position: i64,
+    /// Its error has passed the detectors.
+    streamed: bool,
 }
 
 impl Ids {
@@ -207,7 +213,7 @@ impl Ids {
         match self.known.entry(key) {
             Entry::Occupied(_) => None,
             Entry::Vacant(place) => {
-                place.insert(i64::MIN);
+                place.insert(Known { position: i64::MIN, streamed: false });
                 Some(key)
             }
         }
@@ -217,7 +223,8 @@ impl Ids {
     pub fn place(&mut self, key: u128, position: Option<i64>) {
         match position {
             Some(position) => {
-                self.known.insert(key, position);
+                let streamed = self.known.get(&key).is_some_and(|known| known.streamed);
+                self.known.insert(key, Known { position, streamed });
             }
             None => {
                 self.known.remove(&key);
@@ -228,7 +235,20 @@ impl Ids {
     /// The position of the row with this id.
     #[must_use]
     pub fn position(&self, id: &str) -> Option<i64> {
-        self.known.get(&self.key(id)).copied()
+        self.known.get(&self.key(id)).map(|known| known.position)
+    }
+
+    /// Notes that the error of the row with this id passes the detectors. Whether it does so for the first time; of a row that is not held
+    /// it does not.
+    pub fn stream(&mut self, id: &str) -> bool {
+        let key = self.key(id);
+        self.known.get_mut(&key).is_some_and(|known| !std::mem::replace(&mut known.streamed, true))
+    }
+
+    /// Whether it has.
+    #[must_use]
+    pub fn is_streamed(&self, id: &str) -> bool {
+        self.known.get(&self.key(id)).is_some_and(|known| known.streamed)
     }
 
     /// Forgets the ids of these rows.
@@ -293,7 +313,10 @@ mod tests {
         let key = ids.note("1").expect("new");
         ids.place(key, Some(1));
         assert_eq!((ids.note("1"), ids.position("1")), (None, Some(1)));
+        assert_eq!((ids.stream("1"), ids.stream("1"), ids.stream("2")), (true, false, false));
+        ids.place(key, Some(2));
+        assert!(ids.is_streamed("1"), "wherever it is placed");
         ids.forget(&frame(&[1]));
-        assert_eq!(ids.position("1"), None);
+        assert_eq!((ids.position("1"), ids.is_streamed("1")), (None, false));
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::reference::About;
 use super::streams::Changes;
 use crate::drift::comparison::{Finding, FindingKind};
+use crate::drift::profile::span::Span;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
@@ -77,8 +78,27 @@ pub struct WindowTally {
     pub start: Timestamp,
     /// When it ends, exclusively.
     pub end: Timestamp,
+    /// Of a window of so many rows by arrival: the number of its first, and that after its last.
+    pub arrivals: Option<[i64; 2]>,
     /// Its counts.
     pub tally: Arc<Tally>,
+}
+
+impl WindowTally {
+    /// As text, said to be of a model on a node.
+    #[must_use]
+    pub fn text(&self, key: &ModelKey, node: &str) -> String {
+        let window = Span {
+            namespace: key.namespace.clone(),
+            model: key.name.clone(),
+            node: node.to_owned(),
+            start: self.start,
+            end: self.end,
+            arrivals: self.arrivals,
+            rows: self.tally.rows(),
+        };
+        self.tally.of_window(window).text()
+    }
 }
 
 /// The measure that speaks for a model, over the newest window with labels.

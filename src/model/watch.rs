@@ -200,6 +200,7 @@ impl Watch {
             self.count_bins(&frame);
             self.stream_samples(&frame, now);
         }
+        self.note_streamed(&frame);
         let provisional = self.gather(&frame, mode, now)?;
         let frame = self.place(frame, &keys, mode)?;
         self.rows.push(&frame)?;
@@ -333,7 +334,7 @@ impl Watch {
         self.progress.known.merge(&reference.labels);
         match &self.progress.reference {
             // The same again: its counters go on.
-            Some(before) if before.hash == reference.about.hash && self.counts_in_bins_of(&reference) => {
+            Some(before) if is_same(before, &reference) => {
                 reference.about.since = before.since;
             }
             _ => {
@@ -351,18 +352,11 @@ impl Watch {
     pub fn remember(&mut self, given: &Given, now: Timestamp) {
         let Some(about) = self.progress.reference.clone() else { return };
         let reference = Reference::new(given, &self.spec, self.metric_bins, about.since, about.provisional);
-        if reference.about.hash == about.hash && self.counts_in_bins_of(&reference) {
+        if is_same(&about, &reference) {
             self.reference = Some(reference);
         } else {
             self.refer_to(given, now, about.provisional);
         }
-    }
-
-    /// Whether what was counted so far was counted in these bins: a profile keeps its hash where the description has other bins exported.
-    fn counts_in_bins_of(&self, reference: &Reference) -> bool {
-        let bins = |(name, column): (&String, &Column)| (name.clone(), column.counts.len());
-        let counted = self.progress.bins.iter().map(|(name, counts)| (name.clone(), counts.len()));
-        reference.columns.iter().map(bins).eq(counted)
     }
 
     /// It had a reference, which has not been taken up again.
@@ -416,6 +410,9 @@ impl Watch {
         if mode == Mode::Live && !self.spec.streams.is_empty() {
             stack(&mut self.fresh_labels, slim.clone())?;
         }
+        if mode == Mode::Rebuild {
+            self.note_streamed(frame);
+        }
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
         let horizon = newest.saturating_sub(span(self.spec.label_horizon));
@@ -465,11 +462,14 @@ impl Watch {
         } else {
             milliseconds(&all, "timestamp")?
         };
-        self.ids = Ids::default();
+        let before = std::mem::take(&mut self.ids);
         if let Ok(ids) = all.column("id").and_then(|column| column.str()) {
-            for (id, position) in ids.iter().zip(&positions) {
-                if let Some(key) = id.and_then(|id| self.ids.note(id)) {
+            for (id, position) in ids.iter().zip(&positions).filter_map(|(id, position)| Some((id?, position))) {
+                if let Some(key) = self.ids.note(id) {
                     self.ids.place(key, Some(*position));
+                    if before.is_streamed(id) {
+                        self.ids.stream(id);
+                    }
                 }
             }
         }
@@ -590,6 +590,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// Whether what was counted so far was counted in these bins: a profile keeps its hash where the description has others exported.
+fn is_same(before: &About, reference: &Reference) -> bool {
+    (&before.hash, &before.bins) == (&reference.about.hash, &reference.about.bins)
 }
 
 /// A duration in milliseconds.

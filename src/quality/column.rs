@@ -8,8 +8,11 @@ use crate::drift::{Sample, side_by_side};
 use crate::stats::exchange::{all_on_one_side, poisson_or_more};
 use crate::stats::{hypergeometric, tails};
 
+/// What is seen: the check, how much there is of it, how likely that is by chance, and what to say.
+pub(super) type Found = (Check, f64, f64, Detail);
+
 /// So many values outside of the range are no single mistake.
-const OUTSIDE: u64 = 5;
+pub(super) const OUTSIDE: u64 = 5;
 /// A column of which more of the reference's rows than this share have a category of their own is a list of names.
 const NAMES_ROWS: f64 = 0.2;
 /// Categories named.
@@ -24,12 +27,12 @@ pub fn groups(sample: &Sample) -> Groups {
     }
 }
 
-/// Everything that both sides have values for. Of a reference without its rows (`of_reference` is `None`) nobody knows its rarest values,
-/// and what rests on these is left out.
+/// Everything that both sides have values for. Of what is made of a column (`of_reference` is `None`) what rests on its rarest values is left
+/// out.
 #[must_use]
 pub fn suspects(name: &str, reference: &Sample, of_reference: Option<&Groups>, current: &Sample) -> Vec<Suspect> {
-    let mut found: Vec<(Check, f64, f64, Detail)> = Vec::new();
-    found.extend(missing(reference, current));
+    let mut found: Vec<Found> = Vec::new();
+    found.extend(missing([reference.missing(), reference.present()], current));
     let only = only_value(current).filter(|_| reference.present() > 0);
     if let Some((value, as_many)) = &only {
         found.push(constant(value.clone(), as_many(reference), reference.present(), current.present()));
@@ -50,19 +53,18 @@ pub fn suspects(name: &str, reference: &Sample, of_reference: Option<&Groups>, c
             found.extend(cardinality(of_reference, &of_current));
         }
     }
-    let suspect = |(check, value, p_value, detail)| Suspect {
-        check,
-        columns: vec![name.to_owned()],
-        value,
-        p_value: Some(p_value),
-        detail,
-    };
-    found.into_iter().map(suspect).collect()
+    found.into_iter().map(|found| suspect(name, found)).collect()
 }
 
-/// The largest share of one part's values that lie outside of the range of all other parts, or in categories that none of them has.
+/// The same, of a column.
+pub(super) fn suspect(name: &str, (check, value, p_value, detail): Found) -> Suspect {
+    Suspect { check, columns: vec![name.to_owned()], value, p_value: Some(p_value), detail }
+}
+
+/// Of each part, by its place, the share of its values that lie outside of the range of all other parts, or in categories that none of them
+/// has.
 #[must_use]
-pub fn beyond_the_others(parts: &[Sample]) -> Vec<(Check, f64)> {
+pub fn beyond_the_others(parts: &[Sample]) -> Vec<(usize, Check, f64)> {
     let share = |beyond: u64, part: &Sample| beyond as f64 / part.present().max(1) as f64;
     let ends: Vec<(f64, f64)> = parts
         .iter()
@@ -101,18 +103,24 @@ pub fn beyond_the_others(parts: &[Sample]) -> Vec<(Check, f64)> {
             Some((Check::NewCategories, share(alone, part)))
         }
     };
-    if parts.len() < 2 { Vec::new() } else { parts.iter().filter_map(of_part).collect() }
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    let placed = |(at, part)| of_part(part).map(|(check, share)| (at, check, share));
+    parts.iter().enumerate().filter_map(placed).collect()
 }
 
-fn missing(reference: &Sample, current: &Sample) -> Option<(Check, f64, f64, Detail)> {
-    let of = |side: &Sample| [side.missing() as f64, side.present() as f64];
-    let p_value = hypergeometric::fisher([of(reference), of(current)])?;
-    let [before, now] = [reference, current].map(|side| side.missing() as f64 / side.rows() as f64);
+/// Against so many of the reference's rows without a value, and with one.
+pub(super) fn missing([gone, present]: [u64; 2], current: &Sample) -> Option<Found> {
+    let p_value =
+        hypergeometric::fisher([[gone as f64, present as f64], [current.missing() as f64, current.present() as f64]])?;
+    let before = gone as f64 / (gone as f64 + present as f64);
+    let now = current.missing() as f64 / current.rows() as f64;
     Some((Check::Missing, now - before, p_value, Detail::Missing { before, now }))
 }
 
 /// The two sides by themselves, the less likely of them times two.
-fn range(reference: &[f64], current: &[f64]) -> Option<(Check, f64, f64, Detail)> {
+fn range(reference: &[f64], current: &[f64]) -> Option<Found> {
     let (lowest, highest) = (*reference.first()?, *reference.last()?);
     let below = current.partition_point(|value| *value < lowest);
     let above = current.len().saturating_sub(current.partition_point(|value| *value <= highest));
@@ -121,17 +129,17 @@ fn range(reference: &[f64], current: &[f64]) -> Option<(Check, f64, f64, Detail)
     let outside = (below as u64).saturating_add(above as u64);
     let p_value = if outside < OUTSIDE { 1.0 } else { (2.0 * likely[0].min(likely[1])).min(1.0) };
     let now = [*current.first()?, *current.last()?];
-    let detail = Detail::Range { before: [lowest, highest], now, outside };
+    let detail = Detail::Range { before: [lowest, highest], now, outside, is_about: false };
     Some((Check::Range, outside as f64 / n as f64, p_value, detail))
 }
 
 /// Rows of categories that the reference does not have: one category that is too frequent for that, or too many of them.
-fn new_categories(
+pub(super) fn new_categories(
     reference: &BTreeMap<String, u64>,
     of_reference: &Groups,
     current: &BTreeMap<String, u64>,
     of_current: &Groups,
-) -> Option<(Check, f64, f64, Detail)> {
+) -> Option<Found> {
     if of_reference.alone()? > NAMES_ROWS {
         return None;
     }
@@ -161,12 +169,12 @@ fn new_categories(
 }
 
 /// Categories of the reference whose absence is no chance.
-fn vanished(
+pub(super) fn vanished(
     reference: &BTreeMap<String, u64>,
     of_reference: &Groups,
     current: &BTreeMap<String, u64>,
     of_current: &Groups,
-) -> (Check, f64, f64, Detail) {
+) -> Found {
     /// By chance none of all categories is gone that is held for gone, but for this.
     const SURE: f64 = 1e-3;
     let (m, all) = (of_reference.rows(), of_reference.rows().saturating_add(of_current.rows()));
@@ -186,7 +194,7 @@ fn vanished(
 }
 
 /// The one value that all rows have, and how many rows of another sample have it.
-fn only_value(current: &Sample) -> Option<(String, impl Fn(&Sample) -> u64)> {
+pub(super) fn only_value(current: &Sample) -> Option<(String, impl Fn(&Sample) -> u64)> {
     let (number, text) = match current {
         Sample::Numeric { sorted, .. } => {
             let (first, last) = (sorted.first()?, sorted.last()?);
@@ -209,13 +217,13 @@ fn only_value(current: &Sample) -> Option<(String, impl Fn(&Sample) -> u64)> {
     Some((shown, as_many))
 }
 
-fn constant(value: String, before: u64, m: u64, n: u64) -> (Check, f64, f64, Detail) {
+pub(super) fn constant(value: String, before: u64, m: u64, n: u64) -> Found {
     let others = 1.0 - before as f64 / m as f64;
     let p_value = all_on_one_side(n, before.saturating_add(n), m.saturating_add(n));
     (Check::Constant, others, p_value, Detail::Constant { value, others })
 }
 
-fn cardinality(of_reference: &Groups, of_current: &Groups) -> Option<(Check, f64, f64, Detail)> {
+pub(super) fn cardinality(of_reference: &Groups, of_current: &Groups) -> Option<Found> {
     let rows = of_reference.rows().min(of_current.rows());
     let (before, now) = (of_reference.distinct_at(rows), of_current.distinct_at(rows));
     if before <= 0.0 || now <= 0.0 {

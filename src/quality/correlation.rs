@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::picked;
 use super::{Check, Detail, Suspect};
+use crate::stats::pick::picked;
 use crate::stats::tails;
 
 /// Rows looked at, at most: every so many of more.

@@ -6,10 +6,12 @@ use polars::prelude::{DataType, IdxCa, IdxSize, Series};
 
 use super::correlation::{self, Columns, Pair};
 use super::groups::Groups;
-use super::rows::{self, Rows, picked};
-use super::{Own, Suspect, column};
+use super::rows::{self, Rows};
+use super::{Check, Own, Suspect, column};
+use crate::drift::odd::usual;
 use crate::drift::order::Order;
 use crate::drift::{Kind, Sample};
+use crate::stats::pick::{picked, spread};
 
 /// Of so many of the reference's own windows correlations are taken, at most.
 const PARTS: usize = 50;
@@ -69,6 +71,43 @@ fn numbers(series: &Series, places: impl Iterator<Item = usize>) -> Option<Vec<f
     Some(floats.f64().ok()?.iter().map(|value| value.map_or(f64::NAN, |value| value + 0.0)).collect())
 }
 
+/// What each of a reference's own windows shows, in order of time.
+struct Shown {
+    windows: usize,
+    values: BTreeMap<(Check, Vec<String>), Vec<f64>>,
+}
+
+impl Shown {
+    fn new(windows: usize) -> Self {
+        Self { windows, values: BTreeMap::new() }
+    }
+
+    fn note(&mut self, window: usize, suspects: impl IntoIterator<Item = Suspect>) {
+        for suspect in suspects {
+            self.note_one(window, suspect.check, suspect.columns, suspect.value);
+        }
+    }
+
+    fn note_one(&mut self, window: usize, check: Check, columns: Vec<String>, value: f64) {
+        let values = self.values.entry((check, columns)).or_insert_with(|| vec![0.0; self.windows]);
+        if let Some(most) = values.get_mut(window) {
+            *most = most.max(value);
+        }
+    }
+
+    /// The most of each, but for a stretch that is unlike all others.
+    fn own(self) -> impl Iterator<Item = ((Check, Vec<String>), f64)> {
+        self.values.into_iter().map(|((check, columns), values)| {
+            // What is within the limit anyway is not odd. A frequent category is gone or not: of rows that hang together one window in a week
+            // may lack it by chance, and is no outage.
+            let shows = |value: &f64| if check == Check::VanishedCategories { 0.0 } else { value.max(check.limit()) };
+            let usual = usual(&values, shows);
+            let most = usual.into_iter().copied().fold(0.0, f64::max);
+            ((check, columns), most)
+        })
+    }
+}
+
 /// What is known of a reference beside its columns' values.
 #[derive(Debug, Clone, Default)]
 pub struct Learnt {
@@ -82,14 +121,14 @@ pub struct Learnt {
 impl Learnt {
     /// Learns from a column, and from its values in each of the reference's own windows.
     pub fn column(&mut self, name: &str, sample: &Sample, parts: &[Sample]) {
-        let groups = column::groups(sample);
-        for part in parts {
-            self.note(column::suspects(name, sample, Some(&groups), part));
+        let (groups, mut shown) = (column::groups(sample), Shown::new(parts.len()));
+        for (at, part) in parts.iter().enumerate() {
+            shown.note(at, column::suspects(name, sample, Some(&groups), part));
         }
-        for (check, share) in column::beyond_the_others(parts) {
-            let most = self.own.entry((check, vec![name.to_owned()])).or_insert(0.0);
-            *most = most.max(share);
+        for (at, check, share) in column::beyond_the_others(parts) {
+            shown.note_one(at, check, vec![name.to_owned()], share);
         }
+        self.own.extend(shown.own());
         self.columns.insert(name.to_owned(), groups);
     }
 
@@ -101,38 +140,35 @@ impl Learnt {
         if windows.is_empty() {
             return;
         }
-        for window in &windows {
+        let mut shown = Shown::new(windows.len());
+        for (at, window) in windows.iter().enumerate() {
             let of_window = side.rows.at(window.iter().copied()).groups();
             let suspect = self.rows.as_ref().zip(of_window).and_then(|(all, of_window)| rows::suspect(all, &of_window));
-            self.note(suspect);
+            shown.note(at, suspect);
         }
-        let step = windows.len().div_ceil(PARTS).max(1);
-        let mut parts: Vec<Columns> = windows.iter().step_by(step).map(|_| Columns::new()).collect();
+        self.own.extend(shown.own());
+        let windows: Vec<&Vec<usize>> = spread(windows.len(), PARTS).filter_map(|at| windows.get(at)).collect();
+        let mut parts: Vec<Columns> = windows.iter().map(|_| Columns::new()).collect();
         let paired = self.pairs.iter().flat_map(|pair| &pair.columns).collect::<std::collections::BTreeSet<_>>();
         for (name, series) in paired.into_iter().filter_map(|name| Some((name, column(name)?))) {
-            for (part, window) in parts.iter_mut().zip(windows.iter().step_by(step)) {
+            for (part, window) in parts.iter_mut().zip(&windows) {
                 let every = window.len().div_ceil(PART_ROWS).max(1);
                 let places = picked(window.len(), every).filter_map(|at| window.get(at).copied());
                 let numbers = numbers(&series, places);
                 part.extend(numbers.map(|numbers| (name.clone(), numbers)));
             }
         }
-        for part in &parts {
-            self.note(correlation::suspects(&self.pairs, part));
+        let mut shown = Shown::new(parts.len());
+        for (at, part) in parts.iter().enumerate() {
+            shown.note(at, correlation::suspects(&self.pairs, part));
         }
+        self.own.extend(shown.own());
     }
 
     /// Takes in what was learnt from other columns of the same rows.
     pub fn merge(&mut self, other: Self) {
         self.columns.extend(other.columns);
         self.own.extend(other.own);
-    }
-
-    fn note(&mut self, suspects: impl IntoIterator<Item = Suspect>) {
-        for suspect in suspects {
-            let most = self.own.entry((suspect.check, suspect.columns)).or_insert(0.0);
-            *most = most.max(suspect.value);
-        }
     }
 
     /// What a column's current values show.

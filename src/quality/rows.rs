@@ -7,22 +7,11 @@ use polars::prelude::{DataType, IdxCa, IdxSize, Series};
 
 use super::groups::Groups;
 use super::{Check, Detail, Suspect};
+use crate::stats::pick::{picked, run_of, scattered};
 use crate::stats::{tails, whole};
 
 /// Rows looked at, at most: one of every so many of more.
 pub const MOST: usize = 200_000;
-
-/// The places of one row of each run of so many. Which one of a run it is has no period: rows that come by turns are met alike.
-pub fn picked(rows: usize, every: usize) -> impl Iterator<Item = usize> {
-    let every = every.max(1);
-    let place = move |run: usize| run.saturating_mul(every).saturating_add(offset(run, every));
-    (0..rows.div_ceil(every)).map(place).filter(move |place| *place < rows)
-}
-
-fn offset(run: usize, every: usize) -> usize {
-    let at = scattered(run as u64).checked_rem(every as u64).unwrap_or(0);
-    usize::try_from(at).unwrap_or(0)
-}
 
 /// A hash of each row; none where they have values that cannot be hashed.
 #[derive(Debug, Clone, Default)]
@@ -122,11 +111,7 @@ impl Rows {
     pub fn at(&self, places: impl Iterator<Item = usize>) -> Self {
         let every = self.every.max(1);
         // Where not all rows are looked at, the place among those is its run.
-        let looked_at = |place: usize| {
-            let run = place.checked_div(every)?;
-            (place.checked_rem(every)? == offset(run, every)).then_some(run)
-        };
-        let hash = |rows: &Vec<u64>, place| looked_at(place).and_then(|run| rows.get(run).copied());
+        let hash = |rows: &Vec<u64>, place| run_of(place, every).and_then(|run| rows.get(run).copied());
         let hashes = self.hashes.as_ref().map(|rows| places.filter_map(|place| hash(rows, place)).collect());
         Self { hashes, every: 1, places: None }
     }
@@ -138,14 +123,6 @@ impl Rows {
         rows.sort_unstable();
         Some(Groups::of_sorted(&rows, |a, b| a == b))
     }
-}
-
-/// Every bit of the value in every bit of the result (the finaliser of Steele, Lea and Flood, "Fast splittable pseudorandom number
-/// generators", 2014).
-fn scattered(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 /// Whether some of these ids may be their neighbours': floats do not tell whole numbers from 2^53 on apart.

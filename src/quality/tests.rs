@@ -218,6 +218,102 @@ fn what_the_references_own_windows_show_is_no_finding() {
     assert_eq!(of(Some(&order)), Vec::<String>::new());
 }
 
+/// One outage within the reference hides no other, and what comes again at its time is no finding.
+#[test]
+fn an_outage_within_the_reference_hides_no_other() {
+    let mut source = Source(Mersenne::new(5));
+    let out = |frame: &mut DataFrame| {
+        set(frame, "height", |at, value| (at % 5 > 1).then_some(value));
+        set_text(frame, "plan", |at, value| if at % 4 == 0 { "none".to_owned() } else { value.to_owned() });
+    };
+    let mut windows = |outages: &[usize]| {
+        let mut reference = source.frame(0);
+        for hour in 0..24 {
+            let mut part = source.frame(200);
+            if outages.contains(&hour) {
+                out(&mut part);
+            }
+            reference = reference.vstack(&part).expect("the same columns");
+        }
+        let order = Order::new((0..4800).collect(), even(4800, 200));
+        let learnt = learnt(&reference, Some(&order));
+        let mut current = source.frame(200);
+        let calm = lines(&found(&learnt, &reference, &current, &Rules::default()));
+        out(&mut current);
+        (calm, lines(&found(&learnt, &reference, &current, &Rules::default())))
+    };
+    let (calm, told) = windows(&[9]);
+    assert_eq!(calm, Vec::<String>::new());
+    assert!(told.iter().any(|line| line.starts_with("missing: height: ")), "{told:?}");
+    let (calm, usual) = windows(&[9, 17]);
+    assert_eq!((calm, usual), (Vec::new(), Vec::new()), "seen twice, it is usual");
+}
+
+/// A week of hours whose rows hang together and move with the hour, of which one hour was an outage: in the hours after it neither the
+/// verdict nor a check is wrong in more than one of a hundred, and an outage like that one is told by both.
+#[test]
+fn seasons_are_calm_and_an_outage_is_told_though_the_reference_has_one() {
+    use crate::drift::baseline::Baseline;
+    use crate::drift::modes::Mode;
+    use crate::drift::verdict::{Measured, Verdict, judge as judge_drift};
+    const ROWS: usize = 100;
+    let mut source = Source(Mersenne::new(21));
+    let mut hour = |at: u32, season: f64, categories: bool, out: bool| {
+        let level = season * (f64::from(at) / 24.0 * std::f64::consts::TAU).sin();
+        let mut last = source.normal();
+        let mut row = || {
+            last = 0.7 * last + 0.51_f64.sqrt() * source.normal();
+            (!out || source.uniform() > 0.4).then_some(last + level)
+        };
+        if categories {
+            Sample::categorical((0..ROWS).map(|_| row().map(|value| format!("{:.0}", (value * 1.5).clamp(-4.0, 4.0)))))
+        } else {
+            Sample::numeric((0..ROWS).map(|_| row()))
+        }
+    };
+    let (mut windows, mut wrong, mut faulty) = (0_u32, 0_u32, 0_u32);
+    for (season, categories) in [(0.0, false), (0.3, false), (1.0, false), (0.0, true), (0.3, true), (1.0, true)] {
+        let parts: Vec<Sample> = (0..168).map(|at| hour(at, season, categories, at == 100)).collect();
+        let baseline = Baseline::new(together(&parts)).with_chunks(&parts);
+        let mut learnt = Learnt::default();
+        learnt.column("c", &baseline.sample, &parts);
+        let of = |current: &Sample| {
+            let measured = Measured::new("c", &baseline, current, &[], Mode::Default);
+            let drift = judge_drift(vec![measured], &Thresholds::default()).remove(0).verdict == Verdict::Drift;
+            let suspects = learnt.of_column("c", &baseline.sample, current);
+            (drift, judge(suspects, &Rules::default(), &Thresholds::default(), &learnt.own))
+        };
+        for at in 168..216 {
+            let (drift, faults) = of(&hour(at, season, categories, false));
+            windows += 1;
+            wrong += u32::from(drift);
+            faulty += u32::from(!faults.is_empty());
+        }
+        let (drift, faults) = of(&hour(230, season, categories, true));
+        assert!(drift && faults.iter().any(|fault| fault.check == Check::Missing), "{season} {faults:?}");
+    }
+    assert!(wrong * 100 <= windows && faulty * 100 <= windows, "{wrong} and {faulty} of {windows}");
+}
+
+/// Parts of a column as one.
+fn together(parts: &[Sample]) -> Sample {
+    let missing = parts.iter().map(Sample::missing).sum();
+    let (mut sorted, mut all) = (Vec::new(), BTreeMap::<String, u64>::new());
+    for part in parts {
+        match part {
+            Sample::Numeric { sorted: values, .. } => sorted.extend(values),
+            Sample::Categorical { counts, .. } => {
+                for (name, rows) in counts {
+                    let known = all.entry(name.clone()).or_default();
+                    *known = known.saturating_add(*rows);
+                }
+            }
+        }
+    }
+    sorted.sort_by(f64::total_cmp);
+    if all.is_empty() { Sample::Numeric { sorted, missing } } else { Sample::Categorical { counts: all, missing } }
+}
+
 /// What reaches new ranges or has new categories in each of the reference's own windows is no finding when it does so again.
 #[test]
 fn what_is_new_in_each_window_is_no_finding() {

@@ -37,6 +37,8 @@ pub enum Detail {
         now: [f64; 2],
         /// Values outside.
         outside: u64,
+        /// The reference's are about these.
+        is_about: bool,
     },
     /// Categories that the reference does not have.
     New {
@@ -119,12 +121,11 @@ impl Detail {
                 grouped(*values),
                 grouped(*of)
             ),
-            Self::Range { before, now, outside } => {
+            Self::Range { before, now, outside, is_about } => {
                 let [before, now] = [before, now].map(|[low, high]| format!("{} to {}", figure(*low), figure(*high)));
-                format!(
-                    "{} values outside of the reference's range: {now}, {before} in the reference",
-                    grouped(*outside)
-                )
+                let about = if *is_about { "about " } else { "" };
+                let outside = grouped(*outside);
+                format!("{outside} values outside of the reference's range: {now}, {about}{before} in the reference")
             }
             Self::New { count, names, share } => {
                 format!("{} of values are new: {}", percent(*share), list(*count, names))

@@ -300,6 +300,7 @@ mod tests {
         Comparison {
             reference: Side { name: "<a>.csv".to_owned(), rows: rows(reference) },
             current: Side { name: "b\u{202e}.csv".to_owned(), rows: rows(current) },
+            windows: Vec::new(),
             summary: Summary::of(&features, &schema, Mode::Default),
             features,
             schema,

@@ -115,7 +115,10 @@ pub async fn tally(
         Err(message) => return none(message),
     };
     match model.tallies.iter().find(|window| wanted.is(window.end)) {
-        Some(window) => ([(header::CONTENT_TYPE, "application/json")], window.tally.text()).into_response(),
+        Some(window) => {
+            let text = window.text(&model.key, &snapshot.node);
+            ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+        }
         None if model.tallies.is_empty() => {
             none(format!("no window of `{key}` was held against a profile; PUT one as its reference"))
         }

@@ -79,16 +79,24 @@ fn one_that_was_sent_stands() -> Result<(), Failed> {
 
     let agent = start()?;
     judged(&agent, &[true, true, false])?;
-    // One verdict over this replica and itself: twice the rows, and the same.
-    let window = &agent.model("m")?["windows"][0];
-    let end = window["end"].as_str().unwrap_or_default().to_owned();
+    // Two windows of this replica are one verdict over both; the same twice is refused.
+    let windows = agent.model("m")?["windows"].clone();
+    let end = |at: usize| windows[at]["end"].as_str().unwrap_or_default().to_owned();
     let address = |end: &str| format!("http://{}/api/v1/models/m/windows/{end}/tally", agent.address);
     let p = folder.path().join("rows.profile.json").display().to_string();
-    let twice = ["drift", "--reference", &p, "--current", &address(&end), "--current", &address("latest")];
-    let (code, out, said) = plumbline(&[&twice[..], &["--format", "json", "--fail-on-drift"]].concat())?;
+    let added = |one: &str, other: &str| {
+        let (one, other) = (address(one), address(other));
+        let words = ["drift", "--reference", &p, "--current", &one, "--current", &other];
+        plumbline(&[&words[..], &["--format", "json", "--fail-on-drift"]].concat())
+    };
+    let (code, out, said) = added(&end(1), "latest")?;
     let found: Value = serde_json::from_str(&out).map_err(|error| format!("{code:?} {error} {said}"))?;
-    let summed = (&found["current"]["rows"], &found["summary"]["drifted_features"]);
-    check(code == Some(1) && summed == (&json!(200), &json!(["x"])), || format!("{code:?} {out} {said}"))?;
+    let summed = (&found["current"]["rows"], &found["summary"]["drifted_features"], &found["windows"][1]["end"]);
+    check(code == Some(1) && summed == (&json!(200), &json!(["x"]), &json!(end(0))), || {
+        format!("{code:?} {out} {said}")
+    })?;
+    let (code, out, said) = added(&end(0), "latest")?;
+    check(code == Some(2) && said.contains("shares rows with"), || format!("{code:?} {out} {said}"))?;
     for (end, status) in [("1970-01-01T09:00:00Z", 404), ("yesterday", 404), ("latest", 200)] {
         let (found, text) = agent.get(&format!("/api/v1/models/m/windows/{end}/tally"))?;
         check(found == status, || format!("{end}: {found} {text}"))?;

@@ -63,7 +63,7 @@ fn page() -> Result<String, Failed> {
     write!(page, "\nA GPU's identity: {}.\n\n## Metrics of models\n\n", identity(Of::Gpu))?;
     table(&mut page, catalogue::of_models())?;
     page.push_str(
-        "\n`reference.hash` names the reference's bins and counts: bins of equal hashes add up over replicas. \
+        "\n`reference.hash` names the reference's bins that are exported and its counts in them (`reference.bins` of `/api/v1/models`): bins of equal hashes add up over replicas. \
          Those of a provisional reference are of one node alone.\n\n## Drift\n\n\
          A column drifts by the first aspect of it that is significant and large: its p-value, corrected over all aspects of all \
          columns, lies below `thresholds.significance`, and its effect, the noise of both samples taken off, above its threshold and \

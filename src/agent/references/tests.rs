@@ -1,5 +1,6 @@
 //! A reference is read, and what comes of one that is not what it should be.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
@@ -13,14 +14,25 @@ use crate::model::Schema;
 
 /// Takes everything, and remembers what.
 #[derive(Default)]
-struct Taken(Mutex<Vec<(Purpose, usize)>>);
+struct Taken(Mutex<Vec<(Purpose, usize)>>, Mutex<Open>);
+
+/// The models that were asked for and not taken yet, and how many these ever were.
+#[derive(Default)]
+struct Open {
+    models: BTreeSet<ModelKey>,
+    most: usize,
+}
 
 impl Sink for Taken {
     fn describe(&self, model: &ModelKey) -> Result<Described, Refused> {
+        let mut open = self.1.lock().expect("unlocked");
+        open.models.insert(model.clone());
+        open.most = open.most.max(open.models.len());
         Ok(Described { spec: Arc::new(Spec::of(model)), schema: Arc::new(Schema::default()), max_features: 10 })
     }
 
-    fn accept(&self, _: &ModelKey, purpose: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
+    fn accept(&self, model: &ModelKey, purpose: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
+        self.1.lock().expect("unlocked").models.remove(model);
         self.0.lock().expect("unlocked").push((purpose, batch.record.num_rows()));
         Ok(())
     }
@@ -77,13 +89,31 @@ fn a_file_is_taken_once_and_again_when_it_changes() {
     assert!(up == Some(false) && error.contains("101 rows") && error.contains("profile") && count == 2, "{error}");
     // By its hash: of another nothing is taken.
     std::fs::write(&path, "x,plan\n1,a\n2,b\n").expect("written");
-    let sha = sha256(&path).expect("readable");
+    let sha = crate::fetch::sha256(&path).expect("readable");
     let mut other = Followed::new(&spec(Some("0".repeat(64))));
     let (up, error, count) = ask_of(&mut other);
     assert!(up == Some(false) && error.contains(&sha) && error.contains(&"0".repeat(64)) && count == 2, "{error}");
     assert_eq!(ask_of(&mut Followed::new(&spec(Some(sha.to_uppercase())))).2, 3);
     let all = taken.0.lock().expect("unlocked").clone();
     assert_eq!(all, [(Purpose::Reference, 3), (Purpose::Reference, 2), (Purpose::Reference, 2)]);
+}
+
+#[test]
+fn no_more_than_two_are_read_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = Arc::<Taken>::default();
+    let ingest = ingest(&taken);
+    let of = |at: usize| {
+        let path = folder.path().join(format!("{at}.csv"));
+        std::fs::write(&path, format!("x\n{at}\n")).expect("written");
+        Followed::new(&Spec { reference: Some(path.display().to_string()), ..Spec::new(&format!("m{at}")) })
+    };
+    let mut all: Vec<Followed> = (0..20).map(of).collect();
+    runtime.block_on(ask_all(all.iter_mut(), &ingest, folder.path()));
+    assert!(all.iter().all(|followed| followed.state.up == Some(true)));
+    let open = taken.1.lock().expect("unlocked");
+    assert_eq!((taken.0.lock().expect("unlocked").len(), open.models.len(), open.most), (20, 0, AT_ONCE));
 }
 
 #[test]
@@ -97,6 +127,7 @@ fn what_was_removed_is_taken_again() {
     let mut seen = |reference: bool, now: Duration| {
         let about = crate::model::reference::About {
             hash: "h".to_owned(),
+            bins: String::new(),
             since: Timestamp::UNIX_EPOCH,
             provisional: false,
             rows: 7,

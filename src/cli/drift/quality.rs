@@ -5,12 +5,13 @@ use polars::prelude::Series;
 use super::{Error, Roles, tell};
 use crate::dataset::Dataset;
 use crate::drift::order::Order;
+use crate::drift::profile::Column;
 use crate::drift::verdict::Thresholds;
 use crate::drift::{Kind, Sample};
 use crate::quality::groups::Groups;
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::rows::{self, Rows};
-use crate::quality::{self, Check, Detail, Finding, Rules, Suspect};
+use crate::quality::{self, Check, Detail, Finding, Rules, Suspect, profiled};
 
 /// What one thread has gathered.
 pub(super) struct Gathered {
@@ -47,6 +48,12 @@ impl Gathered {
                 detail: Detail::OtherType { values, of },
             });
         }
+    }
+
+    /// Takes in a column of a profile, and the current values by their own names.
+    pub(super) fn profiled(&mut self, name: &str, reference: &Column, current: &Sample) {
+        self.learnt.own.extend(profiled::own(name, reference));
+        self.suspects.extend(profiled::suspects(name, reference, current));
     }
 
     /// Takes in the reference's rows' values in a column, by whatever it is compared.
@@ -174,6 +181,53 @@ mod tests {
         )
     }
 
+    /// What the reference's own windows showed goes with its profile, if they are known.
+    #[test]
+    fn a_profile_knows_what_its_windows_showed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        // Every other hour has no one on the third plan.
+        let hour = |at: u32, seed: u32| {
+            let plans = if at.is_multiple_of(2) { 3 } else { 2 };
+            let row = move |i: u32| {
+                format!(
+                    "{},{}\n",
+                    (at * 3600 + i * 9) * 1000,
+                    ["basic", "plus", "pro"][((i * 7 + seed) % plans) as usize]
+                )
+            };
+            (0..300).map(row).collect::<String>()
+        };
+        let reference: String = (0..24).map(|at| hour(at, at)).collect();
+        std::fs::write(path("a.csv"), format!("at,plan\n{reference}")).expect("written");
+        std::fs::write(path("b.csv"), format!("at,plan\n{}", hour(101, 5))).expect("written");
+        let done =
+            |words: &[&str]| run(Cli::try_parse_from(["plumbline"].iter().chain(words)).expect("words")).expect("done");
+        let (a, b, p, out) = (path("a.csv"), path("b.csv"), path("p.profile.json"), path("out.json"));
+        let found = |build: &[&str]| {
+            done(&[&["profile", "build", &a, "-o", &p][..], build].concat());
+            done(&[
+                "drift",
+                "--reference",
+                &p,
+                "--current",
+                &b,
+                "--exclude",
+                "at",
+                "--format",
+                "json",
+                "--output",
+                &out,
+            ]);
+            let text = std::fs::read_to_string(&out).expect("written");
+            let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let checks = value["quality"].as_array().expect("findings").iter();
+            checks.map(|of| of["check"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["--exclude", "at"]), ["vanished_categories"]);
+        assert_eq!(found(&["--timestamp", "at"]), Vec::<String>::new());
+    }
+
     #[test]
     fn ids_of_any_size_are_told_apart_and_missing_ones_are_none() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -240,12 +294,14 @@ mod tests {
                 .starts_with("--quality-limit: mising=0.1 is of no check; there are missing, wrong_type")
         );
         assert!(refused("staleness=60").contains("is of no check"), "of a file nobody expects the next");
-        // Of a profile what rests on its rows is not known.
+        // Of a profile what rests on whole rows is not known.
         let profile = folder.path().join("a.profile.json").display().to_string();
         let words = ["plumbline", "profile", "build", "--id", "id", "-o", &profile];
         let words = words.map(str::to_owned).into_iter().chain([folder.path().join("a.csv").display().to_string()]);
         run(Cli::try_parse_from(words).expect("words")).expect("built");
         let (findings, _) = found(folder.path(), &broken, &["--reference", "FOLDER/a.profile.json"]);
-        assert_eq!(findings, Vec::<String>::new());
+        let checks: Vec<&str> = findings.iter().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+        assert_eq!(checks, ["range", "new_categories"], "{findings:?}");
+        assert_eq!(found(folder.path(), &calm, &["--reference", "FOLDER/a.profile.json"]), (Vec::new(), false));
     }
 }

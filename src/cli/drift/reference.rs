@@ -201,10 +201,14 @@ impl Reference {
                 // A column without any value has the other side's kind.
                 let none = || Baseline::new(Sample::missing_rows(kind, profile.rows));
                 let baseline = held.map_or_else(none, Column::baseline);
+                if let Some(column) = held {
+                    quality.profiled(name, column, &current);
+                } else {
+                    quality.samples(name, &baseline.sample, &[], &current);
+                }
                 let seen = |current| if let Some(column) = held { column.seen(current) } else { current };
                 let current = seen(current);
                 over_time = over_time.into_iter().map(seen).collect();
-                quality.samples(name, &baseline.sample, &[], &current);
                 let whole = Measured::new(name, &baseline, &current, tests, mode);
                 let of = |windows: &Windows| windows.measured(name, &baseline, &over_time, mode);
                 return Ok((whole, windows.map(of).unwrap_or_default()));

@@ -7,10 +7,7 @@ use super::columns::{InRows, Sides};
 use crate::dataset::Dataset;
 use crate::drift::Kind;
 use crate::drift::multi::Column;
-use crate::drift::multi::together::Together;
-
-/// Rows of a side that are looked at together, at most: every so many of a longer one.
-const ROWS: usize = 20_000;
+use crate::drift::multi::together::{Together, looked_at};
 
 /// Columns that are made of others are seen as they are made, where they have a value in every row. Embeddings are compared by themselves.
 pub(super) fn together(sides: &Sides<'_>, reference: &Dataset, columns: &[(&str, InRows)]) -> Result<Together, Error> {
@@ -38,8 +35,7 @@ pub(super) fn together(sides: &Sides<'_>, reference: &Dataset, columns: &[(&str,
 }
 
 fn thinned(series: &Series, kind: Kind) -> Column {
-    let step = series.len().div_ceil(ROWS).max(1);
-    let places = (0..series.len()).step_by(step);
+    let places = looked_at(series.len());
     let value = |place| series.get(place).unwrap_or(AnyValue::Null);
     match kind {
         Kind::Numeric | Kind::Embedding => Column::Numbers(places.map(|place| value(place).extract::<f64>()).collect()),

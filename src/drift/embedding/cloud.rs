@@ -1,4 +1,4 @@
-//! One side's vectors in a few of them: the mean and the spread of all, and rows that lie evenly over the side.
+//! One side's vectors in a few of them: the mean and the spread of all, and one row of each run of so many.
 
 use polars::prelude::Series;
 
@@ -7,6 +7,7 @@ use crate::drift::Sample;
 use crate::drift::aspect::Aspect;
 use crate::drift::order::is_to_learn_from;
 use crate::drift::variation::Variation;
+use crate::stats::pick::is_picked;
 use crate::stats::quantile::quantile;
 
 /// Rows that are kept of a side, at most.
@@ -48,7 +49,7 @@ pub struct Cloud {
     pub left: Left,
     /// How much the reference varies by itself, aspect by aspect; where that is more than chance.
     pub variations: Vec<(Aspect, Variation)>,
-    /// Vectors that lie evenly over the side, from the middle in units.
+    /// Vectors from all over the side, from the middle in units.
     pub sample: Vec<Vec<f64>>,
     lengths: Lengths,
     step: usize,
@@ -103,7 +104,7 @@ impl Look {
                 Row::Vector(vector) => {
                     self.lengths.add(vector.len());
                     let there_is_room = self.cells < CELLS || self.rows.len() < FEWEST;
-                    if self.at.is_multiple_of(self.step) && there_is_room {
+                    if is_picked(self.at, self.step) && there_is_room {
                         self.cells = self.cells.saturating_add(vector.len());
                         self.rows.push(vector.to_vec());
                     }
@@ -246,7 +247,7 @@ impl Cloud {
                             more(rows);
                             sums.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
                         }
-                        if self.at.is_multiple_of(self.step) {
+                        if is_picked(self.at, self.step) {
                             self.sample.push(vector.clone());
                             self.learnt.push(is_learnt);
                         }

@@ -251,3 +251,36 @@ fn what_a_cloud_varies_by_itself_is_no_drift() {
     let far = of(&rows(random, 60, Drawn { shift: 2.5, ..cloud(4) }));
     assert!(said(&reference, &far).contains(&"centroid"), "more than that is");
 }
+
+/// Rows that come by turns, of which every other one is looked at, are met alike: both turns are among them.
+#[test]
+fn rows_that_come_by_turns_are_met_alike() {
+    let turns: Vec<Vec<f64>> =
+        (0..4000).map(|at| vec![if at % 2 == 0 { 1.0 } else { -1.0 }, f64::from(at % 7)]).collect();
+    let cloud = Cloud::reference(&of(&turns)).expect("vectors").expect("some");
+    let ups = cloud.sample.iter().filter(|row| row[0] > 0.0).count();
+    assert!(cloud.sample.len() == 2000 && (900..1100).contains(&ups), "{ups} of {}", cloud.sample.len());
+}
+
+/// Of hours of many days as many are looked at as of few, and not the same hour of each day.
+#[test]
+fn the_parts_that_are_looked_at_are_of_all_hours() {
+    let random = &mut fastrand::Rng::with_seed(5);
+    let parts: Vec<Series> = (0..288)
+        .map(|hour: u32| {
+            let shift = (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin();
+            of(&rows(random, 30, Drawn { shift, ..cloud(3) }))
+        })
+        .collect();
+    let mut whole = parts[0].clone();
+    for part in &parts[1..] {
+        whole.append(part).expect("of one type");
+    }
+    let reference = Cloud::reference(&whole).expect("vectors").expect("some");
+    let found = variations(&reference, &parts);
+    let centroid = found.iter().find(|(aspect, _)| *aspect == Aspect::Centroid).expect("it varies").1;
+    assert_eq!(centroid.chunks, PARTS);
+    // At the first hour of each day there is nothing of it to be seen.
+    assert!(centroid.bound(30.0) > 0.5, "{centroid:?}");
+    assert_eq!(variations(&reference, &parts[..23]).first().map(|(_, variation)| variation.chunks), Some(PARTS));
+}

@@ -6,9 +6,17 @@ use super::Column;
 use super::classifier::Classifier;
 use super::mmd::Mmd;
 use super::reconstruction::Reconstruction;
+use crate::stats::pick::picked;
 
 /// Columns that give a change away, at most.
 const NAMED: usize = 5;
+/// Rows of a side that are looked at, at most: one of every so many of a longer one.
+const ROWS: usize = 20_000;
+
+/// The places of the rows that are looked at, of so many.
+pub fn looked_at(rows: usize) -> impl Iterator<Item = usize> {
+    picked(rows, rows.div_ceil(ROWS))
+}
 
 /// All columns of both sides, held against each other together. What is undefined is `None`.
 #[derive(Debug, Clone, Serialize)]

@@ -341,6 +341,37 @@ impl Curve {
         Some(low)
     }
 
+    /// Its lowest and its highest value, and the rows of the part next to each, of which some may lie further out.
+    #[must_use]
+    pub fn ends(&self) -> Option<[(f64, u64); 2]> {
+        let outermost = |rows: Option<&u64>| rows.copied().unwrap_or_default();
+        let lowest = (*self.values.first()?, outermost(self.rows.iter().find(|rows| **rows > 0)));
+        let highest = (*self.values.last()?, outermost(self.rows.iter().rev().find(|rows| **rows > 0)));
+        Some([lowest, highest])
+    }
+
+    /// The rows that share this value, as far as it says.
+    #[must_use]
+    pub fn rows_at(&self, value: f64) -> u64 {
+        let is_it = |end: &f64| end.total_cmp(&value).is_eq();
+        self.steps().filter(|(low, high, _)| is_it(low) && is_it(high)).map(|(.., rows)| rows).sum()
+    }
+
+    /// The rows of each value, where every row's is one that it shares.
+    #[must_use]
+    pub fn shared(&self) -> Option<Vec<u64>> {
+        let held = || self.steps().filter(|(.., rows)| *rows > 0);
+        held().all(|(low, high, _)| low.total_cmp(&high).is_eq()).then(|| held().map(|(.., rows)| rows).collect())
+    }
+
+    /// From one point to the next, and the rows between.
+    fn steps(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
+        self.values.windows(2).zip(self.rows.iter().skip(1)).filter_map(|(ends, rows)| match ends {
+            [low, high] => Some((*low, *high, *rows)),
+            _ => None,
+        })
+    }
+
     /// What is wrong with it, having been read.
     #[must_use]
     pub fn problem(&self) -> Option<&'static str> {

@@ -4,18 +4,22 @@
 //! Numbers are counted between the reference's percentiles, and lie within each as the reference's do: what moves between two of
 //! them is not seen, and of what lies beyond the reference's range only how much it is. Categories are counted as the profile compares
 //! them, the unknown as one.
+//!
+//! Counts carry the windows that they are of. The same window on several nodes adds up to one verdict over replicas, windows of one
+//! node to a longer one; rows that would be counted twice are refused.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::span::{self, Span};
 use super::{Column, LARGEST, MOST_ROWS, Profile, Values, begins_with};
 use crate::drift::{Bins, Sample};
 use crate::stats::moments::{Moments, sum};
 use crate::stats::whole;
 
 /// The version that is written and read.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const MARK: &str = "plumbline_tally";
 
 /// Rows counted in a profile's bins.
@@ -28,6 +32,9 @@ pub struct Tally {
     rows: u64,
     /// Of the profile whose bins these are.
     hash: String,
+    /// The windows whose rows they are; none until it is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    windows: Vec<Span>,
     /// By column.
     columns: BTreeMap<String, Counted>,
 }
@@ -55,6 +62,28 @@ pub enum Apart {
     /// Under one hash there are other columns or bins: one of the two is broken.
     #[error("column `{0}` is not counted in the same bins on both sides; one of the two is broken")]
     Bins(String),
+    /// They speak of other predictions.
+    #[error("counts of model {0} are not added to those of model {1}")]
+    Models(String, String),
+    /// Rows would be counted twice.
+    #[error(
+        "{0} shares rows with {1}, and none is counted twice; where these are two agents, give each a name of its own (agent.node)"
+    )]
+    Twice(Box<Span>, Box<Span>),
+    /// There are too many.
+    #[error("more than {most} windows are not added up", most = span::MOST)]
+    TooMany,
+}
+
+/// What tells how a text is to be read.
+#[derive(Deserialize)]
+struct Marked {
+    #[serde(rename = "plumbline_tally")]
+    version: u64,
+}
+
+fn is_of_one_model(one: &Span, other: &Span) -> bool {
+    (&one.namespace, &one.model) == (&other.namespace, &other.model)
 }
 
 /// Why a text is none that can be used.
@@ -64,8 +93,13 @@ pub enum Unreadable {
     #[error("are no counts under a profile: {0}")]
     NotOne(String),
     /// Another version wrote it.
-    #[error("are counts of version {0}, and this plumbline reads version {VERSION}")]
+    #[error(
+        "are counts of version {0}, and this plumbline reads version {VERSION}, which names their windows; have agents of this version count anew"
+    )]
     Version(u64),
+    /// It does not say what was counted, or what cannot be.
+    #[error("are counts whose windows {0}")]
+    Windows(&'static str),
     /// What it says cannot be.
     #[error("column `{0}` has counts that cannot be")]
     Broken(String),
@@ -83,7 +117,7 @@ impl Tally {
     pub fn new(profile: &Profile) -> Self {
         let none = |bins: &Bins| Counted { counts: vec![0; bins.labels().len()], finite: 0, mean: 0.0, squares: 0.0 };
         let columns = profile.columns.iter().map(|column| (column.name.clone(), none(&column.fine()))).collect();
-        Self { version: VERSION, rows: 0, hash: profile.hash.clone(), columns }
+        Self { version: VERSION, rows: 0, hash: profile.hash.clone(), windows: Vec::new(), columns }
     }
 
     /// What a text says.
@@ -94,14 +128,66 @@ impl Tally {
         if text.len() > LARGEST {
             return Err(Unreadable::NotOne(format!("larger than {} MiB", LARGEST >> 20)));
         }
-        let tally: Self = serde_json::from_str(text).map_err(|error| Unreadable::NotOne(error.to_string()))?;
-        if tally.version != VERSION {
-            return Err(Unreadable::Version(tally.version));
+        let not_one = |error: serde_json::Error| Unreadable::NotOne(error.to_string());
+        let Marked { version } = serde_json::from_str(text).map_err(not_one)?;
+        if version != VERSION {
+            return Err(Unreadable::Version(version));
         }
+        let tally: Self = serde_json::from_str(text).map_err(not_one)?;
+        tally.windows_can_be().map_err(Unreadable::Windows)?;
         match tally.columns.iter().find(|(_, counted)| !counted.can_be(tally.rows)) {
             Some((name, _)) => Err(Unreadable::Broken(name.clone())),
             None => Ok(tally),
         }
+    }
+
+    /// The same, said to be of a window.
+    #[must_use]
+    pub fn of_window(&self, window: Span) -> Self {
+        Self { version: VERSION, windows: vec![Span { rows: self.rows, ..window }], ..self.clone() }
+    }
+
+    /// The windows whose rows it counts.
+    #[must_use]
+    pub fn windows(&self) -> &[Span] {
+        &self.windows
+    }
+
+    fn windows_can_be(&self) -> Result<(), &'static str> {
+        let rows = self.windows.iter().fold(0_u64, |sum, window| sum.saturating_add(window.rows));
+        if self.windows.is_empty() {
+            return Err("are not said");
+        }
+        if self.windows.len() > span::MOST {
+            return Err("are too many");
+        }
+        if rows != self.rows || !self.windows.iter().all(Span::can_be) {
+            return Err("cannot be");
+        }
+        match self.windows.split_first() {
+            Some((first, others)) if others.iter().any(|other| !is_of_one_model(first, other)) => {
+                Err("are of two models")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why windows of another are not added to these.
+    fn window_apart(&self, other: &Self) -> Result<(), Apart> {
+        if let (Some(own), Some(others)) = (self.windows.first(), other.windows.first())
+            && !is_of_one_model(own, others)
+        {
+            return Err(Apart::Models(others.of_model(), own.of_model()));
+        }
+        if self.windows.len().saturating_add(other.windows.len()) > span::MOST {
+            return Err(Apart::TooMany);
+        }
+        for window in &other.windows {
+            if let Some(own) = self.windows.iter().find(|own| own.shares_rows_with(window)) {
+                return Err(Apart::Twice(Box::new(window.clone()), Box::new(own.clone())));
+            }
+        }
+        Ok(())
     }
 
     /// As text, with its mark first.
@@ -141,7 +227,7 @@ impl Tally {
     /// Adds what was counted elsewhere.
     ///
     /// # Errors
-    /// That was under another profile; then nothing is added.
+    /// That was under another profile, of another model, or of rows that are counted already; then nothing is added.
     pub fn merge(&mut self, other: &Self) -> Result<(), Apart> {
         if self.hash != other.hash {
             return Err(Apart::Profiles(other.hash.clone(), self.hash.clone()));
@@ -154,6 +240,9 @@ impl Tally {
         if let Some(name) = apart.or(lacking) {
             return Err(Apart::Bins(name.clone()));
         }
+        self.window_apart(other)?;
+        self.windows.extend(other.windows.iter().cloned());
+        self.windows.sort_by(|a, b| (a.start, a.end, &a.node, a.arrivals).cmp(&(b.start, b.end, &b.node, b.arrivals)));
         for (name, counted) in &mut self.columns {
             if let Some(more) = other.columns.get(name) {
                 counted.merge(more);
@@ -166,7 +255,7 @@ impl Tally {
     /// The same, of any number.
     ///
     /// # Errors
-    /// They are under different profiles.
+    /// Two of them cannot be added.
     pub fn sum(tallies: impl IntoIterator<Item = Self>) -> Result<Option<Self>, Apart> {
         let mut all: Option<Self> = None;
         for tally in tallies {
@@ -360,6 +449,21 @@ mod tests {
         tally
     }
 
+    /// A window of an hour on a node.
+    fn window(node: &str, hour: i64) -> Span {
+        let time = |hour: i64| jiff::Timestamp::from_second(hour.saturating_mul(3600)).expect("a time");
+        let (model, node) = ("m".to_owned(), node.to_owned());
+        Span {
+            namespace: None,
+            model,
+            node,
+            start: time(hour),
+            end: time(hour.saturating_add(1)),
+            arrivals: None,
+            rows: 0,
+        }
+    }
+
     /// Counts are the same, moments as far as sums of floats are.
     fn same(one: &Tally, other: &Tally) -> bool {
         let near = |a: Option<f64>, b: Option<f64>| match (a, b) {
@@ -390,10 +494,17 @@ mod tests {
             let whole = counted(&profile, &rows);
             let mut there = Tally::new(&profile);
             let mut back = Tally::new(&profile);
-            for (one, other) in split.iter().zip(split.iter().rev()) {
-                there.merge(&counted(&profile, one)).expect("one profile");
-                back.merge(&counted(&profile, other)).expect("one profile");
+            // Of two hours on three nodes.
+            let part = |at: usize| {
+                let hour = i64::try_from(at / 3).unwrap_or_default();
+                counted(&profile, &split[at]).of_window(window(["a", "b", "c"][at % 3], hour))
+            };
+            for (one, other) in (0..5).zip((0..5).rev()) {
+                there.merge(&part(one)).expect("one profile");
+                back.merge(&part(other)).expect("one profile");
             }
+            prop_assert_eq!(there.windows(), back.windows());
+            prop_assert_eq!(there.windows().iter().map(|window| window.rows).sum::<u64>(), whole.rows());
             prop_assert!(same(&there, &whole) && same(&back, &whole), "{there:?} {back:?} {whole:?}");
             prop_assert_eq!(whole.column("x").map(Counted::rows), Some(rows.len() as u64));
         }
@@ -410,7 +521,7 @@ mod tests {
         for replica in 0..20 {
             let own: Vec<Row> = rows.iter().skip(replica).step_by(20).copied().collect();
             // It travels as text.
-            let text = counted(&profile, &own).text();
+            let text = counted(&profile, &own).of_window(window(&format!("n{replica}"), 1)).text();
             assert!(is_tally(&text) && !is_tally(profile.text()));
             sum.merge(&Tally::read(&text).expect("a tally")).expect("one profile");
         }
@@ -480,17 +591,50 @@ mod tests {
     #[test]
     fn what_is_no_tally_is_refused() {
         let profile = profile(500);
-        let text = counted(&profile, &[(Some(1.0), Some(1)), (None, None)]).text();
-        assert!(Tally::read(&text).is_ok());
+        let bare = counted(&profile, &[(Some(1.0), Some(1)), (None, None)]);
+        let tally = bare.of_window(window("a", 1));
+        let text = tally.text();
+        assert_eq!(Tally::read(&text), Ok(tally));
+        assert_eq!(Tally::read(&bare.text()), Err(Unreadable::Windows("are not said")));
+        // As the version before wrote them.
+        let old = bare.text().replacen("_tally\":2", "_tally\":1", 1);
+        assert!(
+            Tally::read(&old)
+                .is_err_and(|error| error.to_string().contains("version 1, and this plumbline reads version 2"))
+        );
+        let less = text.replace("\"rows\":2", "\"rows\":1");
+        assert!(Tally::read(&less).is_err_and(|error| error.to_string().starts_with("column `c` has counts")));
         for (from, to, why) in [
-            ("_tally\":1", "_tally\":2", "are counts of version 2"),
-            ("\"rows\":2", "\"rows\":1", "column `c` has counts"),
+            ("_tally\":2", "_tally\":3", "are counts of version 3"),
+            ("\"rows\":2", "\"rows\":1", "are counts whose windows cannot be"),
+            ("T01:00:00Z", "T09:00:00Z", "are counts whose windows cannot be"),
             ("\"hash\"", "\"hush\"", "are no counts under a profile"),
             ("\"finite\":1", "\"finite\":9", "column `x` has counts"),
         ] {
             let error = Tally::read(&text.replacen(from, to, 1)).expect_err("refused").to_string();
             assert!(error.starts_with(why), "{error}");
         }
+    }
+
+    #[test]
+    fn no_row_is_counted_twice_and_no_two_models_are_one() {
+        let profile = profile(500);
+        let of = |window: Span| counted(&profile, &[(Some(1.0), Some(1))]).of_window(window);
+        let mut sum = of(window("a", 1));
+        let before = sum.clone();
+        assert!(matches!(sum.merge(&of(window("a", 1))), Err(Apart::Twice(..))));
+        let slid = Span { end: window("a", 2).end, ..window("a", 1) };
+        assert!(matches!(sum.merge(&of(slid)), Err(Apart::Twice(..))));
+        let other = Span { namespace: Some("ml".to_owned()), ..window("b", 1) };
+        assert_eq!(sum.merge(&of(other)), Err(Apart::Models("ml/m".to_owned(), "m".to_owned())));
+        assert_eq!(sum, before);
+        for window in [window("b", 1), window("a", 2)] {
+            sum.merge(&of(window)).expect("other rows");
+        }
+        // Nor by way of a sum.
+        assert!(matches!(of(window("b", 1)).merge(&sum), Err(Apart::Twice(..))));
+        assert_eq!((sum.rows(), sum.windows().len()), (3, 3));
+        assert!(Tally::read(&sum.text()).is_ok_and(|read| read == sum));
     }
 
     #[test]

@@ -38,6 +38,33 @@ fn a_change_must_be_certain_and_large() {
     assert_eq!(judged(1000, 0.0).verdict, Verdict::NoDrift);
 }
 
+/// An outage within the reference hides no other: its windows are no measure of what a column varies by itself.
+#[test]
+fn an_outage_within_the_reference_hides_no_other() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut window = |out: bool| {
+        let row = |random: &mut fastrand::Rng| (!out || random.u8(..10) >= 4).then(|| random.f64());
+        Sample::numeric((0..200).map(|_| row(&mut random)).collect::<Vec<_>>())
+    };
+    for (windows, outage) in [(12, 5..6), (24, 0..1), (48, 47..48), (168, 80..83)] {
+        let parts: Vec<Sample> = (0..windows).map(|at| window(outage.contains(&at))).collect();
+        let present = parts.iter().flat_map(|part| match part {
+            Sample::Numeric { sorted, missing } => {
+                sorted.iter().copied().map(Some).chain((0..*missing).map(|_| None)).collect::<Vec<_>>()
+            }
+            Sample::Categorical { .. } => Vec::new(),
+        });
+        let baseline = Baseline::new(Sample::numeric(present)).with_chunks(&parts);
+        let mut judged = |out: bool| {
+            let measured = Measured::new("c", &baseline, &window(out), &[], Mode::Default);
+            judge(vec![measured], &Thresholds::default()).remove(0).verdict
+        };
+        assert_eq!(judged(true), Verdict::Drift, "{windows}");
+        let wrong = (0..50).filter(|_| judged(false) == Verdict::Drift).count();
+        assert_eq!(wrong, 0, "{windows}: windows as most are");
+    }
+}
+
 #[test]
 fn it_says_how_many_rows_it_takes() {
     let values = |rows: u32, by: f64| Sample::numeric((0..rows).map(move |i| Some(f64::from(i % 97) + by)));

@@ -22,6 +22,7 @@ use crate::model::view::WindowResult;
 use crate::performance::{Performance, measure};
 use crate::quality;
 use crate::quality::learnt::Across;
+use crate::quality::profiled;
 
 /// Versions that a window names at most.
 const VERSIONS: usize = 20;
@@ -181,13 +182,16 @@ impl Watch {
         let made = reference.made.with(frame, Side::Current);
         for (name, of) in &reference.columns {
             let baseline = &of.baseline;
-            let current = reference.made.counted(name, of.seen(sample(&made, name, baseline.sample.kind())));
+            let came = sample(&made, name, baseline.sample.kind());
+            let of_profile = of.profiled.as_ref().map(|held| profiled::suspects(name, &held.column, &came));
+            let current = reference.made.counted(name, of.seen(came));
             if let (Some(tally), Some(profiled)) = (&mut tally, &of.profiled) {
                 tally.count(&profiled.column.name, &profiled.fine, &current);
             }
             measured.push(Measured::new(name, baseline, &current, &tests, self.spec.thresholds.mode));
             let is_made = reference.made.is_made(name);
-            let of_column = reference.learnt.of_column(name, &baseline.sample, &current);
+            let of_rows = || reference.learnt.of_column(name, &baseline.sample, &current);
+            let of_column = of_profile.unwrap_or_else(of_rows);
             suspects.extend(of_column.into_iter().filter(|suspect| !is_made || suspect.check.is_of_made()));
         }
         reference.across(frame, |series, kind| across.add(series, kind));

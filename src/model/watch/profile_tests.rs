@@ -112,6 +112,47 @@ fn a_profile_and_rows_follow_each_other_and_a_restart_keeps_the_counts() {
     assert_eq!((hash(&watch), watch.bytes() > 0), (Some(profile.hash.clone()), true));
 }
 
+/// Two agents that export other bins of one profile have counts that do not add up, and say so by the hash at them.
+#[test]
+fn counts_in_other_bins_have_another_hash() {
+    let profile = profile_of(&hour(0, 2000, 0), &[]);
+    let exported = |bins: usize| {
+        let mut watch = Watch::new(spec(), bins, Progress::default(), now());
+        watch.refer_to(&given(&profile), now(), false);
+        take(&mut watch, &hour(10, 50, 0));
+        let view = crate::model::view::ModelsView { models: vec![watch.view(now())], metric_features: 10 };
+        let counts = crate::model::points::points(&view, now()).into_iter();
+        let counts = counts.filter(|point| point.metric.name == "plumbline.model.feature.bin.count");
+        let hash = |point: crate::metric::Point| {
+            point.attributes.iter().find(|(name, _)| *name == "reference.hash").map(|(_, hash)| hash.to_string())
+        };
+        let hashes: BTreeSet<String> = counts.filter_map(hash).collect();
+        assert_eq!(hashes.len(), 1, "{hashes:?}");
+        (hashes, watch.progress.reference.expect("a reference").hash)
+    };
+    let ((few, of_few), (many, of_many)) = (exported(2), exported(20));
+    assert_eq!((of_few, of_many), (profile.hash.clone(), profile.hash.clone()));
+    assert_ne!(few, many);
+    // Of three classes ten bins hold no less than twenty.
+    assert_eq!(exported(10).0, many);
+}
+
+/// What a profile knows of the quality of data is looked for in a window.
+#[test]
+fn faults_of_a_window_are_found_against_a_profile() {
+    let profile = profile_of(&hour(0, 2000, 0), &[]);
+    let mut watch = Watch::new(spec(), 20, Progress::default(), now());
+    watch.refer_to(&given(&profile), now(), false);
+    let renamed = |rows: Vec<String>| rows.into_iter().map(|row| row.replace("\"a\"", "\"z\"")).collect::<Vec<_>>();
+    take(&mut watch, &hour(10, 300, 0));
+    take(&mut watch, &renamed(hour(11, 300, 0)));
+    take(&mut watch, &hour(20, 5, 0));
+    judge_all(&mut watch, 0);
+    let found = |end: i64| watch.progress.results[&end].quality.iter().map(|of| of.check).collect::<Vec<_>>();
+    assert_eq!(found(11), []);
+    assert_eq!(found(12), [crate::quality::Check::NewCategories, crate::quality::Check::VanishedCategories]);
+}
+
 /// A profile may stand for more rows than memory holds.
 #[test]
 fn a_profile_of_many_rows_takes_little_memory() {

@@ -56,9 +56,10 @@ impl Watch {
     }
 
     fn tallies(&self) -> Vec<WindowTally> {
-        let of = |(end, tally): (&i64, &Arc<Tally>)| {
-            let WindowResult { start, end, .. } = self.progress.results.get(end)?;
-            Some(WindowTally { start: *start, end: *end, tally: Arc::clone(tally) })
+        let of = |(at, tally): (&i64, &Arc<Tally>)| {
+            let WindowResult { start, end, .. } = self.progress.results.get(at)?;
+            let arrivals = self.spec.window_rows.map(|_| [self.from(*at), at.saturating_mul(self.spec.step())]);
+            Some(WindowTally { start: *start, end: *end, arrivals, tally: Arc::clone(tally) })
         };
         self.progress.tallies.iter().rev().filter_map(of).collect()
     }

@@ -22,7 +22,8 @@ pub const MEASURED: &[&str] = &["id", "timestamp", "prediction", "score", "label
 pub const LABELS: &[&str] = &["id", "label", "timestamp"];
 
 impl Watch {
-    fn from(&self, end: i64) -> i64 {
+    /// Where the window that ends in this step begins.
+    pub(super) fn from(&self, end: i64) -> i64 {
         end.saturating_sub(self.spec.steps()).saturating_mul(self.spec.step())
     }
 

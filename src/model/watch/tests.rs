@@ -36,7 +36,7 @@ pub(super) fn take(watch: &mut Watch, rows: &[String]) {
     watch.absorb(frame, Mode::Live, now()).expect("absorbed");
 }
 
-fn labels(watch: &mut Watch, rows: &[String]) {
+pub(super) fn labels(watch: &mut Watch, rows: &[String]) {
     let frame = frame(watch, Purpose::Labels, rows);
     watch.absorb_labels(&frame, Mode::Live).expect("absorbed");
 }
