@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::comparison::Summary;
 use super::modes::Mode;
 use super::verdict::Judged;
 
@@ -33,9 +32,10 @@ impl Windowed {
     /// Of its columns.
     #[must_use]
     pub fn new((start, end): (Timestamp, Timestamp), rows: u64, features: &[Judged], mode: Mode) -> Self {
-        let summary = Summary::of(features, &[], mode);
-        let told = features.iter().any(|judged| judged.drift.is_some());
-        let (drift, drifted) = (told.then_some(summary.drift), summary.drifted_features);
+        let drifted: Vec<String> =
+            features.iter().filter(|judged| judged.drift == Some(true)).map(|judged| judged.name.clone()).collect();
+        let told = features.iter().filter(|judged| judged.drift.is_some()).count();
+        let drift = mode.data_set(drifted.len() as u64, told as u64);
         Self { start, end, rows, drift, drifted, distances: distances(features) }
     }
 }
