@@ -162,13 +162,12 @@ pub struct Test {
     pub help: &'static str,
     compute: fn(&Pair<'_>) -> Outcome,
     /// How far a statistic lies from what it is without a change, as a threshold of it says.
-    apart: fn(f64, &Pair<'_>) -> Option<f64>,
+    apart: fn(Option<f64>, &Pair<'_>) -> Option<f64>,
 }
 
 /// Either way.
-#[expect(clippy::unnecessary_wraps, reason = "of other statistics it may be undefined")]
-fn from_zero(statistic: f64, _: &Pair<'_>) -> Option<f64> {
-    Some(statistic.abs())
+fn from_zero(statistic: Option<f64>, _: &Pair<'_>) -> Option<f64> {
+    statistic.map(f64::abs)
 }
 
 /// What a test found of a column.
@@ -185,7 +184,8 @@ pub struct Ran {
 impl Ran {
     fn new(test: &'static Test, pair: &Pair<'_>) -> Self {
         let outcome = test.run(pair);
-        let apart = outcome.statistic.and_then(|statistic| (test.apart)(statistic, pair));
+        let told = outcome.statistic.or(outcome.p_value).is_some();
+        let apart = told.then(|| (test.apart)(outcome.statistic, pair)).flatten();
         Self { test, outcome, apart: apart.filter(|apart| apart.is_finite()) }
     }
 }

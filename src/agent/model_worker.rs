@@ -440,8 +440,9 @@ impl ModelWorker {
                 Ok(Err(error)) => tracing::error!(model = %key, %error, "a window could not be judged"),
                 Err(_) => broken.push(key.clone()),
             }
-            let Some(store) = &self.store else { continue };
+            // Without a store nobody keeps them.
             for window in watch.take_judged() {
+                let Some(store) = &self.store else { continue };
                 if let Err(error) = store.keep_window(key, window.end.as_millisecond(), &window) {
                     tracing::warn!(model = %key, %error, "a window cannot be kept: its page will be gone before its line is");
                 }

@@ -14,9 +14,8 @@ const TABLE: [(f64, f64); 2] = [(0.325, 0.25), (6.546, 0.001)];
 const PARABOLA: [f64; 3] = [0.018_198_094_574_111_6, -1.008_226_564_465_25, -1.077_770_279_820_48];
 
 /// It is standardised: 0 without a change, and below that more alike than by chance.
-#[expect(clippy::unnecessary_wraps, reason = "of other statistics it may be undefined")]
-pub fn apart(statistic: f64, _: &Pair<'_>) -> Option<f64> {
-    Some(statistic.max(0.0))
+pub fn apart(statistic: Option<f64>, _: &Pair<'_>) -> Option<f64> {
+    statistic.map(|statistic| statistic.max(0.0))
 }
 
 pub fn anderson_darling(pair: &Pair<'_>) -> Outcome {

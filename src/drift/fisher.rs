@@ -7,9 +7,14 @@ use super::two_by_two::table;
 use super::{Outcome, Pair};
 use crate::stats::hypergeometric;
 
-/// An odds ratio is as far from 1 as its inverse. `None` of 0, as of a division by 0.
-pub fn apart(odds: f64, _: &Pair<'_>) -> Option<f64> {
-    (odds > 0.0).then(|| odds.max(odds.recip()))
+/// An odds ratio is as far from 1 as its inverse. Of a table with a 0 in it, each cell with one half more (Haldane, "The estimation and
+/// significance of the logarithm of a ratio of frequencies", 1956): it is far, and not without end.
+pub fn apart(odds: Option<f64>, pair: &Pair<'_>) -> Option<f64> {
+    let filled = || {
+        let [[a, b], [c, d]] = table(pair)?.map(|row| row.map(|count| count + 0.5));
+        Some(a * d / (b * c))
+    };
+    odds.filter(|odds| *odds > 0.0).or_else(filled).map(|odds| odds.max(odds.recip()))
 }
 
 pub fn fisher(pair: &Pair<'_>) -> Outcome {

@@ -15,9 +15,9 @@ const EXACT_UP_TO: usize = 8;
 const MOST_PAIRS: f64 = 2e6;
 
 /// Pairs more or fewer than half of them, as there are without a change.
-pub fn apart(u: f64, pair: &Pair<'_>) -> Option<f64> {
+pub fn apart(u: Option<f64>, pair: &Pair<'_>) -> Option<f64> {
     let (a, b) = pair.numbers()?;
-    Some((u - a.len() as f64 * b.len() as f64 / 2.0).abs())
+    Some((u? - a.len() as f64 * b.len() as f64 / 2.0).abs())
 }
 
 pub fn mann_whitney(pair: &Pair<'_>) -> Outcome {

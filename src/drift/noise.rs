@@ -6,8 +6,9 @@
 use super::psi::filled;
 use super::{Counts, Pair};
 
-/// Up to so many rows of a bin all ways to deal them out are gone through; beyond, a curve through the middle is as good.
-const RARE: u64 = 100;
+/// Up to so many rows that a bin is expected to have on either side the ways to deal them out are gone through; beyond, a curve
+/// through the middle is as good.
+const RARE: f64 = 50.0;
 
 /// The expected sum of a term over the bins, each of both sides' shares. `curve` is what it is of a bin that is not rare, in
 /// (1 - its share) (1 / m + 1 / n).
@@ -16,7 +17,7 @@ fn expected(counts: &Counts, term: impl Fn(f64, f64) -> f64, curve: f64) -> f64 
     let (m, n) = (total(&counts.reference), total(&counts.current));
     let of_bin = |rows: u64| {
         let all = rows as f64;
-        if rows > RARE {
+        if all * m.min(n) / (m + n) > RARE {
             return curve * (1.0 - all / (m + n)) * (1.0 / m + 1.0 / n);
         }
         let at = |r: f64| term(r / m, (all - r) / n);
@@ -26,13 +27,14 @@ fn expected(counts: &Counts, term: impl Fn(f64, f64) -> f64, curve: f64) -> f64 
         let middle = (all * m / (m + n)).floor().clamp(least, most);
         let (mut sum, mut weights) = (at(middle), 1.0);
         let (mut r, mut weight) = (middle, 1.0);
-        while r < most {
+        // Far out they are too rare to count.
+        while r < most && weight > f64::EPSILON * weights {
             weight *= rise(r);
             r += 1.0;
             (sum, weights) = (sum + weight * at(r), weights + weight);
         }
         (r, weight) = (middle, 1.0);
-        while r > least {
+        while r > least && weight > f64::EPSILON * weights {
             r -= 1.0;
             weight /= rise(r);
             (sum, weights) = (sum + weight * at(r), weights + weight);
@@ -44,24 +46,21 @@ fn expected(counts: &Counts, term: impl Fn(f64, f64) -> f64, curve: f64) -> f64 
 }
 
 /// The population stability index without its noise.
-#[expect(clippy::unnecessary_wraps, reason = "of other statistics it may be undefined")]
-pub fn off_psi(statistic: f64, pair: &Pair<'_>) -> Option<f64> {
+pub fn off_psi(statistic: Option<f64>, pair: &Pair<'_>) -> Option<f64> {
     let term = |r: f64, c: f64| (filled(r) - filled(c)) * (filled(r) / filled(c)).ln();
-    Some((statistic - expected(&pair.counts, term, 1.0)).max(0.0))
+    Some((statistic? - expected(&pair.counts, term, 1.0)).max(0.0))
 }
 
 /// The Kullback-Leibler divergence without its noise.
-#[expect(clippy::unnecessary_wraps, reason = "of other statistics it may be undefined")]
-pub fn off_kl(statistic: f64, pair: &Pair<'_>) -> Option<f64> {
+pub fn off_kl(statistic: Option<f64>, pair: &Pair<'_>) -> Option<f64> {
     let term = |r: f64, c: f64| filled(r) * (filled(r) / filled(c)).ln();
-    Some((statistic - expected(&pair.counts, term, 0.5)).max(0.0))
+    Some((statistic? - expected(&pair.counts, term, 0.5)).max(0.0))
 }
 
 /// The Hellinger distance without its noise, which is one of squares.
-#[expect(clippy::unnecessary_wraps, reason = "of other statistics it may be undefined")]
-pub fn off_hellinger(statistic: f64, pair: &Pair<'_>) -> Option<f64> {
+pub fn off_hellinger(statistic: Option<f64>, pair: &Pair<'_>) -> Option<f64> {
     let term = |r: f64, c: f64| (r.sqrt() - c.sqrt()).powi(2) / 2.0;
-    Some((statistic * statistic - expected(&pair.counts, term, 0.125)).max(0.0).sqrt())
+    Some((statistic?.powi(2) - expected(&pair.counts, term, 0.125)).max(0.0).sqrt())
 }
 
 #[cfg(test)]
@@ -93,10 +92,14 @@ mod tests {
     fn what_is_taken_off_is_what_chance_makes() {
         let sample = Sample::numeric([]);
         let mut random = Mersenne::new(5);
-        for (levels, rows) in [(2, (300, 200)), (10, (900, 300)), (100, (200, 200)), (1000, (5000, 500))] {
-            for (name, off) in
-                [("psi", off_psi as fn(f64, &Pair<'_>) -> Option<f64>), ("kl", off_kl), ("hellinger", off_hellinger)]
-            {
+        for (levels, rows) in
+            [(2, (300, 200)), (10, (900, 300)), (100, (200, 200)), (1000, (5000, 500)), (30, (20_000, 100))]
+        {
+            for (name, off) in [
+                ("psi", off_psi as fn(Option<f64>, &Pair<'_>) -> Option<f64>),
+                ("kl", off_kl),
+                ("hellinger", off_hellinger),
+            ] {
                 let run = test(name).expect("a test").compute;
                 let (mut raw, mut noise, mut moved, draws) = (0.0, 0.0, 0.0, 200);
                 for _ in 0..draws {
@@ -110,9 +113,10 @@ mod tests {
                     let same = pair(false);
                     let (power, large) = if name == "hellinger" { (2, 10.0) } else { (1, 100.0_f64) };
                     raw += statistic(&same).powi(power) / f64::from(draws);
-                    noise += (large.powi(power) - off(large, &same).expect("defined").powi(power)) / f64::from(draws);
+                    noise +=
+                        (large.powi(power) - off(Some(large), &same).expect("defined").powi(power)) / f64::from(draws);
                     let other = pair(true);
-                    moved += off(statistic(&other), &other).expect("defined") / f64::from(draws);
+                    moved += off(Some(statistic(&other)), &other).expect("defined") / f64::from(draws);
                 }
                 assert!((raw / noise - 1.0).abs() < 0.1, "{name} of {levels}: {raw} by chance, {noise} taken off");
                 assert!(levels < 10 || moved > 0.15, "{name} of {levels}: {moved} is left of a change");

@@ -29,14 +29,15 @@ pub struct Seen {
 /// Of one over both sides' rows a test needs 1 / R. A shift of d: R = (z + z')² / (0.955 d²). A Jensen-Shannon distance of d over k
 /// cells is a chi-squared statistic of 8 ln 2 d² R; found where that lies so far beyond its k - 1 degrees of freedom. A squared
 /// distance of means in k - 1 dimensions, d² over their variance, is one of (k - 1) d² R. Where the rows that are `seen` tell less
-/// than that, a tail that a test by ranks hardly sees for one, deviations grow with the root of R from what they are.
+/// than that, a tail that a test by ranks hardly sees for one, what they tell grows with R from what it is.
 #[must_use]
 pub fn rows_needed(effect: Found, reference: f64, seen: Seen, level: f64) -> Option<u64> {
     let Found { measure, effect, cells } = effect;
     let z = tails::deviations(level);
     let freedom = (cells as f64 - 1.0).max(1.0);
     // The normal approximation to both distributions, squared deviations for one degree.
-    let far = (z + POWER).powi(2) + (z + POWER) * (2.0 * (freedom - 1.0)).sqrt();
+    let beyond = |deviations: f64, freedom: f64| deviations.powi(2) + deviations * (2.0 * (freedom - 1.0)).sqrt();
+    let far = beyond(z + POWER, freedom);
     let together = match measure {
         Measure::Shift => (z + POWER).powi(2) / (RANKS * effect * effect),
         Measure::JensenShannon => far / (8.0 * std::f64::consts::LN_2 * effect * effect),
@@ -45,7 +46,8 @@ pub fn rows_needed(effect: Found, reference: f64, seen: Seen, level: f64) -> Opt
         Measure::Mmd | Measure::Separation => return None,
     };
     let now = 1.0 / (1.0 / reference + 1.0 / seen.rows);
-    let together = together.max(now * ((z + POWER) / tails::deviations(seen.p_value)).powi(2));
+    let freedom = if measure == Measure::Shift { 1.0 } else { freedom };
+    let together = together.max(now * beyond(z + POWER, freedom) / beyond(tails::deviations(seen.p_value), freedom));
     // 1 / together = 1 / reference + 1 / current
     let current = 1.0 / (1.0 / together - 1.0 / reference);
     (current > 0.0 && current.is_finite()).then(|| whole::unsigned(current.ceil()))

@@ -253,6 +253,8 @@ mod tests {
         let empty: DictionaryArray<Int8Type> = vec![None::<&str>, None].into_iter().collect();
         assert_eq!(shown(empty), "Utf8View:  ");
         assert_eq!(shown(NullArray::new(2)), "Null:  ");
+        let keys = arrow::array::Int8Array::from(vec![0, 1]);
+        assert_eq!(shown(DictionaryArray::new(keys, Arc::new(NullArray::new(2)))), "Null:  ");
         let far = TimestampSecondArray::from(vec![i64::MAX]);
         assert_eq!(shown(far), "Timestamp(ms, \"UTC\"): ");
     }

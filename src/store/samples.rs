@@ -30,6 +30,8 @@ use crate::identity::ModelKey;
 
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
+/// Judged windows take one in so many bytes of what may be stored.
+const WINDOWS_SHARE: u64 = 20;
 const PROFILE: &str = "reference.profile.json";
 
 /// The models' folder below a data folder, held by one agent.
@@ -393,7 +395,9 @@ impl Samples {
             let written = written.and_then(|written| Timestamp::try_from(written).ok());
             written.is_some_and(|at| at < now && now.duration_since(at).unsigned_abs() > config.retention)
         };
-        let others = logged.saturating_add(windows::retain(&self.folder, is_old)?);
+        // Windows are the lesser loss: they have a share, and never take the place of samples.
+        let windows = windows::retain(&self.folder, config.max_bytes.as_u64() / WINDOWS_SHARE, is_old)?;
+        let others = logged.saturating_add(windows);
         let mut left = files.iter().map(|file| file.bytes).fold(others, u64::saturating_add);
         let mut early = 0_u64;
         for file in files {

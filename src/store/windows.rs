@@ -74,19 +74,31 @@ pub(super) fn remove(models: &Path, node: &str, model: &ModelKey) -> Result<(), 
     }
 }
 
-/// Removes windows that are too many of a model, or that `is_old`. Returns the bytes that are left.
-pub(super) fn retain(models: &Path, is_old: impl Fn(&Path) -> bool) -> Result<u64, Error> {
+/// Removes windows that are too many of a model, that `is_old`, and of all the oldest beyond so many bytes. Returns the bytes that are
+/// left.
+pub(super) fn retain(models: &Path, most: u64, is_old: impl Fn(&Path) -> bool) -> Result<u64, Error> {
     let files = files_below(&models.join(TABLE), &[EXTENSION])?;
-    let mut left = 0_u64;
+    let remove = |path: &Path| fs::remove_file(path).map_err(Error::io(path));
+    let mut kept: Vec<&Stored> = Vec::new();
     for of_one in files.chunk_by(|a, b| a.path.parent() == b.path.parent()) {
         let too_many = of_one.len().saturating_sub(KEPT);
-        for (at, Stored { path, bytes }) in of_one.iter().enumerate() {
-            if at < too_many || is_old(path) {
-                fs::remove_file(path).map_err(Error::io(path))?;
+        for (at, file) in of_one.iter().enumerate() {
+            if at < too_many || is_old(&file.path) {
+                remove(&file.path)?;
             } else {
-                left = left.saturating_add(*bytes);
+                kept.push(file);
             }
         }
+    }
+    // By the time in their names.
+    kept.sort_by_key(|file| file.path.file_name());
+    let mut left = kept.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
+    for file in kept {
+        if left <= most {
+            break;
+        }
+        remove(&file.path)?;
+        left = left.saturating_sub(file.bytes);
     }
     Ok(left)
 }
@@ -110,13 +122,16 @@ mod tests {
         assert_eq!(of(&keys[0], 1500), None);
         write(&models, &node, &keys[0], 5000, &(9, 9)).expect("written again");
         assert_eq!(of(&keys[0], 5000), Some((9, 9)));
-        let all = retain(&models, |_| false).expect("retained");
+        let all = retain(&models, u64::MAX, |_| false).expect("retained");
         assert!(all > 0 && of(&keys[0], 1000).is_none() && of(&keys[1], 1000).is_none());
         assert!(of(&keys[0], 2000).is_some() && of(&keys[1], 2000).is_some());
         remove(&models, &node, &keys[0]).expect("removed");
         remove(&models, &node, &keys[0]).expect("nothing is left to remove");
         assert!(of(&keys[0], 5000).is_none() && of(&keys[1], 5000).is_some());
-        assert_eq!(retain(&models, |_| true).expect("retained"), 0);
+        let half = retain(&models, all / 4, |_| false).expect("retained");
+        assert!(half <= all / 4 && half > all / 5, "{half} of {all}");
+        assert!(of(&keys[1], 2000).is_none() && of(&keys[1], 1_000_000).is_some(), "the oldest go first");
+        assert_eq!(retain(&models, u64::MAX, |_| true).expect("retained"), 0);
     }
 
     #[test]

@@ -62,10 +62,18 @@ pub async fn found(
     let Wanted::Ended(end) = wanted else {
         return Err(none(format!("no window of `{key}` has closed yet")));
     };
+    if model.windows.iter().filter(|line| line.end == end).count() > 1 {
+        return Err(none(format!(
+            "several windows of `{key}` ended at {end}, as their rows have one time: none has this address"
+        )));
+    }
     let (read, of) = (Arc::clone(&shared.window), key.clone());
     let kept = tokio::task::spawn_blocking(move || read(&of, end)).await;
     match kept.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(Some(window)) => Ok((key, with_newer(window, model))),
+        Ok(None) if model.windows.iter().any(|line| line.end == end) => Err(none(format!(
+            "of the window of `{key}` that ended at {end} no more is known than its line with the model"
+        ))),
         Ok(None) => Err(none(format!("no window of `{key}` that ended at {end} is kept{}", nearest(model, end)))),
         Err(message) => Err((StatusCode::INTERNAL_SERVER_ERROR, message)),
     }

@@ -191,7 +191,9 @@ impl<'a> Sides<'a> {
                 let measured = made.map(|(one, other)| {
                     let sample = |series: &Series| one.sample_of(series);
                     let sides = (one.values.clone(), sample(&other.values), self.reference.order());
-                    let over_time = self.windows.map(|windows| (windows, windows.samples(&other.values, sample)));
+                    // An age from a side's newest date says nothing of a window of it.
+                    let windows = self.windows.filter(|_| derived.is_by_row());
+                    let over_time = windows.map(|windows| (windows, windows.samples(&other.values, sample)));
                     let windows = over_time.as_ref().map(|(windows, samples)| (*windows, samples));
                     let quality = first.take().map_or(Of::Nothing, Of::Made);
                     of_rows(&one.name, sides, sample, (self.tests, windows), self.mode, quality)

@@ -39,15 +39,24 @@ impl Gathered {
 
     /// Takes in how many current values of a column are of another type, out of all rows.
     pub(super) fn wrong_type(&mut self, name: &str, values: u64, of: u64) {
-        if values > 0 {
-            self.suspects.push(Suspect {
-                check: Check::WrongType,
-                columns: vec![name.to_owned()],
-                value: values as f64 / of.max(1) as f64,
-                p_value: None,
-                detail: Detail::OtherType { values, of },
-            });
+        if values == 0 {
+            return;
         }
+        // Those of a column that were told before count with them.
+        let is_told = |suspect: &Suspect| suspect.check == Check::WrongType && suspect.columns == [name];
+        let told = self.suspects.iter().position(is_told).map(|at| self.suspects.swap_remove(at));
+        let before = match told.map(|suspect| suspect.detail) {
+            Some(Detail::OtherType { values, .. }) => values,
+            _ => 0,
+        };
+        let values = values.saturating_add(before);
+        self.suspects.push(Suspect {
+            check: Check::WrongType,
+            columns: vec![name.to_owned()],
+            value: values as f64 / of.max(1) as f64,
+            p_value: None,
+            detail: Detail::OtherType { values, of },
+        });
     }
 
     /// Takes in a column of a profile, and the current values by their own names.

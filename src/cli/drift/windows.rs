@@ -8,7 +8,7 @@ use super::{Error, tell};
 use crate::dataset::Dataset;
 use crate::drift::baseline::Baseline;
 use crate::drift::modes::Mode;
-use crate::drift::order::Order;
+use crate::drift::order::{Order, ROWS};
 use crate::drift::over_time::Windowed;
 use crate::drift::verdict::{Measured, Thresholds, judge};
 use crate::drift::{Sample, Test};
@@ -34,18 +34,26 @@ impl Windows {
         thresholds: &Thresholds,
     ) -> Result<Option<Self>, Error> {
         let (Some(column), Some(window)) = (column, length.window()) else { return Ok(None) };
-        if current.field(column).is_none() {
-            return Ok(None);
-        }
-        let times = match times::times(&current.column(column)?) {
+        let times = match current.field(column) {
+            Some(_) => times::times(&current.column(column)?),
+            None => Err("is no column of the current data"),
+        };
+        let times = match times {
             Ok(times) => times,
             Err(why) => {
-                tell(&format!("warning: --timestamp {column}: {why}: windows are not judged one by one"));
+                tell(&format!("warning: --timestamp {column}: {why}: its windows are not judged one by one"));
                 return Ok(None);
             }
         };
         let all = Order::by_window(&times, window);
-        let count = all.places().len();
+        let (count, rows) = (all.places().len(), all.places().iter().map(Vec::len).sum::<usize>());
+        if rows < times.len() {
+            let left = times.len() - rows;
+            tell(&format!(
+                "warning: {left} of {} rows are in no window of {window} with {ROWS} rows or more: they are not in what is told over time",
+                times.len()
+            ));
+        }
         if count > MOST {
             tell(&format!("warning: of {count} windows of {window} the last {MOST} are judged one by one"));
         }

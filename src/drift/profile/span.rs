@@ -44,9 +44,12 @@ impl Span {
         }
     }
 
-    /// What can be: it ends where or after it begins.
+    /// What can be: it ends after it begins; one of so many rows, where it begins at the earliest.
     pub(super) fn can_be(&self) -> bool {
-        self.start <= self.end && self.arrivals.is_none_or(|[first, last]| first < last)
+        match self.arrivals {
+            Some([first, last]) => first < last && self.start <= self.end,
+            None => self.start < self.end,
+        }
     }
 
     /// The model's name, within its namespace.

@@ -252,6 +252,12 @@ fn a_threshold_of_a_test_counts_from_no_change() {
         "as far as its inverse"
     );
     assert_eq!(with("fisher=4", odds(20, 20), &odds(30, 10)).0, Verdict::NoDrift);
+    // What was never there is as far as can be told, either way.
+    for (before, now) in [(odds(0, 100), odds(1, 99)), (odds(1, 99), odds(0, 100))] {
+        let (verdict, apart, statistic) = with("fisher=2", before, &now);
+        assert!(verdict == Verdict::Drift && (100.0..300.0).contains(&apart), "{verdict:?} {apart}");
+        assert!(statistic.is_none_or(|odds| odds == 0.0));
+    }
     for same in [odds(20, 20), odds(21, 20), odds(20, 21)] {
         assert_eq!(with("fisher=2", odds(20, 20), &same).0, Verdict::NoDrift);
     }

@@ -134,7 +134,7 @@ fn times(array: &ArrayRef) -> Option<PrimitiveArray<TimestampMillisecondType>> {
 fn unfolded(array: &ArrayRef, wanted: &DataType) -> Option<ArrayRef> {
     let dictionary = array.as_any_dictionary();
     let values = convert(dictionary.values(), wanted)?;
-    if values.is_empty() {
+    if values.is_empty() || wanted == &DataType::Null {
         return Some(new_null_array(wanted, array.len()));
     }
     let (keys, nulls) = (dictionary.normalized_keys(), dictionary.logical_nulls());
