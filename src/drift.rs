@@ -2,9 +2,8 @@
 //!
 //! A test is a file below and a line in [`TESTS`]; names, docs and the law tests follow from the list. What of a column is judged,
 //! each aspect with a p-value and an effect, is `aspect`'s; when that is drift, `verdict`'s. What other tools say is in `modes`.
-//! Texts and dates become columns of numbers in
-//! `derived`, vectors a cloud in `embedding`. A reference in a few kilobytes, without its rows, is `profile`'s. Reading columns
-//! is left to others.
+//! Texts and dates become columns of numbers in `derived`, vectors a cloud in `embedding`. A reference in a few kilobytes, without
+//! its rows, is `profile`'s. Reading columns is left to others.
 
 #![warn(clippy::arithmetic_side_effects)]
 

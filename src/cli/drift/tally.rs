@@ -200,6 +200,14 @@ mod tests {
         tally.of_window(window)
     }
 
+    /// What is said of counts held against a profile.
+    fn compared(profile: &str, current: &[&str], output: &str) -> Result<serde_json::Value, String> {
+        let current = current.iter().flat_map(|path| ["--current", path]);
+        let words = ["drift", "--reference", profile, "--format", "json", "--output", output];
+        done(&words.into_iter().chain(current).collect::<Vec<_>>())?;
+        Ok(serde_json::from_str(&std::fs::read_to_string(output).expect("written")).expect("JSON"))
+    }
+
     #[test]
     fn what_is_added_up_is_said_and_nothing_counts_twice() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -220,11 +228,7 @@ mod tests {
             std::fs::write(file, tally(&profile, window, 0..700, 0).text()).expect("written");
         }
         let drift = |current: &[&str]| {
-            let current = current.iter().flat_map(|path| ["--current", path]);
-            let words = ["drift", "--reference", p, "--format", "json", "--output", out];
-            done(&words.into_iter().chain(current).collect::<Vec<_>>())?;
-            let found: serde_json::Value =
-                serde_json::from_str(&std::fs::read_to_string(out).expect("written")).expect("JSON");
+            let found = compared(p, current, out)?;
             let windows = found["windows"].as_array().map_or(0, Vec::len);
             Ok::<_, String>((found["current"]["name"].as_str().unwrap_or_default().to_owned(), windows))
         };
@@ -263,11 +267,7 @@ mod tests {
         std::fs::write(apart, tally(&other, window("node-2", 9), 0..700, 0).text()).expect("written");
         std::fs::write(rows, "x,y\n1,2\n").expect("written");
         let drift = |current: &[&str]| {
-            let current = current.iter().flat_map(|path| ["--current", path]);
-            let words = ["drift", "--reference", p, "--format", "json", "--output", out];
-            done(&words.into_iter().chain(current).collect::<Vec<_>>())?;
-            let found: serde_json::Value =
-                serde_json::from_str(&std::fs::read_to_string(out).expect("written")).expect("JSON");
+            let found = compared(p, current, out)?;
             Ok::<_, String>((found["summary"]["drifted_features"].clone(), found["current"]["rows"].clone()))
         };
         let json = |names: &[&str], rows: u64| Ok((serde_json::json!(names), serde_json::json!(rows)));

@@ -46,24 +46,24 @@ impl Windows {
             }
         };
         let all = Order::by_window(&times, window);
-        let (count, rows) = (all.places().len(), all.places().iter().map(Vec::len).sum::<usize>());
-        if rows < times.len() {
-            let left = times.len() - rows;
+        let places = all.places();
+        let left = times.len().saturating_sub(places.iter().map(Vec::len).sum());
+        if left > 0 {
             tell(&format!(
                 "warning: {left} of {} rows are in no window of {window} with {ROWS} rows or more: they are not in what is told over time",
                 times.len()
             ));
         }
-        if count > MOST {
-            tell(&format!("warning: of {count} windows of {window} the last {MOST} are judged one by one"));
+        let earlier = places.len().saturating_sub(MOST);
+        if earlier > 0 {
+            tell(&format!("warning: of {} windows of {window} the last {MOST} are judged one by one", places.len()));
         }
-        let order = all.last(MOST);
         let time = |ms: Option<&i64>| ms.and_then(|ms| Timestamp::from_millisecond(*ms).ok()).unwrap_or_default();
-        let of = order.places().into_iter().map(|places| {
+        let of = places.into_iter().skip(earlier).map(|places| {
             let within: Vec<i64> = places.iter().filter_map(|place| times.get(*place)).copied().collect();
             ((time(within.iter().min()), time(within.iter().max())), within.len() as u64)
         });
-        Ok(Some(Self { of: of.collect(), order, tests: thresholds.with_deciding(Vec::new()) }))
+        Ok(Some(Self { of: of.collect(), order: all.last(MOST), tests: thresholds.with_deciding(Vec::new()) }))
     }
 
     /// A column in each of the windows.

@@ -97,16 +97,15 @@ fn texts(array: &ArrayRef) -> Option<ArrayRef> {
     Some(match array.data_type() {
         DataType::Utf8 => Arc::new(StringViewArray::from(array.as_string::<i32>())),
         DataType::LargeUtf8 => Arc::new(StringViewArray::from(array.as_string::<i64>())),
-        DataType::Int64 => {
-            let texts = array.as_primitive::<Int64Type>().iter().map(|value| value.map(|value| value.to_string()));
-            Arc::new(texts.collect::<StringViewArray>())
-        }
-        DataType::UInt64 => {
-            let texts = array.as_primitive::<UInt64Type>().iter().map(|value| value.map(|value| value.to_string()));
-            Arc::new(texts.collect::<StringViewArray>())
-        }
+        DataType::Int64 => written::<Int64Type>(array),
+        DataType::UInt64 => written::<UInt64Type>(array),
         _ => return None,
     })
+}
+
+fn written<T: ArrowPrimitiveType<Native: ToString>>(array: &ArrayRef) -> ArrayRef {
+    let texts = array.as_primitive::<T>().iter().map(|value| value.map(|value| value.to_string()));
+    Arc::new(texts.collect::<StringViewArray>())
 }
 
 /// Milliseconds; what lies beyond them is missing. A timestamp without a zone is UTC, with one it is an instant already.
