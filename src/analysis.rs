@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod claims;
 mod container;
 pub mod gpu;
 
@@ -16,9 +17,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Moment;
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
-use crate::identity::ContainerClaim;
+use crate::identity::{About, ContainerClaim, Source};
 use crate::reading::{ContainerReading, Report};
 use crate::snapshot::{ContainerView, ExitView, GpuView, Snapshot};
+use claims::Claimed;
 use container::{Container, row_identity};
 use gpu::{Gpus, PastStates};
 
@@ -42,8 +44,8 @@ pub struct State {
     node: String,
     full_tick: Duration,
     max_containers: usize,
-    /// What each collector claims now, by container id.
-    claims: BTreeMap<&'static str, BTreeMap<String, Arc<ContainerClaim>>>,
+    /// What each collector claims now.
+    claims: BTreeMap<&'static str, Claimed>,
     /// The lists that is from: the same list again changes nothing.
     lists: BTreeMap<&'static str, Arc<[Arc<ContainerClaim>]>>,
     containers: BTreeMap<String, Container>,
@@ -151,10 +153,10 @@ impl State {
     pub fn lose(&mut self, collector: &'static str, now: Moment) -> Outcome {
         let mut outcome = Outcome::default();
         self.lists.remove(collector);
-        for (id, claim) in self.claims.remove(collector).unwrap_or_default() {
-            if let Some(container) = self.containers.get_mut(&id) {
-                container.claims.let_age(claim.source);
-            }
+        let sources: HashSet<Source> =
+            self.claims.remove(collector).into_iter().flatten().map(|(_, c)| c.source).collect();
+        for container in self.containers.values_mut() {
+            sources.iter().for_each(|source| container.claims.let_age(source));
         }
         if let Some(gpus) = self.gpus.get_mut(collector) {
             outcome.gpu_rows = gpus.lose(&self.node);
@@ -175,26 +177,29 @@ impl State {
     fn take_claims(&mut self, collector: &'static str, list: &Arc<[Arc<ContainerClaim>]>, now: Moment) -> bool {
         let same = self.lists.get(collector).is_some_and(|before| Arc::ptr_eq(before, list));
         let mut changed = false;
+        let mut before = Claimed::new();
         if !same {
-            let claims = list.iter().map(|claim| (claim.id.clone(), Arc::clone(claim))).collect();
-            let before = self.claims.insert(collector, claims).unwrap_or_default();
-            let now = &self.claims[collector];
-            changed = before != *now;
-            for (id, claim) in before.iter().filter(|(id, _)| !now.contains_key(*id)) {
-                if let Some(container) = self.containers.get_mut(id) {
-                    container.claims.let_age(claim.source);
-                }
-            }
+            let claimed = list.iter().map(|claim| (claim.about.clone(), Arc::clone(claim))).collect();
+            before = self.claims.insert(collector, claimed).unwrap_or_default();
+            changed = before != self.claims[collector];
             self.lists.insert(collector, Arc::clone(list));
         }
-        for claim in list.iter() {
-            if let Some(container) = self.containers.get_mut(&claim.id) {
-                container.claims.take(Arc::clone(claim), now.wall);
-            } else if claim.finished.is_none() && self.containers.len() < self.max_containers {
-                let mut container = Container::new(now, begins_now(self.last_tick, claim.started));
-                container.claims.take(Arc::clone(claim), now.wall);
-                self.containers.insert(claim.id.clone(), container);
+        for claim in list.iter().filter(|claim| claim.says_it_runs()) {
+            let About::Container(id) = &claim.about else { continue };
+            if !self.containers.contains_key(id) && self.containers.len() < self.max_containers {
+                self.containers.insert(id.clone(), Container::new(now, begins_now(self.last_tick, claim.started)));
             }
+        }
+        let claimed = &self.claims[collector];
+        for (id, container) in &mut self.containers {
+            if let Some(claim) = claims::of(claimed, id, container) {
+                container.claims.take(Arc::clone(claim), now.wall);
+            } else if let Some(claim) = claims::of(&before, id, container) {
+                container.claims.let_age(claim.source);
+            }
+        }
+        if changed {
+            claims::find_sandboxes(&mut self.containers);
         }
         // What a runtime tells of a container's end may come after the end.
         for exited in &mut self.exited {
@@ -211,20 +216,28 @@ impl State {
         let minute = now.wall.as_second().div_euclid(60);
         let closing = self.minute.is_some_and(|open| open != minute);
         self.seen = readings.iter().map(|r| r.id.clone()).collect();
-        let mut changed = false;
+        let (mut changed, mut met) = (false, false);
         for reading in readings {
             let container = self.containers.entry(reading.id.clone()).or_insert_with(|| {
                 changed = true;
-                let mut container = Container::new(now, begins_now(self.last_tick, reading.started));
-                for claim in self.claims.values().filter_map(|claims| claims.get(&reading.id)) {
-                    container.claims.take(Arc::clone(claim), now.wall);
-                }
-                container
+                Container::new(now, begins_now(self.last_tick, reading.started))
             });
-            changed |= container.reading.is_none();
+            let is_new = container.reading.is_none();
+            changed |= is_new;
             let usage_was_known = container.trail.rate().is_some();
             container.take(reading, self.full_tick);
             changed |= !usage_was_known && container.trail.rate().is_some();
+            if is_new {
+                for claimed in self.claims.values() {
+                    if let Some(claim) = claims::of(claimed, &reading.id, container) {
+                        container.claims.take(Arc::clone(claim), now.wall);
+                    }
+                }
+                met = true;
+            }
+        }
+        if met {
+            claims::find_sandboxes(&mut self.containers);
         }
         changed |= self.part_with_the_gone(now);
         if closing && let Some(open) = self.minute {
@@ -246,8 +259,9 @@ impl State {
     fn part_with_the_gone(&mut self, now: Moment) -> bool {
         let mut changed = false;
         for (id, container) in &mut self.containers {
-            let of_it = self.claims.values().filter_map(|claims| claims.get(id));
-            let told_to_run = of_it.into_iter().any(|claim| claim.finished.is_none());
+            let about = About::Container(id.clone());
+            let mut of_it = self.claims.values().filter_map(|claimed| claimed.get(&about));
+            let told_to_run = of_it.any(|claim| claim.says_it_runs());
             // Told to run but not in the tree: only what was never there, for want of a tree or of a right to see it.
             let running = self.seen.contains(id) || (told_to_run && container.reading.is_none());
             if container.running && !running {

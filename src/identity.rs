@@ -14,9 +14,10 @@
 pub mod cgroup;
 pub mod claim;
 pub mod image;
+pub mod owner;
 pub mod things;
 
 pub use cgroup::from_proc_cgroup;
-pub use claim::{Claims, ContainerClaim, Devices, FieldSource, Source, Sourced};
+pub use claim::{About, Claims, ContainerClaim, Devices, FieldSource, Source, Sourced};
 pub use image::split_image;
 pub use things::{Device, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Workload, WorkloadKind};

@@ -265,7 +265,12 @@ mod tests {
     fn names(ids: &[u8]) -> Event {
         let claim = |id: &u8| {
             let (id, name) = (id.to_string(), Some(format!("c{id}")));
-            Arc::new(ContainerClaim { id, source: DOCKER, name, ..ContainerClaim::default() })
+            Arc::new(ContainerClaim {
+                about: crate::identity::About::Container(id),
+                source: DOCKER,
+                name,
+                ..ContainerClaim::default()
+            })
         };
         let claims = Some(ids.iter().map(claim).collect());
         Event::Report { collector: DOCKER, report: Report { claims, ..Report::default() }, depth: Depth::Inner }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::clock::Moment;
 use crate::frame::RowIdentity;
 use crate::identity::claim::CGROUP;
-use crate::identity::{Claims, ContainerClaim, FieldSource, Pod, Run, Sourced};
+use crate::identity::{About, Claims, ContainerClaim, FieldSource, Pod, Role, Run, Sourced};
 use crate::metric::Number;
 use crate::minute::{Accumulator, Reading, Trail};
 use crate::reading::{ContainerReading, Depth};
@@ -20,6 +20,10 @@ use crate::snapshot::ContainerView;
 
 /// How long a newcomer waits for its name before it is shown without one.
 const NAME_GRACE: Duration = Duration::from_millis(800);
+/// The same in a pod that is known: the kubelet tells of a restart with its next report.
+const NAME_GRACE_IN_POD: Duration = Duration::from_secs(15);
+/// What tools of the field call a sandbox.
+const SANDBOX: &str = "POD";
 
 /// A container on this node.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub struct Container {
     /// Start of its oldest process, where its counters were seen to begin anew.
     begun_anew: Option<Timestamp>,
     pub running: bool,
+    /// Nobody names it, and it holds its pod's namespaces.
+    pub sandbox: bool,
 }
 
 impl Container {
@@ -50,13 +56,28 @@ impl Container {
             minute: Accumulator::new(from_zero),
             first_seen: now,
             running: true,
+            sandbox: false,
         }
+    }
+
+    /// Somebody names it.
+    pub fn has_name(&self) -> bool {
+        self.claims.field(|claim| claim.name.as_ref()).is_some()
+    }
+
+    /// A source says that it is its pod's sandbox.
+    pub fn is_sandbox_by_name(&self) -> bool {
+        self.claims.field(|claim| claim.role).is_some_and(|role| role.value == Role::Sandbox)
     }
 
     /// It has no name yet, and one may still come.
     pub fn awaits_name(&self, now: Moment) -> bool {
-        let young = now.monotonic.saturating_sub(self.first_seen.monotonic) < NAME_GRACE;
-        self.running && young && self.claims.field(|claim| claim.name.as_ref()).is_none()
+        if !self.running || self.sandbox || self.has_name() {
+            return false;
+        }
+        let in_known_pod = self.claims.pod().is_some_and(|pod| pod.value.name.is_some());
+        let grace = if in_known_pod { NAME_GRACE_IN_POD } else { NAME_GRACE };
+        now.monotonic.saturating_sub(self.first_seen.monotonic) < grace
     }
 
     /// Forgets its readings: nobody reads it any longer.
@@ -135,7 +156,9 @@ impl Container {
     pub fn view(&self, id: &str, now: Timestamp) -> ContainerView {
         let claims = &self.claims;
         let mut sources = claims.sources();
-        let name = claims.field(|claim| claim.name.as_ref());
+        let name = value(claims.field(|claim| claim.name.as_ref())).cloned();
+        let sandbox = self.sandbox && name.is_none();
+        let name = name.or_else(|| sandbox.then(|| SANDBOX.to_owned()));
         let image = claims.field(|claim| claim.image.as_ref());
         // A tag belongs to its image: one of another source would make an image nobody runs.
         let image_tag = image
@@ -147,13 +170,13 @@ impl Container {
         let run = Run { began: self.began(), ended: None };
         ContainerView {
             id: id.to_owned(),
-            name: name.map_or_else(|| id.chars().take(12).collect(), |name| name.value.clone()),
+            name: name.unwrap_or_else(|| id.chars().take(12).collect()),
             image: image.map(|image| image.value.clone()),
             image_tag: image_tag.map(|tag| tag.value.clone()),
             runtime: value(runtime).map(Cow::Borrowed),
             pod: pod.map(|pod| pod.value),
             pod_container: pod_container.map(|name| name.value.clone()),
-            role: value(role),
+            role: value(role).or(sandbox.then_some(Role::Sandbox)),
             workload: claims.workload(),
             model: claims.model(),
             stage: claims.stage().map(str::to_owned),
@@ -211,7 +234,7 @@ impl Container {
 
     /// The runtime's word, unless the container was seen to begin anew and the runtime has not said so yet; without a
     /// runtime the start of its oldest process.
-    fn began(&self) -> Timestamp {
+    pub fn began(&self) -> Timestamp {
         let told = value(self.claims.field(|claim| claim.started));
         let oldest = self.reading.as_ref().and_then(|r| r.started);
         told.max(self.begun_anew).or(oldest).unwrap_or(self.first_seen.wall)
@@ -225,7 +248,7 @@ fn value<T>(sourced: Option<Sourced<T>>) -> Option<T> {
 /// What the cgroup's path says of the container.
 fn by_path(reading: &ContainerReading) -> ContainerClaim {
     ContainerClaim {
-        id: reading.id.clone(),
+        about: About::Container(reading.id.clone()),
         source: CGROUP,
         runtime: reading.runtime,
         pod: reading.pod_uid.clone().map(|uid| Pod { uid: Some(uid), ..Pod::default() }),

@@ -376,8 +376,12 @@ mod tests {
         let at = crate::clock::Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
         let mut state = crate::analysis::State::new("node-1".to_owned(), Duration::from_secs(10), 10);
         let claim = |id: &str, devices| {
-            let claim =
-                ContainerClaim { id: id.to_owned(), source: DOCKER, name: Some(id.to_owned()), ..Default::default() };
+            let claim = ContainerClaim {
+                about: crate::identity::About::Container(id.to_owned()),
+                source: DOCKER,
+                name: Some(id.to_owned()),
+                ..Default::default()
+            };
             Arc::new(ContainerClaim { devices, ..claim })
         };
         let claims = vec![

@@ -39,7 +39,7 @@ fn cell(summary: &Summary, key: &str, part: Part) -> Option<f64> {
 
 fn claim(id: &str, name: &str) -> ContainerClaim {
     ContainerClaim {
-        id: id.to_owned(),
+        about: crate::identity::About::Container(id.to_owned()),
         source: DOCKER,
         name: Some(name.to_owned()),
         runtime: Some("docker"),

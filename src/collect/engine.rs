@@ -21,7 +21,7 @@ use super::{Collector, Context, Entry, Error, Stop};
 use crate::clock::Clock;
 use crate::health::Brings;
 use crate::identity::claim::{self, pod_by_labels};
-use crate::identity::{ContainerClaim, Devices, split_image};
+use crate::identity::{About, ContainerClaim, Devices, Role, split_image};
 use crate::reading::{Depth, Report};
 
 const NAMES_LOST: &str =
@@ -369,16 +369,18 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         labels.filter(|(key, value)| key.len().saturating_add(value.len()) <= MAX_LABEL).take(MAX_LABELS).collect();
     let labels: BTreeMap<String, String> = labels;
     let (pod, pod_container) = pod_by_labels(&labels);
+    let sandbox = labels.get("io.kubernetes.docker.type").is_some_and(|kind| kind == "podsandbox");
     // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.
     let shares = positive(host.cpu_shares).filter(|shares| *shares > 2 && pod.is_some());
     Some(ContainerClaim {
         name: answer.name.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty()),
-        id,
+        about: About::Container(id),
         source: if runtime == claim::PODMAN { claim::PODMAN } else { claim::DOCKER },
         runtime: Some(runtime),
         pod,
         pod_container,
-        role: None,
+        role: sandbox.then_some(Role::Sandbox),
+        workload: None,
         image,
         image_tag,
         labels: Some(labels),

@@ -8,11 +8,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::owner;
 use super::things::{Link, Model, ModelKey, Pod, Relation, Role, Workload, WorkloadKind};
 
 /// A source of facts. Its place in [`SOURCES`] is its strength.
 pub type Source = &'static str;
 
+/// The Kubernetes API.
+pub const KUBERNETES: Source = "kubernetes";
+/// The container runtime of a kubelet, by its own interface.
+pub const CRI: Source = "cri";
+/// The kubelet's list of what it gave to pods.
+pub const POD_RESOURCES: Source = "pod_resources";
+/// The folders that the kubelet keeps logs in.
+pub const POD_LOGS: Source = "pod_logs";
 /// The Docker engine.
 pub const DOCKER: Source = "docker";
 /// Podman.
@@ -21,13 +30,40 @@ pub const PODMAN: Source = "podman";
 pub const CGROUP: Source = "cgroup";
 
 /// Every source, the strongest first.
-pub const SOURCES: &[Source] = &[DOCKER, PODMAN, CGROUP];
+pub const SOURCES: &[Source] = &[KUBERNETES, CRI, DOCKER, PODMAN, POD_RESOURCES, POD_LOGS, CGROUP];
 
-/// What one source says of one container. `None` is "says nothing".
+/// Those that know names and no lives: a log stays for a while when its container has gone.
+const NAMES_ONLY: [Source; 3] = [POD_RESOURCES, POD_LOGS, CGROUP];
+
+/// Of which containers a claim speaks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// Of the one with this id, 64 hex digits.
+    Container(String),
+    /// Of the one with this name in a pod, where the source knows no ids.
+    Named {
+        /// The pod's namespace.
+        namespace: String,
+        /// The pod's name.
+        pod: String,
+        /// The container's name in it.
+        container: String,
+    },
+    /// Of all in the pod with this UID of which the source says nothing more: the sandbox is among them.
+    Pod(String),
+}
+
+impl Default for About {
+    fn default() -> Self {
+        Self::Container(String::new())
+    }
+}
+
+/// What one source says of a container. `None` is "says nothing".
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ContainerClaim {
-    /// 64 hex digits.
-    pub id: String,
+    /// Of which.
+    pub about: About,
     /// Who says it.
     pub source: Source,
     /// The name people gave it.
@@ -44,6 +80,8 @@ pub struct ContainerClaim {
     pub pod_container: Option<String>,
     /// Its part in the pod.
     pub role: Option<Role>,
+    /// What owns its pod, and what says so.
+    pub workload: Option<Link<Workload>>,
     /// Labels, as set on the container or its image.
     pub labels: Option<BTreeMap<String, String>>,
     /// Since when this run of it goes on.
@@ -69,6 +107,14 @@ pub struct ContainerClaim {
     pub oom_events: u64,
 }
 
+impl ContainerClaim {
+    /// It says that the container runs.
+    #[must_use]
+    pub fn says_it_runs(&self) -> bool {
+        self.finished.is_none() && !NAMES_ONLY.contains(&self.source)
+    }
+}
+
 /// The fields that may come from several sources, as the API names them, and whether a claim says anything of them.
 type Field = (&'static str, fn(&ContainerClaim) -> bool);
 const FIELDS: &[Field] = &[
@@ -78,6 +124,7 @@ const FIELDS: &[Field] = &[
     ("pod", |claim| claim.pod.is_some()),
     ("pod_container", |claim| claim.pod_container.is_some()),
     ("role", |claim| claim.role.is_some()),
+    ("workload", |claim| claim.workload.is_some()),
     ("labels", |claim| claim.labels.is_some()),
     ("run.began", |claim| claim.started.is_some()),
     ("host_network", |claim| claim.host_network.is_some()),
@@ -208,24 +255,23 @@ impl Claims {
     /// The workload it belongs to, and who says so.
     #[must_use]
     pub fn workload(&self) -> Option<Link<Workload>> {
-        let name = self.field(|claim| claim.name.clone());
+        if let Some(told) = self.field(|claim| claim.workload.clone()) {
+            return Some(told.value);
+        }
         if let Some(pod) = self.pod() {
-            let Pod { namespace, name, uid } = pod.value;
-            let name = name.or(uid)?;
-            let to = Workload { namespace, kind: WorkloadKind::Pod, name };
-            return Some(Link { to, relation: Relation::PartOf, source: pod.source });
+            return owner::by_name(&pod.value, pod.source);
         }
         if let (Some(project), Some(service)) = (self.label(COMPOSE_PROJECT), self.label(COMPOSE_SERVICE)) {
             let to = Workload {
                 namespace: Some(project.to_owned()),
-                kind: WorkloadKind::ComposeService,
+                kind: WorkloadKind::COMPOSE_SERVICE,
                 name: service.to_owned(),
             };
             return Some(Link { to, relation: Relation::PartOf, source: COMPOSE_SERVICE });
         }
-        let name = name?;
+        let name = self.field(|claim| claim.name.clone())?;
         let namespace = self.field(|claim| claim.runtime).map(|runtime| runtime.value.to_owned());
-        let to = Workload { namespace, kind: WorkloadKind::Container, name: name.value };
+        let to = Workload { namespace, kind: WorkloadKind::CONTAINER, name: name.value };
         Some(Link { to, relation: Relation::PartOf, source: name.source })
     }
 

@@ -1,5 +1,6 @@
 //! The things of a node and their keys. Each key has one form, here: the API, metrics, paths and columns spell it alike.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -16,35 +17,52 @@ pub struct Pod {
     pub uid: Option<String>,
 }
 
-/// What a workload is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum WorkloadKind {
-    /// A pod whose owner is not known.
-    Pod,
-    /// A service of a Compose project.
-    ComposeService,
-    /// A named container of a plain engine.
-    Container,
-}
+/// What a workload is: a kind of Kubernetes' own or of a custom resource, or what a plain engine knows. The set is open: any
+/// controller may own pods.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct WorkloadKind(Cow<'static, str>);
 
 impl WorkloadKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Pod, Self::ComposeService, Self::Container];
+    /// A pod that nothing owns, or whose owner is not known.
+    pub const POD: Self = Self::of("Pod");
+    /// A Deployment, through its ReplicaSets.
+    pub const DEPLOYMENT: Self = Self::of("Deployment");
+    /// A ReplicaSet of its own.
+    pub const REPLICA_SET: Self = Self::of("ReplicaSet");
+    /// A StatefulSet.
+    pub const STATEFUL_SET: Self = Self::of("StatefulSet");
+    /// A DaemonSet.
+    pub const DAEMON_SET: Self = Self::of("DaemonSet");
+    /// A Job of its own.
+    pub const JOB: Self = Self::of("Job");
+    /// A CronJob, through its Jobs.
+    pub const CRON_JOB: Self = Self::of("CronJob");
+    /// KServe's inference service.
+    pub const INFERENCE_SERVICE: Self = Self::of("InferenceService");
+    /// A set of Jobs.
+    pub const JOB_SET: Self = Self::of("JobSet");
+    /// Argo's rollout, through its ReplicaSets.
+    pub const ROLLOUT: Self = Self::of("Rollout");
+    /// A service of a Compose project.
+    pub const COMPOSE_SERVICE: Self = Self::of("ComposeService");
+    /// A named container of a plain engine.
+    pub const CONTAINER: Self = Self::of("Container");
 
-    /// Its name in keys, columns and the API.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pod => "Pod",
-            Self::ComposeService => "ComposeService",
-            Self::Container => "Container",
-        }
+    const fn of(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
     }
 
     /// The kind of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    pub fn named(name: &str) -> Self {
+        Self(Cow::Owned(name.to_owned()))
+    }
+
+    /// Its name in keys, columns and the API.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
     }
 }
 
@@ -79,6 +97,8 @@ pub enum Role {
     Init,
     /// It begins before the others and goes on beside them.
     Sidecar,
+    /// It holds the pod's namespaces and does nothing (`pause`).
+    Sandbox,
 }
 
 impl Role {
@@ -89,6 +109,7 @@ impl Role {
             Self::Main => "main",
             Self::Init => "init",
             Self::Sidecar => "sidecar",
+            Self::Sandbox => "sandbox",
         }
     }
 }
@@ -243,12 +264,9 @@ mod tests {
             kind,
             name: name.to_owned(),
         };
-        assert_eq!(workload(Some("docker"), WorkloadKind::Container, "web").to_string(), "docker/Container/web");
-        assert_eq!(workload(None, WorkloadKind::Container, "web").to_string(), "Container/web");
-        for kind in WorkloadKind::ALL {
-            assert_eq!(WorkloadKind::named(kind.name()), Some(kind));
-        }
-        assert_eq!(WorkloadKind::named("pod"), None);
+        assert_eq!(workload(Some("docker"), WorkloadKind::CONTAINER, "web").to_string(), "docker/Container/web");
+        assert_eq!(workload(None, WorkloadKind::CONTAINER, "web").to_string(), "Container/web");
+        assert_eq!(WorkloadKind::named("Deployment"), WorkloadKind::DEPLOYMENT, "whoever spells it");
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn row(minute: i64, cores: f64, mib: f64) -> MinuteRow {
             runtime: Some("docker".to_owned()),
             workload: Some(Workload {
                 namespace: Some("docker".to_owned()),
-                kind: WorkloadKind::Container,
+                kind: WorkloadKind::CONTAINER,
                 name: "web".to_owned(),
             }),
             ..RowIdentity::default()

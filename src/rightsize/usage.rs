@@ -427,7 +427,7 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
 
 fn workload_of(columns: &Columns<'_>, run: &Run) -> Option<Workload> {
     let text = |name: &'static str| columns.text(name, run).map(str::to_owned);
-    let kind = columns.text("workload_kind", run).and_then(WorkloadKind::named);
+    let kind = columns.text("workload_kind", run).map(WorkloadKind::named);
     Some(Workload { namespace: text("workload_namespace"), kind: kind?, name: text("workload")? })
 }
 

@@ -229,7 +229,7 @@ mod tests {
         let mut state = State::new("node-1".to_owned(), Duration::from_secs(10), 10);
         let claim = |name: &str| {
             Arc::new(ContainerClaim {
-                id: name.repeat(8),
+                about: crate::identity::About::Container(name.repeat(8)),
                 source: DOCKER,
                 name: Some(name.to_owned()),
                 labels: Some([("plumbline.io/model".to_owned(), "m".to_owned())].into()),
@@ -268,7 +268,7 @@ mod tests {
             let stage = stage.map(|stage| ("plumbline.io/stage".to_owned(), stage.to_owned()));
             let model = ("plumbline.io/model".to_owned(), "m".to_owned());
             Arc::new(ContainerClaim {
-                id: name.repeat(8),
+                about: crate::identity::About::Container(name.repeat(8)),
                 source: DOCKER,
                 name: Some((*name).to_owned()),
                 labels: Some(stage.into_iter().chain([model]).collect()),

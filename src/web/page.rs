@@ -275,7 +275,7 @@ mod tests {
         let mut state = Analysis::new(NODE.to_owned(), Duration::from_secs(10), CONTAINERS);
         let claim = |n: usize| {
             Arc::new(ContainerClaim {
-                id: format!("{n:064x}"),
+                about: crate::identity::About::Container(format!("{n:064x}")),
                 source: claim::DOCKER,
                 name: Some(format!("team-a-recommendation-service-{n}")),
                 image: Some("registry.example.com/team-a/recommendation-service".to_owned()),

@@ -80,7 +80,7 @@ fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
                     }),
                     workload: Some(Workload {
                         namespace: Some("docker".to_owned()),
-                        kind: WorkloadKind::Container,
+                        kind: WorkloadKind::CONTAINER,
                         name: name.to_owned(),
                     }),
                     ..RowIdentity::default()
