@@ -360,6 +360,7 @@ impl Generation {
                 schedule: Schedule { inner: config.agent.inner_tick, full: config.agent.tick },
                 clock: Arc::clone(&setting.clock),
                 health: Arc::clone(health),
+                node: setting.node.clone(),
                 out: reports.clone(),
                 stop: stop_collectors.clone(),
             };

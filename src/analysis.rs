@@ -17,9 +17,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Moment;
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
-use crate::identity::{About, ContainerClaim, Source};
+use crate::identity::node::NodeClaim;
+use crate::identity::{About, ContainerClaim, Source, Sourced};
 use crate::reading::{ContainerReading, Report};
-use crate::snapshot::{ContainerView, ExitView, GpuView, Snapshot};
+use crate::snapshot::{ContainerView, ExitView, GpuView, NodeView, Snapshot};
 use claims::Claimed;
 use container::{Container, row_identity};
 use gpu::{Gpus, PastStates};
@@ -48,6 +49,8 @@ pub struct State {
     claims: BTreeMap<&'static str, Claimed>,
     /// The lists that is from: the same list again changes nothing.
     lists: BTreeMap<&'static str, Arc<[Arc<ContainerClaim>]>>,
+    /// What each collector says of the node, when it last did, and whether it still does.
+    nodes: BTreeMap<&'static str, (Arc<NodeClaim>, Timestamp, bool)>,
     containers: BTreeMap<String, Container>,
     exited: Vec<Exited>,
     /// By the collector that reads them.
@@ -92,6 +95,7 @@ impl State {
             max_containers,
             claims: BTreeMap::new(),
             lists: BTreeMap::new(),
+            nodes: BTreeMap::new(),
             containers: BTreeMap::new(),
             exited: Vec::new(),
             gpus: BTreeMap::new(),
@@ -136,6 +140,10 @@ impl State {
             outcome.changed |= !self.gpus.contains_key(collector);
             outcome.gpu_rows = self.gpus.entry(collector).or_default().take(&self.node, &self.past, gpus, now.wall);
         }
+        if let Some(node) = report.node {
+            let known = self.nodes.insert(collector, (Arc::clone(&node), now.wall, true));
+            outcome.changed |= known.is_none_or(|(known, _, fresh)| !fresh || known != node);
+        }
         if let Some(list) = report.claims {
             outcome.changed |= self.take_claims(collector, &list, now);
         }
@@ -153,6 +161,9 @@ impl State {
     pub fn lose(&mut self, collector: &'static str, now: Moment) -> Outcome {
         let mut outcome = Outcome::default();
         self.lists.remove(collector);
+        if let Some((_, _, fresh)) = self.nodes.get_mut(collector) {
+            *fresh = false;
+        }
         let sources: HashSet<Source> =
             self.claims.remove(collector).into_iter().flatten().map(|(_, c)| c.source).collect();
         for container in self.containers.values_mut() {
@@ -333,6 +344,9 @@ impl State {
             self.gpus.iter().flat_map(|(source, gpus)| gpus.views(source, now, stale)).collect();
         let claimed = |id: &str| self.containers.get(id)?.claims.field(|claim| claim.devices.clone());
         gpu::join(&mut containers, &mut gpus, claimed);
+        let told = self.nodes.iter().min_by_key(|(_, (_, at, fresh))| (!fresh, std::cmp::Reverse(*at)));
+        let told = told.map(|(source, (claim, at, _))| Sourced { value: Arc::clone(claim), source, at: *at });
+        let resources = told.map(|claim| NodeView::new(&claim, &containers));
         let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
         Snapshot {
             as_of: now.wall,
@@ -340,6 +354,7 @@ impl State {
             ready: !(expect_names && self.is_waiting(now)),
             gpus,
             containers,
+            resources,
             ..Snapshot::empty(self.node.clone(), now.wall)
         }
     }

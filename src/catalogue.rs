@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::metric::attribute::{ATTRIBUTES, Named, Of};
-use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, Metric};
+use crate::metric::{AGENT_METRICS, CONTAINER_METRICS, Metric, NODE_METRICS};
 use crate::signal::Table;
 use crate::signal::container::Container;
 use crate::signal::gpu::Gpu;
@@ -32,7 +32,8 @@ pub fn of_models() -> impl Iterator<Item = &'static Metric> {
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
-    of_containers().chain(of_gpus()).chain(of_models()).chain(AGENT_METRICS.iter().copied())
+    let own = NODE_METRICS.iter().chain(AGENT_METRICS).copied();
+    of_containers().chain(of_gpus()).chain(of_models()).chain(own)
 }
 
 /// The metric of this name.
@@ -61,7 +62,8 @@ mod tests {
         for metric in all() {
             let Metric { name, unit, help, .. } = metric;
             assert!(names.insert(name), "{name} stands twice");
-            assert!(name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'.' | b'_')), "{name}");
+            let own = name.strip_prefix("k8s.").unwrap_or(name);
+            assert!(own.bytes().all(|b| matches!(b, b'a'..=b'z' | b'.' | b'_')), "{name}");
             assert!(!unit.is_empty(), "{name} has no unit");
             assert!(help.ends_with('.') && help.starts_with(|c: char| c.is_uppercase() || c == '1'), "{name}: {help}");
         }

@@ -10,7 +10,9 @@
 pub mod cgroup;
 mod driver;
 pub mod engine;
+pub mod kubernetes;
 pub mod nvml;
+pub mod pod_logs;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +26,8 @@ use crate::health::Brings;
 use crate::reading::{Depth, Report};
 
 /// Every collector there is, in the order the start-up summary names them.
-pub const COLLECTORS: &[Entry] = &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN, nvml::ENTRY];
+pub const COLLECTORS: &[Entry] =
+    &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN, kubernetes::ENTRY, pod_logs::ENTRY, nvml::ENTRY];
 
 /// One collector: what people are told of it, and how it is opened.
 pub struct Entry {
@@ -48,6 +51,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Has every collector read at once, for one that learns of a change between ticks.
     pub wake: Stop,
+    /// The node's name.
+    pub node: String,
 }
 
 /// An opened collector. It runs on a thread of its own and may block.
@@ -89,6 +94,10 @@ pub struct Config {
     pub docker: engine::Config,
     /// Podman's Docker-compatible API.
     pub podman: engine::Config,
+    /// The Kubernetes API.
+    pub kubernetes: kubernetes::Config,
+    /// The folders that a kubelet keeps logs in.
+    pub pod_logs: pod_logs::Config,
     /// GPUs; a section of its own in the file, `[gpu]`.
     #[serde(skip)]
     pub gpu: nvml::Config,
@@ -102,6 +111,8 @@ impl Default for Config {
             cgroup: cgroup::Config::default(),
             docker: engine::Config::default(),
             podman: engine::Config::default(),
+            kubernetes: kubernetes::Config::default(),
+            pod_logs: pod_logs::Config::default(),
             gpu: nvml::Config::default(),
         }
     }

@@ -65,6 +65,10 @@ pub struct RowIdentity {
     pub pod_uid: Option<String>,
     /// The container's name within its pod.
     pub pod_container: Option<String>,
+    /// Its pod's class of service.
+    pub qos: Option<String>,
+    /// What scales it, and by which resources.
+    pub autoscaler: Option<String>,
     /// The model it serves or trains.
     pub model: Option<Link<Model>>,
     /// When this run of it began.
@@ -162,7 +166,7 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column("container_name", "container name", Cells::Text(|r| r.identity.container_name.as_deref())),
     column(
         "role",
-        "its part in its pod: main, init, sidecar; null if unknown",
+        "its part in its pod: main, init, sidecar, sandbox; null if unknown",
         Cells::Text(|r| Some(r.identity.role?.name())),
     ),
     column("image", "image name without tag", Cells::Text(|r| r.identity.image.as_deref())),
@@ -175,7 +179,7 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     ),
     column(
         "workload_kind",
-        "what the workload is: Pod, ComposeService, Container",
+        "what the workload is: Deployment, StatefulSet, Pod, ..., ComposeService, Container",
         Cells::Text(|r| Some(r.identity.workload.as_ref()?.kind.name())),
     ),
     column("workload", "the workload's name", Cells::Text(|r| Some(&r.identity.workload.as_ref()?.name))),
@@ -183,6 +187,16 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column("pod", "Kubernetes pod", Cells::Text(|r| r.identity.pod.as_deref())),
     column("pod_uid", "Kubernetes pod UID", Cells::Text(|r| r.identity.pod_uid.as_deref())),
     column("pod_container", "container name within the pod", Cells::Text(|r| r.identity.pod_container.as_deref())),
+    column(
+        "qos",
+        "its pod's class of service: Guaranteed, Burstable, BestEffort; null where the Kubernetes API is not read",
+        Cells::Text(|r| r.identity.qos.as_deref()),
+    ),
+    column(
+        "autoscaler",
+        "what scales it, and by which resources: HorizontalPodAutoscaler/web:cpu; null if none is known",
+        Cells::Text(|r| r.identity.autoscaler.as_deref()),
+    ),
     column(
         "model",
         "the model it serves or trains: label plumbline.io/model, else KServe's inference service",

@@ -11,13 +11,16 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod autoscaler;
 pub mod cgroup;
 pub mod claim;
 pub mod image;
+pub mod node;
 pub mod owner;
 pub mod things;
 
+pub use autoscaler::Autoscaler;
 pub use cgroup::from_proc_cgroup;
 pub use claim::{About, Claims, ContainerClaim, Devices, FieldSource, Source, Sourced};
 pub use image::split_image;
-pub use things::{Device, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Workload, WorkloadKind};
+pub use things::{Device, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Termination, Workload, WorkloadKind};

@@ -301,8 +301,84 @@ pub static COLLECTOR_FAULT: Metric = metric(
     "1 when the collector is down though what it reads is or was there, else 0; what is not installed is no fault.",
 );
 
+/// Cores of the node that are for pods.
+pub static NODE_CPU_ALLOCATABLE: Metric =
+    metric("k8s.node.cpu.allocatable", Kind::UpDown, "{cpu}", &[], "Cores of the node that are for pods.");
+/// Bytes of the node's memory that are for pods.
+pub static NODE_MEMORY_ALLOCATABLE: Metric =
+    metric("k8s.node.memory.allocatable", Kind::UpDown, "By", &[], "Memory of the node that is for pods.");
+/// Cores that pods ask for.
+pub static NODE_CPU_REQUESTED: Metric = metric(
+    "plumbline.node.cpu.requested",
+    Kind::UpDown,
+    "{cpu}",
+    &[],
+    "Cores that the pods on the node ask for, as the scheduler counts them.",
+);
+/// Bytes that pods ask for.
+pub static NODE_MEMORY_REQUESTED: Metric = metric(
+    "plumbline.node.memory.requested",
+    Kind::UpDown,
+    "By",
+    &[],
+    "Memory that the pods on the node ask for, as the scheduler counts them.",
+);
+/// Cores that nobody can ask for.
+pub static NODE_CPU_STRANDED: Metric = metric(
+    "plumbline.node.cpu.stranded",
+    Kind::UpDown,
+    "{cpu}",
+    &[],
+    "Cores that stay free once the node's memory is asked for in full, by pods of the node's own shape.",
+);
+/// Bytes that nobody can ask for.
+pub static NODE_MEMORY_STRANDED: Metric = metric(
+    "plumbline.node.memory.stranded",
+    Kind::UpDown,
+    "By",
+    &[],
+    "Memory that stays free once the node's cores are asked for in full, by pods of the node's own shape.",
+);
+/// Resources of device plugins that are for pods.
+pub static NODE_EXTENDED_ALLOCATABLE: Metric = metric(
+    "plumbline.node.extended.allocatable",
+    Kind::UpDown,
+    "{device}",
+    &["resource"],
+    "Resources of device plugins (nvidia.com/gpu) that the node has for pods.",
+);
+/// Those that pods ask for.
+pub static NODE_EXTENDED_REQUESTED: Metric = metric(
+    "plumbline.node.extended.requested",
+    Kind::UpDown,
+    "{device}",
+    &["resource"],
+    "Resources of device plugins that the pods on the node ask for.",
+);
+/// Restarts of a container in its pod.
+pub static POD_CONTAINER_RESTARTS: Metric = metric(
+    "k8s.container.restart.count",
+    Kind::UpDown,
+    "{restart}",
+    &[],
+    "How often the container of the pod has been restarted, as the kubelet counts; it may begin anew.",
+);
+
+/// What is known of the node.
+pub static NODE_METRICS: &[&Metric] = &[
+    &NODE_CPU_ALLOCATABLE,
+    &NODE_MEMORY_ALLOCATABLE,
+    &NODE_CPU_REQUESTED,
+    &NODE_MEMORY_REQUESTED,
+    &NODE_CPU_STRANDED,
+    &NODE_MEMORY_STRANDED,
+    &NODE_EXTENDED_ALLOCATABLE,
+    &NODE_EXTENDED_REQUESTED,
+];
+
 /// What is concluded of a container, beside its signals.
 pub static CONTAINER_METRICS: &[&Metric] = &[
+    &POD_CONTAINER_RESTARTS,
     &CONTAINER_GPU_MEMORY,
     &CONTAINER_COST,
     &RECOMMENDED_CPU,
@@ -442,7 +518,7 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("pub static ") && line.contains(": Metric ="))
             .count();
-        let lists = [CONTAINER_METRICS, AGENT_METRICS];
+        let lists = [CONTAINER_METRICS, NODE_METRICS, AGENT_METRICS];
         let names: HashSet<&str> = lists.into_iter().flatten().map(|metric| metric.name).collect();
         assert_eq!(names.len(), declared, "a static is not listed");
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::clock::Moment;
+use crate::identity::node::NodeClaim;
 use crate::identity::{ContainerClaim, Share};
 use crate::signal::Signals;
 use crate::signal::container::Container;
@@ -21,6 +22,8 @@ pub struct Report {
     pub containers: Option<Vec<ContainerReading>>,
     /// What a source says of every container it knows. The same list again is the same `Arc`.
     pub claims: Option<Arc<[Arc<ContainerClaim>]>>,
+    /// What a source says of the node.
+    pub node: Option<Arc<NodeClaim>>,
     /// Every GPU seen.
     pub gpus: Option<Vec<GpuReading>>,
     /// Containers passed over because there are more than the configured bound.

@@ -184,6 +184,10 @@ const ENDED: SignedDuration = SignedDuration::from_mins(10);
 pub struct Assessment {
     /// Which.
     pub workload: Member,
+    /// Its containers that run on its node, by id: one for each replica. One that has ended has none.
+    pub containers: Vec<String>,
+    /// How many replicas the money is for: those that run, or one of one that has ended.
+    pub replicas: u64,
     /// What the verdict stands on.
     pub history: HistoryView,
     /// How far it is to be trusted.
@@ -229,18 +233,25 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
     let confidence = Confidence::of(days, enough);
     let mut cpu = cpu::assess(usage, config, enough);
     let mut memory = memory::assess(usage, end, config, enough);
-    let cost = prices.month(usage, cpu.requested, memory.requested);
-    cpu.saving = cost - prices.month(usage, cpu.followed(), memory.requested);
-    memory.saving = cost - prices.month(usage, cpu.requested, memory.followed());
+    for (name, resource) in [("cpu", &mut cpu), ("memory", &mut memory)] {
+        resource.leave_to(usage.workload.autoscaler.as_ref().filter(|autoscaler| autoscaler.acts_on(name)));
+    }
+    let ended = end.duration_since(usage.last) > ENDED;
+    let (containers, replicas) = if ended { (Vec::new(), 1) } else { usage.replicas() };
+    let month = |cpu, memory| prices.month(usage, cpu, memory) * replicas as f64;
+    let cost = month(cpu.requested, memory.requested);
+    cpu.saving = cost - month(cpu.followed(), memory.requested);
+    memory.saving = cost - month(cpu.requested, memory.followed());
     for resource in [&mut cpu, &mut memory] {
         resource.confirmed = resource.acts() && (resource.evidence || confidence >= Confidence::Medium);
     }
     let confirmed = cpu.confirmed || memory.confirmed;
     let saving = cpu.saving + memory.saving;
-    let ended = end.duration_since(usage.last) > ENDED;
     let patches = if ended { Vec::new() } else { patch::patches(&usage.workload, &cpu, &memory) };
     Assessment {
         workload: usage.workload.clone(),
+        containers,
+        replicas,
         history: HistoryView { first: usage.first, last: usage.last, minutes },
         confidence,
         confirmed,

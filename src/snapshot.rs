@@ -2,6 +2,7 @@
 //!
 //! Plain data and a pure derivation. What is unknown is `None` (JSON `null`), never zero.
 
+mod node;
 pub mod relations;
 mod sizing;
 
@@ -13,7 +14,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::alert::view::AlertsView;
-use crate::identity::{Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Workload};
+use crate::identity::node::Amounts;
+use crate::identity::{
+    Autoscaler, Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Termination,
+    Workload, WorkloadKind,
+};
 use crate::metric::{self, Attribute, Number, Point, Subject, attribute};
 use crate::minute::gpu::GpuState;
 use crate::model::points::points as model_points;
@@ -22,6 +27,7 @@ use crate::rightsize::review::Review;
 use crate::signal::Signals;
 use crate::signal::container::{Container, id};
 use crate::signal::gpu::Gpu;
+pub use node::{Capacity, NodeView};
 use relations::Relations;
 
 /// The node at one instant. Shared by `Arc`.
@@ -31,6 +37,8 @@ pub struct Snapshot {
     pub as_of: Timestamp,
     /// The node's name.
     pub node: String,
+    /// What the node has, and what was asked of it; `null` where nobody says.
+    pub resources: Option<NodeView>,
     /// By name, then id.
     pub containers: Vec<ContainerView>,
     /// By index.
@@ -77,6 +85,8 @@ pub struct ContainerView {
     pub image: Option<String>,
     /// The image's tag.
     pub image_tag: Option<String>,
+    /// The digest of the image that runs.
+    pub image_digest: Option<String>,
     /// Its runtime.
     pub runtime: Option<Cow<'static, str>>,
     /// Its pod; `null` outside Kubernetes.
@@ -85,6 +95,14 @@ pub struct ContainerView {
     pub pod_container: Option<String>,
     /// Its part in the pod, where that is known.
     pub role: Option<Role>,
+    /// Its pod's class of service in Kubernetes.
+    pub qos: Option<String>,
+    /// What changes its requests or the number of its pods.
+    pub autoscaler: Option<Autoscaler>,
+    /// What else it asks for: resources of device plugins, by count.
+    pub extended: Option<Amounts>,
+    /// How its last run ended.
+    pub last_termination: Option<Termination>,
     /// What it belongs to, and who says so. `null` while nobody has named it.
     pub workload: Option<Link<Workload>>,
     /// The model it serves, and who says so.
@@ -200,6 +218,7 @@ impl Snapshot {
         Self {
             as_of,
             node,
+            resources: None,
             containers: Vec::new(),
             gpus: Vec::new(),
             exited: Vec::new(),
@@ -240,6 +259,7 @@ impl Snapshot {
         for gpu in &self.gpus {
             gpu.add_points(&mut points);
         }
+        self.add_node_points(&mut points);
         points.extend(model_points(&self.models, self.as_of));
         self.add_sizing_points(&mut points);
         points
@@ -256,6 +276,8 @@ impl ContainerView {
     #[must_use]
     pub fn subject(&self) -> Subject {
         let of_pod = |field: fn(&Pod) -> &Option<String>| self.pod.as_ref().and_then(|pod| field(pod).as_deref());
+        let digest = self.image.as_ref().zip(self.image_digest.as_ref());
+        let digest = digest.map(|(image, digest)| format!("{image}@{digest}"));
         let said = [
             (&attribute::CONTAINER_ID, Some(self.id.as_str())),
             (&attribute::CONTAINER_NAME, Some(self.name.as_str())),
@@ -266,11 +288,24 @@ impl ContainerView {
             (&attribute::POD_NAME, of_pod(|pod| &pod.name)),
             (&attribute::POD_UID, of_pod(|pod| &pod.uid)),
             (&attribute::POD_CONTAINER, self.pod.as_ref().and(self.pod_container.as_deref())),
+            (&attribute::IMAGE_DIGEST, digest.as_deref()),
         ];
+        let owner = self.workload.as_ref().filter(|_| self.pod.is_some()).map(|link| &link.to);
+        let owner = owner.filter(|owner| owner.kind != WorkloadKind::POD).into_iter().flat_map(|owner| {
+            let named = match Attribute::owner(&owner.kind) {
+                Some(named) => [Some((named, &*owner.name)), None],
+                None => [
+                    Some((&attribute::WORKLOAD_KIND, owner.kind.name())),
+                    Some((&attribute::WORKLOAD_NAME, &*owner.name)),
+                ],
+            };
+            named.into_iter().flatten().map(|(named, value)| Attribute::new(named, value))
+        });
+        let of_label = if self.pod.is_some() { &attribute::POD_LABEL } else { &attribute::CONTAINER_LABEL };
         let labels = self.labels.iter().filter(|(key, _)| !key.starts_with(RUNTIME_LABELS));
-        let labels = labels.take(MAX_LABELS).map(|(key, value)| Attribute::label(key, value));
+        let labels = labels.take(MAX_LABELS).map(|(key, value)| Attribute::label(of_label, key, value));
         let attributes = said.into_iter().filter_map(|(named, value)| Some(Attribute::new(named, value?)));
-        Subject { attributes: attributes.chain(labels).collect() }
+        Subject { attributes: attributes.chain(owner).chain(labels).collect() }
     }
 
     fn add_points(&self, as_of: Timestamp, points: &mut Vec<Point>) {
@@ -284,6 +319,10 @@ impl ContainerView {
                 signal.metric.as_ref().map(|metric| Point::new(metric, &subject, attributes, value, start, at)),
             );
         }
+        let restarts = self.signals.get(const { id("restarts") }).filter(|_| self.pod_container.is_some());
+        points.extend(restarts.map(|count| {
+            Point::new(&metric::POD_CONTAINER_RESTARTS, &subject, Vec::new(), Number::Int(count), start, as_of)
+        }));
         for gpu in self.gpus.iter().filter(|gpu| gpu.device.relation == Relation::Used) {
             let attributes = vec![("hw.id", gpu.device.to.uuid.clone().into())];
             let point = |bytes| {

@@ -32,6 +32,7 @@ pub fn once(config: &Config, setting: &Setting) -> Result<(Snapshot, health::Sta
             schedule: Schedule { inner: TICK, full: TICK },
             clock: Arc::clone(&setting.clock),
             health: Arc::clone(&health),
+            node: setting.node.clone(),
             out: reports.clone(),
             stop: stop.clone(),
         };

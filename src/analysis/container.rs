@@ -173,12 +173,17 @@ impl Container {
             name: name.unwrap_or_else(|| id.chars().take(12).collect()),
             image: image.map(|image| image.value.clone()),
             image_tag: image_tag.map(|tag| tag.value.clone()),
+            image_digest: value(claims.field(|claim| claim.image_digest.clone())),
             runtime: value(runtime).map(Cow::Borrowed),
             pod: pod.map(|pod| pod.value),
             pod_container: pod_container.map(|name| name.value.clone()),
             role: value(role).or(sandbox.then_some(Role::Sandbox)),
+            autoscaler: claims.autoscaler(),
+            qos: value(claims.field(|claim| claim.qos.clone())),
+            extended: value(claims.field(|claim| claim.extended.clone())),
+            last_termination: value(claims.field(|claim| claim.last_termination.clone())),
             workload: claims.workload(),
-            model: claims.model(),
+            model: claims.model().filter(|_| !sandbox),
             stage: claims.stage().map(str::to_owned),
             owner: claims.owner().map(str::to_owned),
             labels: claims.labels(),
@@ -207,7 +212,7 @@ impl Container {
             signals.items.retain(|item| item.id.signal().each != Some(INTERFACE));
         }
         let values = &mut signals.values;
-        // What the kernel enforces goes before what was asked of it.
+        // What the kernel enforces goes before what was asked of it; a request is no such thing, and the kernel's weights lose digits of it.
         let by_kernel = self.full_at.map(|at| FieldSource { source: CGROUP, at });
         let settings = [
             (const { id("cpu.limit") }, claims.field(|claim| claim.cpu_limit.map(Number::Float))),
@@ -217,7 +222,8 @@ impl Container {
             (const { id("restarts") }, claims.field(|claim| claim.restarts.map(Number::Int))),
         ];
         for (id, claimed) in settings {
-            if values.number(id).is_some() {
+            let asked = matches!(id.signal().key, "cpu.request" | "memory.request") && claimed.is_some();
+            if values.number(id).is_some() && !asked {
                 sources.extend(by_kernel.map(|from| (id.signal().key, from)));
             } else if let Some(claimed) = claimed {
                 values.set(id, claimed.value);
@@ -272,6 +278,8 @@ pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
         pod: pod.and_then(|pod| pod.name.clone()),
         pod_uid: pod.and_then(|pod| pod.uid.clone()),
         pod_container: view.pod_container.clone(),
+        qos: view.qos.clone(),
+        autoscaler: view.autoscaler.as_ref().map(ToString::to_string),
         model: view.model.clone(),
         started: Some(view.run.began),
     }

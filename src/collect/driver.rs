@@ -1,5 +1,6 @@
 //! Runs one collector on a thread of its own: opens it, reads on the ticks, opens it anew when it fails.
 
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -113,6 +114,12 @@ impl Stop {
 /// A collector that cannot open is tried again after this long at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
+/// A pause of a random length, from the half of it to all: agents of a fleet do not come back to a server at once.
+fn between(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0_u8) >> 40;
+    pause.mul_f64(0.5 + f64::from(u32::try_from(random).unwrap_or(0)) / f64::from(1_u32 << 25))
+}
+
 /// Reads that somebody woke lie this far apart at least, so that a storm of changes costs no more than a shorter tick.
 const BETWEEN_WAKES: Duration = Duration::from_millis(500);
 
@@ -128,6 +135,8 @@ pub struct Driver {
     pub clock: Arc<dyn Clock>,
     /// Where it reports how it is doing.
     pub health: Arc<Health>,
+    /// The node's name.
+    pub node: String,
     /// Where its reports go.
     pub out: SyncSender<Message>,
     /// Ends it, or has it read at once.
@@ -144,7 +153,7 @@ impl Driver {
     }
 
     fn run(&self) {
-        let context = Context { clock: Arc::clone(&self.clock), wake: self.stop.clone() };
+        let context = Context { clock: Arc::clone(&self.clock), wake: self.stop.clone(), node: self.node.clone() };
         let mut pause = RETRY.0;
         while !self.stop.is_stopped() {
             match guarded(|| (self.entry.open)(&self.config, &context)) {
@@ -163,7 +172,7 @@ impl Driver {
                 Err(error) => self.failed(&error),
             }
             // Others' changes do not mend what is wrong here.
-            if self.stop.wait(pause, u64::MAX) == Waited::Stopped {
+            if self.stop.wait(between(pause), u64::MAX) == Waited::Stopped {
                 return;
             }
             pause = pause.saturating_mul(2).min(RETRY.1);
@@ -311,6 +320,13 @@ mod tests {
         Entry { name: "flaky", without: "nothing", brings: Brings::Devices, open: |_, _| Ok(Box::new(Flaky(0))) };
 
     #[test]
+    fn pauses_differ_and_are_no_longer_than_said() {
+        let pauses: Vec<Duration> = (0..64).map(|_| between(Duration::from_secs(2))).collect();
+        assert!(pauses.iter().all(|pause| (1.0..=2.0).contains(&pause.as_secs_f64())));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+
+    #[test]
     fn what_others_say_stays_on_a_short_line() {
         assert_eq!(one_line("a\nb\u{1b}[31m"), "a b [31m");
         assert_eq!(one_line(&"x".repeat(1000)).chars().count(), 301);
@@ -329,6 +345,7 @@ mod tests {
             schedule,
             clock,
             health: Arc::clone(&health),
+            node: "n".to_owned(),
             out,
             stop: stop.clone(),
         };

@@ -122,7 +122,7 @@ async fn connect(
     let components = server.components.unwrap_or_default();
     let runtime = if components.iter().any(|c| c.name.starts_with("Podman")) { "podman" } else { runtime };
     let server = server.version.unwrap_or_else(|| "of unknown version".to_owned());
-    let Context { clock, wake } = context.clone();
+    let Context { clock, wake, .. } = context.clone();
     let since = clock.now().as_second().saturating_sub(1);
     let found = format!("{runtime} {server} at {socket}");
     let follower = Follower { runtime, docker, clock, wake, shared: Arc::default(), found, since, max_containers };
@@ -380,7 +380,6 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         pod,
         pod_container,
         role: sandbox.then_some(Role::Sandbox),
-        workload: None,
         image,
         image_tag,
         labels: Some(labels),
@@ -395,6 +394,7 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         devices: devices(host.device_requests.as_deref().unwrap_or_default()),
         // While it runs the flag may still tell of the run before.
         oom_events: u64::from(!running && state.oom_killed.unwrap_or(false)),
+        ..ContainerClaim::default()
     })
 }
 

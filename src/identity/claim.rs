@@ -8,8 +8,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::autoscaler::{self, Autoscaler};
+use super::node::Amounts;
 use super::owner;
-use super::things::{Link, Model, ModelKey, Pod, Relation, Role, Workload, WorkloadKind};
+use super::things::{Link, Model, ModelKey, Pod, Relation, Role, Termination, Workload, WorkloadKind};
 
 /// A source of facts. Its place in [`SOURCES`] is its strength.
 pub type Source = &'static str;
@@ -72,6 +74,8 @@ pub struct ContainerClaim {
     pub image: Option<String>,
     /// The image's tag.
     pub image_tag: Option<String>,
+    /// The digest of the image that runs (`sha256:...`).
+    pub image_digest: Option<String>,
     /// The runtime, in OpenTelemetry's spelling.
     pub runtime: Option<&'static str>,
     /// Its pod.
@@ -96,6 +100,14 @@ pub struct ContainerClaim {
     pub memory_limit: Option<u64>,
     /// Memory request (soft limit) in bytes.
     pub memory_request: Option<u64>,
+    /// What else it asks for: resources of device plugins (`nvidia.com/gpu`), by count.
+    pub extended: Option<Amounts>,
+    /// Its pod's class of service: `Guaranteed`, `Burstable`, `BestEffort`.
+    pub qos: Option<String>,
+    /// What scales its workload by itself.
+    pub autoscaler: Option<Autoscaler>,
+    /// How its last run ended.
+    pub last_termination: Option<Termination>,
     /// How often the runtime has restarted it of its own accord.
     pub restarts: Option<u64>,
     /// It runs in the host's network namespace.
@@ -134,6 +146,11 @@ const FIELDS: &[Field] = &[
     ("memory.limit", |claim| claim.memory_limit.is_some()),
     ("memory.request", |claim| claim.memory_request.is_some()),
     ("restarts", |claim| claim.restarts.is_some()),
+    ("image_digest", |claim| claim.image_digest.is_some()),
+    ("extended", |claim| claim.extended.is_some()),
+    ("qos", |claim| claim.qos.is_some()),
+    ("autoscaler", |claim| claim.autoscaler.is_some()),
+    ("last_termination", |claim| claim.last_termination.is_some()),
 ];
 
 /// The devices a container was given.
@@ -311,6 +328,13 @@ impl Claims {
         let from =
             |has: fn(&ContainerClaim) -> bool| self.field(|claim| has(claim).then_some(())).map(|at| at.origin());
         FIELDS.iter().filter_map(|(name, has)| Some((*name, from(*has)?))).collect()
+    }
+
+    /// What scales it by itself: as read, else as its annotation says.
+    #[must_use]
+    pub fn autoscaler(&self) -> Option<Autoscaler> {
+        let read = self.field(|claim| claim.autoscaler.clone()).map(|told| told.value);
+        read.or_else(|| Autoscaler::parse(self.label(autoscaler::ANNOTATION)?))
     }
 
     /// The stage of the workflow it is part of.

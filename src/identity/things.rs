@@ -212,6 +212,17 @@ pub struct Run {
     pub ended: Option<Timestamp>,
 }
 
+/// How a container's last run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Termination {
+    /// Why, in a word of the runtime's: `OOMKilled`, `Error`, `Completed`.
+    pub reason: Option<String>,
+    /// What its first process ended with.
+    pub exit_code: Option<i64>,
+    /// When.
+    pub at: Option<Timestamp>,
+}
+
 /// What one thing is to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

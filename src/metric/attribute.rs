@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::identity::WorkloadKind;
+
 /// What an attribute belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Of {
@@ -64,6 +66,27 @@ pub static POD_NAME: Named = identity("k8s.pod.name", Of::Container, Place::Labe
 pub static POD_UID: Named = named("k8s.pod.uid", Of::Container, Place::Label);
 /// Its name within the pod.
 pub static POD_CONTAINER: Named = identity("k8s.container.name", Of::Container, Place::LabelAnd("container"));
+/// What owns its pod, by kinds that the conventions know.
+pub static DEPLOYMENT: Named = identity("k8s.deployment.name", Of::Container, Place::LabelAnd("deployment"));
+/// The same.
+pub static STATEFUL_SET: Named = identity("k8s.statefulset.name", Of::Container, Place::LabelAnd("statefulset"));
+/// The same.
+pub static DAEMON_SET: Named = identity("k8s.daemonset.name", Of::Container, Place::LabelAnd("daemonset"));
+/// The same.
+pub static REPLICA_SET: Named = identity("k8s.replicaset.name", Of::Container, Place::LabelAnd("replicaset"));
+/// The same.
+pub static JOB: Named = identity("k8s.job.name", Of::Container, Place::LabelAnd("job_name"));
+/// The same.
+pub static CRON_JOB: Named = identity("k8s.cronjob.name", Of::Container, Place::LabelAnd("cronjob"));
+/// What owns its pod, by another kind.
+pub static WORKLOAD_KIND: Named = identity("plumbline.workload.kind", Of::Container, Place::Label);
+/// Its name.
+pub static WORKLOAD_NAME: Named = identity("plumbline.workload.name", Of::Container, Place::Label);
+/// The digest of the image.
+pub static IMAGE_DIGEST: Named =
+    Named { list: true, ..named("container.image.repo_digests", Of::Container, Place::Info) };
+/// The pod's labels, each by its key.
+pub static POD_LABEL: Named = named("k8s.pod.label.", Of::Container, Place::Info);
 /// The image's tag.
 pub static IMAGE_TAGS: Named = Named { list: true, ..named("container.image.tags", Of::Container, Place::Info) };
 /// What runs it.
@@ -100,9 +123,19 @@ pub static ATTRIBUTES: &[&Named] = &[
     &POD_NAME,
     &POD_UID,
     &POD_CONTAINER,
+    &DEPLOYMENT,
+    &STATEFUL_SET,
+    &DAEMON_SET,
+    &REPLICA_SET,
+    &JOB,
+    &CRON_JOB,
+    &WORKLOAD_KIND,
+    &WORKLOAD_NAME,
     &IMAGE_TAGS,
+    &IMAGE_DIGEST,
     &RUNTIME_NAME,
     &CONTAINER_LABEL,
+    &POD_LABEL,
     &GPU_ID,
     &GPU_NAME,
     &GPU_TYPE,
@@ -166,16 +199,29 @@ pub struct Attribute {
 }
 
 impl Attribute {
+    /// The name of what owns a pod, where it has an attribute of its own.
+    #[must_use]
+    pub fn owner(kind: &WorkloadKind) -> Option<&'static Named> {
+        const OWNERS: [(WorkloadKind, &Named); 6] = [
+            (WorkloadKind::DEPLOYMENT, &DEPLOYMENT),
+            (WorkloadKind::STATEFUL_SET, &STATEFUL_SET),
+            (WorkloadKind::DAEMON_SET, &DAEMON_SET),
+            (WorkloadKind::REPLICA_SET, &REPLICA_SET),
+            (WorkloadKind::JOB, &JOB),
+            (WorkloadKind::CRON_JOB, &CRON_JOB),
+        ];
+        OWNERS.iter().find(|(of, _)| of == kind).map(|(_, named)| *named)
+    }
+
     /// An attribute of the table.
     #[must_use]
     pub fn new(named: &'static Named, value: impl Into<String>) -> Self {
         Self { key: named.key.into(), value: value.into(), named }
     }
 
-    /// A container's label.
+    /// A label of a container, or of a pod.
     #[must_use]
-    pub fn label(key: &str, value: &str) -> Self {
-        let named = &CONTAINER_LABEL;
+    pub fn label(named: &'static Named, key: &str, value: &str) -> Self {
         Self { key: format!("{}{key}", named.key).into(), value: value.to_owned(), named }
     }
 }
@@ -205,7 +251,7 @@ mod tests {
         for named in ATTRIBUTES {
             assert_eq!(Named::find(named.key), Some(*named));
         }
-        let own = Attribute::label("team", "a");
+        let own = Attribute::label(&CONTAINER_LABEL, "team", "a");
         assert_eq!((own.key.as_ref(), Named::find(&own.key)), ("container.label.team", Some(&CONTAINER_LABEL)));
         assert_eq!(Named::find("cpu.mode"), None);
     }

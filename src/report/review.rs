@@ -442,7 +442,7 @@ fn workloads(list: &[&Assessment], review: &Review) -> Markup {
             td { (resource(&a.cpu, cores)) (chart::peaks(&a.used.hourly(|hour| hour.cpu), a.cpu.requested, cores)) }
             td { (resource(&a.memory, bytes)) (chart::peaks(&a.used.hourly(|hour| hour.memory), a.memory.requested, bytes)) }
             td { (worth(a, review)) br; small { (trust(a)) } }
-            td { @for patch in &a.patches { pre { (patch.text) } @if let Some(note) = patch.note { small { (note) } } } }
+            td { @for patch in &a.patches { pre { (patch.text) } @if let Some(note) = &patch.note { small { (note) } } } }
         } } }
     } } }
 }

@@ -69,7 +69,7 @@ impl Prices {
         found
     }
 
-    /// A month of a workload: what it asks for, or what it uses where that is more or nothing is asked for (as OpenCost
+    /// A month of one replica of a workload: what it asks for, or what it uses where that is more or nothing is asked for (as OpenCost
     /// allocates).
     #[must_use]
     pub fn month(&self, usage: &Usage, cpu_requested: Option<f64>, memory_requested: Option<f64>) -> f64 {

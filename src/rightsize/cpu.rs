@@ -47,7 +47,7 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         };
     }
     let used = format!("CPU p95 {}, peak {}", cores(p95), cores(max));
-    if usage.workload.in_kubernetes && usage.cpu_request.is_none() {
+    if usage.workload.request_unknown && usage.cpu_request.is_none() {
         return Resource { recommended: Some(needed), ..Resource::unknown(requested, format!("{used}; {NO_REQUEST}")) };
     }
     let Some(ask) = requested else {

@@ -8,6 +8,7 @@ use polars::prelude::{ChunkAgg, DataFrame, PolarsResult};
 use serde::Serialize;
 
 use super::cost::{MONTH, Prices};
+use super::usage::Replica;
 use super::{Config, ENDED};
 use crate::frame::past::{Past, columns};
 use crate::signal::Part::{Increase, Last, Max, Mean, Share};
@@ -137,8 +138,8 @@ impl GpuUsages {
 
     /// What the GPU time of containers cost.
     #[must_use]
-    pub fn cost_of(&self, containers: &[String], prices: &Prices) -> f64 {
-        let of_them = self.held.iter().filter(|((container, _), _)| containers.contains(container));
+    pub fn cost_of(&self, containers: &BTreeMap<String, Replica>, prices: &Prices) -> f64 {
+        let of_them = self.held.iter().filter(|((container, _), _)| containers.contains_key(container));
         of_them.map(|((_, model), hours)| hours * prices.gpu(model.as_deref())).sum()
     }
 

@@ -43,7 +43,7 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
         return Resource::unknown(requested, reason);
     };
     let near = limit.filter(|limit| peak > limit * NEAR_LIMIT && needed > *limit);
-    if usage.workload.in_kubernetes && request.is_none() && near.is_none() {
+    if usage.workload.request_unknown && request.is_none() && near.is_none() {
         return Resource {
             recommended: Some(needed),
             ..Resource::unknown(requested, format!("memory peak {}; {NO_REQUEST}", bytes(peak)))

@@ -1,12 +1,13 @@
-//! A recommendation as something to apply: a command for Docker or Podman, for Kubernetes a command and a manifest's part.
+//! A recommendation as something to apply: a command for Docker or Podman; for Kubernetes see `kubernetes`.
 
-use std::fmt::Write;
+mod kubernetes;
+
+use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use super::usage::Member;
-use super::{Change, Provisioning, Resource};
+use super::{Provisioning, Resource};
 use crate::stats::whole::unsigned;
 
 /// What to apply.
@@ -18,12 +19,12 @@ pub struct Patch {
     pub text: String,
     /// What it does not do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<&'static str>,
+    pub note: Option<Cow<'static, str>>,
 }
 
 /// What a patch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Tool {
     /// Docker's command line.
     Docker,
@@ -31,7 +32,9 @@ pub enum Tool {
     Podman,
     /// Kubernetes' command line.
     Kubectl,
-    /// An editor: a part of a workload's manifest.
+    /// Kubernetes' command line again: a file for `kubectl patch`, or for kustomize.
+    StrategicMerge,
+    /// An editor: the part of Helm values, or of a manifest, that holds a container's resources.
     Manifest,
 }
 
@@ -43,6 +46,7 @@ impl Tool {
             Self::Docker => "docker",
             Self::Podman => "podman",
             Self::Kubectl => "kubectl",
+            Self::StrategicMerge => "strategic merge",
             Self::Manifest => "manifest",
         }
     }
@@ -50,7 +54,7 @@ impl Tool {
     /// The patch is a command for the shell.
     #[must_use]
     pub fn is_command(self) -> bool {
-        self != Self::Manifest
+        !matches!(self, Self::Manifest | Self::StrategicMerge)
     }
 }
 
@@ -65,13 +69,14 @@ pub fn patches(workload: &Member, cpu: &Resource, memory: &Resource) -> Vec<Patc
         return Vec::new();
     }
     // A name that looks like an option would be taken for one, quoted or not.
-    let names = [&workload.namespace, &workload.pod, &workload.pod_container, &workload.container_name];
+    let owner = workload.workload.as_ref().map(|workload| workload.name.clone());
+    let names = [&workload.namespace, &workload.pod, &workload.pod_container, &workload.container_name, &owner];
     if names.into_iter().flatten().any(|name| name.starts_with('-') || name.chars().any(char::is_control)) {
         return Vec::new();
     }
     if let (Some(namespace), Some(pod), Some(container)) = (&workload.namespace, &workload.pod, &workload.pod_container)
     {
-        return kubernetes(namespace, pod, container, cpu, memory);
+        return kubernetes::patches(workload, [namespace, pod, container], cpu, memory);
     }
     let name = workload.container_name.as_deref().unwrap_or(&workload.container_id);
     match workload.runtime.as_deref() {
@@ -103,58 +108,11 @@ fn engine(tool: Tool, name: &str, cpu: &Resource, memory: &Resource) -> Option<P
     }
     words.push(quoted(name));
     let note = "lasts until the container is recreated; change its Compose file or command too";
-    Some(Patch { tool, text: words.join(" "), note: Some(note) })
-}
-
-fn kubernetes(namespace: &str, pod: &str, container: &str, cpu: &Resource, memory: &Resource) -> Vec<Patch> {
-    let amounts = |cpu: Option<Change>, memory: Option<Change>| -> Map<String, Value> {
-        let amounts = [("cpu", cpu.map(|c| millicores(c.to))), ("memory", memory.map(|c| mebibytes(c.to)))];
-        amounts.into_iter().filter_map(|(key, amount)| Some((key.to_owned(), Value::String(amount?)))).collect()
-    };
-    let parts = [("requests", amounts(cpu.request, memory.request)), ("limits", amounts(cpu.limit, memory.limit))];
-    let parts = parts.into_iter().filter(|(_, amounts)| !amounts.is_empty());
-    let resources: Map<_, _> = parts.map(|(name, amounts)| (name.to_owned(), Value::Object(amounts))).collect();
-    let mut manifest = "resources:".to_owned();
-    for (name, values) in &resources {
-        let _ = write!(manifest, "\n  {name}:");
-        for (key, value) in values.as_object().into_iter().flatten() {
-            let _ = write!(manifest, "\n    {key}: {}", value.as_str().unwrap_or_default());
-        }
-    }
-    let patch = json!({ "spec": { "containers": [{ "name": container, "resources": resources }] } });
-    let resize = format!(
-        "kubectl -n {} patch pod {} --subresource resize --patch {}",
-        quoted(namespace),
-        quoted(pod),
-        quoted(&patch.to_string())
-    );
-    vec![
-        Patch {
-            tool: Tool::Kubectl,
-            text: resize,
-            note: Some(
-                "resizes the running pod (Kubernetes 1.33 or newer; less memory from 1.34, else by a restart); change its owner's \
-                 template too, as below",
-            ),
-        },
-        Patch {
-            tool: Tool::Manifest,
-            text: manifest,
-            note: Some("for the container in the template of its owner (a Deployment or other)"),
-        },
-    ]
+    Some(Patch { tool, text: words.join(" "), note: Some(note.into()) })
 }
 
 fn mib(bytes: f64) -> u64 {
     unsigned((bytes / MIB).ceil())
-}
-
-fn millicores(cores: f64) -> String {
-    format!("{}m", (cores * 1000.0).round())
-}
-
-fn mebibytes(bytes: f64) -> String {
-    format!("{}Mi", mib(bytes))
 }
 
 /// A word for the shell.
@@ -169,7 +127,9 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Change;
     use super::*;
+    use crate::identity::{Workload, WorkloadKind};
 
     fn resource(request: Option<(f64, f64)>, limit: Option<(f64, f64)>) -> Resource {
         let change = |(from, to)| Change { from: Some(from), to };
@@ -198,20 +158,70 @@ mod tests {
         assert_eq!(patches(&workload, &nothing, &nothing), []);
     }
 
-    #[test]
-    fn kubernetes_has_a_command_and_a_manifest() {
+    fn member(pod: &str, owner: Option<(WorkloadKind, &str)>) -> Member {
         let some = |text: &str| Some(text.to_owned());
-        let workload =
-            Member { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Member::default() };
-        let (cpu, memory) =
-            (resource(Some((1.0, 0.25)), None), resource(Some((1e9, 300.0 * MIB)), Some((1e9, 300.0 * MIB))));
-        let made = patches(&workload, &cpu, &memory);
+        let owner = owner.map(|(kind, name)| Workload { namespace: some("ml"), kind, name: name.to_owned() });
+        let pod_container = some("app");
+        Member { namespace: some("ml"), pod: some(pod), pod_container, workload: owner, ..Member::default() }
+    }
+
+    fn resized() -> (Resource, Resource) {
+        (resource(Some((1.0, 0.25)), None), resource(Some((1e9, 300.0 * MIB)), Some((1e9, 300.0 * MIB))))
+    }
+
+    #[test]
+    fn a_pod_of_its_own_has_a_manifest_and_an_offer() {
+        let (cpu, memory) = resized();
+        let made = patches(&member("web-1", None), &cpu, &memory);
         let patch = r#"'{"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"300Mi"},"requests":{"cpu":"250m","memory":"300Mi"}}}]}}'"#;
-        assert_eq!(made[0].text, format!("kubectl -n ml patch pod web-1 --subresource resize --patch {patch}"));
-        assert_eq!(serde_json::to_value(&made[0]).expect("JSON")["tool"], made[0].tool.name());
-        assert_eq!([made[0].tool.is_command(), made[1].tool.is_command()], [true, false]);
+        assert_eq!(made[1].text, format!("kubectl -n ml patch pod web-1 --subresource resize --patch {patch}"));
+        assert_eq!([made[0].tool.is_command(), made[1].tool.is_command()], [false, true]);
         let manifest = "resources:\n  limits:\n    memory: 300Mi\n  requests:\n    cpu: 250m\n    memory: 300Mi";
-        assert_eq!(made[1].text, manifest);
+        assert_eq!(made[0].text, manifest);
+        assert_eq!(patches(&member("web-1", Some((WorkloadKind::POD, "web-1"))), &cpu, &memory), made);
+    }
+
+    #[test]
+    fn an_owner_is_patched_before_its_pods() {
+        let (cpu, memory) = resized();
+        let made = patches(&member("web-6d5f7c9b8-x2x4z", Some((WorkloadKind::DEPLOYMENT, "web"))), &cpu, &memory);
+        let tools: Vec<Tool> = made.iter().map(|patch| patch.tool).collect();
+        assert_eq!(tools, [Tool::Kubectl, Tool::StrategicMerge, Tool::Manifest, Tool::Kubectl]);
+        let command =
+            "kubectl -n ml set resources deployment/web -c app --requests=cpu=250m,memory=300Mi --limits=memory=300Mi";
+        assert_eq!(made[0].text, command);
+        let merge = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: ml\nspec:\n  template:\n    \
+                     spec:\n      containers:\n      - name: app\n        resources:\n          limits:\n            memory: \
+                     300Mi\n          requests:\n            cpu: 250m\n            memory: 300Mi";
+        assert_eq!(made[1].text, merge);
+        let offer = made[3].note.as_deref().unwrap_or_default();
+        assert!(offer.starts_with("an offer"), "{offer}");
+    }
+
+    #[test]
+    fn kinds_have_their_own_templates_and_parts_of_a_pod_their_own_lists() {
+        let (cpu, memory) = resized();
+        let made = patches(&member("n-29749680-x2x4z", Some((WorkloadKind::CRON_JOB, "n"))), &cpu, &memory);
+        assert!(made[0].text.contains(" cronjob/n "), "{}", made[0].text);
+        assert!(
+            made[1].text.contains("apiVersion: batch/v1\nkind: CronJob") && made[1].text.contains("  jobTemplate:\n")
+        );
+        let sidecar =
+            Member { role: Some("sidecar".to_owned()), ..member("web-0", Some((WorkloadKind::STATEFUL_SET, "web"))) };
+        let made = patches(&sidecar, &cpu, &memory);
+        assert!(made[1].text.contains("      initContainers:\n"), "{}", made[1].text);
+        assert!(made[3].text.contains(r#"{"spec":{"initContainers":[{"#), "{}", made[3].text);
+        let init = Member { role: Some("init".to_owned()), ..sidecar };
+        assert_eq!(patches(&init, &cpu, &memory).len(), 3, "it has nothing to resize in place");
+        // A custom resource has its pods' resources where it likes; a Job's template stays as it was made.
+        for kind in ["RayCluster", "InferenceService", "Job"] {
+            let made = patches(&member("r-head-x", Some((WorkloadKind::named(kind), "r"))), &cpu, &memory);
+            assert_eq!(made[0].tool, Tool::Manifest);
+            assert!(made[0].note.as_deref().is_some_and(|note| note.contains(&format!("{kind} r"))));
+        }
+        // A name of digits is no number.
+        let made = patches(&member("1-0", Some((WorkloadKind::STATEFUL_SET, "1"))), &cpu, &memory);
+        assert!(made[1].text.contains("  name: \"1\"\n"), "{}", made[1].text);
     }
 
     #[test]
@@ -235,12 +245,9 @@ mod tests {
 
     #[test]
     fn a_pods_limits_of_cpu_are_whole_millicores() {
-        let some = |text: &str| Some(text.to_owned());
-        let workload =
-            Member { namespace: some("ml"), pod: some("web-1"), pod_container: some("app"), ..Member::default() };
-        let made = patches(&workload, &resource(None, Some((4.0, 2.01))), &resource(None, None));
-        assert_eq!(made[1].text, "resources:\n  limits:\n    cpu: 2010m");
-        assert!(made[0].text.contains(r#""resources":{"limits":{"cpu":"2010m"}}"#), "{}", made[0].text);
+        let made = patches(&member("web-1", None), &resource(None, Some((4.0, 2.01))), &resource(None, None));
+        assert_eq!(made[0].text, "resources:\n  limits:\n    cpu: 2010m");
+        assert!(made[1].text.contains(r#""resources":{"limits":{"cpu":"2010m"}}"#), "{}", made[1].text);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::identity::autoscaler::{self, Autoscaler};
+
 /// How what was asked for compares with what is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Provisioning {
@@ -66,6 +68,8 @@ pub struct Resource {
     pub request: Option<Change>,
     /// Its limit, where that is to change.
     pub limit: Option<Change>,
+    /// What sets it, or goes by it, and so is not to be fought: there is no patch then, and nothing is saved by one.
+    pub managed_by: Option<String>,
 }
 
 impl Resource {
@@ -81,7 +85,17 @@ impl Resource {
             confirmed: false,
             request: None,
             limit: None,
+            managed_by: None,
         }
+    }
+
+    /// Leaves it to an autoscaler that acts on it: the verdict stays, and nothing is to be patched.
+    pub(super) fn leave_to(&mut self, autoscaler: Option<&Autoscaler>) {
+        let Some(autoscaler) = autoscaler else { return };
+        let does = if autoscaler.kind == autoscaler::HORIZONTAL { "adds pods by its use" } else { "sets it" };
+        self.reason = format!("{}; {} {does}: change that, not the request", self.reason, autoscaler.title());
+        (self.request, self.limit) = (None, None);
+        self.managed_by = Some(autoscaler.title());
     }
 
     /// Something is to change.
@@ -89,6 +103,7 @@ impl Resource {
     pub fn changes(&self) -> bool {
         matches!(self.provisioning, Provisioning::Over | Provisioning::Under | Provisioning::Unset)
             && self.recommended.is_some()
+            && self.managed_by.is_none()
     }
 
     /// It is over- or under-provisioned.
@@ -99,6 +114,6 @@ impl Resource {
 
     /// What it will ask for once the recommendation is followed. What asks for nothing goes on to be paid for by what it uses.
     pub(super) fn followed(&self) -> Option<f64> {
-        if self.acts() { self.recommended.or(self.requested) } else { self.requested }
+        if self.acts() && self.managed_by.is_none() { self.recommended.or(self.requested) } else { self.requested }
     }
 }

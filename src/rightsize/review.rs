@@ -123,7 +123,7 @@ impl History {
 /// What a workload cost over the time it was seen.
 fn spent(usage: &Usage, gpus: &GpuUsages, prices: &Prices) -> f64 {
     let month = prices.month(usage, usage.cpu_request.or(usage.cpu_limit), usage.memory_request.or(usage.memory_limit));
-    month / MONTH * usage.minutes as f64 / 60.0 + gpus.cost_of(&usage.containers, prices)
+    month / MONTH * usage.container_minutes as f64 / 60.0 + gpus.cost_of(&usage.containers, prices)
 }
 
 fn totals(workloads: &[Assessment], gpus: &[GpuUse]) -> Totals {

@@ -490,3 +490,78 @@ fn a_verdict_has_one_name() {
         assert_eq!(told, verdict.name().replace(['-', ' '], "_"));
     }
 }
+
+/// The row as a Deployment's replica has it.
+fn replica(row: MinuteRow, id: &str, request: f64) -> MinuteRow {
+    let mut row = row;
+    let some = |text: &str| Some(text.to_owned());
+    row.identity = RowIdentity {
+        container_id: id.repeat(64),
+        container_name: some("app"),
+        workload: Some(Workload { namespace: some("shop"), kind: WorkloadKind::DEPLOYMENT, name: "web".to_owned() }),
+        namespace: some("shop"),
+        pod: Some(format!("web-6d5f7c9b8-{id}")),
+        pod_uid: Some(format!("uid-{id}")),
+        pod_container: some("app"),
+        qos: some("Burstable"),
+        runtime: some("containerd"),
+        ..row.identity
+    };
+    row.summary.set(self::id("cpu.request").column(Last), Float(request));
+    row
+}
+
+#[test]
+fn replicas_are_one_workload_and_cost_each() {
+    let rows = |ids: &[&str]| {
+        let all = ids.iter().flat_map(|id| (0..90).map(|m| replica(row(m, 0.1, 100.0), id, 1.0)));
+        all.collect::<Vec<MinuteRow>>()
+    };
+    let (one, three) = (judged(&rows(&["a"])), judged(&rows(&["a", "b", "d"])));
+    assert_eq!(review(&rows(&["a", "b", "d"])).workloads.len(), 1);
+    assert_eq!((three.workload.name.as_str(), three.replicas), ("shop/Deployment/web/app", 3));
+    assert_eq!(three.containers.len(), 3);
+    assert_eq!((three.history.minutes, three.cpu.recommended), (one.history.minutes, one.cpu.recommended));
+    assert!((three.cost - 3.0 * one.cost).abs() < 1e-9 && (three.saving - 3.0 * one.saving).abs() < 1e-9);
+    assert!(three.patches[0].text.starts_with("kubectl -n shop set resources deployment/web -c app "));
+}
+
+#[test]
+fn a_rollout_goes_on_with_its_history_and_the_new_limit_counts() {
+    let throttled = |mut row: MinuteRow, limit: f64, share: u64| {
+        row.summary.set(id("cpu.limit").column(Last), Float(limit));
+        count(&mut row, "cpu.periods", 100);
+        count(&mut row, "cpu.throttled_periods", share);
+        row
+    };
+    // The old pod is throttled at its limit; the new one, of twice that, is not. They overlap for ten minutes.
+    let old = (0..100).map(|m| throttled(replica(row(m, 0.2, 100.0), "a", 0.2), 0.2, 90));
+    let new = (90..200).map(|m| throttled(replica(row(m, 0.3, 100.0), "b", 0.35), 0.4, 0));
+    for rows in [old.clone().chain(new.clone()).collect::<Vec<_>>(), new.chain(old).collect()] {
+        let a = judged(&rows);
+        assert_eq!((a.history.minutes, a.replicas), (200, 1));
+        assert_eq!((a.used.throttled, a.cpu.requested), (Some(0.0), Some(0.35)), "{}", a.cpu.reason);
+        assert_eq!(a.cpu.provisioning, Provisioning::Fits);
+        assert_eq!(a.workload.pod.as_deref(), Some("web-6d5f7c9b8-b"));
+    }
+}
+
+#[test]
+fn sandboxes_have_no_size_and_what_an_autoscaler_acts_on_has_no_patch() {
+    let rows: Vec<MinuteRow> = (0..90).map(|m| replica(row(m, 0.1, 100.0), "a", 1.0)).collect();
+    let mut sandbox = rows.clone();
+    for row in &mut sandbox {
+        row.identity.role = Some(crate::identity::Role::Sandbox);
+    }
+    assert!(review(&sandbox).workloads.is_empty());
+    let mut scaled = rows;
+    for row in &mut scaled {
+        row.identity.autoscaler = Some("HorizontalPodAutoscaler/web:cpu".to_owned());
+        row.summary.set(id("memory.request").column(Last), Int(900 << 20));
+    }
+    let a = judged(&scaled);
+    assert_eq!(a.cpu.provisioning, Provisioning::Over, "that is so all the same");
+    assert!(a.cpu.reason.contains("HorizontalPodAutoscaler web adds pods by its use"), "{}", a.cpu.reason);
+    assert!(!a.cpu.changes() && a.cpu.saving.abs() < 1e-9 && a.memory.saving > 0.0);
+    assert!(a.patches[0].text.contains("memory=") && !a.patches[0].text.contains("cpu="), "{}", a.patches[0].text);
+}

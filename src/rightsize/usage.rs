@@ -3,15 +3,16 @@
 //! The key is the node, the workload and the container's name in it: a container that was made anew goes on with its
 //! name's history. What speaks of a limit (throttling, OOM kills) counts since the limit is what it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use polars::prelude::{ChunkAgg, DataFrame, Float64Chunked, PolarsResult, StringChunked, UInt64Chunked};
 use serde::Serialize;
 
 use super::{Used, is_equal};
 use crate::frame::past::{Past, Run, columns};
-use crate::identity::{Relation, Workload, WorkloadKind};
+use crate::identity::{Autoscaler, Relation, Role, Workload, WorkloadKind};
 use crate::signal::Part::{Increase, Last, Max, Mean, P95};
 use crate::signal::container::{Container, id};
 use crate::stats::sketch::Sketch;
@@ -32,6 +33,9 @@ const IDENTITY: &[&str] = &[
     "pod",
     "pod_uid",
     "pod_container",
+    "role",
+    "qos",
+    "autoscaler",
     "model",
     "model_relation",
     "model_namespace",
@@ -53,6 +57,9 @@ const ALIKE: &[&str] = &[
     "model",
     "model_relation",
     "pod",
+    "role",
+    "qos",
+    "autoscaler",
     "cpu_limit",
     "memory_limit",
 ];
@@ -60,13 +67,16 @@ const ALIKE: &[&str] = &[
 /// A minute counts as throttled beyond this share of its periods.
 const THROTTLED_PERIODS: f64 = 0.25;
 
+/// A replica without a row for so long while another has them has gone.
+const GONE: SignedDuration = SignedDuration::from_mins(2);
+
 /// Hours that are drawn at most: 30 days.
 const HOURS: i64 = 720;
 
 /// A container of a workload on a node: what is judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Member {
-    /// For people: the container's name, or the pod's and the container's in it.
+    /// For people: the container's name, or in Kubernetes the workload's and the container's in it.
     pub name: String,
     /// The node's name.
     pub node: String,
@@ -84,8 +94,12 @@ pub struct Member {
     pub namespace: Option<String>,
     /// Its Kubernetes pod.
     pub pod: Option<String>,
-    /// It runs in Kubernetes: its requests are in the API there.
-    pub in_kubernetes: bool,
+    /// Its requests are in the Kubernetes API, which was not read.
+    pub request_unknown: bool,
+    /// Its part in the pod.
+    pub role: Option<String>,
+    /// What scales it by itself.
+    pub autoscaler: Option<Autoscaler>,
     /// Its name within the pod.
     pub pod_container: Option<String>,
     /// The model it serves.
@@ -125,15 +139,28 @@ impl Average {
     }
 }
 
+/// A container of a workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// Its pod, by its UID; `None` on plain engines.
+    pod: Option<String>,
+    /// The end of its last minute.
+    last: Timestamp,
+}
+
 /// What a workload used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {
     /// Who it is, as last seen.
     pub workload: Member,
-    /// Every container it has been.
-    pub containers: Vec<String>,
+    /// Every container it has been: the replicas on its node, and those before them.
+    pub containers: BTreeMap<String, Replica>,
     /// Minutes that were seen.
     pub minutes: u64,
+    /// The same of each container, added up.
+    pub container_minutes: u64,
+    /// When what is set was read last.
+    settled: i64,
     /// The first minute.
     pub first: Timestamp,
     /// The end of the last one.
@@ -174,8 +201,10 @@ impl Usage {
     fn new(workload: Member, minute: Timestamp) -> Self {
         Self {
             workload,
-            containers: Vec::new(),
+            containers: BTreeMap::new(),
             minutes: 0,
+            container_minutes: 0,
+            settled: i64::MIN,
             first: minute,
             last: minute,
             cpu: Sketch::default(),
@@ -196,6 +225,15 @@ impl Usage {
             last_oom: None,
             hours: BTreeMap::new(),
         }
+    }
+
+    /// Its containers that run, as of its last minutes, and how many replicas they are: one that is restarted over and over is one.
+    #[must_use]
+    pub fn replicas(&self) -> (Vec<String>, u64) {
+        let runs = self.containers.iter().filter(|(_, replica)| self.last.duration_since(replica.last) <= GONE);
+        let pods: HashSet<&String> = runs.clone().map(|(id, replica)| replica.pod.as_ref().unwrap_or(id)).collect();
+        let count = count(pods.len());
+        (runs.map(|(id, _)| id.clone()).collect(), count)
     }
 
     /// Mean cores.
@@ -242,6 +280,14 @@ impl Usage {
 
     fn take(&mut self, columns: &Columns<'_>, run: &Run) {
         let minutes = columns.past.minutes(run);
+        self.first = self.first.min(minutes.first().map_or(self.first, |minute| time(*minute)));
+        self.container_minutes = self.container_minutes.saturating_add(count(minutes.len()));
+        if let (Some(id), Some(minute)) = (columns.text("container_id", run), minutes.last()) {
+            let end = time(minute.saturating_add(MS_PER_MINUTE));
+            let pod = || columns.text("pod_uid", run).map(str::to_owned);
+            let known = self.containers.entry(id.to_owned()).or_insert_with(|| Replica { pod: pod(), last: end });
+            known.last = known.last.max(end);
+        }
         let mut seen = self.last.as_millisecond();
         for end in minutes.iter().map(|minute| minute.saturating_add(MS_PER_MINUTE)) {
             self.minutes += u64::from(end > seen);
@@ -258,44 +304,53 @@ impl Usage {
             let hour = self.hours.entry(first.div_euclid(60 * MS_PER_MINUTE)).or_default();
             *hour = (larger(hour.0, cpu.max()), larger(hour.1, memory.max()));
         }
-        self.settle(columns, run);
-        let periods = run.of(&columns.periods);
-        self.periods = self.periods.saturating_add(periods.sum().unwrap_or(0));
-        self.limited_minutes += count(periods.len() - periods.null_count());
-        let throttled = run.of(&columns.throttled);
-        self.throttled_periods = self.throttled_periods.saturating_add(throttled.sum().unwrap_or(0));
-        self.throttled_minutes += run.of(&columns.throttled_minutes).sum().unwrap_or(0);
+        let (cpu_limit, memory_limit) = self.settle(columns, run);
+        if cpu_limit {
+            let periods = run.of(&columns.periods);
+            self.periods = self.periods.saturating_add(periods.sum().unwrap_or(0));
+            self.limited_minutes += count(periods.len() - periods.null_count());
+            let throttled = run.of(&columns.throttled);
+            self.throttled_periods = self.throttled_periods.saturating_add(throttled.sum().unwrap_or(0));
+            self.throttled_minutes += run.of(&columns.throttled_minutes).sum().unwrap_or(0);
+        }
         let kills = run.of(&columns.kills);
-        if kills.null_count() < kills.len() {
+        if memory_limit && kills.null_count() < kills.len() {
             self.oom_kills = Some(self.oom_kills.unwrap_or(0).saturating_add(kills.sum().unwrap_or(0)));
             for (minute, _) in
                 minutes.iter().zip(kills.iter()).filter(|(_, kills)| kills.is_some_and(|kills| kills > 0))
             {
-                self.last_oom = Some(time(*minute));
+                self.last_oom = self.last_oom.max(Some(time(*minute)));
             }
         }
     }
 
-    /// What is set at the end of the run. What speaks of a limit begins anew where the limit is another.
-    fn settle(&mut self, columns: &Columns<'_>, run: &Run) {
-        // A limit that was not read in a minute is no other limit.
-        let other = |known: &mut Option<f64>, now: Option<f64>| {
-            let Some(now) = now else { return false };
-            known.replace(now).is_some_and(|before| !is_equal(before, now))
-        };
+    /// What is set at the end of the run. What speaks of a limit begins anew where the limit is another: tells whether the run's own
+    /// limits, of CPU and of memory, are those that count. Replicas of before a change may go on beside those of after it.
+    fn settle(&mut self, columns: &Columns<'_>, run: &Run) -> (bool, bool) {
         // More than nothing: a limit of 0 is none.
         let setting = |column: &Float64Chunked| column.get(run.last()).filter(|value| *value > 0.0);
-        self.cpu_limit = setting(&columns.cpu_limit);
-        if other(&mut self.known_limits.0, self.cpu_limit) {
+        let limits = (setting(&columns.cpu_limit), setting(&columns.memory_limit));
+        // A limit that was not read in a minute is no other limit.
+        let is_other =
+            |known: Option<f64>, now: Option<f64>| known.zip(now).is_some_and(|(known, now)| !is_equal(known, now));
+        let other = (is_other(self.known_limits.0, limits.0), is_other(self.known_limits.1, limits.1));
+        let at = columns.past.minutes(run).last().copied().unwrap_or_default();
+        if at < self.settled {
+            return (!other.0, !other.1);
+        }
+        self.settled = at;
+        (self.cpu_limit, self.memory_limit) = limits;
+        self.known_limits = (limits.0.or(self.known_limits.0), limits.1.or(self.known_limits.1));
+        if other.0 {
             (self.periods, self.throttled_periods) = (0, 0);
             (self.limited_minutes, self.throttled_minutes) = (0, 0);
         }
-        self.memory_limit = setting(&columns.memory_limit);
-        if other(&mut self.known_limits.1, self.memory_limit) {
+        if other.1 {
             (self.oom_kills, self.last_oom) = (None, None);
         }
         self.cpu_request = setting(&columns.cpu_request);
         self.memory_request = setting(&columns.memory_request);
+        (true, true)
     }
 }
 
@@ -338,6 +393,10 @@ impl Usages {
         let columns = Columns::new(&past)?;
         for run in &past.runs {
             let Some(container) = columns.text("container_id", run) else { continue };
+            // It does nothing, and nobody chose its size.
+            if columns.text("role", run) == Some(Role::Sandbox.name()) {
+                continue;
+            }
             let node = columns.text("node", run).unwrap_or_default();
             let of_id = self.by_container.get(container);
             let known = of_id.and_then(|all| all.iter().find(|(on, _)| on == node)).map(|(_, index)| *index);
@@ -348,6 +407,8 @@ impl Usages {
                     && workload.runtime.as_deref() == columns.text("runtime", run)
                     && workload.model.as_deref() == served(&columns, run)
                     && workload.pod.as_deref() == columns.text("pod", run)
+                    && workload.request_unknown == request_unknown(&columns, run)
+                    && workload.autoscaler == columns.text("autoscaler", run).and_then(Autoscaler::parse)
                     && workload.workload == workload_of(&columns, run)
             };
             let index = match known.filter(same) {
@@ -367,10 +428,15 @@ impl Usages {
         // One that was met before anybody named it goes on under its name.
         let nameless = (workload.node.clone(), None, container.to_owned());
         if key != nameless
-            && !self.by_key.contains_key(&key)
             && let Some(index) = self.by_key.remove(&nameless)
         {
-            self.by_key.insert(key.clone(), index);
+            match self.by_key.entry(key.clone()) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(index);
+                }
+                // Its first moments, before anybody named it, are no workload of their own.
+                Entry::Occupied(_) => self.all[index].minutes = 0,
+            }
         }
         let first = columns.past.minutes(run).first().copied().unwrap_or_default();
         let index = *self.by_key.entry(key).or_insert_with(|| {
@@ -378,9 +444,9 @@ impl Usages {
             self.all.len() - 1
         });
         let usage = &mut self.all[index];
-        usage.workload = workload;
-        if !usage.containers.iter().any(|known| known == container) {
-            usage.containers.push(container.to_owned());
+        let newest = columns.past.minutes(run).last().is_none_or(|minute| *minute >= usage.settled);
+        if newest {
+            usage.workload = workload;
         }
         let node = self.all[index].workload.node.clone();
         let of_id = self.by_container.entry(container.to_owned()).or_default();
@@ -392,7 +458,7 @@ impl Usages {
     /// All of them.
     #[must_use]
     pub fn into_all(self) -> Vec<Usage> {
-        self.all
+        self.all.into_iter().filter(|usage| usage.minutes > 0).collect()
     }
 }
 
@@ -400,8 +466,9 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
     let text = |name: &'static str| columns.text(name, run).map(str::to_owned);
     let container_name = text("container_name");
     let (namespace, pod, pod_container) = (text("namespace"), text("pod"), text("pod_container"));
-    let name = match (&namespace, &pod, &pod_container) {
-        (Some(namespace), Some(pod), Some(in_pod)) => format!("{namespace}/{pod}/{in_pod}"),
+    let workload = workload_of(columns, run);
+    let name = match (&workload, &pod, &pod_container) {
+        (Some(workload), Some(_), Some(in_pod)) => format!("{workload}/{in_pod}"),
         _ => container_name.clone().unwrap_or_else(|| container.chars().take(12).collect()),
     };
     let image = text("image").map(|image| match columns.text("image_tag", run) {
@@ -409,8 +476,10 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
         None => image,
     });
     Member {
-        workload: workload_of(columns, run),
-        in_kubernetes: pod.is_some() || text("pod_uid").is_some(),
+        workload,
+        request_unknown: request_unknown(columns, run),
+        role: text("role"),
+        autoscaler: columns.text("autoscaler", run).and_then(Autoscaler::parse),
         name,
         node: text("node").unwrap_or_default(),
         container_id: container.to_owned(),
@@ -423,6 +492,12 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
         model: served(columns, run).map(str::to_owned),
         model_namespace: text("model_namespace"),
     }
+}
+
+/// The API tells the class of service together with the requests.
+fn request_unknown(columns: &Columns<'_>, run: &Run) -> bool {
+    let has = |name| columns.text(name, run).is_some();
+    (has("pod") || has("pod_uid")) && !has("qos")
 }
 
 fn workload_of(columns: &Columns<'_>, run: &Run) -> Option<Workload> {

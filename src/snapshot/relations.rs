@@ -35,7 +35,7 @@ pub enum Thing {
 pub struct Relations {
     /// Each container's assessment in the review.
     assessments: Vec<Option<usize>>,
-    /// The container that each assessment in the review is about, if it still runs.
+    /// The first container that each assessment in the review is about, if one still runs.
     assessed: Vec<Option<usize>>,
     /// The containers that serve each model.
     served_by: Vec<Vec<usize>>,
@@ -58,10 +58,10 @@ impl Relations {
         for (place, assessment) in workloads.iter().enumerate() {
             // History of other nodes may lie in the same folder.
             let is_ours = assessment.workload.node == snapshot.node;
-            let container = by_id.get(assessment.workload.container_id.as_str()).filter(|_| is_ours);
-            if let Some(container) = container.copied() {
+            let replicas = assessment.containers.iter().filter_map(|id| by_id.get(id.as_str())).filter(|_| is_ours);
+            for container in replicas.copied() {
                 assessments[container] = Some(place);
-                assessed[place] = Some(container);
+                assessed[place] = assessed[place].or(Some(container));
             }
         }
         let models = &snapshot.models.models;

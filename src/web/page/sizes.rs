@@ -95,7 +95,7 @@ fn row(view: &View, a: &Assessment) -> Markup {
                     details id={ (anchor("p", &a.workload.container_id)) "-" (at) } {
                         summary { (patch.tool.name()) }
                         pre tabindex="0" { code { (patch.text) } }
-                        @if let Some(note) = patch.note { small { (note) } }
+                        @if let Some(note) = &patch.note { small { (note) } }
                     }
                 }
                 @if a.patches.is_empty() { (super::unknown("–")) }

@@ -1,0 +1,443 @@
+//! This node's pods and the node itself, by the Kubernetes API: owners, requests and limits, restarts, labels, and what the node has.
+//!
+//! A list, and then a watch, of the pods that are bound to this node, and of the one node. Nothing else is asked for, but autoscalers where
+//! the configuration says so. What of a pod is kept stands in `object`.
+
+mod allow;
+mod autoscaler;
+mod claims;
+mod object;
+mod quantity;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use kube::api::Api;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Client, ResourceExt};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use self::allow::Allowed;
+use self::autoscaler::Autoscalers;
+use self::object::{Node, Pod};
+use super::{Collector, Context, Entry, Error, Stop};
+use crate::health::Brings;
+use crate::identity::claim::KUBERNETES;
+use crate::identity::node::{Amounts, NodeClaim};
+use crate::identity::{ContainerClaim, owner};
+use crate::reading::{Depth, Report};
+
+/// Its place in the list.
+pub const ENTRY: Entry = Entry {
+    name: KUBERNETES,
+    without: "requests, owners and labels of pods are unknown, and so are verdicts on sizes and patches",
+    brings: Brings::Names,
+    open: |config, context| open(&config.kubernetes, context),
+};
+
+/// How the API is asked, and what is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Outside a pod: a file that says where the API is and who asks.
+    pub kubeconfig: Option<PathBuf>,
+    /// The node's name in Kubernetes, where it is not the agent's (`agent.node`, $NODE_NAME).
+    pub node: Option<String>,
+    /// HorizontalPodAutoscalers and VerticalPodAutoscalers are listed every few minutes: the account needs the right to.
+    pub autoscalers: bool,
+    /// Labels of pods that are kept: keys, or what they begin with and a `*`.
+    pub labels: Vec<String>,
+    /// Annotations of pods that are kept, and read as labels.
+    pub annotations: Vec<String>,
+    /// Labels of the node that are kept.
+    pub node_labels: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let own = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+        Self {
+            kubeconfig: None,
+            node: None,
+            autoscalers: false,
+            labels: own(&[
+                "app",
+                "app.kubernetes.io/*",
+                "team",
+                "plumbline.io/*",
+                "serving.kserve.io/*",
+                "training.kubeflow.org/*",
+                "jobset.sigs.k8s.io/*",
+                "ray.io/*",
+                "kueue.x-k8s.io/*",
+                "notebook-name",
+            ]),
+            annotations: own(&["plumbline.io/*"]),
+            node_labels: own(&[
+                "kubernetes.io/arch",
+                "node.kubernetes.io/*",
+                "topology.kubernetes.io/*",
+                "karpenter.sh/*",
+                "eks.amazonaws.com/nodegroup",
+                "eks.amazonaws.com/capacityType",
+                "cloud.google.com/gke-nodepool",
+                "cloud.google.com/gke-spot",
+                "kubernetes.azure.com/agentpool",
+                "kubernetes.azure.com/scalesetpriority",
+                "agentpool",
+                "machine.openshift.io/*",
+                "nvidia.com/gpu.product",
+                "nvidia.com/mig.config",
+            ]),
+        }
+    }
+}
+
+/// Pods in a page of the list.
+const PAGE: u32 = 100;
+/// The first list takes no longer.
+const FIRST: Duration = Duration::from_secs(20);
+/// A watch that fails is begun anew with growing pauses; when it has failed for so long, the collector is down.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Autoscalers are listed so often: they change as seldom as deployments do.
+const AUTOSCALERS: Duration = Duration::from_secs(300);
+/// What changes at once is told at once.
+const SETTLE: Duration = Duration::from_millis(200);
+
+fn open(config: &Config, context: &Context) -> Result<Box<dyn Collector>, Error> {
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Failed(format!("no runtime: {e}")))?;
+    let node = config.node.clone().unwrap_or_else(|| context.node.clone());
+    let follower = tokio.block_on(async {
+        let (client, server) = connect(config).await?;
+        let mut follower = Follower::new(&client, server, config, node, context.wake.clone());
+        match tokio::time::timeout(FIRST, follower.first()).await {
+            Ok(Ok(())) => Ok(follower),
+            Ok(Err(why)) => Err(Error::Failed(why)),
+            Err(_) => Err(Error::Failed(format!("the API did not answer within {} s", FIRST.as_secs()))),
+        }
+    })?;
+    Kubernetes::start(tokio, follower)
+}
+
+/// A client, and the server's address.
+async fn connect(config: &Config) -> Result<(Client, String), Error> {
+    let told = match &config.kubeconfig {
+        Some(path) => {
+            let failed = |error: &dyn std::fmt::Display| Error::Failed(format!("{}: {error}", path.display()));
+            let file = Kubeconfig::read_from(path).map_err(|e| failed(&e))?;
+            kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(|e| failed(&e))?
+        }
+        None => kube::Config::incluster().map_err(|error| {
+            Error::NotFound(format!(
+                "no token of a pod's account ({error}); outside a pod name collect.kubernetes.kubeconfig"
+            ))
+        })?,
+    };
+    let server = told.cluster_url.to_string();
+    Client::try_from(told).map(|client| (client, server)).map_err(|error| Error::Failed(explain(&error)))
+}
+
+/// What went wrong, and what to do where that is known.
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    if text.contains("forbidden") {
+        text.push_str("; the account needs list and watch of pods and nodes (deploy/kubernetes)");
+    }
+    text
+}
+
+/// What the follower has gathered.
+#[derive(Debug, Default)]
+struct Shared {
+    claims: Arc<[Arc<ContainerClaim>]>,
+    node: Option<Arc<NodeClaim>>,
+    /// Why the follower ended.
+    ended: Option<String>,
+}
+
+/// The collector: a thread follows the API, and reads take what it has gathered.
+struct Kubernetes {
+    shared: Arc<Mutex<Shared>>,
+    found: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Kubernetes {
+    fn start(tokio: tokio::runtime::Runtime, follower: Follower) -> Result<Box<dyn Collector>, Error> {
+        let (stop, stopped) = oneshot::channel();
+        let (shared, wake, found) = (Arc::clone(&follower.shared), follower.wake.clone(), follower.found());
+        let told = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("follow-kubernetes".to_owned())
+            .spawn(move || {
+                let ended = tokio.block_on(async {
+                    tokio::select! {
+                        ended = follower.follow() => ended,
+                        _ = stopped => String::new(),
+                    }
+                });
+                told.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(ended);
+                wake.wake();
+            })
+            .map_err(|e| Error::Failed(format!("no thread: {e}")))?;
+        Ok(Box::new(Self { shared, found, stop: Some(stop), thread: Some(thread) }))
+    }
+}
+
+impl Drop for Kubernetes {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Collector for Kubernetes {
+    fn found(&self) -> String {
+        self.found.clone()
+    }
+
+    fn read(&mut self, _: Depth) -> Result<Report, Error> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = &shared.ended {
+            return Err(Error::Failed(why.clone()));
+        }
+        Ok(Report { claims: Some(Arc::clone(&shared.claims)), node: shared.node.clone(), ..Report::default() })
+    }
+}
+
+/// What is kept of a pod.
+struct Known {
+    claims: Vec<Arc<ContainerClaim>>,
+    /// What it asks of the node; `None` once it has ended.
+    requested: Option<Amounts>,
+}
+
+type Events<K> = Pin<Box<dyn Stream<Item = Result<Event<K>, watcher::Error>> + Send>>;
+
+/// Follows the API.
+struct Follower {
+    name: String,
+    server: String,
+    allowed: Allowed,
+    wake: Stop,
+    shared: Arc<Mutex<Shared>>,
+    pod_events: Events<Pod>,
+    node_events: Events<Node>,
+    /// By UID.
+    pods: BTreeMap<String, Known>,
+    /// Those of a list that is being read: it takes the other's place when it is whole.
+    listed: BTreeMap<String, Known>,
+    node: Option<NodeClaim>,
+    /// The lists were whole once: of pods, of the node.
+    whole: (bool, bool),
+    /// Where autoscalers are listed: by whom, and when next.
+    lists_autoscalers: Option<(Client, tokio::time::Interval)>,
+    autoscalers: Autoscalers,
+    /// What was told last.
+    told: Vec<Arc<ContainerClaim>>,
+}
+
+impl Follower {
+    fn new(client: &Client, server: String, config: &Config, name: String, wake: Stop) -> Self {
+        let watched = |selector: String| watcher::Config::default().fields(&selector).any_semantic().page_size(PAGE);
+        let pods = watcher(Api::<Pod>::all(client.clone()), watched(format!("spec.nodeName={name}")));
+        let nodes = watcher(Api::<Node>::all(client.clone()), watched(format!("metadata.name={name}")));
+        let kept = owner::LABELS.iter().map(|key| (*key).to_owned());
+        let allowed = Allowed {
+            labels: config.labels.iter().cloned().chain(kept).collect(),
+            annotations: config.annotations.clone(),
+            node_labels: config.node_labels.clone(),
+        };
+        Self {
+            name,
+            server,
+            allowed,
+            wake,
+            shared: Arc::default(),
+            // Pauses grow to half a minute, each of a random length: agents of a fleet do not come back at once.
+            pod_events: Box::pin(pods.default_backoff()),
+            node_events: Box::pin(nodes.default_backoff()),
+            pods: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            node: None,
+            whole: (false, false),
+            lists_autoscalers: config.autoscalers.then(|| (client.clone(), tokio::time::interval(AUTOSCALERS))),
+            autoscalers: Autoscalers::new(),
+            told: Vec::new(),
+        }
+    }
+
+    fn found(&self) -> String {
+        let node = if self.node.is_some() { String::new() } else { format!("; there is no node {}", self.name) };
+        format!("{} pods on {} by {}{node}", self.pods.len(), self.name, self.server)
+    }
+
+    /// Reads both lists.
+    async fn first(&mut self) -> Result<(), String> {
+        while self.whole != (true, true) {
+            self.next().await?;
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Follows for as long as it goes, and says why it ended.
+    async fn follow(mut self) -> String {
+        let mut failing: Option<(tokio::time::Instant, String)> = None;
+        loop {
+            let news = match &failing {
+                Some((since, why)) => match tokio::time::timeout_at(*since + PATIENCE, self.next()).await {
+                    Ok(news) => news,
+                    Err(_) => return why.clone(),
+                },
+                None => self.next().await,
+            };
+            match news {
+                Ok(()) => failing = None,
+                Err(why) => {
+                    tracing::debug!(collector = KUBERNETES, error = why, "watch failed: it is begun anew");
+                    #[expect(clippy::disallowed_methods, reason = "a timer of tokio's, as its sleeps are")]
+                    let now = tokio::time::Instant::now();
+                    let since = failing.map_or(now, |(since, _)| since);
+                    failing = Some((since, why));
+                    continue;
+                }
+            }
+            // A rollout is many changes within a moment.
+            while let Ok(more) = tokio::time::timeout(SETTLE, self.next()).await {
+                if let Err(why) = more {
+                    tracing::debug!(collector = KUBERNETES, error = why, "watch failed: it is begun anew");
+                    break;
+                }
+            }
+            self.tell();
+        }
+    }
+
+    /// Takes one event in.
+    async fn next(&mut self) -> Result<(), String> {
+        let ended = "the watch ended".to_owned();
+        let due = async {
+            match &mut self.lists_autoscalers {
+                Some((client, interval)) => {
+                    interval.tick().await;
+                    client.clone()
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            client = due => match autoscaler::list(&client).await {
+                Ok(found) => self.autoscalers = found,
+                // The rest goes on without: what was known of them stands.
+                Err(why) => tracing::warn!(collector = KUBERNETES, error = why, "autoscalers cannot be listed"),
+            },
+            event = self.pod_events.next() => match event {
+                Some(Ok(event)) => self.take_pod(event),
+                Some(Err(error)) => return Err(explain(&error)),
+                None => return Err(ended),
+            },
+            event = self.node_events.next() => match event {
+                Some(Ok(event)) => self.take_node(event),
+                Some(Err(error)) => return Err(explain(&error)),
+                None => return Err(ended),
+            },
+        }
+        Ok(())
+    }
+
+    fn take_pod(&mut self, event: Event<Pod>) {
+        let known = |pod: &Pod, allowed: &Allowed| Known {
+            claims: claims::claims(pod, allowed).into_iter().map(Arc::new).collect(),
+            requested: claims::counts(pod).then(|| claims::requested(pod)),
+        };
+        match event {
+            Event::Apply(pod) => {
+                self.pods.insert(pod.uid().unwrap_or_default(), known(&pod, &self.allowed));
+            }
+            Event::Delete(pod) => {
+                self.pods.remove(&pod.uid().unwrap_or_default());
+            }
+            Event::Init => self.listed.clear(),
+            Event::InitApply(pod) => {
+                self.listed.insert(pod.uid().unwrap_or_default(), known(&pod, &self.allowed));
+            }
+            Event::InitDone => {
+                self.pods = std::mem::take(&mut self.listed);
+                self.whole.0 = true;
+            }
+        }
+    }
+
+    fn take_node(&mut self, event: Event<Node>) {
+        match event {
+            Event::Apply(node) | Event::InitApply(node) => {
+                self.node = Some(NodeClaim {
+                    capacity: node.status.capacity.0,
+                    allocatable: node.status.allocatable.0,
+                    labels: self.allowed.of_node(&node.metadata.labels.unwrap_or_default()),
+                    ..NodeClaim::default()
+                });
+            }
+            Event::Delete(_) | Event::Init => self.node = None,
+            Event::InitDone => self.whole.1 = true,
+        }
+    }
+
+    /// Tells what is known now, where that is another than before.
+    fn tell(&mut self) {
+        if self.whole != (true, true) {
+            return;
+        }
+        let scaled = |claim: &Arc<ContainerClaim>| {
+            let workload = claim.workload.as_ref();
+            match workload.and_then(|workload| autoscaler::of(&self.autoscalers, &workload.to)) {
+                Some(by) => Arc::new(ContainerClaim { autoscaler: Some(by.clone()), ..(**claim).clone() }),
+                None => Arc::clone(claim),
+            }
+        };
+        let claims: Vec<Arc<ContainerClaim>> =
+            self.pods.values().flat_map(|pod| pod.claims.iter().map(scaled)).collect();
+        let mut requested = Amounts::new();
+        let holding = || self.pods.values().filter_map(|pod| pod.requested.as_ref());
+        holding().for_each(|amounts| claims::add(&mut requested, amounts));
+        let pods = holding().count() as u64;
+        let node = self.node.clone().map(|node| Arc::new(NodeClaim { requested, pods, ..node }));
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = claims == self.told;
+        if !same {
+            shared.claims = claims.clone().into();
+            self.told = claims;
+        }
+        if !same || shared.node != node {
+            shared.node = node;
+            drop(shared);
+            self.wake.wake();
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The follower against a server that answers oddly. The real one is in tests/real.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::clock::FixedClock;
+use crate::identity::About;
+
+/// A server of the API: what it answers to lists of pods and to watches of them, by how often each was asked before.
+struct Server {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+type Answer = fn(usize, &str) -> Response;
+
+impl Server {
+    fn start(lists: Answer, watches: Answer) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("an address");
+        let address = listener.local_addr().expect("an address");
+        let (log, counts) = (Arc::clone(&asked), Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]));
+        let handler = move |uri: Uri| {
+            let (log, counts) = (Arc::clone(&log), Arc::clone(&counts));
+            async move {
+                let text = uri.to_string();
+                log.lock().expect("a log").push(text.clone());
+                let watch = text.contains("watch=true");
+                if uri.path() == "/api/v1/nodes" {
+                    return if watch { open(&[]) } else { list(vec![node()], "1", None) };
+                }
+                let count = counts[usize::from(watch)].fetch_add(1, Ordering::Relaxed);
+                if watch { watches(count, &text) } else { lists(count, &text) }
+            }
+        };
+        runtime.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        Self { address, asked, runtime: Some(runtime) }
+    }
+
+    fn collector(&self) -> Result<Box<dyn Collector>, Error> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("kubeconfig");
+        let text = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "x",
+            "clusters": [{ "name": "c", "cluster": { "server": format!("http://{}", self.address) } }],
+            "users": [{ "name": "u", "user": { "token": "secret-token" } }],
+            "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+        });
+        fs::write(&path, text.to_string()).expect("written");
+        let config = Config { kubeconfig: Some(path), ..Config::default() };
+        let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+        super::open(&config, &Context { clock, wake: Stop::default(), node: "node-1".to_owned() })
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("a log").iter().filter(|uri| uri.contains("/pods")).cloned().collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn pod(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-{name}"), "resourceVersion": "5" },
+        "spec": { "containers": [{ "name": "app", "resources": { "requests": { "cpu": "1" } } }] },
+        "status": { "phase": "Running", "containerStatuses": [{
+            "name": "app", "containerID": format!("containerd://{}", "a".repeat(64)), "restartCount": 0,
+            "state": { "running": { "startedAt": "2026-11-27T01:30:00Z" } },
+        }] },
+    })
+}
+
+fn node() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Node", "metadata": { "name": "node-1", "labels": { "karpenter.sh/nodepool": "gpu", "other": "x" } },
+        "status": { "capacity": { "cpu": "4" }, "allocatable": { "cpu": "3500m", "memory": "8Gi" } },
+    })
+}
+
+fn list(items: Vec<Value>, version: &str, more: Option<&str>) -> Response {
+    let kind = if items.iter().any(|item| item["kind"] == "Node") { "NodeList" } else { "PodList" };
+    let metadata = json!({ "resourceVersion": version, "continue": more });
+    let body = json!({ "apiVersion": "v1", "kind": kind, "metadata": metadata, "items": items });
+    ([("content-type", "application/json")], body.to_string()).into_response()
+}
+
+fn refused(code: u16, reason: &str, message: &str) -> Response {
+    let body = json!({ "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message });
+    (StatusCode::from_u16(code).expect("a code"), [("content-type", "application/json")], body.to_string())
+        .into_response()
+}
+
+fn event(kind: &str, object: &Value) -> String {
+    json!({ "type": kind, "object": object }).to_string() + "\n"
+}
+
+/// Sends this and stays open.
+fn open(parts: &[String]) -> Response {
+    let sent = stream::iter(parts.to_vec()).map(|part| Ok::<_, std::io::Error>(Bytes::from(part)));
+    Body::from_stream(sent.chain(stream::pending())).into_response()
+}
+
+/// Sends this and closes.
+fn closed(parts: &[String]) -> Response {
+    parts.concat().into_response()
+}
+
+/// The pods that it tells of, once that is so or a while has gone by.
+fn pods_when(collector: &mut dyn Collector, is: impl Fn(&[String]) -> bool) -> Vec<String> {
+    let mut pods = Vec::new();
+    for _ in 0..200 {
+        let claims = collector.read(Depth::Inner).expect("a report").claims.expect("claims");
+        let of_pods = claims.iter().filter(|claim| matches!(claim.about, About::Pod(_)));
+        pods = of_pods.filter_map(|claim| claim.pod.clone()?.name).collect();
+        if is(&pods) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    pods
+}
+
+#[test]
+fn pages_are_read_and_changes_are_followed() {
+    let server = Server::start(
+        |count, _| match count {
+            0 => list(vec![pod("a")], "10", Some("more")),
+            _ => list(vec![pod("b")], "10", None),
+        },
+        |count, _| match count {
+            0 => closed(&[event("ADDED", &pod("c")), event("DELETED", &pod("a")), event("BOOKMARK", &bookmark("77"))]),
+            _ => open(&[]),
+        },
+    );
+    let mut collector = server.collector().expect("opens");
+    assert!(collector.found().starts_with("2 pods on node-1 by http://127.0.0.1"), "{}", collector.found());
+    assert_eq!(pods_when(&mut *collector, |pods| pods == ["b", "c"]), ["b", "c"]);
+    let node = collector.read(Depth::Full).expect("a report").node.expect("a node");
+    assert_eq!((node.allocatable["cpu"], node.requested["cpu"], node.pods), (3.5, 2.0, 2));
+    assert_eq!((node.pool(), node.labels.len()), (Some("gpu"), 1));
+    for _ in 0..100 {
+        if server.asked().len() > 3 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let asked = server.asked();
+    assert!(asked[0].contains("fieldSelector=spec.nodeName%3Dnode-1") && asked[0].contains("limit=100"), "{asked:?}");
+    assert!(asked[1].contains("continue=more"), "{asked:?}");
+    assert!(asked[2].contains("resourceVersion=10") && asked[2].contains("allowWatchBookmarks=true"), "{asked:?}");
+    assert!(asked[3].contains("resourceVersion=77"), "a bookmark saves a list: {asked:?}");
+}
+
+fn bookmark(version: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "resourceVersion": version } })
+}
+
+#[test]
+fn what_is_too_old_is_listed_anew() {
+    let server = Server::start(
+        |count, _| {
+            if count == 0 { list(vec![pod("a"), pod("b")], "10", None) } else { list(vec![pod("b")], "20", None) }
+        },
+        |count, _| {
+            match count {
+            0 => closed(&[json!({ "type": "ERROR", "object": { "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 410, "reason": "Expired", "message": "too old resource version" } }).to_string() + "\n"]),
+            _ => open(&[]),
+        }
+        },
+    );
+    let mut collector = server.collector().expect("opens");
+    assert_eq!(pods_when(&mut *collector, |pods| pods == ["b"]), ["b"], "what went in between is gone");
+}
+
+#[test]
+fn a_server_that_breaks_off_loses_nothing() {
+    let server = Server::start(
+        |_, _| list(vec![pod("a")], "10", None),
+        |count, _| match count {
+            // Half a line; an object that is none; a server error; nothing at all; and at last a pod.
+            0 => closed(&[event("ADDED", &pod("b"))[..40].to_owned()]),
+            1 => closed(&["{\"type\":\"ADDED\",\"object\":17}\n".to_owned()]),
+            2 => refused(500, "InternalError", "etcd is away"),
+            3 => closed(&[]),
+            _ => open(&[event("MODIFIED", &pod("c"))]),
+        },
+    );
+    let mut collector = server.collector().expect("opens");
+    assert_eq!(pods_when(&mut *collector, |pods| pods == ["a", "c"]), ["a", "c"]);
+}
+
+#[test]
+fn a_large_pod_costs_what_is_kept_of_it() {
+    let server = Server::start(
+        |_, _| {
+            let mut large = pod("a");
+            let annotations: serde_json::Map<String, Value> =
+                (0..5000).map(|n| (format!("x{n}"), "y".repeat(400).into())).collect();
+            large["metadata"]["annotations"] = annotations.into();
+            list(vec![large], "10", None)
+        },
+        |_, _| open(&[]),
+    );
+    let mut collector = server.collector().expect("opens");
+    let claims = collector.read(Depth::Full).expect("a report").claims.expect("claims");
+    assert!(claims.iter().all(|claim| format!("{claim:?}").len() < 4000));
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_and_no_secret_is() {
+    let server = Server::start(
+        |_, _| refused(403, "Forbidden", "pods is forbidden: User \"x\" cannot list resource \"pods\""),
+        |_, _| open(&[]),
+    );
+    let Err(error) = server.collector() else { panic!("it has no right") };
+    let told = error.to_string();
+    assert!(told.contains("cannot list resource") && told.contains("needs list and watch of pods and nodes"), "{told}");
+    assert!(!told.contains("secret-token"));
+}
+
+#[test]
+fn outside_a_pod_there_is_nothing_to_follow() {
+    let context =
+        Context { clock: Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH)), wake: Stop::default(), node: String::new() };
+    let absent = Config { kubeconfig: Some(PathBuf::from("/nowhere/kubeconfig")), ..Config::default() };
+    let Err(error) = super::open(&absent, &context) else { panic!("there is no file") };
+    assert!(matches!(&error, Error::Failed(why) if why.starts_with("/nowhere/kubeconfig: ")), "{error}");
+    if std::env::var_os("KUBERNETES_SERVICE_HOST").is_none() {
+        let Err(error) = super::open(&Config::default(), &context) else { panic!("this is no pod") };
+        assert!(matches!(&error, Error::NotFound(why) if why.contains("collect.kubernetes.kubeconfig")), "{error}");
+    }
+}
