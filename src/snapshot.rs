@@ -4,6 +4,7 @@
 
 mod node;
 pub mod relations;
+mod replicas;
 mod sizing;
 
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ use crate::signal::container::{Container, id};
 use crate::signal::gpu::Gpu;
 pub use node::{Capacity, NodeView};
 use relations::Relations;
+pub use replicas::Replicas;
 
 /// The node at one instant. Shared by `Arc`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -306,6 +308,22 @@ impl ContainerView {
         let labels = labels.take(MAX_LABELS).map(|(key, value)| Attribute::label(of_label, key, value));
         let attributes = said.into_iter().filter_map(|(named, value)| Some(Attribute::new(named, value?)));
         Subject { attributes: attributes.chain(owner).chain(labels).collect() }
+    }
+
+    /// As people tell it from others: `NAMESPACE/POD/CONTAINER` in Kubernetes, else its name.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let pod = self.pod.as_ref().and_then(|pod| pod.namespace.as_ref().zip(pod.name.as_ref()));
+        match pod {
+            Some((namespace, pod)) => format!("{namespace}/{pod}/{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Its pod's sandbox: it does nothing.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.role == Some(Role::Sandbox)
     }
 
     fn add_points(&self, as_of: Timestamp, points: &mut Vec<Point>) {

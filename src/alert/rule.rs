@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue;
-use crate::metric::attribute::Named;
+use crate::metric::attribute::{CONTAINER_NAME, MODEL, MODEL_NAMESPACE, NAMESPACE, Named, Of, POD_CONTAINER, POD_NAME};
 use crate::metric::{Kind, Metric};
 
 /// How bad it is.
@@ -84,6 +84,27 @@ pub struct Rule {
 const LONGEST_NAME: usize = 100;
 /// The increase of a counter is followed for so long at most.
 const LONGEST_OVER: Duration = Duration::from_secs(24 * 3600);
+
+/// In a message: the container by its full name.
+const CONTAINER: &str = "container";
+
+/// `NAMESPACE/POD/CONTAINER` in Kubernetes, where many containers have one name; else the name that people gave it.
+fn container(labels: &BTreeMap<String, String>) -> String {
+    let label = |named: &Named| labels.get(named.key).map(String::as_str);
+    match (label(&NAMESPACE), label(&POD_NAME), label(&POD_CONTAINER)) {
+        (Some(namespace), Some(pod), Some(container)) => format!("{namespace}/{pod}/{container}"),
+        _ => label(&CONTAINER_NAME).unwrap_or("unknown").to_owned(),
+    }
+}
+
+/// A model with its namespace, where it has one.
+fn model(labels: &BTreeMap<String, String>) -> String {
+    let name = labels.get(MODEL.key).map_or("unknown", String::as_str);
+    match labels.get(MODEL_NAMESPACE.key) {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
+}
 
 impl Rule {
     /// The catalogue's metric of that name.
@@ -200,9 +221,10 @@ impl Rule {
     /// What the message may name: the figures, what says whom the alert is about, and what the rule chooses by.
     fn carried<'a>(&'a self, metric: &'static Metric) -> Vec<&'a str> {
         let subject = catalogue::subject(metric).filter(|named| named.identity).map(|named| named.key);
+        let named = catalogue::subject(metric).any(|named| named.of == Of::Container).then_some(CONTAINER);
         let chosen = self.only.keys().map(String::as_str);
         let mut keys: Vec<&str> = ["value", "threshold"].into_iter().chain(metric.attributes.iter().copied()).collect();
-        for key in subject.chain(chosen) {
+        for key in named.into_iter().chain(subject).chain(chosen) {
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -217,6 +239,8 @@ impl Rule {
             Part::Text(text) => text.to_owned(),
             Part::Value("value") => self.shown(value),
             Part::Value("threshold") => self.shown(self.threshold()),
+            Part::Value(CONTAINER) => container(labels),
+            Part::Value(key) if key == MODEL.key => model(labels),
             // What every series of the rule has goes without saying among the labels.
             Part::Value(key) => {
                 labels.get(key).or_else(|| self.only.get(key)).map_or("unknown", String::as_str).to_owned()
@@ -303,6 +327,16 @@ mod tests {
             Rule { message: "{container.name}: {value} ({ threshold }, {other})".to_owned(), ..rule }
                 .message(value, &labels)
         };
+        let in_pod = [
+            ("k8s.namespace.name", "shop"),
+            ("k8s.pod.name", "web-0"),
+            ("k8s.container.name", "app"),
+            ("container.name", "app"),
+        ];
+        let in_pod = in_pod.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        assert_eq!((container(&in_pod), container(&labels)), ("shop/web-0/app".to_owned(), "web".to_owned()));
+        let of = [("model".to_owned(), "m".to_owned()), ("model.namespace".to_owned(), "ml".to_owned())].into();
+        assert_eq!(model(&of), "ml/m");
         assert_eq!(message("container.cpu.usage", 0.75), "web: 0.75 cores (0.5 cores, unknown)");
         assert_eq!(message("container.memory.usage", 1024.0), "web: 1.0 KiB (0 B, unknown)");
         assert_eq!(message("plumbline.model.performance.drop", 0.183), "web: 18.3 % (50.0 %, unknown)");
@@ -349,12 +383,16 @@ mod tests {
         assert_eq!(
             only("hw.id").problems()[0].1,
             "no series of `container.cpu.time` has an attribute `hw.id`; there are cpu.mode, container.id, container.name, \
-             container.image.name, k8s.namespace.name, k8s.pod.name, k8s.pod.uid, k8s.container.name, container.image.tags, \
-             container.runtime.name, container.label.<key>"
+             container.image.name, k8s.namespace.name, k8s.pod.name, k8s.pod.uid, k8s.container.name, k8s.deployment.name, \
+             k8s.statefulset.name, k8s.daemonset.name, k8s.replicaset.name, k8s.job.name, k8s.cronjob.name, \
+             plumbline.workload.kind, plumbline.workload.name, container.image.tags, container.image.repo_digests, \
+             container.runtime.name, container.label.<key>, k8s.pod.label.<key>"
         );
         // An alert outlives a container: it carries its name, but no id, and an image only where the rule chooses by it.
         for key in ["container.id", "container.image.name", "k8s.pod.uid", "container.label.team", "hw.name"] {
-            let told = "; it may name value, threshold, cpu.mode, container.name, k8s.namespace.name, k8s.pod.name, k8s.container.name";
+            let told = "; it may name value, threshold, cpu.mode, container, container.name, k8s.namespace.name, k8s.pod.name, \
+                        k8s.container.name, k8s.deployment.name, k8s.statefulset.name, k8s.daemonset.name, k8s.replicaset.name, \
+                        k8s.job.name, k8s.cronjob.name, plumbline.workload.kind, plumbline.workload.name";
             let problem = format!("no alert on `container.cpu.time` carries `{{{key}}}`{told}");
             assert_eq!(says(key).problems(), [("message", problem)]);
         }

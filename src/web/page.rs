@@ -8,6 +8,7 @@ mod containers;
 mod gpus;
 mod model;
 mod models;
+mod node;
 mod sizes;
 mod window;
 
@@ -67,6 +68,7 @@ fn home(view: &View) -> String {
         (attention::section(view))
         (models::section(view))
         (containers::section(view))
+        (node::section(view))
         (gpus::section(view))
         (sizes::section(view))
         (alerts::section(view))

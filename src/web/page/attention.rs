@@ -86,7 +86,7 @@ fn items(view: &View) -> Vec<Item> {
     }
     let currency = view.currency();
     for (place, w) in snapshot.acting() {
-        let name = w.workload.container_name.as_deref().unwrap_or(&w.workload.name);
+        let name = &w.workload.name;
         // An alert that fires says the same, and more.
         let metric = const { container::id("memory.oom_kills") }.metric();
         let killed = metric.is_some_and(|metric| snapshot.fires(metric, Thing::Container(place)));

@@ -5,10 +5,11 @@ use maud::{Markup, html};
 use super::{View, anchor, section as whole, since, sizes, unknown, wide};
 use crate::chart;
 use crate::health::Brings;
+use crate::identity::Role;
 use crate::rightsize::Provisioning;
 use crate::signal::Id;
 use crate::signal::container::{Container, id};
-use crate::snapshot::ContainerView;
+use crate::snapshot::{ContainerView, Replicas};
 use crate::units::{bytes, cores, percent};
 
 /// More are left to the API: the page is fetched anew all the time.
@@ -20,6 +21,8 @@ const KILLS: Id<Container> = id("memory.oom_kills");
 
 pub fn section(view: &View) -> Markup {
     let snapshot = &view.snapshot;
+    let all = snapshot.replicas();
+    let owned = all.iter().any(|replicas| snapshot.containers[replicas.places[0]].pod.is_some());
     // Bars without a limit of their own are drawn against the largest on the node.
     let most_cpu = snapshot.containers.iter().filter_map(|c| c.signals.value(CPU)).fold(1.0, f64::max);
     let most_memory = snapshot.containers.iter().filter_map(|c| c.signals.value(MEMORY)).fold(1.0, f64::max);
@@ -36,50 +39,55 @@ pub fn section(view: &View) -> Markup {
         } @else {
             (wide("Containers", &html! { table {
                 thead { tr {
-                    th scope="col" { "Container" } th scope="col" { "CPU: used, requested, limit" }
+                    th scope="col" { (if owned { "Workload" } else { "Container" }) } th scope="col" { "CPU: used, requested, limit" }
                     th scope="col" { "Memory: used, requested, limit" } th scope="col" { "Throttled" } th scope="col" { "OOM kills" }
                     th scope="col" { "Size" } th scope="col" { "Up" }
                 } }
                 tbody {
-                    @for (place, c) in snapshot.containers.iter().enumerate().take(MOST) {
-                        (row(view, place, c, most_cpu, most_memory))
-                    }
+                    @for replicas in all.iter().take(MOST) { (row(view, replicas, most_cpu, most_memory)) }
                 }
             } }))
-            @if snapshot.containers.len() > MOST {
-                p.empty { (snapshot.containers.len() - MOST) " more: " a href="/api/v1/containers" { "as JSON" } }
+            @if all.len() > MOST {
+                p.empty { (all.len() - MOST) " more: " a href="/api/v1/containers" { "as JSON" } }
             }
         }
         @if !snapshot.exited.is_empty() {
             h3 { "Recently ended" }
             ul { @for exit in &snapshot.exited {
                 li {
-                    (exit.last.name) ", " (since(snapshot.as_of, exit.at)) " ago"
+                    (exit.last.title()) ", " (since(snapshot.as_of, exit.at)) " ago"
                     @if exit.last.signals.get(KILLS).is_some_and(|kills| kills > 0) { strong { ", OOM killed ⚠" } }
                 }
             } }
         }
     };
-    whole("containers", &format!("Containers ({})", snapshot.containers.len()), &body)
+    let containers = all.iter().map(|replicas| replicas.places.len()).sum::<usize>();
+    let title = if owned {
+        format!("Workloads ({}), {containers} containers", all.len())
+    } else {
+        format!("Containers ({containers})")
+    };
+    whole("containers", &title, &body)
 }
 
-fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory: f64) -> Markup {
-    let pod = c.pod.as_ref().and_then(|p| Some(format!("{}/{}", p.namespace.as_ref()?, p.name.as_ref()?)));
-    let value = |id| c.signals.value(id);
+/// The sum over replicas; `None` where one does not know it.
+fn sum(view: &View, replicas: &Replicas<'_>, id: Id<Container>) -> Option<f64> {
+    replicas.places.iter().map(|place| view.snapshot.containers[*place].signals.value(id)).sum()
+}
+
+fn row(view: &View, replicas: &Replicas<'_>, most_cpu: f64, most_memory: f64) -> Markup {
+    let first = replicas.places[0];
+    let c = &view.snapshot.containers[first];
+    let value = |id| sum(view, replicas, id);
     let periods = value(const { id("cpu.periods") }).filter(|periods| *periods > 0.0);
     let throttled = value(const { id("cpu.throttled_periods") }).zip(periods).map(|(t, periods)| t / periods);
     let cpu = [value(CPU), value(const { id("cpu.request") }), value(const { id("cpu.limit") })];
     let memory = [value(MEMORY), value(const { id("memory.request") }), value(const { id("memory.limit") })];
+    let began =
+        replicas.places.iter().map(|place| view.snapshot.containers[*place].run.began).min().unwrap_or(c.run.began);
     html! {
         tr id=(anchor("c", &c.id)) {
-            th scope="row" title=(c.id.get(..12).unwrap_or(&c.id)) {
-                (c.name) br;
-                small {
-                    (pod.as_deref().or(c.image.as_deref()).unwrap_or("image unknown"))
-                    @if pod.is_none() { @if let Some(tag) = &c.image_tag { ":" (tag) } }
-                    @for word in c.stage.iter().chain(&c.owner) { " · " (word) }
-                }
-            }
+            th scope="row" title=(c.id.get(..12).unwrap_or(&c.id)) { (name(view, replicas, c)) }
             td { (bar(cpu, most_cpu, cores)) }
             td { (bar(memory, most_memory, bytes)) }
             td.number { @match throttled {
@@ -88,13 +96,59 @@ fn row(view: &View, place: usize, c: &ContainerView, most_cpu: f64, most_memory:
                 }
                 None => { span.unknown title="no CPU limit, so nothing is throttled" { "–" } }
             } }
-            td.number { @match c.signals.get(KILLS) {
-                Some(0) => { "0" }
-                Some(kills) => { strong { (kills) " ⚠" } }
+            td.number { @match value(KILLS) {
+                Some(kills) if kills > 0.0 => { strong { (format!("{kills:.0}")) " ⚠" } }
+                Some(_) => { "0" }
                 None => { (unknown("unknown")) }
             } }
-            td { (size(view, place)) }
-            td.number { (since(view.snapshot.as_of, c.run.began)) }
+            td { (size(view, first)) }
+            td.number { (since(view.snapshot.as_of, began)) }
+        }
+    }
+}
+
+/// Who they are. Replicas are one row that opens.
+fn name(view: &View, replicas: &Replicas<'_>, c: &ContainerView) -> Markup {
+    let words = || html! { @for word in c.stage.iter().chain(&c.owner) { " · " (word) } };
+    let Some((pod, workload)) = c.pod.as_ref().zip(replicas.workload) else {
+        return html! {
+            (c.name) br;
+            small {
+                (c.image.as_deref().unwrap_or("image unknown"))
+                @if let Some(tag) = &c.image_tag { ":" (tag) }
+                (words())
+            }
+        };
+    };
+    let part = c.role.filter(|role| *role != Role::Main).map(Role::name);
+    html! {
+        (workload) br;
+        small { (c.name) @if let Some(part) = part { " (" (part) ")" } (words()) }
+        @if let [_] = replicas.places[..] {
+            @if let Some(name) = pod.name.as_ref().filter(|name| **name != workload.name) { br; small { (name) } }
+        } @else {
+            details id=(anchor("r", &c.id)) {
+                summary { (replicas.places.len()) " replicas" }
+                ul.replicas { @for place in &replicas.places { (replica(view, &view.snapshot.containers[*place])) } }
+            }
+        }
+    }
+}
+
+fn replica(view: &View, c: &ContainerView) -> Markup {
+    let pod = c.pod.as_ref().and_then(|pod| pod.name.as_deref()).unwrap_or(&c.name);
+    let shown = |value: Option<f64>, unit: fn(f64) -> String| value.map_or_else(|| "unknown".to_owned(), unit);
+    html! {
+        li {
+            (pod) br;
+            small.number {
+                (shown(c.signals.value(CPU), cores)) ", " (shown(c.signals.value(MEMORY), bytes))
+                @if let Some(restarts) = c.signals.get(const { id("restarts") }).filter(|restarts| *restarts > 0) {
+                    ", " (restarts) " restarts"
+                    @if let Some(reason) = c.last_termination.as_ref().and_then(|last| last.reason.as_ref()) { " (" (reason) ")" }
+                }
+                ", up " (since(view.snapshot.as_of, c.run.began))
+            }
         }
     }
 }

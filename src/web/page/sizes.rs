@@ -37,9 +37,9 @@ pub fn section(view: &View) -> Markup {
 
 /// Where the page speaks of the size of the container at this place, if it does.
 pub fn link(view: &View, place: usize) -> Option<String> {
-    let mut shown = view.snapshot.acting().take(MOST);
-    let (_, assessment) = shown.find(|(container, _)| *container == place)?;
-    Some(format!("#{}", anchor("w", &assessment.workload.container_id)))
+    let own = view.snapshot.assessment(place)?;
+    let shown = view.snapshot.acting().take(MOST).any(|(_, assessment)| std::ptr::eq(assessment, own));
+    shown.then(|| format!("#{}", anchor("w", &own.workload.container_id)))
 }
 
 fn sums(view: &View, review: &Review) -> Markup {
@@ -84,7 +84,10 @@ fn row(view: &View, a: &Assessment) -> Markup {
                 @if a.saving > 0.0 { "saves " strong.plain { (money(a.saving, view.currency())) } }
                 @else if a.saving < 0.0 { "costs " strong.plain { (money(-a.saving, view.currency())) } " more" }
                 @else { "–" }
-                br; small { "of " (money(a.cost, view.currency())) }
+                br; small {
+                    "of " (money(a.cost, view.currency()))
+                    @if a.replicas > 1 { ", " (a.replicas) " replicas" }
+                }
             }
             td {
                 @if a.confirmed { "confirmed" } @else if a.confidence == Confidence::None { "not enough history" } @else { "investigate" }
