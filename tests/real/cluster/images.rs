@@ -11,8 +11,9 @@ use crate::parts::{command, docker, docker_image};
 
 /// What holds a pod's namespaces.
 pub const PAUSE: &str = "plumbline-pause:1";
-/// The agent as it was built for this test, with the entry point and the user of deploy/Dockerfile.
-pub const AGENT: &str = "plumbline:test";
+/// The agent as it was built for this test, with the entry point, the data folder and the user of deploy/Dockerfile.
+const AGENT: &str = "plumbline:test";
+const NOBODY: u32 = 65532;
 
 impl Cluster {
     /// Imports busybox and what holds a pod's namespaces.
@@ -27,8 +28,13 @@ impl Cluster {
 
     /// Makes an image of the agent's binary and the libraries that it names, and imports it; its name.
     pub fn load_agent_image(&self) -> Result<&'static str, Failed> {
-        let changes = ["ENTRYPOINT [\"/usr/local/bin/plumbline\"]", "USER 65532:65532"];
-        self.make_image(AGENT, &changes, |tree| lay_out(tree, "usr/local/bin/plumbline"))?;
+        let changes = ["ENTRYPOINT [\"/usr/local/bin/plumbline\"]", &format!("USER {NOBODY}:{NOBODY}")];
+        self.make_image(AGENT, &changes, |tree| {
+            let data = tree.join("var/lib/plumbline");
+            fs::create_dir_all(&data)?;
+            std::os::unix::fs::chown(data, Some(NOBODY), Some(NOBODY))?;
+            lay_out(tree, "usr/local/bin/plumbline")
+        })?;
         Ok(AGENT)
     }
 
