@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-use crate::parts::eventually;
+use crate::parts::{self, eventually};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_plumbline");
 
@@ -56,6 +56,21 @@ pub fn command() -> Command {
     let mut command = Command::new(BINARY);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
+}
+
+/// Lays the agent's binary, without its symbols, into a tree at `path`, and the libraries that it names beside it.
+pub fn lay_out(tree: &Path, path: &str) -> Result<(), Failed> {
+    let place = |path: &str| -> Result<PathBuf, Failed> {
+        let target = tree.join(path.trim_start_matches('/'));
+        fs::create_dir_all(target.parent().ok_or("no parent")?)?;
+        Ok(target)
+    };
+    parts::command("strip", &["-o", &place(path)?.to_string_lossy(), BINARY])?;
+    let libraries = parts::command("ldd", &[BINARY])?;
+    for library in libraries.split_ascii_whitespace().filter(|word| word.starts_with('/')) {
+        fs::copy(library, place(library)?)?;
+    }
+    Ok(())
 }
 
 impl Agent {

@@ -10,7 +10,7 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::Test;
-use crate::agent::BINARY;
+use crate::agent;
 use crate::parts::{Part, check, command, kernel};
 
 pub const TESTS: &[Test] = &[(&[Part::Kernel], "kernel_v2::the_reading_is_what_the_kernel_says", the_reading)];
@@ -24,14 +24,7 @@ fn lay_out(root: &Path) -> Result<(), Failed> {
         fs::create_dir_all(root.join(folder))?;
     }
     fs::copy("/bin/busybox", root.join("bin/busybox"))?;
-    let agent = root.join("bin/plumbline");
-    command("strip", &["-o", &agent.to_string_lossy(), BINARY])?;
-    let libraries = command("ldd", &[BINARY])?;
-    for library in libraries.split_ascii_whitespace().filter(|word| word.starts_with('/')) {
-        let target = root.join(library.trim_start_matches('/'));
-        fs::create_dir_all(target.parent().ok_or("no parent")?)?;
-        fs::copy(library, target)?;
-    }
+    agent::lay_out(root, "bin/plumbline")?;
     let init = include_str!("kernel_v2.init").replace("@ID@", ID).replace("@UID@", &UID.replace('-', "_"));
     fs::write(root.join("init"), init)?;
     fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755))?;

@@ -1,4 +1,4 @@
-//! The agent against real parts: Docker, Podman, Prometheus, an OTLP collector, DuckDB.
+//! The agent against real parts: Docker, Podman, Prometheus, an OTLP collector, DuckDB, Kubernetes.
 //!
 //! A part that is missing skips its tests, and they are listed. With `PLUMBLINE_REQUIRE_PARTS=1` (as in CI) a missing
 //! part fails them instead.
@@ -14,12 +14,14 @@
 mod agent;
 mod alerts;
 mod browser;
+mod cluster;
 mod containers;
 mod dashboards;
 mod deploy;
 mod gpus;
 mod history;
 mod kernel_v2;
+mod kubernetes;
 mod lifecycle;
 mod models;
 mod otlp;
@@ -60,6 +62,7 @@ fn main() {
         dashboards::TESTS,
         rules::TESTS,
         deploy::TESTS,
+        kubernetes::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
@@ -81,5 +84,7 @@ fn main() {
     if !skipped.is_empty() && !arguments.list {
         eprintln!("\nSKIPPED, for want of a real part to test against:\n{}", skipped.join("\n"));
     }
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    cluster::stop();
+    conclusion.exit();
 }

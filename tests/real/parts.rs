@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
+use crate::cluster;
+
 /// Something real that a test needs.
 #[derive(Debug, Clone, Copy)]
 pub enum Part {
@@ -33,6 +35,8 @@ pub enum Part {
     PyArrow,
     /// curl.
     Curl,
+    /// The programs of a Kubernetes node, and Docker, which makes the images.
+    Cluster,
 }
 
 impl Part {
@@ -49,6 +53,7 @@ impl Part {
             Self::OpenSsl => in_path("openssl"),
             Self::PyArrow => succeeds(python(), &["-c", "import pyarrow"]),
             Self::Curl => in_path("curl"),
+            Self::Cluster => cluster::missing().is_none() && docker_image().is_ok(),
             Self::Kernel => in_path("qemu-system-x86_64") && Path::new("/bin/busybox").exists() && kernel().is_some(),
         };
         (!found).then(|| match self {
@@ -69,6 +74,9 @@ impl Part {
                 "pyarrow for Python (pip install pyarrow; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
             Self::Curl => "curl in PATH".to_owned(),
+            Self::Cluster => {
+                format!("a Kubernetes node ({})", cluster::missing().unwrap_or_else(|| "a Docker engine".to_owned()))
+            }
             Self::Kernel => {
                 "qemu-system-x86_64, /bin/busybox and a kernel image (PLUMBLINE_KERNEL names it)".to_owned()
             }
@@ -87,7 +95,8 @@ pub fn kernel() -> Option<PathBuf> {
     std::env::var_os("PLUMBLINE_KERNEL").map(PathBuf::from).filter(|path| path.exists())
 }
 
-fn in_path(program: &str) -> bool {
+/// Whether a program is in PATH.
+pub fn in_path(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
 }
