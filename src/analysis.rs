@@ -28,6 +28,9 @@ use gpu::{Gpus, PastStates};
 /// A GPU that was not read for this long, or three full ticks, is unknown.
 const STALE: Duration = Duration::from_secs(30);
 
+/// Who was never seen and ended longer ago than this ended before the agent began.
+const SHORT_LIFE: SignedDuration = SignedDuration::from_secs(60);
+
 /// What changed with a report.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
@@ -53,6 +56,8 @@ pub struct State {
     nodes: BTreeMap<&'static str, (Arc<NodeClaim>, Timestamp, bool)>,
     containers: BTreeMap<String, Container>,
     exited: Vec<Exited>,
+    /// Containers whose kill is told of by a source: each is told on once.
+    buried: HashSet<String>,
     /// By the collector that reads them.
     gpus: BTreeMap<&'static str, Gpus>,
     /// GPUs' minutes before this state began.
@@ -98,6 +103,7 @@ impl State {
             nodes: BTreeMap::new(),
             containers: BTreeMap::new(),
             exited: Vec::new(),
+            buried: HashSet::new(),
             gpus: BTreeMap::new(),
             past: PastStates::default(),
             reader: None,
@@ -211,6 +217,7 @@ impl State {
         }
         if changed {
             claims::find_sandboxes(&mut self.containers);
+            self.bury(list, now);
         }
         // What a runtime tells of a container's end may come after the end.
         for exited in &mut self.exited {
@@ -219,6 +226,30 @@ impl State {
             }
         }
         self.part_with_the_gone(now) || changed
+    }
+
+    /// A container that was killed for want of memory between two readings was never seen. Its kill is told and kept all the same, once.
+    fn bury(&mut self, list: &[Arc<ContainerClaim>], now: Moment) {
+        let Some(last) = self.last_tick else { return };
+        let killed = list.iter().filter_map(|claim| {
+            let About::Container(id) = &claim.about else { return None };
+            // Those of before this agent were counted by another, or by nobody.
+            let lately = claim.finished.is_some_and(|at| last.duration_since(at) < SHORT_LIFE);
+            (lately && claim.oom_events > 0).then_some((id, claim))
+        });
+        let mut told = HashSet::new();
+        for (id, claim) in killed {
+            told.insert(id.clone());
+            let seen = self.containers.contains_key(id) || self.exited.iter().any(|exited| exited.id == *id);
+            if seen || self.buried.contains(id) {
+                continue;
+            }
+            let container = Container::of_the_dead(id, claim, now, self.full_tick);
+            self.exited.push(Exited { at: now, id: id.clone(), view: container.view(id, now.wall) });
+            self.containers.insert(id.clone(), container);
+        }
+        // What was seen alive is told by its end; it must not be told again when it is forgotten.
+        self.buried = told;
     }
 
     /// Brings the containers in line with a whole reading of the tree. Returns whether any came or went, or has its

@@ -29,8 +29,8 @@
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of
 //!              features (made), rows in event time, detectors that values pass (streams), windows and verdicts (watch)
-//! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim); cgroup
-//!              paths, images
+//! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim), and of the
+//!              node (node); whose a pod is (owner), what scales it (autoscaler); cgroup paths, images
 //! metric       Metric, Point; metrics that are concluded; which series vanished; the table of attributes (attribute)
 //! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table
 //!              (values)
@@ -40,11 +40,12 @@
 //! frame        the minute's row and its frame; frames read back, in runs (past); JSON rows (json), the normalised types
 //!              (normal), the bridge to polars
 //! health       how the agent itself is doing, and its own points
-//! snapshot     all that is known at one instant, joined (relations); points()
-//! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, analysis/gpu)
+//! snapshot     all that is known at one instant, joined (relations), replicas together (replicas), the node's bar (node); points()
+//! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, gpu); which claim is about whom (claims)
 //! step         an event in; the snapshot, its points, alerts and the rows to be written out
 //! -- edges: they never import one another --
-//! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), nvml
+//! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), kubernetes (pods and the
+//!              node, watched), pod_logs (names of pods by the kubelet's folders), nvml
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)

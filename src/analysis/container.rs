@@ -60,6 +60,27 @@ impl Container {
         }
     }
 
+    /// One that nobody saw alive, by the claim of its end: all that is known to have been counted in it is its kills.
+    pub fn of_the_dead(id: &str, claim: &Arc<ContainerClaim>, now: Moment, full_tick: Duration) -> Self {
+        let mut signals = Signals::default();
+        signals.values.count(const { self::id("memory.oom_kills") }, claim.oom_events);
+        let reading = ContainerReading {
+            id: id.to_owned(),
+            runtime: claim.runtime,
+            pod_uid: claim.pod.as_ref().and_then(|pod| pod.uid.clone()),
+            at: now,
+            started: claim.started,
+            depth: Depth::Full,
+            signals,
+        };
+        let mut dead = Self::new(now, true);
+        dead.take(&reading, full_tick);
+        dead.claims.take(Arc::clone(claim), now.wall);
+        dead.minute.sample(&reading.signals.values);
+        dead.running = false;
+        dead
+    }
+
     /// Somebody names it.
     pub fn has_name(&self) -> bool {
         self.claims.field(|claim| claim.name.as_ref()).is_some()

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::identity::Run;
-use crate::identity::claim::DOCKER;
+use crate::identity::claim::{DOCKER, KUBERNETES, POD_LOGS, POD_RESOURCES};
+use crate::identity::{Pod, Role, Run};
 use crate::metric::Number;
 use crate::minute::Summary;
 use crate::reading::Depth;
@@ -264,4 +264,100 @@ proptest! {
         }
         prop_assert!(state.containers.is_empty() && state.exited.is_empty());
     }
+}
+
+/// A reading of a container in a pod, begun so many seconds after the others.
+fn in_pod(id: &str, uid: &str, at: Moment, begun: i64) -> ContainerReading {
+    let started = Timestamp::from_second(EPOCH - 100 + begun).ok();
+    ContainerReading { pod_uid: Some(uid.to_owned()), started, ..reading(id, at, 1) }
+}
+
+fn pod_claim(about: About, name: Option<&str>, source: Source) -> ContainerClaim {
+    let pod = Pod { namespace: Some("shop".to_owned()), name: Some("web-0".to_owned()), uid: Some("u".to_owned()) };
+    let name = name.map(str::to_owned);
+    ContainerClaim { about, source, pod: Some(pod), pod_container: name.clone(), name, ..ContainerClaim::default() }
+}
+
+#[test]
+fn a_pods_container_without_a_name_that_began_first_is_its_sandbox() {
+    let mut state = state();
+    let all = || {
+        vec![in_pod("app", "u", moment(0.0), 2), in_pod("box", "u", moment(0.0), 0), in_pod("new", "u", moment(0.0), 9)]
+    };
+    state.absorb("cgroup", tree(all()), moment(0.0));
+    let claims = || {
+        vec![
+            pod_claim(About::Pod("u".to_owned()), None, POD_LOGS),
+            pod_claim(About::Container("app".to_owned()), Some("app"), POD_LOGS),
+        ]
+    };
+    state.absorb("pod_logs", told(claims()), moment(0.1));
+    let snapshot = state.snapshot(moment(2.0), true);
+    assert_eq!(names(&snapshot), ["POD", "app"], "another waits for its name for longer than elsewhere");
+    assert_eq!(snapshot.containers[0].role, Some(Role::Sandbox));
+    assert!(
+        snapshot
+            .containers
+            .iter()
+            .all(|c| c.workload.as_ref().is_some_and(|w| w.to.to_string() == "shop/StatefulSet/web"))
+    );
+    let late = state.snapshot(moment(20.0), true);
+    assert_eq!(names(&late), ["POD", "app", "new"], "in the end it is shown by its id");
+    let named = [claims(), vec![pod_claim(About::Container("new".to_owned()), Some("side"), POD_LOGS)]].concat();
+    state.absorb("pod_logs", told(named), moment(21.0));
+    assert_eq!(names(&state.snapshot(moment(21.0), true)), ["POD", "app", "side"]);
+    // A source that knows names alone does not keep a container alive.
+    state.absorb("cgroup", tree(vec![in_pod("box", "u", moment(22.0), 0)]), moment(22.0));
+    assert_eq!(names(&state.snapshot(moment(22.0), true)), ["POD"]);
+}
+
+#[test]
+fn a_claim_by_name_finds_its_container_once_that_is_named() {
+    let mut state = state();
+    let named = About::Named { namespace: "shop".to_owned(), pod: "web-0".to_owned(), container: "app".to_owned() };
+    let given = ContainerClaim { qos: Some("given".to_owned()), ..pod_claim(named, None, POD_RESOURCES) };
+    state.absorb("cgroup", tree(vec![in_pod("app", "u", moment(0.0), 2)]), moment(0.0));
+    state.absorb("pod_resources", told(vec![given.clone()]), moment(0.1));
+    let qos = |state: &State| state.snapshot(moment(0.3), false).containers[0].qos.clone();
+    assert_eq!(qos(&state), None, "nobody says yet that this is it");
+    state.absorb(
+        "pod_logs",
+        told(vec![pod_claim(About::Container("app".to_owned()), Some("app"), POD_LOGS)]),
+        moment(0.2),
+    );
+    state.absorb("pod_resources", told(vec![given]), moment(0.3));
+    assert_eq!(qos(&state).as_deref(), Some("given"));
+}
+
+#[test]
+fn who_was_killed_between_two_readings_is_told_of_once() {
+    let mut state = state();
+    state.absorb("cgroup", tree(vec![]), moment(0.0));
+    let dead = |at: f64| ContainerClaim {
+        finished: Some(moment(at).wall),
+        oom_events: 1,
+        memory_limit: Some(4096),
+        ..pod_claim(About::Container("dead".to_owned()), Some("app"), KUBERNETES)
+    };
+    let long_ago = ContainerClaim {
+        about: About::Container("old".to_owned()),
+        finished: Timestamp::from_second(EPOCH - 4000).ok(),
+        ..dead(0.0)
+    };
+    state.absorb("kubernetes", told(vec![dead(0.5), long_ago.clone()]), moment(1.0));
+    let snapshot = state.snapshot(moment(1.0), true);
+    assert_eq!(snapshot.exited.len(), 1, "one of before the agent is not its own to tell");
+    assert_eq!(snapshot.exited[0].last.signals.get(signal("memory.oom_kills")), Some(1));
+    state.absorb(
+        "kubernetes",
+        told(vec![dead(0.5), long_ago, pod_claim(About::Pod("u".to_owned()), None, KUBERNETES)]),
+        moment(2.0),
+    );
+    let rows = state.absorb("cgroup", tree(vec![]), moment(61.0)).rows;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(cell(&rows[0].summary, "memory.oom_kills", Increase), Some(1.0));
+    assert_eq!(cell(&rows[0].summary, "memory.limit", Last), Some(4096.0));
+    assert_eq!(rows[0].identity.pod.as_deref(), Some("web-0"));
+    state.absorb("kubernetes", told(vec![dead(0.5)]), moment(62.0));
+    assert_eq!(state.absorb("cgroup", tree(vec![]), moment(121.0)).rows, [], "not a second time");
 }

@@ -18,10 +18,10 @@ pub const TESTS: &[Test] = &[
     (&[Part::Cluster], "kubernetes::the_agents_image_runs_as_nobody", the_agents_image_runs_as_nobody),
 ];
 
-const WORKLOADS: &str = include_str!("cluster/workloads.yaml");
+pub const WORKLOADS: &str = include_str!("cluster/workloads.yaml");
 
 /// A namespace that is removed when the test ends.
-struct Namespace<'a>(&'a Cluster, &'static str);
+pub struct Namespace<'a>(pub &'a Cluster, pub &'static str);
 
 impl Drop for Namespace<'_> {
     fn drop(&mut self) {
@@ -142,7 +142,7 @@ spec:
     check(said == command(BINARY, &["--version"])?, || said.clone())
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 

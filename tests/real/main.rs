@@ -16,6 +16,7 @@ mod alerts;
 mod browser;
 mod cluster;
 mod containers;
+mod daemonset;
 mod dashboards;
 mod deploy;
 mod gpus;
@@ -63,6 +64,7 @@ fn main() {
         rules::TESTS,
         deploy::TESTS,
         kubernetes::TESTS,
+        daemonset::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
