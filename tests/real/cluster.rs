@@ -41,6 +41,8 @@ pub fn missing() -> Option<String> {
     let plugins = ["/usr/lib/cni/bridge", "/usr/lib/cni/host-local"];
     if fs::metadata("/proc/self").is_ok_and(|process| process.uid() != 0) {
         Some("root".to_owned())
+    } else if let Some(foreign) = leftovers::foreign() {
+        Some(format!("a host without {foreign}"))
     } else if built.iter().any(|name| !program(name).exists()) {
         Some("the programs of Kubernetes: run `tests/cluster/build`".to_owned())
     } else if !plugins.iter().all(|path| Path::new(path).exists()) {

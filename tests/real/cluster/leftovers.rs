@@ -15,9 +15,22 @@ pub const PREFIX: &str = "plumbline-cluster-";
 const KUBELET: &str = "/var/lib/kubelet";
 /// Says that the kubelet's folder is a test's, not the host's own, and what `SYSCTLS` were before.
 const MARK: &str = "/var/lib/kubelet/plumbline-test";
-const FOLDERS: &[&str] = &[KUBELET, "/var/log/pods", "/var/log/containers", "/var/lib/cni"];
+/// The mark goes last: what a removal that was cut short has left is found by it.
+const FOLDERS: &[&str] = &["/var/log/pods", "/var/log/containers", "/var/lib/cni", KUBELET];
 /// What the kubelet changes for the whole host.
 const SYSCTLS: &[&str] = &["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"];
+
+/// What on this host belongs to a kubelet that is not a test's: then no cluster may run here.
+pub fn foreign() -> Option<String> {
+    let occupied = |folder: &PathBuf| !fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default().is_empty();
+    if Path::new(MARK).exists() {
+        None
+    } else if Path::new(KUBELET).exists() {
+        Some(format!("{KUBELET} of a kubelet that is here already"))
+    } else {
+        cgroups().into_iter().find(occupied).map(|folder| format!("a pod that is not a test's in {}", folder.display()))
+    }
+}
 
 /// This host for one cluster, while the file is held. Waits up to ten minutes for the cluster of another process, then takes
 /// away what a killed one left.
@@ -30,9 +43,9 @@ pub fn lock() -> Result<File, Failed> {
     if Path::new(MARK).exists() {
         remove();
     }
-    check(!Path::new(KUBELET).exists(), || {
-        format!("{KUBELET} is there: a kubelet of this host, or what stays of one")
-    })?;
+    if let Some(foreign) = foreign() {
+        return Err(format!("in the way: {foreign}").into());
+    }
     fs::create_dir_all(KUBELET)?;
     let sysctl = |name: &&str| Some(format!("{name} {}", fs::read_to_string(sysctl(name)).ok()?.trim()));
     fs::write(MARK, SYSCTLS.iter().filter_map(sysctl).collect::<Vec<_>>().join("\n"))?;
