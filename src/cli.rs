@@ -299,12 +299,15 @@ async fn reload_on_hangup(mut hangup: Signal, arguments: &AgentArguments, reload
 
 fn setting(config: &Config) -> Setting {
     let system = rustix::system::uname();
-    let node = config.agent.node.clone().unwrap_or_else(|| system.nodename().to_string_lossy().into_owned());
+    let of_pod = config::node_of_pod(ENV);
+    let node = config.agent.node.clone().or_else(|| of_pod.clone());
+    let node = node.unwrap_or_else(|| system.nodename().to_string_lossy().into_owned());
     let mut attributes = vec![
         ("host.name".to_owned(), node.clone()),
         ("host.arch".to_owned(), architecture(&system.machine().to_string_lossy()).to_owned()),
         ("os.type".to_owned(), "linux".to_owned()),
     ];
+    attributes.extend(of_pod.map(|name| (config::NODE_ATTRIBUTE.to_owned(), name)));
     for (key, value) in config::resource_attributes(ENV) {
         attributes.retain(|(known, _)| *known != key);
         attributes.push((key, value));

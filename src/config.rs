@@ -78,7 +78,7 @@ pub struct AgentConfig {
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub grace: Duration,
-    /// The node's name; by default the host's.
+    /// The node's name; by default Kubernetes' in a pod that is told it ($NODE_NAME), else the host's.
     pub node: Option<String>,
 }
 
@@ -286,6 +286,18 @@ pub fn resource_attributes(env: Env<'_>) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The node's name as the environment of a pod has it: `k8s.node.name` of `OTEL_RESOURCE_ATTRIBUTES`, else `NODE_NAME`. A pod's own
+/// host name is the pod's.
+#[must_use]
+pub fn node_of_pod(env: Env<'_>) -> Option<String> {
+    let attributes = resource_attributes(env);
+    let told = attributes.into_iter().find(|(key, _)| key == NODE_ATTRIBUTE).map(|(_, name)| name);
+    told.or_else(|| env("NODE_NAME")).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The conventions' name of a Kubernetes node.
+pub const NODE_ATTRIBUTE: &str = "k8s.node.name";
+
 /// An address and port to listen on.
 ///
 /// # Errors
@@ -302,6 +314,19 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_is_told_its_node() {
+        let told = |attributes: Option<&str>, name: Option<&str>| {
+            node_of_pod(&|key| match key {
+                "OTEL_RESOURCE_ATTRIBUTES" => attributes.map(str::to_owned),
+                _ => name.map(str::to_owned),
+            })
+        };
+        assert_eq!(told(Some("a=b,k8s.node.name=n-1"), Some("n-2")).as_deref(), Some("n-1"));
+        assert_eq!(told(None, Some("n-2")).as_deref(), Some("n-2"));
+        assert_eq!((told(Some("k8s.node.name="), None), told(None, None)), (None, None));
+    }
 
     #[test]
     fn the_documented_defaults_are_the_defaults() {

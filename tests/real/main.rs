@@ -34,6 +34,7 @@ mod prometheus;
 mod reference;
 mod report;
 mod rules;
+mod watch;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use parts::Part;
@@ -65,6 +66,7 @@ fn main() {
         deploy::TESTS,
         kubernetes::TESTS,
         daemonset::TESTS,
+        watch::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
