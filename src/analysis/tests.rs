@@ -273,7 +273,7 @@ fn in_pod(id: &str, uid: &str, at: Moment, begun: i64) -> ContainerReading {
 }
 
 fn pod_claim(about: About, name: Option<&str>, source: Source) -> ContainerClaim {
-    let pod = Pod { namespace: Some("shop".to_owned()), name: Some("web-0".to_owned()), uid: Some("u".to_owned()) };
+    let pod = Pod { namespace: Some("shop".to_owned()), name: Some("web-0".to_owned()), uid: Some("u-1".to_owned()) };
     let name = name.map(str::to_owned);
     ContainerClaim { about, source, pod: Some(pod), pod_container: name.clone(), name, ..ContainerClaim::default() }
 }
@@ -282,12 +282,12 @@ fn pod_claim(about: About, name: Option<&str>, source: Source) -> ContainerClaim
 fn a_pods_container_without_a_name_that_began_first_is_its_sandbox() {
     let mut state = state();
     let all = || {
-        vec![in_pod("app", "u", moment(0.0), 2), in_pod("box", "u", moment(0.0), 0), in_pod("new", "u", moment(0.0), 9)]
+        vec![in_pod("app", "u-1", moment(0.0), 2), in_pod("box", "u-1", moment(0.0), 0), in_pod("new", "u-1", moment(0.0), 9)]
     };
     state.absorb("cgroup", tree(all()), moment(0.0));
     let claims = || {
         vec![
-            pod_claim(About::Pod("u".to_owned()), None, POD_LOGS),
+            pod_claim(About::Pod("u-1".to_owned()), None, POD_LOGS),
             pod_claim(About::Container("app".to_owned()), Some("app"), POD_LOGS),
         ]
     };
@@ -307,7 +307,7 @@ fn a_pods_container_without_a_name_that_began_first_is_its_sandbox() {
     state.absorb("pod_logs", told(named), moment(21.0));
     assert_eq!(names(&state.snapshot(moment(21.0), true)), ["POD", "app", "side"]);
     // A source that knows names alone does not keep a container alive.
-    state.absorb("cgroup", tree(vec![in_pod("box", "u", moment(22.0), 0)]), moment(22.0));
+    state.absorb("cgroup", tree(vec![in_pod("box", "u-1", moment(22.0), 0)]), moment(22.0));
     assert_eq!(names(&state.snapshot(moment(22.0), true)), ["POD"]);
 }
 
@@ -316,7 +316,7 @@ fn a_claim_by_name_finds_its_container_once_that_is_named() {
     let mut state = state();
     let named = About::Named { namespace: "shop".to_owned(), pod: "web-0".to_owned(), container: "app".to_owned() };
     let given = ContainerClaim { qos: Some("given".to_owned()), ..pod_claim(named, None, POD_RESOURCES) };
-    state.absorb("cgroup", tree(vec![in_pod("app", "u", moment(0.0), 2)]), moment(0.0));
+    state.absorb("cgroup", tree(vec![in_pod("app", "u-1", moment(0.0), 2)]), moment(0.0));
     state.absorb("pod_resources", told(vec![given.clone()]), moment(0.1));
     let qos = |state: &State| state.snapshot(moment(0.3), false).containers[0].qos.clone();
     assert_eq!(qos(&state), None, "nobody says yet that this is it");
@@ -350,7 +350,7 @@ fn who_was_killed_between_two_readings_is_told_of_once() {
     assert_eq!(snapshot.exited[0].last.signals.get(signal("memory.oom_kills")), Some(1));
     state.absorb(
         "kubernetes",
-        told(vec![dead(0.5), long_ago, pod_claim(About::Pod("u".to_owned()), None, KUBERNETES)]),
+        told(vec![dead(0.5), long_ago, pod_claim(About::Pod("u-1".to_owned()), None, KUBERNETES)]),
         moment(2.0),
     );
     let rows = state.absorb("cgroup", tree(vec![]), moment(61.0)).rows;
