@@ -10,7 +10,9 @@
 pub mod cgroup;
 mod driver;
 pub mod engine;
+pub mod grpc;
 pub mod nvml;
+mod sockets;
 
 use std::fmt;
 use std::sync::Arc;
