@@ -8,10 +8,12 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod cgroup;
+pub mod cri;
 mod driver;
 pub mod engine;
 pub mod grpc;
 pub mod nvml;
+pub mod pod_resources;
 mod sockets;
 
 use std::fmt;
@@ -26,7 +28,8 @@ use crate::health::Brings;
 use crate::reading::{Depth, Report};
 
 /// Every collector there is, in the order the start-up summary names them.
-pub const COLLECTORS: &[Entry] = &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN, nvml::ENTRY];
+pub const COLLECTORS: &[Entry] =
+    &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN, cri::ENTRY, pod_resources::ENTRY, nvml::ENTRY];
 
 /// One collector: what people are told of it, and how it is opened.
 pub struct Entry {
@@ -91,6 +94,10 @@ pub struct Config {
     pub docker: engine::Config,
     /// Podman's Docker-compatible API.
     pub podman: engine::Config,
+    /// The runtime of a kubelet, by its own interface.
+    pub cri: cri::Config,
+    /// The kubelet's socket for pod resources.
+    pub pod_resources: pod_resources::Config,
     /// GPUs; a section of its own in the file, `[gpu]`.
     #[serde(skip)]
     pub gpu: nvml::Config,
@@ -104,6 +111,8 @@ impl Default for Config {
             cgroup: cgroup::Config::default(),
             docker: engine::Config::default(),
             podman: engine::Config::default(),
+            cri: cri::Config::default(),
+            pod_resources: pod_resources::Config::default(),
             gpu: nvml::Config::default(),
         }
     }

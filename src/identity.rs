@@ -11,12 +11,14 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod allocation;
 pub mod cgroup;
 pub mod claim;
 pub mod image;
 pub mod owner;
 pub mod things;
 
+pub use allocation::Allocation;
 pub use cgroup::from_proc_cgroup;
 pub use claim::{About, Claims, ContainerClaim, Devices, FieldSource, Source, Sourced};
 pub use image::split_image;

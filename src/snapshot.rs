@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::alert::view::AlertsView;
-use crate::identity::{Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Workload};
+use crate::identity::{
+    Allocation, Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Workload,
+};
 use crate::metric::{self, Attribute, Number, Point, Subject, attribute};
 use crate::minute::gpu::GpuState;
 use crate::model::points::points as model_points;
@@ -108,6 +110,8 @@ pub struct ContainerView {
     pub signals: Signals<Container>,
     /// GPUs that it was given, and those that its processes hold memory on.
     pub gpus: Vec<ContainerGpuView>,
+    /// What the kubelet set aside for it; `null` where it set aside nothing, or where nobody says.
+    pub allocated: Option<Allocation>,
 }
 
 /// A container's part of a GPU.

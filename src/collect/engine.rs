@@ -359,6 +359,7 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()),
         host_network: Some(host.network_mode.as_deref() == Some("host")),
         devices: devices(host.device_requests.as_deref().unwrap_or_default()),
+        allocated: None,
         // While it runs the flag may still tell of the run before.
         oom_events: u64::from(!running && state.oom_killed.unwrap_or(false)),
     })

@@ -55,6 +55,12 @@ pub fn kept(labels: impl IntoIterator<Item = (String, String)>) -> BTreeMap<Stri
     labels.into_iter().filter(short).take(MAX_LABELS).collect()
 }
 
+/// A name as it is kept: `None` for an empty one, and for one longer than any that is allowed.
+pub fn short(text: &str) -> Option<String> {
+    const LONGEST: usize = 512;
+    (!text.is_empty() && text.len() <= LONGEST).then(|| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
