@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub(super) mod fake;
 
+use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
 use super::Error;
-use super::sockets::explain;
+use super::sockets::{explain, explain_with};
 
 /// The longest that an answer may take.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,6 +85,7 @@ impl Client {
 
     /// The same with less patience.
     #[cfg(test)]
+    #[must_use]
     pub fn within(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
@@ -94,7 +96,9 @@ fn failed(path: &str, method: &str, status: &Status) -> Error {
         let service = method.trim_start_matches('/').split('/').next().unwrap_or_default();
         return Error::NotFound(format!("{service} at {path}"));
     }
-    Error::Failed(format!("{path}: {}", explain(status)))
+    // A status prints itself with all that it is made of.
+    let said = if status.message().is_empty() { status.code().description() } else { status.message() };
+    Error::Failed(format!("{path}: {}", explain_with(said, status.source())))
 }
 
 /// Entries of a list, decoded one by one; what cannot be read is passed over.
@@ -142,17 +146,22 @@ mod tests {
     #[test]
     fn what_a_server_does_wrong_is_told() {
         let told = why(Answer::Status(13, "boom"));
-        assert!(told.contains("boom"), "{told}");
+        assert!(told.ends_with("sock: boom"), "{told}");
+        let told = why(Answer::Status(7, ""));
+        assert!(
+            told.ends_with("sock: The caller does not have permission to execute the specified operation"),
+            "{told}"
+        );
         let told = why(Answer::Raw(vec![0xff; 40]));
         assert!(told.contains("decode"), "no such message: {told}");
         let told = why(Answer::Half(vec![0, 0, 0, 1, 0, 1]));
-        assert!(told.contains("sock"), "half a message: {told}");
+        assert!(told.contains("closed") || told.contains("broken") || told.contains("reset"), "half a message: {told}");
         let told = why(Answer::message(&Text { text: "x".repeat(2 << 20) }));
         assert!(told.contains("too large") || told.contains("limit"), "{told}");
         let told = why(Answer::Silence);
         assert!(told.contains("no answer to /v1.Echo/Say within 300ms"), "{told}");
         let told = why(Answer::Close);
-        assert!(told.contains("sock"), "{told}");
+        assert!(told.contains("closed") || told.contains("broken") || told.contains("reset"), "{told}");
     }
 
     #[test]

@@ -90,8 +90,8 @@ impl Collector for PodResources {
 fn to_give(all: &Allocatable) -> String {
     let mut devices: BTreeMap<&str, usize> = BTreeMap::new();
     for of in &all.devices {
-        let count = devices.entry(&of.resource_name).or_default();
-        *count = count.saturating_add(of.device_ids.len());
+        let count = devices.entry(&of.resource).or_default();
+        *count = count.saturating_add(of.ids.len());
     }
     let devices = devices.into_iter().map(|(resource, count)| format!(", {count} {resource}"));
     let cpus = (!all.cpu_ids.is_empty()).then(|| format!(", {} CPUs", all.cpu_ids.len()));
@@ -128,8 +128,8 @@ fn claim(pod: &protocol::Pod, container: protocol::Container) -> Option<Containe
 fn allocation(container: protocol::Container) -> Allocation {
     let mut devices: BTreeMap<(String, Vec<i64>), BTreeSet<String>> = BTreeMap::new();
     for of in container.devices.into_iter().take(MOST) {
-        let ids = of.device_ids.iter().filter_map(|id| short(id)).take(MOST);
-        if let Some(resource) = short(&of.resource_name) {
+        let ids = of.ids.iter().filter_map(|id| short(id)).take(MOST);
+        if let Some(resource) = short(&of.resource) {
             devices.entry((resource, numa_nodes(of.topology))).or_default().extend(ids);
         }
     }
@@ -159,26 +159,26 @@ fn numa_nodes(topology: Option<Topology>) -> Vec<i64> {
 }
 
 fn by_claim(claim: protocol::Claim) -> AllocatedClaim {
-    let devices: BTreeSet<ClaimedDevice> = claim.claim_resources.into_iter().take(MOST).map(claimed).collect();
+    let devices: BTreeSet<ClaimedDevice> = claim.devices.into_iter().take(MOST).map(claimed).collect();
     AllocatedClaim {
-        namespace: short(&claim.claim_namespace).unwrap_or_default(),
-        name: short(&claim.claim_name).unwrap_or_default(),
+        namespace: short(&claim.namespace).unwrap_or_default(),
+        name: short(&claim.name).unwrap_or_default(),
         devices: devices.into_iter().collect(),
     }
 }
 
-fn claimed(device: protocol::ClaimResource) -> ClaimedDevice {
-    let cdi: BTreeSet<String> = device.cdi_devices.into_iter().filter_map(|cdi| short(&cdi.name)).take(MOST).collect();
+fn claimed(device: protocol::ClaimedDevice) -> ClaimedDevice {
+    let cdi: BTreeSet<String> = device.cdi.into_iter().filter_map(|cdi| short(&cdi.name)).take(MOST).collect();
     ClaimedDevice {
-        driver: short(&device.driver_name).unwrap_or_default(),
-        pool: short(&device.pool_name).unwrap_or_default(),
-        device: short(&device.device_name).unwrap_or_default(),
+        driver: short(&device.driver).unwrap_or_default(),
+        pool: short(&device.pool).unwrap_or_default(),
+        device: short(&device.device).unwrap_or_default(),
         cdi: cdi.into_iter().collect(),
     }
 }
 
 fn memory(of: protocol::Memory) -> Option<AllocatedMemory> {
-    let kind = short(&of.memory_type)?;
+    let kind = short(&of.kind)?;
     (of.size > 0).then(|| AllocatedMemory { kind, bytes: of.size, numa_nodes: numa_nodes(of.topology) })
 }
 

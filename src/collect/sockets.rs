@@ -34,8 +34,12 @@ pub fn first<T>(sockets: &[String], mut open: impl FnMut(&str) -> Result<T, Erro
 
 /// What went wrong with all its causes, and what to do where that is known.
 pub fn explain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
+    explain_with(&error.to_string(), error.source())
+}
+
+/// The same of an error in other words than its own.
+pub fn explain_with(said: &str, mut source: Option<&(dyn StdError + 'static)>) -> String {
+    let mut text = said.to_owned();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {

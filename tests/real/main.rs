@@ -15,6 +15,7 @@ mod agent;
 mod alerts;
 mod browser;
 mod containers;
+mod cri;
 mod dashboards;
 mod deploy;
 mod gpus;
@@ -51,6 +52,7 @@ fn main() {
         prometheus::TESTS,
         otlp::TESTS,
         podman::TESTS,
+        cri::TESTS,
         kernel_v2::TESTS,
         history::TESTS,
         gpus::TESTS,

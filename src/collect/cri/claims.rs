@@ -74,13 +74,13 @@ impl Listing {
     }
 }
 
+/// Its labels are its pod's: they speak of the containers in it.
 fn of_sandbox(sandbox: &Sandbox) -> ContainerClaim {
     ContainerClaim {
         about: About::Container(sandbox.id.clone()),
         name: Some(SANDBOX.to_owned()),
         pod: pod(sandbox),
         role: Some(Role::Sandbox),
-        labels: Some(kept(sandbox.labels.clone())),
         started: time(sandbox.created_at),
         ..ContainerClaim::default()
     }

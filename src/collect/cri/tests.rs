@@ -99,6 +99,7 @@ fn a_container_has_its_name_its_pod_and_its_pods_labels() {
     let pause = &claims[&id('a')];
     assert_eq!((pause.name.as_deref(), pause.role, pause.started), (Some("POD"), Some(Role::Sandbox), Some(at(1000))));
     assert_eq!((&pause.pod, pause.pod_container.as_deref()), (&claim.pod, None));
+    assert_eq!(pause.labels, None, "a sandbox serves no model");
 }
 
 #[test]

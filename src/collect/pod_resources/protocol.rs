@@ -57,9 +57,9 @@ pub struct Allocatable {
 #[derive(Clone, PartialEq, Message)]
 pub struct Devices {
     #[prost(string, tag = "1")]
-    pub resource_name: String,
+    pub resource: String,
     #[prost(string, repeated, tag = "2")]
-    pub device_ids: Vec<String>,
+    pub ids: Vec<String>,
     #[prost(message, optional, tag = "3")]
     pub topology: Option<Topology>,
 }
@@ -67,7 +67,7 @@ pub struct Devices {
 #[derive(Clone, PartialEq, Message)]
 pub struct Memory {
     #[prost(string, tag = "1")]
-    pub memory_type: String,
+    pub kind: String,
     #[prost(uint64, tag = "2")]
     pub size: u64,
     #[prost(message, optional, tag = "3")]
@@ -89,23 +89,23 @@ pub struct NumaNode {
 #[derive(Clone, PartialEq, Message)]
 pub struct Claim {
     #[prost(string, tag = "2")]
-    pub claim_name: String,
+    pub name: String,
     #[prost(string, tag = "3")]
-    pub claim_namespace: String,
+    pub namespace: String,
     #[prost(message, repeated, tag = "4")]
-    pub claim_resources: Vec<ClaimResource>,
+    pub devices: Vec<ClaimedDevice>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct ClaimResource {
+pub struct ClaimedDevice {
     #[prost(message, repeated, tag = "1")]
-    pub cdi_devices: Vec<CdiDevice>,
+    pub cdi: Vec<CdiDevice>,
     #[prost(string, tag = "2")]
-    pub driver_name: String,
+    pub driver: String,
     #[prost(string, tag = "3")]
-    pub pool_name: String,
+    pub pool: String,
     #[prost(string, tag = "4")]
-    pub device_name: String,
+    pub device: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

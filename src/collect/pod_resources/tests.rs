@@ -2,14 +2,14 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
 
-use super::protocol::{CdiDevice, Claim, ClaimResource, Memory, NumaNode, Pod};
+use super::protocol::{CdiDevice, Claim, Memory, NumaNode, Pod};
 use super::*;
 use crate::collect::grpc::fake::{Answer, Server};
 
 fn devices(resource: &str, ids: &[&str], node: Option<i64>) -> protocol::Devices {
     protocol::Devices {
-        resource_name: resource.to_owned(),
-        device_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        resource: resource.to_owned(),
+        ids: ids.iter().map(|id| (*id).to_owned()).collect(),
         topology: node.map(|id| Topology { nodes: vec![NumaNode { id }] }),
     }
 }
@@ -37,17 +37,17 @@ fn given(resource: &str, ids: &[&str]) -> Option<Devices> {
     only(container("main", vec![devices(resource, ids, None)])).expect("a claim").devices
 }
 
-fn named(ids: &[&str]) -> Option<Devices> {
-    Some(Devices::Named(ids.iter().map(|id| (*id).to_owned()).collect()))
+fn named(ids: &[&str]) -> Devices {
+    Devices::Named(ids.iter().map(|id| (*id).to_owned()).collect())
 }
 
 #[test]
 fn what_was_set_aside_is_told_of_the_container_in_its_pod() {
-    let claim = ClaimResource {
-        cdi_devices: vec![CdiDevice { name: "k8s.gpu.nvidia.com/device=gpu-0".to_owned() }],
-        driver_name: "gpu.nvidia.com".to_owned(),
-        pool_name: "node-1".to_owned(),
-        device_name: "gpu-0".to_owned(),
+    let claim = protocol::ClaimedDevice {
+        cdi: vec![CdiDevice { name: "k8s.gpu.nvidia.com/device=gpu-0".to_owned() }],
+        driver: "gpu.nvidia.com".to_owned(),
+        pool: "node-1".to_owned(),
+        device: "gpu-0".to_owned(),
     };
     let container = protocol::Container {
         name: "main".to_owned(),
@@ -59,22 +59,18 @@ fn what_was_set_aside_is_told_of_the_container_in_its_pod() {
         cpu_ids: vec![3, 2, 3, -1],
         memory: vec![
             Memory {
-                memory_type: "memory".to_owned(),
+                kind: "memory".to_owned(),
                 size: 1 << 30,
                 topology: Some(Topology { nodes: vec![NumaNode { id: 0 }] }),
             },
-            Memory { memory_type: "hugepages-2Mi".to_owned(), size: 0, topology: None },
+            Memory { kind: "hugepages-2Mi".to_owned(), size: 0, topology: None },
         ],
-        dynamic_resources: vec![Claim {
-            claim_name: "one".to_owned(),
-            claim_namespace: "ml".to_owned(),
-            claim_resources: vec![claim],
-        }],
+        dynamic_resources: vec![Claim { name: "one".to_owned(), namespace: "ml".to_owned(), devices: vec![claim] }],
     };
     let claim = only(container).expect("a claim");
     let about = About::Named { namespace: "ml".to_owned(), pod: "web-0".to_owned(), container: "main".to_owned() };
     assert_eq!((&claim.about, claim.source, claim.says_it_runs()), (&about, POD_RESOURCES, false));
-    assert_eq!(claim.devices, named(&["GPU-a", "GPU-b"]));
+    assert_eq!(claim.devices, Some(named(&["GPU-a", "GPU-b"])));
     let json = serde_json::to_value(&claim.allocated).expect("JSON");
     let expected = serde_json::json!({
         "devices": [
@@ -93,22 +89,25 @@ fn what_was_set_aside_is_told_of_the_container_in_its_pod() {
 
 #[test]
 fn gpus_are_known_by_the_ids_that_drivers_know() {
-    assert_eq!(given("nvidia.com/gpu", &["GPU-a::0", "GPU-a::1", "GPU-b"]), named(&["GPU-a", "GPU-b"]), "by turns");
-    assert_eq!(given("nvidia.com/gpu.shared", &["GPU-a::7"]), named(&["GPU-a"]));
-    assert_eq!(given("nvidia.com/mig-1g.10gb", &["MIG-c"]), named(&["MIG-c"]));
-    assert_eq!(given("nvidia.com/gpu", &["1"]), named(&["1"]), "a place");
-    assert_eq!(given("amd.com/gpu", &["0000:c1:00.0"]), named(&["0000:c1:00.0"]));
+    assert_eq!(
+        given("nvidia.com/gpu", &["GPU-a::0", "GPU-a::1", "GPU-b"]),
+        Some(named(&["GPU-a", "GPU-b"])),
+        "by turns"
+    );
+    assert_eq!(given("nvidia.com/gpu.shared", &["GPU-a::7"]), Some(named(&["GPU-a"])));
+    assert_eq!(given("nvidia.com/mig-1g.10gb", &["MIG-c"]), Some(named(&["MIG-c"])));
+    assert_eq!(given("nvidia.com/gpu", &["1"]), Some(named(&["1"])), "a place");
+    assert_eq!(given("amd.com/gpu", &["0000:c1:00.0"]), Some(named(&["0000:c1:00.0"])));
     assert_eq!(given("amd.com/gpu", &["1"]), None, "not the place of one of NVIDIA's");
-    assert_eq!(given("gpu.intel.com/i915", &["card0-0"]), named(&["card0-0"]));
+    assert_eq!(given("gpu.intel.com/i915", &["card0-0"]), Some(named(&["card0-0"])));
     assert_eq!(given("example.com/fpga", &["GPU-a"]), None);
-    let cdi = |name: &str| ClaimResource {
-        cdi_devices: vec![CdiDevice { name: name.to_owned() }],
-        ..ClaimResource::default()
+    let cdi = |name: &str| protocol::ClaimedDevice {
+        cdi: vec![CdiDevice { name: name.to_owned() }],
+        ..protocol::ClaimedDevice::default()
     };
-    let claim =
-        Claim { claim_resources: vec![cdi("nvidia.com/gpu=GPU-a"), cdi("other.com/gpu=GPU-b")], ..Claim::default() };
+    let claim = Claim { devices: vec![cdi("nvidia.com/gpu=GPU-a"), cdi("other.com/gpu=GPU-b")], ..Claim::default() };
     let by_claim = protocol::Container { dynamic_resources: vec![claim], ..container("main", Vec::new()) };
-    assert_eq!(only(by_claim).expect("a claim").devices, named(&["GPU-a"]));
+    assert_eq!(only(by_claim).expect("a claim").devices, Some(named(&["GPU-a"])));
 }
 
 #[test]
