@@ -158,8 +158,10 @@ mod tests {
         assert!(told.contains("closed") || told.contains("broken") || told.contains("reset"), "half a message: {told}");
         let told = why(Answer::message(&Text { text: "x".repeat(2 << 20) }));
         assert!(told.contains("too large") || told.contains("limit"), "{told}");
-        let told = why(Answer::Silence);
-        assert!(told.contains("no answer to /v1.Echo/Say within 300ms"), "{told}");
+        for answer in [Answer::Silence, Answer::Stalled(vec![0, 0, 0])] {
+            let told = why(answer);
+            assert!(told.contains("no answer to /v1.Echo/Say within 300ms"), "{told}");
+        }
         let told = why(Answer::Close);
         assert!(told.contains("closed") || told.contains("broken") || told.contains("reset"), "{told}");
     }

@@ -24,11 +24,13 @@ const OOM_KILLED: &str = "OOMKilled";
 pub struct Listing {
     pub containers: BTreeMap<String, Container>,
     sandboxes: BTreeMap<String, Sandbox>,
+    /// No more than so many of either, nor of those that have gone.
+    most: usize,
 }
 
 impl Listing {
     /// Runtimes keep what has ended for long: of those only what was told of `before`, or made a moment ago, is of
-    /// interest. No more than `most` of either; containers beyond the configured bound are not shown.
+    /// interest. Containers beyond the configured bound are not shown, and need no claim.
     pub fn new(containers: &Listed, sandboxes: &Listed, before: &Claims, most: usize, now: Timestamp) -> Self {
         let of_interest = |id: &str, runs: bool, created: i64| {
             let new = || time(created).is_some_and(|at| now.duration_since(at) < LINGER);
@@ -41,6 +43,7 @@ impl Listing {
         Self {
             containers: containers.take(most).map(|container| (container.id.clone(), container)).collect(),
             sandboxes: sandboxes.take(most).map(|sandbox| (sandbox.id.clone(), sandbox)).collect(),
+            most,
         }
     }
 
@@ -65,10 +68,12 @@ impl Listing {
             (claim.runtime, claim.source) = (runtime, CRI);
             claims.insert(id.clone(), Arc::new(claim));
         }
-        for (id, known) in before.iter().filter(|(id, _)| !claims.contains_key(*id)).collect::<Vec<_>>() {
+        let gone = before.iter().filter(|(id, _)| !claims.contains_key(*id)).take(self.most).map(|(id, known)| {
             let finished = Some(known.finished.unwrap_or(now));
-            claims.insert(id.clone(), Arc::new(ContainerClaim { finished, ..(**known).clone() }));
-        }
+            (id.clone(), Arc::new(ContainerClaim { finished, ..(**known).clone() }))
+        });
+        let gone: Vec<_> = gone.collect();
+        claims.extend(gone);
         claims.retain(|_, claim| claim.finished.is_none_or(|at| now.duration_since(at) < LINGER));
         claims
     }

@@ -165,6 +165,15 @@ fn hostile_lists_are_bounded() {
         (0..5000).map(|n| Container { id: format!("{n:064x}"), ..container('b', RUNNING) }).collect();
     let listing = Listing::new(&list(&many), &Listed::default(), &Claims::new(), 50, at(2000));
     assert_eq!(listing.containers.len(), 50);
+    // Others with every read: what has gone is bounded, too.
+    let mut before = Claims::new();
+    for read in 0..20 {
+        let others: Vec<Container> =
+            (0..60).map(|n| Container { id: format!("{:064x}", read * 1000 + n), ..container('b', RUNNING) }).collect();
+        let listing = Listing::new(&list(&others), &Listed::default(), &before, 50, at(2000));
+        before = listing.claims(None, |_| None, &before, at(2000));
+    }
+    assert_eq!(before.len(), 100);
     let odd = ["", "../../etc", "B", &"x".repeat(64), &"é".repeat(32)];
     let odd: Vec<Container> =
         odd.iter().map(|id| Container { id: (*id).to_owned(), ..container('b', RUNNING) }).collect();

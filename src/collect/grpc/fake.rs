@@ -16,8 +16,10 @@ use tokio::sync::oneshot;
 pub enum Answer {
     /// By these bytes as a message.
     Raw(Vec<u8>),
-    /// By these bytes and no end.
+    /// By these bytes and then the end of the connection.
     Half(Vec<u8>),
+    /// By these bytes and no end.
+    Stalled(Vec<u8>),
     /// By a status and its text.
     Status(u32, &'static str),
     /// Not at all.
@@ -111,7 +113,7 @@ async fn serve(listener: UnixListener, answers: Answers) {
 async fn connection(stream: UnixStream, answers: Answers) -> Option<()> {
     let mut connection = h2::server::handshake(stream).await.ok()?;
     // What is left open stays so until the connection ends.
-    let mut open = Vec::new();
+    let (mut open, mut stalled) = (Vec::new(), Vec::new());
     loop {
         let (request, mut respond) = connection.accept().await?.ok()?;
         let (head, mut body) = request.into_parts();
@@ -146,6 +148,11 @@ async fn connection(stream: UnixStream, answers: Answers) -> Option<()> {
                 // It is flushed while the connection waits for the next call; then it ends.
                 let _ = tokio::time::timeout(Duration::from_millis(50), connection.accept()).await;
                 return None;
+            }
+            Answer::Stalled(bytes) => {
+                let mut send = respond.send_response(response.body(()).ok()?, false).ok()?;
+                send.send_data(Bytes::from(bytes), false).ok()?;
+                stalled.push(send);
             }
             Answer::Status(code, text) => {
                 let response = response.header("grpc-status", code).header("grpc-message", text);
