@@ -8,11 +8,15 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod cgroup;
+pub mod cri;
 mod driver;
 pub mod engine;
+pub mod grpc;
 pub mod kubernetes;
 pub mod nvml;
 pub mod pod_logs;
+pub mod pod_resources;
+mod sockets;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,8 +30,16 @@ use crate::health::Brings;
 use crate::reading::{Depth, Report};
 
 /// Every collector there is, in the order the start-up summary names them.
-pub const COLLECTORS: &[Entry] =
-    &[cgroup::ENTRY, engine::DOCKER, engine::PODMAN, kubernetes::ENTRY, pod_logs::ENTRY, nvml::ENTRY];
+pub const COLLECTORS: &[Entry] = &[
+    cgroup::ENTRY,
+    engine::DOCKER,
+    engine::PODMAN,
+    cri::ENTRY,
+    kubernetes::ENTRY,
+    pod_logs::ENTRY,
+    pod_resources::ENTRY,
+    nvml::ENTRY,
+];
 
 /// One collector: what people are told of it, and how it is opened.
 pub struct Entry {
@@ -98,6 +110,10 @@ pub struct Config {
     pub kubernetes: kubernetes::Config,
     /// The folders that a kubelet keeps logs in.
     pub pod_logs: pod_logs::Config,
+    /// The runtime of a kubelet, by its own interface.
+    pub cri: cri::Config,
+    /// The kubelet's socket for pod resources.
+    pub pod_resources: pod_resources::Config,
     /// GPUs; a section of its own in the file, `[gpu]`.
     #[serde(skip)]
     pub gpu: nvml::Config,
@@ -113,6 +129,8 @@ impl Default for Config {
             podman: engine::Config::default(),
             kubernetes: kubernetes::Config::default(),
             pod_logs: pod_logs::Config::default(),
+            cri: cri::Config::default(),
+            pod_resources: pod_resources::Config::default(),
             gpu: nvml::Config::default(),
         }
     }

@@ -47,6 +47,8 @@ pub enum Brings {
     Names,
     /// GPUs.
     Devices,
+    /// What was set aside for containers that others name. Nobody waits for it.
+    Allocations,
 }
 
 /// One collector.

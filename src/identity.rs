@@ -11,6 +11,7 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod allocation;
 pub mod autoscaler;
 pub mod cgroup;
 pub mod claim;
@@ -19,6 +20,7 @@ pub mod node;
 pub mod owner;
 pub mod things;
 
+pub use allocation::Allocation;
 pub use autoscaler::Autoscaler;
 pub use cgroup::from_proc_cgroup;
 pub use claim::{About, Claims, ContainerClaim, Devices, FieldSource, Source, Sourced};

@@ -30,7 +30,8 @@
 //! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of
 //!              features (made), rows in event time, detectors that values pass (streams), windows and verdicts (watch)
 //! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim), and of the
-//!              node (node); whose a pod is (owner), what scales it (autoscaler); cgroup paths, images
+//!              node (node); whose a pod is (owner), what scales it (autoscaler), what the kubelet set aside for it (allocation);
+//!              cgroup paths, images
 //! metric       Metric, Point; metrics that are concluded; which series vanished; the table of attributes (attribute)
 //! signal/      the tables of signals: of containers (container), GPUs (gpu), models (model); values by their places in a table
 //!              (values)
@@ -44,8 +45,9 @@
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, gpu); which claim is about whom (claims)
 //! step         an event in; the snapshot, its points, alerts and the rows to be written out
 //! -- edges: they never import one another --
-//! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), kubernetes (pods and the
-//!              node, watched), pod_logs (names of pods by the kubelet's folders), nvml
+//! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), cri (containerd, CRI-O),
+//!              kubernetes (pods and the node, watched), pod_logs (names of pods by the kubelet's folders), pod_resources (the
+//!              kubelet's), nvml; calls over local sockets (grpc) and what such collectors share (sockets)
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)

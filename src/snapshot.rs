@@ -17,8 +17,8 @@ use serde::Serialize;
 use crate::alert::view::AlertsView;
 use crate::identity::node::Amounts;
 use crate::identity::{
-    Autoscaler, Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source, Termination,
-    Workload, WorkloadKind,
+    Allocation, Autoscaler, Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source,
+    Termination, Workload, WorkloadKind,
 };
 use crate::metric::{self, Attribute, Number, Point, Subject, attribute};
 use crate::minute::gpu::GpuState;
@@ -128,6 +128,8 @@ pub struct ContainerView {
     pub signals: Signals<Container>,
     /// GPUs that it was given, and those that its processes hold memory on.
     pub gpus: Vec<ContainerGpuView>,
+    /// What the kubelet set aside for it; `null` where it set aside nothing, or where nobody says.
+    pub allocated: Option<Allocation>,
 }
 
 /// A container's part of a GPU.

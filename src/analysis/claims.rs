@@ -49,3 +49,75 @@ pub fn find_sandboxes(containers: &mut BTreeMap<String, Container>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::analysis::State;
+    use crate::clock::Moment;
+    use crate::identity::allocation::{AllocatedDevices, Allocation};
+    use crate::identity::claim::{CRI, POD_RESOURCES};
+    use crate::identity::{Devices, Pod, Relation};
+    use crate::reading::{GpuReading, Report};
+
+    /// The kubelet knows no ids; whoever names the container says which it is.
+    #[test]
+    fn what_was_set_aside_meets_the_container_by_its_names() {
+        let at = Moment { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO };
+        let text = |text: &str| Some(text.to_owned());
+        let named = |id: &str, container: &str| {
+            Arc::new(ContainerClaim {
+                about: About::Container(id.to_owned()),
+                source: CRI,
+                name: text(container),
+                pod: Some(Pod { namespace: text("ml"), name: text("web-0"), uid: None }),
+                pod_container: text(container),
+                ..ContainerClaim::default()
+            })
+        };
+        let devices = AllocatedDevices {
+            resource: "nvidia.com/gpu".to_owned(),
+            ids: vec!["GPU-0::1".to_owned()],
+            numa_nodes: vec![],
+        };
+        let given = ContainerClaim {
+            about: About::Named { namespace: "ml".to_owned(), pod: "web-0".to_owned(), container: "main".to_owned() },
+            source: POD_RESOURCES,
+            devices: Some(Devices::Named(vec!["GPU-0".to_owned()])),
+            allocated: Some(Allocation { devices: vec![devices], exclusive_cpus: vec![2], ..Allocation::default() }),
+            ..ContainerClaim::default()
+        };
+        let gpus = (0..2).map(|index| GpuReading::unread(format!("GPU-{index}"), index, "nvidia", at)).collect();
+        let claims = |claims: Vec<Arc<ContainerClaim>>| Report { claims: Some(claims.into()), ..Report::default() };
+        // Whoever comes first.
+        for kubelet_first in [true, false] {
+            let mut state = State::new("node-1".to_owned(), Duration::from_secs(10), 10);
+            let kubelet = |state: &mut State| state.absorb(POD_RESOURCES, claims(vec![Arc::new(given.clone())]), at);
+            if kubelet_first {
+                kubelet(&mut state);
+            }
+            state.absorb(CRI, claims(vec![named("a", "main"), named("b", "proxy")]), at);
+            kubelet(&mut state);
+            state.absorb("nvml", Report { gpus: Some(Vec::clone(&gpus)), ..Report::default() }, at);
+            let containers = state.snapshot(at, true).containers;
+            let [main, proxy] = &containers[..] else { panic!("two containers: {containers:?}") };
+            assert_eq!(main.allocated, given.allocated);
+            assert_eq!(main.sources["allocated"].source, POD_RESOURCES);
+            let parts: Vec<_> = main
+                .gpus
+                .iter()
+                .map(|part| (part.device.to.uuid.as_str(), part.device.relation, part.device.source))
+                .collect();
+            assert_eq!(parts, [("GPU-0", Relation::Allocated, POD_RESOURCES)]);
+            assert!(proxy.allocated.is_none() && proxy.gpus.is_empty() && !proxy.sources.contains_key("allocated"));
+            // What is said no more stands as it was last said.
+            state.absorb(POD_RESOURCES, claims(Vec::new()), at);
+            let json = serde_json::to_value(&state.snapshot(at, true).containers[0]).expect("JSON");
+            assert_eq!(json["allocated"]["exclusive_cpus"], serde_json::json!([2]), "{json}");
+        }
+    }
+}

@@ -214,6 +214,7 @@ impl Container {
             read_at: self.reading.as_ref().map(|reading| reading.at.wall),
             full_at: self.full_at,
             gpus: Vec::new(),
+            allocated: value(claims.field(|claim| claim.allocated.clone())),
         }
     }
 

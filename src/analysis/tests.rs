@@ -282,7 +282,11 @@ fn pod_claim(about: About, name: Option<&str>, source: Source) -> ContainerClaim
 fn a_pods_container_without_a_name_that_began_first_is_its_sandbox() {
     let mut state = state();
     let all = || {
-        vec![in_pod("app", "u-1", moment(0.0), 2), in_pod("box", "u-1", moment(0.0), 0), in_pod("new", "u-1", moment(0.0), 9)]
+        vec![
+            in_pod("app", "u-1", moment(0.0), 2),
+            in_pod("box", "u-1", moment(0.0), 0),
+            in_pod("new", "u-1", moment(0.0), 9),
+        ]
     };
     state.absorb("cgroup", tree(all()), moment(0.0));
     let claims = || {

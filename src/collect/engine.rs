@@ -3,7 +3,7 @@
 //!
 //! Resource use is left to `cgroup`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use bollard::models::{ContainerInspectResponse, DeviceRequest, EventMessage, Hos
 use bollard::query_parameters::{EventsOptions, InspectContainerOptions, ListContainersOptions};
 use futures_util::StreamExt;
 use futures_util::stream;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use super::sockets::{self, LINGER, explain};
 use super::{Collector, Context, Entry, Error, Stop};
 use crate::clock::Clock;
 use crate::health::Brings;
@@ -61,13 +62,8 @@ pub const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 const TIMEOUT: u64 = 10;
 /// Everything is asked anew this often, in case an event was lost.
 const RESYNC: Duration = Duration::from_secs(60);
-/// A container that ended is told of for this long.
-const LINGER: SignedDuration = SignedDuration::from_secs(30);
-/// Labels kept of a container, and the bytes of each: some tools store whole documents in them.
-const MAX_LABELS: usize = 128;
 /// No node has more GPUs.
 const MOST_DEVICES: i64 = 1024;
-const MAX_LABEL: usize = 4096;
 /// Inspections under way at once.
 const AT_ONCE: usize = 4;
 
@@ -78,25 +74,15 @@ fn open(
     max_containers: usize,
     context: &Context,
 ) -> Result<Box<dyn Collector>, Error> {
-    let mut tried = Vec::new();
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("no runtime for {runtime}: {e}")))?;
-    let sockets = config.sockets.clone().unwrap_or_else(|| vec![usual.to_owned()]);
-    for socket in &sockets {
-        match tokio.block_on(connect(runtime, socket, max_containers, context)) {
-            Ok(follower) => return Engine::start(tokio, follower),
-            Err(error) => tried.push(error),
-        }
-    }
-    // A socket that is there and fails says more than one that is not there.
-    let failed = tried.iter().position(|e| matches!(e, Error::Failed(_)));
-    if let Some(failed) = failed {
-        return Err(tried.swap_remove(failed));
-    }
-    let places: Vec<String> = tried.iter().map(|e| e.to_string().replace("not found: ", "")).collect();
-    Err(Error::NotFound(if places.is_empty() { "no socket is configured".to_owned() } else { places.join(", ") }))
+    let usual = [usual.to_owned()];
+    let follower = sockets::first(config.sockets.as_deref().unwrap_or(&usual), |socket| {
+        tokio.block_on(connect(runtime, socket, max_containers, context))
+    })?;
+    Engine::start(tokio, follower)
 }
 
 async fn connect(
@@ -128,23 +114,6 @@ async fn connect(
     let follower = Follower { runtime, docker, clock, wake, shared: Arc::default(), found, since, max_containers };
     follower.resync().await.map_err(failed)?;
     Ok(follower)
-}
-
-/// What went wrong, and what to do where that is known.
-fn explain(error: &bollard::errors::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    if text.contains("Permission denied") || text.contains("os error 13") {
-        text.push_str("; run the agent as root or in the socket's group");
-    }
-    text
 }
 
 /// The collector: a thread follows the engine, and reads take what it has gathered.
@@ -364,10 +333,7 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         let (name, tag) = split_image(&reference);
         (Some(name), tag)
     });
-    let labels = config.labels.unwrap_or_default().into_iter();
-    let labels =
-        labels.filter(|(key, value)| key.len().saturating_add(value.len()) <= MAX_LABEL).take(MAX_LABELS).collect();
-    let labels: BTreeMap<String, String> = labels;
+    let labels = sockets::kept(config.labels.unwrap_or_default());
     let (pod, pod_container) = pod_by_labels(&labels);
     let sandbox = labels.get("io.kubernetes.docker.type").is_some_and(|kind| kind == "podsandbox");
     // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.
@@ -392,6 +358,7 @@ fn claim_of(runtime: &'static str, answer: ContainerInspectResponse) -> Option<C
         restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()),
         host_network: Some(host.network_mode.as_deref() == Some("host")),
         devices: devices(host.device_requests.as_deref().unwrap_or_default()),
+        allocated: None,
         // While it runs the flag may still tell of the run before.
         oom_events: u64::from(!running && state.oom_killed.unwrap_or(false)),
         ..ContainerClaim::default()

@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 use self::allow::Allowed;
 use self::autoscaler::Autoscalers;
 use self::object::{Node, Pod};
-use super::{Collector, Context, Entry, Error, Stop};
+use super::{Collector, Context, Entry, Error, Stop, sockets};
 use crate::health::Brings;
 use crate::identity::claim::KUBERNETES;
 use crate::identity::node::{Amounts, NodeClaim};
@@ -153,19 +153,13 @@ async fn connect(config: &Config) -> Result<(Client, String), Error> {
 
 /// What went wrong, and what to do where that is known.
 fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    if text.contains("forbidden") {
-        text.push_str("; the account needs list and watch of pods and nodes (deploy/kubernetes)");
-    }
-    text
+    let text = sockets::explain(error);
+    let hint = if text.contains("forbidden") {
+        "; the account needs list and watch of pods and nodes (deploy/kubernetes)"
+    } else {
+        ""
+    };
+    text + hint
 }
 
 /// What the follower has gathered.

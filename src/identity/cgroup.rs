@@ -82,7 +82,9 @@ pub fn container_component(component: &str) -> Option<(&str, Option<&'static str
     })
 }
 
-fn is_container_id(text: &str) -> bool {
+/// An id as container runtimes give them: 64 hex digits.
+#[must_use]
+pub fn is_container_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 

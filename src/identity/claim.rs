@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::allocation::Allocation;
 use super::autoscaler::{self, Autoscaler};
 use super::node::Amounts;
 use super::owner;
@@ -114,6 +115,8 @@ pub struct ContainerClaim {
     pub host_network: Option<bool>,
     /// The devices it was given.
     pub devices: Option<Devices>,
+    /// What the kubelet set aside for it.
+    pub allocated: Option<Allocation>,
     /// Out-of-memory events the runtime has reported in this run: a container that dies of one takes its cgroup's own
     /// count with it.
     pub oom_events: u64,
@@ -141,6 +144,7 @@ const FIELDS: &[Field] = &[
     ("run.began", |claim| claim.started.is_some()),
     ("host_network", |claim| claim.host_network.is_some()),
     ("gpus", |claim| claim.devices.is_some()),
+    ("allocated", |claim| claim.allocated.is_some()),
     ("cpu.limit", |claim| claim.cpu_limit.is_some()),
     ("cpu.request", |claim| claim.cpu_request.is_some()),
     ("memory.limit", |claim| claim.memory_limit.is_some()),

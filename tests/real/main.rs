@@ -16,6 +16,7 @@ mod alerts;
 mod browser;
 mod cluster;
 mod containers;
+mod cri;
 mod daemonset;
 mod dashboards;
 mod deploy;
@@ -55,6 +56,7 @@ fn main() {
         prometheus::TESTS,
         otlp::TESTS,
         podman::TESTS,
+        cri::TESTS,
         kernel_v2::TESTS,
         history::TESTS,
         gpus::TESTS,

@@ -17,6 +17,8 @@ pub enum Part {
     Docker,
     /// Podman with runc.
     Podman,
+    /// containerd with its own client and runc.
+    Containerd,
     /// Prometheus and promtool.
     Prometheus,
     /// Prometheus' Alertmanager.
@@ -45,6 +47,7 @@ impl Part {
         let found = match self {
             Self::Docker => docker_image().is_ok(),
             Self::Podman => in_path("podman") && in_path("runc") && docker_image().is_ok(),
+            Self::Containerd => ["containerd", "ctr", "runc"].into_iter().all(in_path) && docker_image().is_ok(),
             Self::Prometheus => in_path("prometheus") && in_path("promtool"),
             Self::Alertmanager => in_path("prometheus-alertmanager"),
             Self::Chromium => in_path("chromium") && in_path("chromedriver"),
@@ -62,6 +65,7 @@ impl Part {
                 format!("a Docker engine ({why})")
             }
             Self::Podman => "podman with runc (and Docker, which makes the image)".to_owned(),
+            Self::Containerd => "containerd, ctr and runc in PATH (and Docker, which makes the image)".to_owned(),
             Self::Prometheus => "prometheus and promtool in PATH".to_owned(),
             Self::Alertmanager => "prometheus-alertmanager in PATH".to_owned(),
             Self::Chromium => "chromium and chromedriver in PATH (Debian: chromium, chromium-driver)".to_owned(),
