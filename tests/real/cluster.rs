@@ -69,6 +69,14 @@ pub fn shared() -> Result<&'static Cluster, Failed> {
     started.as_ref().map_err(|why| why.as_str().into())
 }
 
+/// A cluster to work with by hand: stands until Enter.
+pub fn stand() -> Result<(), Failed> {
+    let cluster = shared()?;
+    eprintln!("\nexport KUBECONFIG={} PATH={}:$PATH", cluster.kubeconfig().display(), program("").display());
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
+}
+
 /// Stops the shared cluster, if there is one.
 pub fn stop() {
     if let Some(Ok(cluster)) = SHARED.get() {

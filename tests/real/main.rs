@@ -73,7 +73,7 @@ fn main() {
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
     let mut skipped = Vec::new();
-    let trials = tests
+    let mut trials: Vec<Trial> = tests
         .into_iter()
         .map(|(needs, name, test)| {
             let missing: Vec<String> = needs.iter().filter_map(|part| part.missing()).collect();
@@ -87,6 +87,10 @@ fn main() {
             }
         })
         .collect();
+    // Never a part of a run.
+    if std::env::var_os("PLUMBLINE_CLUSTER").is_some() {
+        trials.push(Trial::test("cluster::stands", cluster::stand));
+    }
     if !skipped.is_empty() && !arguments.list {
         eprintln!("\nSKIPPED, for want of a real part to test against:\n{}", skipped.join("\n"));
     }
