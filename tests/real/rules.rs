@@ -76,7 +76,7 @@ fn summary(rule: &Rule) -> Result<String, Failed> {
             "threshold" => write!(text, "{}", rule.above.or(rule.below).unwrap_or_default())?,
             // As `alert::rule` names them.
             "container" => {
-                text += "{{ if $labels.pod }}{{ $labels.namespace }}/{{ $labels.pod }}/{{ $labels.container }}{{ else }}{{ $labels.container_name }}{{ end }}"
+                text += "{{ if $labels.pod }}{{ $labels.namespace }}/{{ $labels.pod }}/{{ $labels.container }}{{ else }}{{ $labels.container_name }}{{ end }}";
             }
             "model" => text += "{{ with $labels.model_namespace }}{{ . }}/{{ end }}{{ $labels.model }}",
             key => write!(text, "{{{{ $labels.{} }}}}", label(key))?,

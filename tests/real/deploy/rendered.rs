@@ -161,16 +161,14 @@ fn of_kustomize(text: &str) -> Result<Objects, Failed> {
 fn difference(at: &str, one: &Value, other: &Value) -> Option<String> {
     match (one, other) {
         (Value::Object(a), Value::Object(b)) => {
-            let keys = a.keys().chain(b.keys());
             let null = Value::Null;
-            keys.filter_map(|key| {
+            a.keys().chain(b.keys()).find_map(|key| {
                 difference(&format!("{at}/{key}"), a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null))
             })
-            .next()
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            let pairs = a.iter().zip(b).enumerate();
-            pairs.filter_map(|(index, (a, b))| difference(&format!("{at}/{index}"), a, b)).next()
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(index, (a, b))| difference(&format!("{at}/{index}"), a, b))
         }
         _ => (one != other).then(|| format!("{at}: kustomize says {one}, helm {other}")),
     }
