@@ -180,6 +180,11 @@ impl Cluster {
         self.folder.join("admin.conf")
     }
 
+    /// A folder of the node for the agent's data, which is not there at first.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// A token of a service account, good for an hour.
     pub fn token(&self, namespace: &str, account: &str) -> Result<String, Failed> {
         self.kubectl(&["create", "token", account, "-n", namespace])

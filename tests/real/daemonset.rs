@@ -37,6 +37,10 @@ impl<'a> Deployed<'a> {
         let settings = settings_of(folder.path())?;
         let ours = "\n[rightsizing]\nmin_history = \"1m\"\n";
         fs::write(&settings, fs::read_to_string(&settings)? + ours)?;
+        // The history of a host's own agent is not this one's.
+        let data = folder.path().join("components/data/daemonset.yaml");
+        let own = format!("hostPath: {{path: {}", cluster.data().display());
+        fs::write(&data, fs::read_to_string(&data)?.replace("hostPath: {path: /var/lib/plumbline", &own))?;
         let overlay = folder.path().join(overlay);
         let (name, tag) = image.rsplit_once(':').ok_or("an image without a tag")?;
         let kustomize = program("kustomize");

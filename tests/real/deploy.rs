@@ -1,6 +1,8 @@
 //! What stands in deploy/: its settings are valid, its command lines are the program's, and the agent does what it should as nobody,
 //! in a container without a privilege, with the mounts of the compose file.
 
+mod rendered;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +16,10 @@ use crate::parts::{Container, Part, check, docker, docker_image, eventually, fre
 
 pub const TESTS: &[Test] = &[
     (&[], "deploy::settings_and_command_lines_are_valid", settings_and_command_lines_are_valid),
+    (&[Part::Renderers], "deploy::helm_and_kustomize_say_the_same", rendered::helm_and_kustomize_say_the_same),
+    (&[Part::Renderers], "deploy::settings_of_the_manifests_are_valid", rendered::settings_of_the_manifests_are_valid),
+    (&[Part::Renderers], "deploy::bad_values_are_refused", rendered::bad_values_are_refused),
+    (&[Part::Renderers], "deploy::no_right_is_taken_that_is_not_named", rendered::no_right_is_taken_that_is_not_named),
     (&[Part::Docker], "deploy::nobody_in_a_container_sees_the_host", nobody_in_a_container_sees_the_host),
 ];
 
@@ -35,12 +41,23 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
 }
 
 fn settings_and_command_lines_are_valid() -> Result<(), Failed> {
-    for file in ["compose/plumbline.toml", "kubernetes/plumbline.toml", "../config/plumbline.toml"] {
+    for file in [
+        "compose/plumbline.toml",
+        "kubernetes/base/plumbline.toml",
+        "kubernetes/components/autoscalers/plumbline.toml",
+        "../config/plumbline.toml",
+    ] {
         let output = command().args(["check", "--config"]).arg(deploy().join(file)).output()?;
         check(output.status.success(), || format!("{file}: {}", String::from_utf8_lossy(&output.stderr)))?;
     }
     let mut lines = 0;
-    for file in ["Dockerfile", "compose/compose.yaml", "kubernetes/daemonset.yaml", "systemd/plumbline.service"] {
+    for file in [
+        "Dockerfile",
+        "compose/compose.yaml",
+        "kubernetes/base/daemonset.yaml",
+        "helm/plumbline/templates/daemonset.yaml",
+        "systemd/plumbline.service",
+    ] {
         let found = command_lines(&fs::read_to_string(deploy().join(file))?);
         check(!found.is_empty(), || format!("{file}: no command line is found"))?;
         for arguments in found {
@@ -52,7 +69,7 @@ fn settings_and_command_lines_are_valid() -> Result<(), Failed> {
             })?;
         }
     }
-    check(lines == 5, || format!("{lines} command lines"))
+    check(lines == 6, || format!("{lines} command lines"))
 }
 
 fn nobody_in_a_container_sees_the_host() -> Result<(), Failed> {

@@ -39,6 +39,8 @@ pub enum Part {
     Curl,
     /// The programs of a Kubernetes node, and Docker, which makes the images.
     Cluster,
+    /// helm and kustomize.
+    Renderers,
 }
 
 impl Part {
@@ -57,6 +59,7 @@ impl Part {
             Self::PyArrow => succeeds(python(), &["-c", "import pyarrow"]),
             Self::Curl => in_path("curl"),
             Self::Cluster => cluster::missing().is_none() && docker_image().is_ok(),
+            Self::Renderers => ["helm", "kustomize"].iter().all(|name| cluster::program(name).exists()),
             Self::Kernel => in_path("qemu-system-x86_64") && Path::new("/bin/busybox").exists() && kernel().is_some(),
         };
         (!found).then(|| match self {
@@ -81,6 +84,7 @@ impl Part {
             Self::Cluster => {
                 format!("a Kubernetes node ({})", cluster::missing().unwrap_or_else(|| "a Docker engine".to_owned()))
             }
+            Self::Renderers => "helm and kustomize: run `tests/cluster/build`".to_owned(),
             Self::Kernel => {
                 "qemu-system-x86_64, /bin/busybox and a kernel image (PLUMBLINE_KERNEL names it)".to_owned()
             }
@@ -134,7 +138,7 @@ pub fn docker_image() -> &'static Result<String, String> {
             fs::create_dir(tree.path().join(folder)).map_err(|e| e.to_string())?;
         }
         fs::copy(busybox, tree.path().join("bin/busybox")).map_err(|e| e.to_string())?;
-        for applet in ["sh", "sleep", "head", "tail", "dd", "cat", "wget", "nc", "ping"] {
+        for applet in ["sh", "sleep", "head", "tail", "dd", "cat", "wget", "nc", "ping", "chown"] {
             std::os::unix::fs::symlink("busybox", tree.path().join("bin").join(applet)).map_err(|e| e.to_string())?;
         }
         let archive = tree.path().join("image.tar");

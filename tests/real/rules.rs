@@ -1,5 +1,5 @@
-//! deploy/prometheus/alerts.yml: made of config/alerts.toml, and tried by promtool with series that are planted and series that are
-//! healthy.
+//! deploy/prometheus/alerts.yml, and the same for Prometheus' operator in Kubernetes: made of config/alerts.toml, and tried by promtool
+//! with series that are planted and series that are healthy.
 
 use std::fmt::Write;
 use std::fs;
@@ -20,8 +20,12 @@ pub const TESTS: &[Test] = &[
     (&[Part::Prometheus], "rules::each_fires_when_it_should_and_else_not", each_fires_when_it_should),
 ];
 
+fn deploy() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy"))
+}
+
 fn path() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus/alerts.yml"))
+    deploy().join("prometheus/alerts.yml")
 }
 
 fn label(key: &str) -> String {
@@ -72,7 +76,7 @@ fn summary(rule: &Rule) -> Result<String, Failed> {
             "threshold" => write!(text, "{}", rule.above.or(rule.below).unwrap_or_default())?,
             // As `alert::rule` names them.
             "container" => {
-                text += "{{ if $labels.pod }}{{ $labels.namespace }}/{{ $labels.pod }}/{{ $labels.container }}{{ else }}{{ $labels.container_name }}{{ end }}"
+                text += "{{ if $labels.pod }}{{ $labels.namespace }}/{{ $labels.pod }}/{{ $labels.container }}{{ else }}{{ $labels.container_name }}{{ end }}";
             }
             "model" => text += "{{ with $labels.model_namespace }}{{ . }}/{{ end }}{{ $labels.model }}",
             key => write!(text, "{{{{ $labels.{} }}}}", label(key))?,
@@ -101,14 +105,31 @@ fn page() -> Result<String, Failed> {
     Ok(page)
 }
 
+/// The page as an object of Prometheus' operator.
+fn object(page: &str) -> String {
+    let head = "# Made of config/alerts.toml, as deploy/prometheus/alerts.yml.\n\
+                apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: plumbline\n  namespace: plumbline\n  \
+                labels:\n    app.kubernetes.io/name: plumbline\nspec:\n";
+    let groups = page.lines().filter(|line| !line.starts_with('#'));
+    groups.fold(head.to_owned(), |text, line| text + "  " + line + "\n")
+}
+
 fn prometheus_has_the_rules_of_the_agent() -> Result<(), Failed> {
     let page = page()?;
-    if std::env::var_os("PLUMBLINE_BLESS").is_some() {
-        fs::write(path(), &page)?;
+    let files = [
+        (path(), page.clone()),
+        (deploy().join("helm/plumbline/files/alerts.yml"), page.clone()),
+        (deploy().join("kubernetes/components/prometheus-rule/prometheus-rule.yaml"), object(&page)),
+    ];
+    for (path, text) in files {
+        if std::env::var_os("PLUMBLINE_BLESS").is_some() {
+            fs::write(&path, &text)?;
+        }
+        check(fs::read_to_string(&path)? == text, || {
+            format!("{} is not what config/alerts.toml says", path.display())
+        })?;
     }
-    check(fs::read_to_string(path())? == page, || {
-        "deploy/prometheus/alerts.yml is not what config/alerts.toml says".to_owned()
-    })
+    Ok(())
 }
 
 /// A series of the rule's metric: planted so that it must fire, or healthy.

@@ -11,6 +11,8 @@ use crate::parts::{command, docker, docker_image};
 
 /// What holds a pod's namespaces.
 pub const PAUSE: &str = "plumbline-pause:1";
+/// What deploy/ gives the data folder to the agent with.
+const OWNER: &str = "docker.io/library/busybox:1.37";
 /// The agent as it was built for this test, with the entry point, the data folder and the user of deploy/Dockerfile.
 const AGENT: &str = "plumbline:test";
 const NOBODY: u32 = 65532;
@@ -18,7 +20,9 @@ const NOBODY: u32 = 65532;
 impl Cluster {
     /// Imports busybox and what holds a pod's namespaces.
     pub(super) fn load_images(&self) -> Result<(), Failed> {
-        self.load_image(docker_image().as_ref().map_err(Clone::clone)?)?;
+        let busybox = docker_image().as_ref().map_err(Clone::clone)?;
+        self.load_image(busybox)?;
+        self.ctr(&["images", "tag", "--force", &format!("docker.io/library/{busybox}"), OWNER])?;
         self.make_image(PAUSE, &["CMD [\"/bin/sleep\", \"2147483647\"]"], |tree| {
             fs::create_dir(tree.join("bin"))?;
             fs::copy("/bin/busybox", tree.join("bin/busybox"))?;
@@ -40,11 +44,17 @@ impl Cluster {
 
     /// Imports an image of Docker's. Pods name it as Docker does.
     pub fn load_image(&self, name: &str) -> Result<(), Failed> {
-        let (archive, socket) = (self.folder.join("image.tar"), self.folder.join("containerd.sock"));
+        let archive = self.folder.join("image.tar");
         docker(&["save", "-o", &archive.to_string_lossy(), name])?;
-        let to = ["60", "ctr", "-a", &socket.to_string_lossy(), "-n", "k8s.io", "images", "import"];
-        command("timeout", &[&to[..], &[&archive.to_string_lossy()]].concat())?;
+        self.ctr(&["images", "import", &archive.to_string_lossy()])?;
         Ok(fs::remove_file(archive)?)
+    }
+
+    /// Tells the node's containerd to do something with what the kubelet has there.
+    fn ctr(&self, arguments: &[&str]) -> Result<(), Failed> {
+        let socket = self.folder.join("containerd.sock");
+        let ours = ["60", "ctr", "-a", &socket.to_string_lossy(), "-n", "k8s.io"];
+        command("timeout", &[&ours[..], arguments].concat()).map(drop)
     }
 
     /// Imports an image of a tree that `fill` fills.
