@@ -43,7 +43,7 @@ annotations:
 
 {{/* The agent's settings: what the values ask for, and what `config` lays over it. */}}
 {{- define "plumbline.settings" -}}
-{{- $collect := dict "disabled" (list "docker" "podman") "cgroup" (dict "root" "/host/sys/fs/cgroup") -}}
+{{- $collect := dict "disabled" (list "cri" "docker" "podman") "cgroup" (dict "root" "/host/sys/fs/cgroup") -}}
 {{- if .Values.logs.enabled -}}
 {{- $_ := set $collect "pod_logs" (dict "root" "/host/var/log") -}}
 {{- end -}}
