@@ -31,6 +31,7 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
         "node",
         "image",
         "model",
+        "replicas",
         "ended",
         "confidence",
         "confirmed",
@@ -62,6 +63,7 @@ pub fn csv(review: &Review) -> Result<String, csv::Error> {
             harmless(&a.workload.node),
             text(a.workload.image.as_ref()),
             text(a.workload.model.as_ref()),
+            a.replicas.to_string(),
             a.ended.to_string(),
             a.confidence.name().to_owned(),
             a.confirmed.to_string(),
@@ -225,10 +227,14 @@ fn change(resource: &Resource, unit: fn(f64) -> String) -> String {
 
 fn worth(a: &Assessment, review: &Review) -> String {
     let money = |amount: f64| money(amount, &review.prices.currency);
+    let cost = match a.replicas {
+        1 => money(a.cost),
+        replicas => format!("{} for {replicas} replicas", money(a.cost)),
+    };
     match a.saving {
-        saving if saving > 0.0 => format!("saves {} of {}", money(saving), money(a.cost)),
-        saving if saving < 0.0 => format!("costs {} more than {}", money(-saving), money(a.cost)),
-        _ => money(a.cost),
+        saving if saving > 0.0 => format!("saves {} of {cost}", money(saving)),
+        saving if saving < 0.0 => format!("costs {} more than {cost}", money(-saving)),
+        _ => cost,
     }
 }
 
