@@ -2,6 +2,7 @@
 //! are taken.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::parts::{Part, check, command};
 pub const TESTS: &[Test] = &[
     (&[Part::Cluster], "daemonset::workloads_are_named_sized_and_patched", workloads_are_named_sized_and_patched),
     (&[Part::Cluster], "daemonset::without_a_token_names_remain", without_a_token_names_remain),
+    (&[Part::Cluster], "daemonset::root_without_a_capability_is_told_allocations", root_is_told_allocations),
 ];
 
 /// What its account may do, as deploy/kubernetes/README.md says.
@@ -355,6 +357,20 @@ fn without_a_token_names_remain() -> Result<(), Failed> {
     check(!token.contains("kube-api-access"), || token.clone())?;
     let health = agent.ask("/healthz")?;
     check(health["status"] == "ok" && health["collectors"]["kubernetes"]["fault"] != true, || health.to_string())
+}
+
+/// The kubelet's socket is root's, and to be root is enough. The data folder, which another user had, is root's then.
+fn root_is_told_allocations() -> Result<(), Failed> {
+    let cluster = cluster::shared()?;
+    drop(Deployed::apply(cluster, "overlays/default")?);
+    let owner = || fs::metadata(cluster.data()).map(|folder| folder.uid());
+    check(owner()? == 65532, || "the data folder's owner".to_owned())?;
+    let agent = Deployed::apply(cluster, "overlays/gpu")?;
+    cluster.wait_for(Duration::from_secs(30), || {
+        let health = agent.ask("/healthz")?;
+        check(health["status"] == "ok" && health["collectors"]["pod_resources"]["up"] == true, || health.to_string())
+    })?;
+    check(owner()? == 0, || "the data folder's owner".to_owned())
 }
 
 /// Every container of a pod has the pod's names and its own; gives all of them.
