@@ -10,6 +10,7 @@ use crate::collect::grpc::entries;
 use crate::collect::sockets::{LINGER, kept, short};
 use crate::identity::cgroup::is_container_id;
 use crate::identity::claim::{CRI, pod_by_labels};
+use crate::identity::things::Termination;
 use crate::identity::{About, ContainerClaim, Pod, Role, split_image};
 
 /// Claims by the id of their container.
@@ -104,12 +105,13 @@ fn of_container(container: &Container, sandbox: Option<&Sandbox>, status: Option
     let own = container.labels.clone().into_iter();
     let of_pod = sandbox.into_iter().flat_map(|sandbox| sandbox.labels.clone());
     let of_pod = of_pod.filter(|(key, _)| !container.labels.contains_key(key));
-    let ended_by_oom = container.state == EXITED && status.is_some_and(|status| status.reason == OOM_KILLED);
+    let ended = status.filter(|_| container.state == EXITED);
     ContainerClaim {
         about: About::Container(container.id.clone()),
         name: name.clone(),
         image,
         image_tag,
+        image_digest: status.and_then(|status| short(status.image_ref.rsplit_once('@')?.1)),
         // As in the cgroup: the kubelet's shares are a request, anyone else's a weight.
         cpu_request: linux.filter(|_| labelled.is_some()).and_then(cpu_request),
         pod: sandbox.and_then(pod).or(labelled),
@@ -120,7 +122,12 @@ fn of_container(container: &Container, sandbox: Option<&Sandbox>, status: Option
         cpu_limit: linux.and_then(cpu_limit),
         memory_limit: linux.and_then(|linux| positive(linux.memory_limit_in_bytes)),
         restarts: metadata.map(|metadata| metadata.attempt.into()),
-        oom_events: ended_by_oom.into(),
+        last_termination: ended.map(|status| Termination {
+            reason: short(&status.reason),
+            exit_code: Some(status.exit_code.into()),
+            at: time(status.finished_at),
+        }),
+        oom_events: ended.is_some_and(|status| status.reason == OOM_KILLED).into(),
         ..ContainerClaim::default()
     }
 }

@@ -127,8 +127,13 @@ pub struct Status {
     /// Nanoseconds since the epoch; 0 for never.
     #[prost(int64, tag = "6")]
     pub finished_at: i64,
+    #[prost(int32, tag = "7")]
+    pub exit_code: i32,
     #[prost(message, optional, tag = "8")]
     pub image: Option<Image>,
+    /// A reference with a digest, or an id.
+    #[prost(string, tag = "9")]
+    pub image_ref: String,
     /// `OOMKilled` where it ended so.
     #[prost(string, tag = "10")]
     pub reason: String,

@@ -59,6 +59,8 @@ fn status(finished: i64, reason: &str) -> Status {
         started_at: nanoseconds(1002),
         finished_at: nanoseconds(finished),
         image: Some(Image { image: "docker.io/team/web:2".to_owned(), user_specified_image: "team/web:2".to_owned() }),
+        exit_code: if reason.is_empty() { 0 } else { 137 },
+        image_ref: "docker.io/team/web@sha256:ff00".to_owned(),
         reason: reason.to_owned(),
         resources: Some(Resources {
             linux: Some(Linux {
@@ -93,6 +95,7 @@ fn a_container_has_its_name_its_pod_and_its_pods_labels() {
     let expected = labels(&[("plumbline.io/model", "housing"), ("app", "its own"), ("io.kubernetes.pod.uid", "u")]);
     assert_eq!(claim.labels.as_ref(), Some(&expected), "its own go before its pod's");
     assert_eq!((claim.image.as_deref(), claim.image_tag.as_deref()), (Some("docker.io/team/web"), Some("2")));
+    assert_eq!((claim.image_digest.as_deref(), &claim.last_termination), (Some("sha256:ff00"), &None));
     assert_eq!((claim.cpu_limit, claim.cpu_request, claim.memory_limit), (Some(0.5), Some(0.25), Some(1 << 30)));
     assert_eq!((claim.started, claim.finished, claim.restarts), (Some(at(1002)), None, Some(3)));
     assert!(claim.says_it_runs() && claim.role.is_none() && claim.workload.is_none());
@@ -134,6 +137,8 @@ fn what_has_ended_is_told_of_for_a_while() {
     let running = follows(&[container('b', RUNNING)], Some(&status(0, "")), &Claims::new(), 2000);
     let ended = follows(&[container('b', EXITED)], Some(&status(2005, "OOMKilled")), &running, 2006);
     assert_eq!((ended[&id('b')].finished, ended[&id('b')].oom_events), (Some(at(2005)), 1));
+    let end = ended[&id('b')].last_termination.as_ref().expect("an end");
+    assert_eq!((end.reason.as_deref(), end.exit_code, end.at), (Some("OOMKilled"), Some(137), Some(at(2005))));
     let linger =
         |before: &Claims, listed: &[Container], now| follows(listed, Some(&status(2005, "OOMKilled")), before, now);
     let gone = linger(&ended, &[], 2010);

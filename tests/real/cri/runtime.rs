@@ -73,7 +73,8 @@ impl Containerd {
 
     /// A container in a namespace that is not CRI's; its id.
     pub fn beside(&self) -> Result<String, Failed> {
-        let id = "ab".repeat(32);
+        let random = || fs::read_to_string("/proc/sys/kernel/random/uuid").map(|uuid| uuid.trim().replace('-', ""));
+        let id = format!("{}{}", random()?, random()?);
         let image = format!("docker.io/library/{PAUSE}");
         self.ctr(&[
             "-n",
@@ -135,6 +136,13 @@ impl Drop for Containerd {
             let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
             if is_shim(&String::from_utf8_lossy(&arguments).replace('\0', " ")) {
                 let _ = command("kill", &["-9", &process.file_name().to_string_lossy()]);
+            }
+        }
+        // runc keeps what it knows of containers in one place for all, which a killed shim does not clear.
+        for known in fs::read_dir("/run/containerd/runc/k8s.io").into_iter().flatten().flatten() {
+            let state = fs::read_to_string(known.path().join("state.json")).unwrap_or_default();
+            if state.contains(&*self.folder.path().to_string_lossy()) {
+                let _ = fs::remove_dir_all(known.path());
             }
         }
         let cgroups = cgroups();
