@@ -173,7 +173,9 @@ impl State {
         let sources: HashSet<Source> =
             self.claims.remove(collector).into_iter().flatten().map(|(_, c)| c.source).collect();
         for container in self.containers.values_mut() {
-            sources.iter().for_each(|source| container.claims.let_age(source));
+            for source in &sources {
+                container.claims.let_age(source);
+            }
         }
         if let Some(gpus) = self.gpus.get_mut(collector) {
             outcome.gpu_rows = gpus.lose(&self.node);

@@ -275,6 +275,19 @@ const RUNTIME_LABELS: &str = "io.kubernetes.";
 /// More labels than this are left to the API: a resource is sent with every batch.
 const MAX_LABELS: usize = 32;
 
+/// The attribute that names what owns a pod, by the kinds that the conventions know.
+fn owner_attribute(kind: &WorkloadKind) -> Option<&'static attribute::Named> {
+    match kind.name() {
+        "Deployment" => Some(&attribute::DEPLOYMENT),
+        "StatefulSet" => Some(&attribute::STATEFUL_SET),
+        "DaemonSet" => Some(&attribute::DAEMON_SET),
+        "ReplicaSet" => Some(&attribute::REPLICA_SET),
+        "Job" => Some(&attribute::JOB),
+        "CronJob" => Some(&attribute::CRON_JOB),
+        _ => None,
+    }
+}
+
 impl ContainerView {
     /// Whom the container's points speak of.
     #[must_use]
@@ -296,7 +309,7 @@ impl ContainerView {
         ];
         let owner = self.workload.as_ref().filter(|_| self.pod.is_some()).map(|link| &link.to);
         let owner = owner.filter(|owner| owner.kind != WorkloadKind::POD).into_iter().flat_map(|owner| {
-            let named = match Attribute::owner(&owner.kind) {
+            let named = match owner_attribute(&owner.kind) {
                 Some(named) => [Some((named, &*owner.name)), None],
                 None => [
                     Some((&attribute::WORKLOAD_KIND, owner.kind.name())),

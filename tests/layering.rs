@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),
     ("step", &["alert", "analysis", "clock", "frame", "metric", "model", "reading", "rightsize", "snapshot"]),
-    ("collect", &["clock", "health", "identity", "reading", "signal", "units"]),
+    ("collect", &["clock", "health", "identity", "reading", "signal", "stats", "units"]),
     ("client", &[]),
     ("fetch", &["client", "units"]),
     ("export", &["alert", "client", "clock", "health", "metric", "stats", "units"]),

@@ -305,7 +305,7 @@ impl Follower {
         let mut failing: Option<(tokio::time::Instant, String)> = None;
         loop {
             let news = match &failing {
-                Some((since, why)) => match tokio::time::timeout_at(*since + PATIENCE, self.next()).await {
+                Some((until, why)) => match tokio::time::timeout_at(*until, self.next()).await {
                     Ok(news) => news,
                     Err(_) => return why.clone(),
                 },
@@ -315,10 +315,8 @@ impl Follower {
                 Ok(()) => failing = None,
                 Err(why) => {
                     tracing::debug!(collector = KUBERNETES, error = why, "watch failed: it is begun anew");
-                    #[expect(clippy::disallowed_methods, reason = "a timer of tokio's, as its sleeps are")]
-                    let now = tokio::time::Instant::now();
-                    let since = failing.map_or(now, |(since, _)| since);
-                    failing = Some((since, why));
+                    let until = failing.map_or_else(|| tokio::time::sleep(PATIENCE).deadline(), |(until, _)| until);
+                    failing = Some((until, why));
                     continue;
                 }
             }

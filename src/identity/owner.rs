@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use super::claim::Source;
 use super::things::{Link, Pod, Relation, Workload, WorkloadKind};
 
 /// The controller that a pod names (`controller: true` among its owner references).
@@ -25,9 +24,9 @@ const INFERENCE_SERVICE: &str = "serving.kserve.io/inferenceservice";
 const COMPONENT: &str = "component";
 const JOB_SET: &str = "jobset.sigs.k8s.io/jobset-name";
 /// What stands on a pod whose controller says it.
-const CONTROLLER: Source = "controller";
+const CONTROLLER: &str = "controller";
 /// What stands on one whose owner is guessed from names.
-const NAME: Source = "name";
+const NAME: &str = "name";
 
 /// Labels that tell whose a pod is: those who read pods keep them.
 pub const LABELS: [&str; 5] = [TEMPLATE_HASH, ROLLOUT_HASH, INFERENCE_SERVICE, COMPONENT, JOB_SET];
@@ -38,7 +37,7 @@ pub fn of_pod(
     pod: &Pod,
     labels: &BTreeMap<String, String>,
     controller: Option<&Controller>,
-    source: Source,
+    source: &'static str,
 ) -> Option<Link<Workload>> {
     let label = |key: &'static str| labels.get(key).filter(|value| !value.is_empty());
     let owned = |kind: WorkloadKind, name: &str, source| {
@@ -83,7 +82,7 @@ pub fn of_pod(
 /// What owns a pod as far as its name tells, where nothing else is known of it: a Deployment's pods end in two hashes, a StatefulSet's
 /// in a number, a CronJob's in the minute and a hash. All others stand for themselves.
 #[must_use]
-pub fn by_name(pod: &Pod, source: Source) -> Option<Link<Workload>> {
+pub fn by_name(pod: &Pod, source: &'static str) -> Option<Link<Workload>> {
     let link = |kind, name: &str, source| {
         let to = Workload { namespace: pod.namespace.clone(), kind, name: name.to_owned() };
         Some(Link { to, relation: Relation::PartOf, source })
@@ -132,15 +131,17 @@ fn cron_job(job: &str) -> Option<&str> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::claim::{KUBERNETES, POD_LOGS};
     use super::*;
+
+    const KUBERNETES: &str = "kubernetes";
+    const POD_LOGS: &str = "pod_logs";
 
     fn pod(name: &str) -> Pod {
         let uid = Some("8f7d2c1e-0000-4000-8000-000000000000".to_owned());
         Pod { namespace: Some("shop".to_owned()), name: Some(name.to_owned()), uid }
     }
 
-    fn owner(name: &str, labels: &[(&str, &str)], controller: Option<(&str, &str)>) -> (String, Source) {
+    fn owner(name: &str, labels: &[(&str, &str)], controller: Option<(&str, &str)>) -> (String, &'static str) {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let controller = controller.map(|(kind, name)| Controller { kind: kind.to_owned(), name: name.to_owned() });
         let link = of_pod(&pod(name), &labels, controller.as_ref(), KUBERNETES).expect("an owner");
@@ -151,7 +152,7 @@ mod tests {
         by_name(&pod(name), POD_LOGS).expect("an owner").to.to_string()
     }
 
-    fn is(owner: &str, source: Source) -> (String, Source) {
+    fn is(owner: &str, source: &'static str) -> (String, &'static str) {
         (owner.to_owned(), source)
     }
 

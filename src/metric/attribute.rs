@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use crate::identity::WorkloadKind;
-
 /// What an attribute belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Of {
@@ -199,20 +197,6 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    /// The name of what owns a pod, where it has an attribute of its own.
-    #[must_use]
-    pub fn owner(kind: &WorkloadKind) -> Option<&'static Named> {
-        const OWNERS: [(WorkloadKind, &Named); 6] = [
-            (WorkloadKind::DEPLOYMENT, &DEPLOYMENT),
-            (WorkloadKind::STATEFUL_SET, &STATEFUL_SET),
-            (WorkloadKind::DAEMON_SET, &DAEMON_SET),
-            (WorkloadKind::REPLICA_SET, &REPLICA_SET),
-            (WorkloadKind::JOB, &JOB),
-            (WorkloadKind::CRON_JOB, &CRON_JOB),
-        ];
-        OWNERS.iter().find(|(of, _)| of == kind).map(|(_, named)| *named)
-    }
-
     /// An attribute of the table.
     #[must_use]
     pub fn new(named: &'static Named, value: impl Into<String>) -> Self {

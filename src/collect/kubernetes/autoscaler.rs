@@ -46,7 +46,7 @@ fn one<S: Spec>(kind: &str, object: DynamicObject) -> Option<((String, String, S
     let namespace = object.metadata.namespace?;
     let autoscaler = Autoscaler { kind: kind.to_owned(), name: object.metadata.name.unwrap_or_default(), resources };
     let acts = !autoscaler.resources.is_empty();
-    acts.then(|| ((namespace, target.kind, target.name), autoscaler))
+    acts.then_some(((namespace, target.kind, target.name), autoscaler))
 }
 
 /// What of an autoscaler's spec is read.
@@ -170,8 +170,8 @@ mod tests {
 
     use super::*;
 
-    fn read<S: Spec>(kind: &str, spec: Value) -> Option<String> {
-        let object = json!({ "metadata": { "namespace": "shop", "name": "web" }, "spec": spec });
+    fn read<S: Spec>(kind: &str, spec: &Value) -> Option<String> {
+        let object = json!({ "metadata": { "namespace": "shop", "name": "web" }, "spec": spec.clone() });
         let (target, found) = one::<S>(kind, serde_json::from_value(object).expect("an object"))?;
         assert_eq!(target, ("shop".to_owned(), "Deployment".to_owned(), "web".to_owned()));
         Some(found.to_string())
@@ -181,7 +181,7 @@ mod tests {
     fn a_horizontal_one_acts_on_what_it_holds_against_the_request() {
         let target = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "web" });
         let with =
-            |metrics: Value| read::<Horizontal>(HORIZONTAL, json!({ "scaleTargetRef": target, "metrics": metrics }));
+            |metrics: Value| read::<Horizontal>(HORIZONTAL, &json!({ "scaleTargetRef": target, "metrics": metrics }));
         let metric = |name: &str, kind: &str| json!({ "type": "Resource", "resource": { "name": name, "target": { "type": kind, "averageUtilization": 80 } } });
         let is = |resources: &str| Some(format!("HorizontalPodAutoscaler/web:{resources}"));
         assert_eq!(with(json!([metric("cpu", "Utilization"), metric("memory", "Utilization")])), is("cpu,memory"));
@@ -191,8 +191,8 @@ mod tests {
         assert_eq!(with(json!([of_one])), is("memory"));
         let external = json!({ "type": "External", "external": { "metric": { "name": "queue" }, "target": { "type": "Value", "value": "30" } } });
         assert_eq!(with(json!([external])), None);
-        assert_eq!(read::<Horizontal>(HORIZONTAL, json!({})), None);
-        assert_eq!(read::<Horizontal>(HORIZONTAL, json!("odd")), None);
+        assert_eq!(read::<Horizontal>(HORIZONTAL, &json!({})), None);
+        assert_eq!(read::<Horizontal>(HORIZONTAL, &json!("odd")), None);
     }
 
     #[test]
@@ -200,13 +200,13 @@ mod tests {
         let target = json!({ "kind": "Deployment", "name": "web" });
         let with = |mode: &str, policies: Value| {
             let spec = json!({ "targetRef": target, "updatePolicy": { "updateMode": mode }, "resourcePolicy": { "containerPolicies": policies } });
-            read::<Vertical>(VERTICAL, spec)
+            read::<Vertical>(VERTICAL, &spec)
         };
         assert_eq!(with("Auto", json!([])).as_deref(), Some("VerticalPodAutoscaler/web:cpu,memory"));
         assert_eq!(with("Off", json!([])), None, "it only recommends");
         let memory = json!([{ "containerName": "*", "controlledResources": ["memory"] }]);
         assert_eq!(with("Recreate", memory).as_deref(), Some("VerticalPodAutoscaler/web:memory"));
-        let alone = read::<Vertical>(VERTICAL, json!({ "targetRef": target }));
+        let alone = read::<Vertical>(VERTICAL, &json!({ "targetRef": target }));
         assert_eq!(alone.as_deref(), Some("VerticalPodAutoscaler/web:cpu,memory"));
     }
 }

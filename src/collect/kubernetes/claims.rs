@@ -70,6 +70,9 @@ fn is_sidecar(spec: &Container) -> bool {
     spec.restart_policy.as_deref() == Some("Always")
 }
 
+/// Requests, or limits.
+type Part = fn(&Resources) -> &Amounts;
+
 /// A container's run that goes on or ended last, and the one before it.
 fn runs(base: &ContainerClaim, role: Role, spec: Option<&Container>, status: &ContainerStatus) -> Vec<ContainerClaim> {
     let Some((runtime, id)) = status.container_id.as_deref().and_then(container_id) else { return Vec::new() };
@@ -84,10 +87,10 @@ fn runs(base: &ContainerClaim, role: Role, spec: Option<&Container>, status: &Co
     let (now, last) = (status.state.terminated.as_ref(), status.last_state.terminated.as_ref());
     let asked = spec.map(|spec| &spec.resources);
     let in_force = status.resources.as_ref().or(asked);
-    let amount = |of: fn(&Resources) -> &Amounts, name: &str| of(in_force?).0.get(name).copied();
-    let bytes = |of: fn(&Resources) -> &Amounts| amount(of, "memory").filter(|bytes| *bytes > 0.0).map(unsigned);
-    let (requests, limits): (fn(&Resources) -> &Amounts, fn(&Resources) -> &Amounts) =
-        (|resources| &resources.requests, |resources| &resources.limits);
+    let amount = |of: Part, name: &str| of(in_force?).0.get(name).copied();
+    let bytes = |of: Part| amount(of, "memory").filter(|bytes| *bytes > 0.0).map(unsigned);
+    let requests: Part = |resources| &resources.requests;
+    let limits: Part = |resources| &resources.limits;
     // Device plugins take no less than the limit.
     let extended: BTreeMap<String, f64> = asked
         .into_iter()

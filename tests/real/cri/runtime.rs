@@ -152,7 +152,9 @@ impl Drop for Containerd {
             }
         }
         let _ = eventually(Duration::from_secs(2), || {
-            cgroups.iter().for_each(|cgroup| drop(fs::remove_dir(cgroup)));
+            for cgroup in &cgroups {
+                let _ = fs::remove_dir(cgroup);
+            }
             check(!cgroups.iter().any(|cgroup| cgroup.exists()), || "busy".to_owned())
         });
         let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
