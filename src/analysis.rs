@@ -20,6 +20,7 @@ use crate::frame::gpu::GpuRow;
 use crate::identity::node::NodeClaim;
 use crate::identity::{About, ContainerClaim, Source, Sourced};
 use crate::reading::{ContainerReading, Report};
+use crate::signal::container::id;
 use crate::snapshot::{ContainerView, ExitView, GpuView, NodeView, Snapshot};
 use claims::Claimed;
 use container::{Container, row_identity};
@@ -50,6 +51,8 @@ pub struct State {
     max_containers: usize,
     /// What each collector claims now.
     claims: BTreeMap<&'static str, Claimed>,
+    /// Those that are down: what they claimed confirms nothing.
+    lost: HashSet<&'static str>,
     /// The lists that is from: the same list again changes nothing.
     lists: BTreeMap<&'static str, Arc<[Arc<ContainerClaim>]>>,
     /// What each collector says of the node, when it last did, and whether it still does.
@@ -99,6 +102,7 @@ impl State {
             full_tick,
             max_containers,
             claims: BTreeMap::new(),
+            lost: HashSet::new(),
             lists: BTreeMap::new(),
             nodes: BTreeMap::new(),
             containers: BTreeMap::new(),
@@ -170,8 +174,10 @@ impl State {
         if let Some((_, _, fresh)) = self.nodes.get_mut(collector) {
             *fresh = false;
         }
+        // What it claimed is kept, with its age: a container that comes now may still be of a pod that it knew.
+        self.lost.insert(collector);
         let sources: HashSet<Source> =
-            self.claims.remove(collector).into_iter().flatten().map(|(_, c)| c.source).collect();
+            self.claims.get(collector).into_iter().flatten().map(|(_, c)| c.source).collect();
         for container in self.containers.values_mut() {
             for source in &sources {
                 container.claims.let_age(source);
@@ -200,12 +206,15 @@ impl State {
         if !same {
             let claimed = list.iter().map(|claim| (claim.about.clone(), Arc::clone(claim))).collect();
             before = self.claims.insert(collector, claimed).unwrap_or_default();
+            self.lost.remove(collector);
             changed = before != self.claims[collector];
             self.lists.insert(collector, Arc::clone(list));
         }
         for claim in list.iter().filter(|claim| claim.says_it_runs()) {
             let About::Container(id) = &claim.about else { continue };
-            if !self.containers.contains_key(id) && self.containers.len() < self.max_containers {
+            // A source that is slow to notice an end does not bring back who is known to have ended.
+            let ended = self.exited.iter().any(|exited| exited.id == *id);
+            if !ended && !self.containers.contains_key(id) && self.containers.len() < self.max_containers {
                 self.containers.insert(id.clone(), Container::new(now, begins_now(self.last_tick, claim.started)));
             }
         }
@@ -218,7 +227,7 @@ impl State {
             }
         }
         if changed {
-            claims::find_sandboxes(&mut self.containers);
+            claims::find_sandboxes(&mut self.containers, now);
             self.bury(list, now);
         }
         // What a runtime tells of a container's end may come after the end.
@@ -234,21 +243,26 @@ impl State {
     fn bury(&mut self, list: &[Arc<ContainerClaim>], now: Moment) {
         let Some(last) = self.last_tick else { return };
         let killed = list.iter().filter_map(|claim| {
-            let About::Container(id) = &claim.about else { return None };
+            let About::Container(container) = &claim.about else { return None };
             // Those of before this agent were counted by another, or by nobody.
             let lately = claim.finished.is_some_and(|at| last.duration_since(at) < SHORT_LIFE);
-            (lately && claim.oom_events > 0).then_some((id, claim))
+            (lately && claim.oom_events > 0).then_some((container, claim))
         });
         let mut told = HashSet::new();
-        for (id, claim) in killed {
-            told.insert(id.clone());
-            let seen = self.containers.contains_key(id) || self.exited.iter().any(|exited| exited.id == *id);
-            if seen || self.buried.contains(id) {
+        for (name, claim) in killed {
+            told.insert(name.clone());
+            let counted = |exited: &Exited| {
+                exited.view.signals.get(const { id("memory.oom_kills") }).is_some_and(|kills| kills > 0)
+            };
+            let told_of = self.exited.iter().any(|exited| exited.id == *name && counted(exited));
+            if told_of || self.containers.contains_key(name) || self.buried.contains(name) {
                 continue;
             }
-            let container = Container::of_the_dead(id, claim, now, self.full_tick);
-            self.exited.push(Exited { at: now, id: id.clone(), view: container.view(id, now.wall) });
-            self.containers.insert(id.clone(), container);
+            // Its end was seen, and its last minute is written: the kill that comes late is the next minute's.
+            self.exited.retain(|exited| exited.id != *name);
+            let container = Container::of_the_dead(name, claim, now, self.full_tick);
+            self.exited.push(Exited { at: now, id: name.clone(), view: container.view(name, now.wall) });
+            self.containers.insert(name.clone(), container);
         }
         // What was seen alive is told by its end; it must not be told again when it is forgotten.
         self.buried = told;
@@ -272,16 +286,19 @@ impl State {
             container.take(reading, self.full_tick);
             changed |= !usage_was_known && container.trail.rate().is_some();
             if is_new {
-                for claimed in self.claims.values() {
+                for (collector, claimed) in &self.claims {
                     if let Some(claim) = claims::of(claimed, &reading.id, container) {
                         container.claims.take(Arc::clone(claim), now.wall);
+                        if self.lost.contains(collector) {
+                            container.claims.let_age(claim.source);
+                        }
                     }
                 }
                 met = true;
             }
         }
         if met {
-            claims::find_sandboxes(&mut self.containers);
+            claims::find_sandboxes(&mut self.containers, now);
         }
         changed |= self.part_with_the_gone(now);
         if closing && let Some(open) = self.minute {
@@ -304,7 +321,8 @@ impl State {
         let mut changed = false;
         for (id, container) in &mut self.containers {
             let about = About::Container(id.clone());
-            let mut of_it = self.claims.values().filter_map(|claimed| claimed.get(&about));
+            let told = self.claims.iter().filter(|(collector, _)| !self.lost.contains(*collector));
+            let mut of_it = told.filter_map(|(_, claimed)| claimed.get(&about));
             let told_to_run = of_it.any(|claim| claim.says_it_runs());
             // Told to run but not in the tree: only what was never there, for want of a tree or of a right to see it.
             let running = self.seen.contains(id) || (told_to_run && container.reading.is_none());

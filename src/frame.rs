@@ -67,6 +67,8 @@ pub struct RowIdentity {
     pub pod_container: Option<String>,
     /// Its pod's class of service.
     pub qos: Option<String>,
+    /// The resources that its pod asks for as a whole.
+    pub pod_requests: Option<String>,
     /// What scales it, and by which resources.
     pub autoscaler: Option<String>,
     /// The model it serves or trains.
@@ -166,7 +168,7 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
     column("container_name", "container name", Cells::Text(|r| r.identity.container_name.as_deref())),
     column(
         "role",
-        "its part in its pod: main, init, sidecar, sandbox; null if unknown",
+        "its part in its pod: main, init, sidecar, sandbox, ephemeral; null if unknown",
         Cells::Text(|r| Some(r.identity.role?.name())),
     ),
     column("image", "image name without tag", Cells::Text(|r| r.identity.image.as_deref())),
@@ -191,6 +193,11 @@ pub const MINUTE_COLUMNS: &[MinuteColumn] = &[
         "qos",
         "its pod's class of service: Guaranteed, Burstable, BestEffort; null where the Kubernetes API is not read",
         Cells::Text(|r| r.identity.qos.as_deref()),
+    ),
+    column(
+        "pod_requests",
+        "resources that its pod asks for as a whole (cpu,memory); null if none",
+        Cells::Text(|r| r.identity.pod_requests.as_deref()),
     ),
     column(
         "autoscaler",

@@ -14,12 +14,15 @@ pub mod review;
 pub mod traffic;
 pub mod usage;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::identity::autoscaler::parse_all;
+use crate::identity::{Autoscaler, WorkloadKind};
 use crate::units::{minutes, span};
 use cost::Prices;
 use patch::Patch;
@@ -47,6 +50,9 @@ pub struct Config {
     pub memory_margin: f64,
     /// A change by a smaller share than this is not recommended.
     pub min_change: f64,
+    /// Workloads that something scales by itself, where nobody may read autoscalers and no annotation says so: their name, and what it is:
+    /// { "shop/Deployment/web" = "hpa" }.
+    pub autoscaled: BTreeMap<String, String>,
     /// No recommendation is for fewer cores.
     pub min_cpu: f64,
     /// No recommendation is for less memory, unless less is requested already.
@@ -65,6 +71,7 @@ impl Default for Config {
             cpu_margin: 0.15,
             memory_margin: 0.15,
             min_change: 0.1,
+            autoscaled: BTreeMap::new(),
             min_cpu: 0.01,
             min_memory: ByteSize::mb(100),
         }
@@ -72,6 +79,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What scales a workload by itself: as was seen, else as is set.
+    fn autoscalers(&self, workload: &Member) -> Vec<Autoscaler> {
+        let set = || self.autoscaled.get(&workload.workload.as_ref()?.to_string());
+        match &workload.autoscalers[..] {
+            [] => set().map(|text| parse_all(text)).unwrap_or_default(),
+            seen => seen.to_vec(),
+        }
+    }
+
     /// What is wrong with it, by field.
     #[must_use]
     pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
@@ -179,6 +195,9 @@ pub struct HistoryView {
 /// A workload without a row for this long has ended.
 const ENDED: SignedDuration = SignedDuration::from_mins(10);
 
+/// A CronJob waits for its next run, for a day as a rule.
+const CRON_JOB_ENDED: SignedDuration = SignedDuration::from_hours(26);
+
 /// A workload, judged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Assessment {
@@ -234,11 +253,14 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, prices: &Prices) -
     let mut cpu = cpu::assess(usage, config, enough);
     let mut memory = memory::assess(usage, end, config, enough);
     for (name, resource) in [("cpu", &mut cpu), ("memory", &mut memory)] {
-        resource.leave_to(usage.workload.autoscaler.as_ref().filter(|autoscaler| autoscaler.acts_on(name)));
+        resource.leave_to(config.autoscalers(&usage.workload).iter().find(|autoscaler| autoscaler.acts_on(name)));
     }
-    let ended = end.duration_since(usage.last) > ENDED;
+    let is_cron_job = usage.workload.workload.as_ref().is_some_and(|own| own.kind == WorkloadKind::CRON_JOB);
+    let ended = end.duration_since(usage.last) > if is_cron_job { CRON_JOB_ENDED } else { ENDED };
     let (containers, replicas) = if ended { (Vec::new(), 1) } else { usage.replicas() };
-    let month = |cpu, memory| prices.month(usage, cpu, memory) * replicas as f64;
+    // What comes and goes is paid for as long as it is there.
+    let times = if usage.comes_and_goes() { usage.part_of_time() } else { replicas as f64 };
+    let month = |cpu, memory| prices.month(usage, cpu, memory) * times;
     let cost = month(cpu.requested, memory.requested);
     cpu.saving = cost - month(cpu.followed(), memory.requested);
     memory.saving = cost - month(cpu.requested, memory.followed());
@@ -276,6 +298,15 @@ fn not_enough(usage: &Usage, config: &Config) -> String {
 
 /// Kubernetes keeps requests in its API, and a cgroup tells them at best in part.
 const NO_REQUEST: &str = "request unknown: it is in the Kubernetes API, which is not read";
+/// The pod as a whole asks for it, and shares it out.
+const POD_REQUEST: &str = "its pod asks for it as a whole, and its containers share that";
+
+/// Why it cannot be said what the container asks for, where it names nothing itself.
+fn no_request(usage: &Usage, resource: &str) -> Option<&'static str> {
+    let Member { request_unknown, pod_requests, .. } = &usage.workload;
+    let of_pod = || pod_requests.iter().any(|name| name == resource).then_some(POD_REQUEST);
+    if *request_unknown { Some(NO_REQUEST) } else { of_pod() }
+}
 
 /// Two settings are the same.
 fn is_equal(a: f64, b: f64) -> bool {

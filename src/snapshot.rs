@@ -97,10 +97,12 @@ pub struct ContainerView {
     pub pod_container: Option<String>,
     /// Its part in the pod, where that is known.
     pub role: Option<Role>,
+    /// What its pod asks for as a whole: cores, bytes.
+    pub pod_requests: Option<Amounts>,
     /// Its pod's class of service in Kubernetes.
     pub qos: Option<String>,
     /// What changes its requests or the number of its pods.
-    pub autoscaler: Option<Autoscaler>,
+    pub autoscalers: Vec<Autoscaler>,
     /// What else it asks for: resources of device plugins, by count.
     pub extended: Option<Amounts>,
     /// How its last run ended.

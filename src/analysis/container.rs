@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::clock::Moment;
 use crate::frame::RowIdentity;
+use crate::identity::autoscaler;
 use crate::identity::claim::CGROUP;
 use crate::identity::{About, Claims, ContainerClaim, FieldSource, Pod, Role, Run, Sourced};
 use crate::metric::Number;
@@ -199,7 +200,8 @@ impl Container {
             pod: pod.map(|pod| pod.value),
             pod_container: pod_container.map(|name| name.value.clone()),
             role: value(role).or(sandbox.then_some(Role::Sandbox)),
-            autoscaler: claims.autoscaler(),
+            autoscalers: claims.autoscalers(),
+            pod_requests: value(claims.field(|claim| claim.pod_requests.clone())),
             qos: value(claims.field(|claim| claim.qos.clone())),
             extended: value(claims.field(|claim| claim.extended.clone())),
             last_termination: value(claims.field(|claim| claim.last_termination.clone())),
@@ -301,7 +303,8 @@ pub fn row_identity(node: &str, view: &ContainerView) -> RowIdentity {
         pod_uid: pod.and_then(|pod| pod.uid.clone()),
         pod_container: view.pod_container.clone(),
         qos: view.qos.clone(),
-        autoscaler: view.autoscaler.as_ref().map(ToString::to_string),
+        pod_requests: view.pod_requests.as_ref().map(|all| all.keys().cloned().collect::<Vec<_>>().join(",")),
+        autoscaler: autoscaler::written(&view.autoscalers),
         model: view.model.clone(),
         started: Some(view.run.began),
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::identity::claim::{DOCKER, KUBERNETES, POD_LOGS, POD_RESOURCES};
-use crate::identity::{Pod, Role, Run};
+use crate::identity::{Link, Pod, Relation, Role, Run, Workload, WorkloadKind};
 use crate::metric::Number;
 use crate::minute::Summary;
 use crate::reading::Depth;
@@ -364,4 +364,66 @@ fn who_was_killed_between_two_readings_is_told_of_once() {
     assert_eq!(rows[0].identity.pod.as_deref(), Some("web-0"));
     state.absorb("kubernetes", told(vec![dead(0.5)]), moment(62.0));
     assert_eq!(state.absorb("cgroup", tree(vec![]), moment(121.0)).rows, [], "not a second time");
+}
+
+#[test]
+fn a_kill_that_is_told_after_its_minute_is_the_next_ones() {
+    let mut state = state();
+    state.absorb("cgroup", tree(vec![in_pod("a", "u-1", moment(50.0), 2)]), moment(50.0));
+    let rows = state.absorb("cgroup", tree(vec![]), moment(60.5)).rows;
+    assert_eq!(cell(&rows[0].summary, "memory.oom_kills", Increase), Some(0.0), "nobody has told yet");
+    let dead = ContainerClaim {
+        finished: Some(moment(60.0).wall),
+        oom_events: 1,
+        ..pod_claim(About::Container("a".to_owned()), Some("app"), KUBERNETES)
+    };
+    state.absorb("kubernetes", told(vec![dead.clone()]), moment(61.0));
+    let snapshot = state.snapshot(moment(61.0), true);
+    assert_eq!(snapshot.exited.len(), 1);
+    assert_eq!(snapshot.exited[0].last.signals.get(signal("memory.oom_kills")), Some(1));
+    let rows = state.absorb("cgroup", tree(vec![]), moment(121.0)).rows;
+    assert_eq!(cell(&rows[0].summary, "memory.oom_kills", Increase), Some(1.0));
+    // A source that is slow does not bring it back to life.
+    state.absorb("cgroup", tree(vec![in_pod("b", "u-1", moment(130.0), 2)]), moment(130.0));
+    state.absorb("cgroup", tree(vec![]), moment(131.0));
+    state.absorb(
+        "kubernetes",
+        told(vec![pod_claim(About::Container("b".to_owned()), Some("app"), KUBERNETES)]),
+        moment(132.0),
+    );
+    assert_eq!(names(&state.snapshot(moment(132.0), true)), [""; 0]);
+}
+
+#[test]
+fn who_comes_to_a_known_pod_while_its_source_is_away_is_known() {
+    let mut state = state();
+    let owned = Link {
+        to: Workload { namespace: Some("shop".to_owned()), kind: WorkloadKind::DAEMON_SET, name: "web".to_owned() },
+        relation: Relation::PartOf,
+        source: "controller",
+    };
+    let of_pod = ContainerClaim { workload: Some(owned), ..pod_claim(About::Pod("u-1".to_owned()), None, KUBERNETES) };
+    state.absorb("cgroup", tree(vec![in_pod("a", "u-1", moment(0.0), 2)]), moment(0.0));
+    state.absorb("kubernetes", told(vec![of_pod]), moment(0.1));
+    state.lose("kubernetes", moment(1.0));
+    let both = vec![in_pod("a", "u-1", moment(30.0), 2), in_pod("b", "u-1", moment(30.0), 29)];
+    state.absorb("cgroup", tree(both), moment(30.0));
+    let snapshot = state.snapshot(moment(60.0), true);
+    let workload = |c: &ContainerView| c.workload.as_ref().map(|link| link.to.to_string());
+    assert_eq!(snapshot.containers.len(), 2);
+    assert!(snapshot.containers.iter().all(|c| workload(c).as_deref() == Some("shop/DaemonSet/web")), "{snapshot:?}");
+}
+
+#[test]
+fn a_container_alone_in_its_pod_waits_for_its_name_before_it_is_taken_for_a_sandbox() {
+    let mut state = state();
+    state.absorb("cgroup", tree(vec![in_pod("app", "u-1", moment(0.0), 2)]), moment(0.0));
+    state.absorb("kubernetes", told(vec![pod_claim(About::Pod("u-1".to_owned()), None, KUBERNETES)]), moment(0.1));
+    assert_eq!(names(&state.snapshot(moment(1.0), true)), [""; 0]);
+    let named = vec![
+        pod_claim(About::Pod("u-1".to_owned()), None, KUBERNETES),
+        pod_claim(About::Container("app".to_owned()), Some("app"), KUBERNETES),
+    ];
+    state.absorb("kubernetes", told(named), moment(3.0));
+    assert_eq!(names(&state.snapshot(moment(3.0), true)), ["app"], "a runtime without sandboxes");
 }

@@ -43,6 +43,12 @@ impl Client {
         if !Path::new(path).exists() {
             return Err(Error::NotFound(path.to_owned()));
         }
+        // One that is not for us is as good as none: an agent that is not root has no fault on a host with a runtime.
+        if let Err(error) = std::os::unix::net::UnixStream::connect(path)
+            && error.kind() == std::io::ErrorKind::PermissionDenied
+        {
+            return Err(Error::NotFound(format!("{path} is for root alone, and the agent is another user")));
+        }
         let failed = |error: &dyn std::error::Error| Error::Failed(format!("{path}: {}", explain(error)));
         let tokio =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;

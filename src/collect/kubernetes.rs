@@ -25,7 +25,8 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, ResourceExt};
 use serde::Deserialize;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use self::allow::Allowed;
 use self::autoscaler::Autoscalers;
@@ -109,11 +110,17 @@ const PAGE: u32 = 100;
 /// The first list takes no longer.
 const FIRST: Duration = Duration::from_secs(20);
 /// A watch that fails is begun anew with growing pauses; when it has failed for so long, the collector is down.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 15 } else { 60 });
 /// Autoscalers are listed so often: they change as seldom as deployments do.
 const AUTOSCALERS: Duration = Duration::from_secs(300);
 /// What changes at once is told at once.
 const SETTLE: Duration = Duration::from_millis(200);
+const TOLD_AT_LATEST: Duration = Duration::from_secs(1);
+
+/// The instant so long from now, by the runtime's timer.
+fn after(pause: Duration) -> Instant {
+    tokio::time::sleep(pause).deadline()
+}
 
 fn open(config: &Config, context: &Context) -> Result<Box<dyn Collector>, Error> {
     let tokio = tokio::runtime::Builder::new_current_thread()
@@ -147,6 +154,9 @@ async fn connect(config: &Config) -> Result<(Client, String), Error> {
             ))
         })?,
     };
+    // The API is reached as it is: a proxy of the environment is for what lies outside.
+    let mut told = told;
+    told.proxy_url = None;
     let server = told.cluster_url.to_string();
     Client::try_from(told).map(|client| (client, server)).map_err(|error| Error::Failed(explain(&error)))
 }
@@ -249,8 +259,10 @@ struct Follower {
     node: Option<NodeClaim>,
     /// The lists were whole once: of pods, of the node.
     whole: (bool, bool),
-    /// Where autoscalers are listed: by whom, and when next.
-    lists_autoscalers: Option<(Client, tokio::time::Interval)>,
+    /// Since when each watch has failed, of pods and of the node: until when it may, and why it does.
+    failing: [Option<(Instant, String)>; 2],
+    /// Where autoscalers are listed: what was found each time.
+    found_autoscalers: Option<mpsc::Receiver<Autoscalers>>,
     autoscalers: Autoscalers,
     /// What was told last.
     told: Vec<Arc<ContainerClaim>>,
@@ -280,7 +292,8 @@ impl Follower {
             listed: BTreeMap::new(),
             node: None,
             whole: (false, false),
-            lists_autoscalers: config.autoscalers.then(|| (client.clone(), tokio::time::interval(AUTOSCALERS))),
+            failing: [None, None],
+            found_autoscalers: config.autoscalers.then(|| autoscaler::follow(client.clone(), AUTOSCALERS)),
             autoscalers: Autoscalers::new(),
             told: Vec::new(),
         }
@@ -294,7 +307,13 @@ impl Follower {
     /// Reads both lists.
     async fn first(&mut self) -> Result<(), String> {
         while self.whole != (true, true) {
-            self.next().await?;
+            self.next().await;
+            // One that is whole already has begun to be watched, which may fail and go on.
+            let [pods, node] = &mut self.failing;
+            let to_come = [pods.take_if(|_| !self.whole.0), node.take_if(|_| !self.whole.1)];
+            if let Some((_, why)) = to_come.into_iter().flatten().next() {
+                return Err(why);
+            }
         }
         self.tell();
         Ok(())
@@ -302,65 +321,65 @@ impl Follower {
 
     /// Follows for as long as it goes, and says why it ended.
     async fn follow(mut self) -> String {
-        let mut failing: Option<(tokio::time::Instant, String)> = None;
         loop {
-            let news = match &failing {
-                Some((until, why)) => match tokio::time::timeout_at(*until, self.next()).await {
-                    Ok(news) => news,
-                    Err(_) => return why.clone(),
-                },
+            let patience = self.failing.iter().flatten().map(|(until, _)| *until).min();
+            match patience {
+                Some(until) => {
+                    let _ = tokio::time::timeout_at(until, self.next()).await;
+                }
                 None => self.next().await,
-            };
-            match news {
-                Ok(()) => failing = None,
-                Err(why) => {
-                    tracing::debug!(collector = KUBERNETES, error = why, "watch failed: it is begun anew");
-                    let until = failing.map_or_else(|| tokio::time::sleep(PATIENCE).deadline(), |(until, _)| until);
-                    failing = Some((until, why));
-                    continue;
-                }
             }
-            // A rollout is many changes within a moment.
-            while let Ok(more) = tokio::time::timeout(SETTLE, self.next()).await {
-                if let Err(why) = more {
-                    tracing::debug!(collector = KUBERNETES, error = why, "watch failed: it is begun anew");
-                    break;
-                }
+            if let Some((_, why)) = self.failing.iter().flatten().find(|(until, _)| *until <= after(Duration::ZERO)) {
+                return why.clone();
             }
+            // A rollout is many changes within a moment; but where there is always one more, some are told of.
+            let latest = after(TOLD_AT_LATEST);
+            while after(Duration::ZERO) < latest && tokio::time::timeout(SETTLE, self.next()).await.is_ok() {}
             self.tell();
         }
     }
 
     /// Takes one event in.
-    async fn next(&mut self) -> Result<(), String> {
-        let ended = "the watch ended".to_owned();
-        let due = async {
-            match &mut self.lists_autoscalers {
-                Some((client, interval)) => {
-                    interval.tick().await;
-                    client.clone()
-                }
+    async fn next(&mut self) {
+        let found = async {
+            match &mut self.found_autoscalers {
+                Some(found) => found.recv().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            client = due => match autoscaler::list(&client).await {
-                Ok(found) => self.autoscalers = found,
-                // The rest goes on without: what was known of them stands.
-                Err(why) => tracing::warn!(collector = KUBERNETES, error = why, "autoscalers cannot be listed"),
+            found = found => match found {
+                Some(found) => self.autoscalers = found,
+                None => self.found_autoscalers = None,
             },
-            event = self.pod_events.next() => match event {
-                Some(Ok(event)) => self.take_pod(event),
-                Some(Err(error)) => return Err(explain(&error)),
-                None => return Err(ended),
-            },
-            event = self.node_events.next() => match event {
-                Some(Ok(event)) => self.take_node(event),
-                Some(Err(error)) => return Err(explain(&error)),
-                None => return Err(ended),
-            },
+            event = self.pod_events.next() => {
+                if let Some(event) = self.heard(0, event) {
+                    self.take_pod(event);
+                }
+            }
+            event = self.node_events.next() => {
+                if let Some(event) = self.heard(1, event) {
+                    self.take_node(event);
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// Notes whether a watch goes on. That it begins anew (`Init`) says nothing: what follows may fail.
+    fn heard<K>(&mut self, watch: usize, event: Option<Result<Event<K>, watcher::Error>>) -> Option<Event<K>> {
+        let why = match event {
+            Some(Ok(event)) => {
+                if !matches!(event, Event::Init) {
+                    self.failing[watch] = None;
+                }
+                return Some(event);
+            }
+            Some(Err(error)) => explain(&error),
+            None => "the watch ended".to_owned(),
+        };
+        tracing::debug!(collector = KUBERNETES, error = why, "watch failed: it is begun anew");
+        self.failing[watch].get_or_insert_with(|| (after(PATIENCE), String::new())).1 = why;
+        None
     }
 
     fn take_pod(&mut self, event: Event<Pod>) {
@@ -409,7 +428,7 @@ impl Follower {
         let scaled = |claim: &Arc<ContainerClaim>| {
             let workload = claim.workload.as_ref();
             match workload.and_then(|workload| autoscaler::of(&self.autoscalers, &workload.to)) {
-                Some(by) => Arc::new(ContainerClaim { autoscaler: Some(by.clone()), ..(**claim).clone() }),
+                Some(by) => Arc::new(ContainerClaim { autoscalers: Some(by.clone()), ..(**claim).clone() }),
                 None => Arc::clone(claim),
             }
         };

@@ -22,6 +22,18 @@ pub struct Autoscaler {
     pub resources: Vec<String>,
 }
 
+/// Several, with `;` between them.
+#[must_use]
+pub fn parse_all(text: &str) -> Vec<Autoscaler> {
+    text.split(';').filter_map(Autoscaler::parse).collect()
+}
+
+/// What `parse_all` reads; `None` of none.
+#[must_use]
+pub fn written(all: &[Autoscaler]) -> Option<String> {
+    (!all.is_empty()).then(|| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(";"))
+}
+
 /// Adds and removes pods.
 pub const HORIZONTAL: &str = "HorizontalPodAutoscaler";
 /// Sets requests.
@@ -84,6 +96,9 @@ mod tests {
         assert!(read("hpa/web:memory").acts_on("memory") && !read("hpa/web:memory").acts_on("cpu"));
         assert_eq!(read("vpa").title(), "VerticalPodAutoscaler");
         assert_eq!(Autoscaler::parse(" "), None);
+        let both = parse_all("hpa/web;vpa/web:memory");
+        assert_eq!(written(&both).as_deref(), Some("HorizontalPodAutoscaler/web:cpu;VerticalPodAutoscaler/web:memory"));
+        assert_eq!((written(&[]), parse_all("")), (None, Vec::new()));
     }
 
     proptest! {

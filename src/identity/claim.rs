@@ -103,10 +103,12 @@ pub struct ContainerClaim {
     pub memory_request: Option<u64>,
     /// What else it asks for: resources of device plugins (`nvidia.com/gpu`), by count.
     pub extended: Option<Amounts>,
+    /// What its pod asks for as a whole, beside what its containers do: cores, bytes.
+    pub pod_requests: Option<Amounts>,
     /// Its pod's class of service: `Guaranteed`, `Burstable`, `BestEffort`.
     pub qos: Option<String>,
     /// What scales its workload by itself.
-    pub autoscaler: Option<Autoscaler>,
+    pub autoscalers: Option<Vec<Autoscaler>>,
     /// How its last run ended.
     pub last_termination: Option<Termination>,
     /// How often the runtime has restarted it of its own accord.
@@ -153,7 +155,8 @@ const FIELDS: &[Field] = &[
     ("image_digest", |claim| claim.image_digest.is_some()),
     ("extended", |claim| claim.extended.is_some()),
     ("qos", |claim| claim.qos.is_some()),
-    ("autoscaler", |claim| claim.autoscaler.is_some()),
+    ("pod_requests", |claim| claim.pod_requests.is_some()),
+    ("autoscalers", |claim| claim.autoscalers.is_some()),
     ("last_termination", |claim| claim.last_termination.is_some()),
 ];
 
@@ -336,9 +339,9 @@ impl Claims {
 
     /// What scales it by itself: as read, else as its annotation says.
     #[must_use]
-    pub fn autoscaler(&self) -> Option<Autoscaler> {
-        let read = self.field(|claim| claim.autoscaler.clone()).map(|told| told.value);
-        read.or_else(|| Autoscaler::parse(self.label(autoscaler::ANNOTATION)?))
+    pub fn autoscalers(&self) -> Vec<Autoscaler> {
+        let read = self.field(|claim| claim.autoscalers.clone()).map(|told| told.value);
+        read.unwrap_or_else(|| self.label(autoscaler::ANNOTATION).map(autoscaler::parse_all).unwrap_or_default())
     }
 
     /// The stage of the workflow it is part of.

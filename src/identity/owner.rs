@@ -23,13 +23,17 @@ const ROLLOUT_HASH: &str = "rollouts-pod-template-hash";
 const INFERENCE_SERVICE: &str = "serving.kserve.io/inferenceservice";
 const COMPONENT: &str = "component";
 const JOB_SET: &str = "jobset.sigs.k8s.io/jobset-name";
+/// What parts of one custom resource are told apart by: each has a size of its own, and its containers may be named alike.
+const PARTS: [&str; 4] =
+    ["jobset.sigs.k8s.io/replicatedjob-name", "training.kubeflow.org/replica-type", "ray.io/group", "ray.io/node-type"];
 /// What stands on a pod whose controller says it.
 const CONTROLLER: &str = "controller";
 /// What stands on one whose owner is guessed from names.
 const NAME: &str = "name";
 
 /// Labels that tell whose a pod is: those who read pods keep them.
-pub const LABELS: [&str; 5] = [TEMPLATE_HASH, ROLLOUT_HASH, INFERENCE_SERVICE, COMPONENT, JOB_SET];
+pub const LABELS: [&str; 9] =
+    [TEMPLATE_HASH, ROLLOUT_HASH, INFERENCE_SERVICE, COMPONENT, JOB_SET, PARTS[0], PARTS[1], PARTS[2], PARTS[3]];
 
 /// What owns a pod, and what says so: a label's key, `controller`, or `name` where its Job's name says so.
 #[must_use]
@@ -52,8 +56,10 @@ pub fn of_pod(
         };
         return owned(WorkloadKind::INFERENCE_SERVICE, &name, INFERENCE_SERVICE);
     }
+    let part = PARTS.into_iter().find_map(label).map(|part| part.to_lowercase());
+    let in_parts = |name: &str| part.as_ref().map_or_else(|| name.to_owned(), |part| format!("{name}-{part}"));
     if let Some(set) = label(JOB_SET) {
-        return owned(WorkloadKind::JOB_SET, set, JOB_SET);
+        return owned(WorkloadKind::JOB_SET, &in_parts(set), JOB_SET);
     }
     let Some(Controller { kind, name }) = controller else {
         return owned(WorkloadKind::POD, pod.name.as_ref()?, source);
@@ -75,7 +81,8 @@ pub fn of_pod(
             let file = pod.strip_suffix(name.as_str()).and_then(|rest| rest.strip_suffix('-'));
             owned(WorkloadKind::POD, file.unwrap_or(pod), CONTROLLER)
         }
-        kind => owned(WorkloadKind::named(kind), name, CONTROLLER),
+        "StatefulSet" | "DaemonSet" | "ReplicationController" => owned(WorkloadKind::named(kind), name, CONTROLLER),
+        kind => owned(WorkloadKind::named(kind), &in_parts(name), CONTROLLER),
     }
 }
 
@@ -179,8 +186,18 @@ mod tests {
         assert_eq!(owner("house-predictor-00001-deployment-6d5f7c9b8-x2x4z", &kserve, revision), service);
         let transformer = [kserve[0], ("component", "transformer")];
         assert_eq!(owner("p", &transformer, revision).0, "shop/InferenceService/house-transformer");
-        let set = [("jobset.sigs.k8s.io/jobset-name", "llama")];
-        assert_eq!(owner("llama-node-0-0-x2x4z", &set, Some(("Job", "llama-node-0"))).0, "shop/JobSet/llama");
+        let set = [("jobset.sigs.k8s.io/jobset-name", "llama"), ("jobset.sigs.k8s.io/replicatedjob-name", "node")];
+        let job = Some(("Job", "llama-node-0"));
+        assert_eq!(owner("llama-node-0-0-x2x4z", &set[..1], job).0, "shop/JobSet/llama");
+        assert_eq!(owner("llama-node-0-0-x2x4z", &set, job).0, "shop/JobSet/llama-node");
+        let worker = [("training.kubeflow.org/replica-type", "Worker")];
+        assert_eq!(
+            owner("t-worker-0", &worker, Some(("TFJob", "t"))).0,
+            "shop/TFJob/t-worker",
+            "not its parameter server"
+        );
+        let group = [("ray.io/group", "gpu"), ("ray.io/node-type", "worker")];
+        assert_eq!(owner("ray-gpu-x", &group, Some(("RayCluster", "ray"))).0, "shop/RayCluster/ray-gpu");
     }
 
     /// What `of_pod` takes for a Deployment's or a CronJob's and is not.

@@ -99,6 +99,8 @@ pub enum Role {
     Sidecar,
     /// It holds the pod's namespaces and does nothing (`pause`).
     Sandbox,
+    /// Somebody looks into the pod with it (`kubectl debug`).
+    Ephemeral,
 }
 
 impl Role {
@@ -110,6 +112,7 @@ impl Role {
             Self::Init => "init",
             Self::Sidecar => "sidecar",
             Self::Sandbox => "sandbox",
+            Self::Ephemeral => "ephemeral",
         }
     }
 }

@@ -6,7 +6,7 @@
 //!   minutes at least (GKE's measure of under-provisioned).
 
 use super::usage::Usage;
-use super::{Change, Config, NO_REQUEST, Provisioning, Resource, is_equal, is_less, is_more, not_enough};
+use super::{Change, Config, Provisioning, Resource, is_equal, is_less, is_more, no_request, not_enough};
 use crate::units::cores;
 
 /// The workload is throttled when this share of its minutes is.
@@ -47,8 +47,8 @@ pub fn assess(usage: &Usage, config: &Config, enough: bool) -> Resource {
         };
     }
     let used = format!("CPU p95 {}, peak {}", cores(p95), cores(max));
-    if usage.workload.request_unknown && usage.cpu_request.is_none() {
-        return Resource { recommended: Some(needed), ..Resource::unknown(requested, format!("{used}; {NO_REQUEST}")) };
+    if let Some(why) = no_request(usage, "cpu").filter(|_| usage.cpu_request.is_none()) {
+        return Resource { recommended: Some(needed), ..Resource::unknown(requested, format!("{used}; {why}")) };
     }
     let Some(ask) = requested else {
         return Resource {

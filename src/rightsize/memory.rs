@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::usage::Usage;
-use super::{Change, Config, NO_REQUEST, Provisioning, Resource, is_equal, is_less, is_more, not_enough};
+use super::{Change, Config, Provisioning, Resource, is_equal, is_less, is_more, no_request, not_enough};
 use crate::units::bytes;
 
 /// What an OOM kill adds to the limit.
@@ -43,10 +43,10 @@ pub fn assess(usage: &Usage, end: Timestamp, config: &Config, enough: bool) -> R
         return Resource::unknown(requested, reason);
     };
     let near = limit.filter(|limit| peak > limit * NEAR_LIMIT && needed > *limit);
-    if usage.workload.request_unknown && request.is_none() && near.is_none() {
+    if let Some(why) = no_request(usage, "memory").filter(|_| request.is_none() && near.is_none()) {
         return Resource {
             recommended: Some(needed),
-            ..Resource::unknown(requested, format!("memory peak {}; {NO_REQUEST}", bytes(peak)))
+            ..Resource::unknown(requested, format!("memory peak {}; {why}", bytes(peak)))
         };
     }
     let floor = config.min_memory.as_u64() as f64;

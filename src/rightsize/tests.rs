@@ -565,3 +565,65 @@ fn sandboxes_have_no_size_and_what_an_autoscaler_acts_on_has_no_patch() {
     assert!(!a.cpu.changes() && a.cpu.saving.abs() < 1e-9 && a.memory.saving > 0.0);
     assert!(a.patches[0].text.contains("memory=") && !a.patches[0].text.contains("cpu="), "{}", a.patches[0].text);
 }
+
+#[test]
+fn what_comes_and_goes_is_paid_for_as_long_as_it_is_there() {
+    // A run of six minutes each hour, each in a pod of its own.
+    let minutes = (0..30_i64).flat_map(|hour| (0..6).map(move |minute| (hour, hour * 60 + minute)));
+    let rows: Vec<MinuteRow> = minutes
+        .map(|(hour, minute)| {
+            let mut row = replica(row(minute, 0.1, 100.0), "a", 1.0);
+            row.identity.container_id = format!("{hour:064x}");
+            row.identity.pod_uid = Some(format!("uid-{hour}"));
+            let some = |text: &str| Some(text.to_owned());
+            row.identity.workload =
+                Some(Workload { namespace: some("shop"), kind: WorkloadKind::CRON_JOB, name: "n".to_owned() });
+            row
+        })
+        .collect();
+    let mut always: Vec<MinuteRow> = rows.clone();
+    for row in &mut always {
+        row.identity.workload =
+            Some(Workload { namespace: None, kind: WorkloadKind::DEPLOYMENT, name: "w".to_owned() });
+    }
+    let (job, whole) = (judged(&rows), judged(&always));
+    let part = 180.0 / (29.0 * 60.0 + 6.0);
+    assert!((job.cost - whole.cost * part).abs() < 1e-9, "{} of {}", job.cost, whole.cost);
+    assert_eq!((job.replicas, job.ended), (1, false));
+    // The next run is tomorrow's: its patch waits for it.
+    let end = rows.last().expect("a row").minute + jiff::SignedDuration::from_hours(20);
+    let mut history = History::default();
+    history
+        .containers
+        .take(&minute_frame(&rows).expect("a frame"), Timestamp::UNIX_EPOCH, Timestamp::MAX)
+        .expect("taken");
+    let later = history.review(Timestamp::UNIX_EPOCH, end, Some(end), &Config::default(), &Prices::default());
+    assert!(!later.workloads[0].ended && later.workloads[0].patches[0].text.contains("cronjob/n"));
+}
+
+#[test]
+fn a_pod_that_asks_as_a_whole_leaves_its_containers_without_a_verdict() {
+    let mut rows: Vec<MinuteRow> = (0..90).map(|m| replica(row(m, 0.1, 100.0), "a", 0.0)).collect();
+    for row in &mut rows {
+        row.identity.pod_requests = Some("cpu".to_owned());
+    }
+    let a = judged(&rows);
+    assert_eq!(a.cpu.provisioning, Provisioning::Unknown);
+    assert!(a.cpu.reason.contains("its pod asks for it as a whole"), "{}", a.cpu.reason);
+    assert_ne!(a.memory.provisioning, Provisioning::Unknown, "of memory the containers ask themselves");
+}
+
+#[test]
+fn a_setting_names_what_scales_a_workload() {
+    let rows: Vec<MinuteRow> = (0..90).map(|m| replica(row(m, 0.1, 100.0), "a", 1.0)).collect();
+    let mut history = History::default();
+    history
+        .containers
+        .take(&minute_frame(&rows).expect("a frame"), Timestamp::UNIX_EPOCH, Timestamp::MAX)
+        .expect("taken");
+    let autoscaled = [("shop/Deployment/web".to_owned(), "vpa".to_owned())].into();
+    let config = Config { autoscaled, ..Config::default() };
+    let a =
+        history.review(Timestamp::UNIX_EPOCH, Timestamp::MAX, None, &config, &Prices::default()).workloads.remove(0);
+    assert_eq!((a.cpu.managed_by.as_deref(), a.patches.len()), (Some("VerticalPodAutoscaler"), 0), "{:?}", a.patches);
+}

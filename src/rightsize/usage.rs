@@ -6,12 +6,13 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use polars::prelude::{ChunkAgg, DataFrame, Float64Chunked, PolarsResult, StringChunked, UInt64Chunked};
 use serde::Serialize;
 
 use super::{Used, is_equal};
 use crate::frame::past::{Past, Run, columns};
+use crate::identity::autoscaler::parse_all;
 use crate::identity::{Autoscaler, Relation, Role, Workload, WorkloadKind};
 use crate::signal::Part::{Increase, Last, Max, Mean, P95};
 use crate::signal::container::{Container, id};
@@ -35,6 +36,7 @@ const IDENTITY: &[&str] = &[
     "pod_container",
     "role",
     "qos",
+    "pod_requests",
     "autoscaler",
     "model",
     "model_relation",
@@ -59,6 +61,7 @@ const ALIKE: &[&str] = &[
     "pod",
     "role",
     "qos",
+    "pod_requests",
     "autoscaler",
     "cpu_limit",
     "memory_limit",
@@ -66,9 +69,6 @@ const ALIKE: &[&str] = &[
 
 /// A minute counts as throttled beyond this share of its periods.
 const THROTTLED_PERIODS: f64 = 0.25;
-
-/// A replica without a row for so long while another has them has gone.
-const GONE: SignedDuration = SignedDuration::from_mins(2);
 
 /// Hours that are drawn at most: 30 days.
 const HOURS: i64 = 720;
@@ -96,10 +96,14 @@ pub struct Member {
     pub pod: Option<String>,
     /// Its requests are in the Kubernetes API, which was not read.
     pub request_unknown: bool,
+    /// The resources that its pod asks for as a whole (`cpu`, `memory`).
+    pub pod_requests: Vec<String>,
+    /// Its pod's class of service.
+    pub qos: Option<String>,
     /// Its part in the pod.
     pub role: Option<String>,
     /// What scales it by itself.
-    pub autoscaler: Option<Autoscaler>,
+    pub autoscalers: Vec<Autoscaler>,
     /// Its name within the pod.
     pub pod_container: Option<String>,
     /// The model it serves.
@@ -227,13 +231,27 @@ impl Usage {
         }
     }
 
-    /// Its containers that run, as of its last minutes, and how many replicas they are: one that is restarted over and over is one.
+    /// Its containers of its last minute, and how many replicas they are: one that is restarted over and over is one.
     #[must_use]
     pub fn replicas(&self) -> (Vec<String>, u64) {
-        let runs = self.containers.iter().filter(|(_, replica)| self.last.duration_since(replica.last) <= GONE);
+        let runs = self.containers.iter().filter(|(_, replica)| replica.last == self.last);
         let pods: HashSet<&String> = runs.clone().map(|(id, replica)| replica.pod.as_ref().unwrap_or(id)).collect();
         let count = count(pods.len());
         (runs.map(|(id, _)| id.clone()).collect(), count)
+    }
+
+    /// It comes and goes by its nature: a Job, or one of a CronJob's.
+    #[must_use]
+    pub fn comes_and_goes(&self) -> bool {
+        let kind = self.workload.workload.as_ref().map(|workload| &workload.kind);
+        kind.is_some_and(|kind| *kind == WorkloadKind::JOB || *kind == WorkloadKind::CRON_JOB)
+    }
+
+    /// How much of the time it ran, from its first minute to its last, of all its pods together.
+    #[must_use]
+    pub fn part_of_time(&self) -> f64 {
+        let minutes = self.last.duration_since(self.first).as_secs_f64() / 60.0;
+        self.container_minutes as f64 / minutes.max(1.0)
     }
 
     /// Mean cores.
@@ -393,8 +411,9 @@ impl Usages {
         let columns = Columns::new(&past)?;
         for run in &past.runs {
             let Some(container) = columns.text("container_id", run) else { continue };
-            // It does nothing, and nobody chose its size.
-            if columns.text("role", run) == Some(Role::Sandbox.name()) {
+            // Nobody chose the size of these.
+            let role = columns.text("role", run);
+            if [Role::Sandbox, Role::Ephemeral].iter().any(|none| role == Some(none.name())) {
                 continue;
             }
             let node = columns.text("node", run).unwrap_or_default();
@@ -408,7 +427,8 @@ impl Usages {
                     && workload.model.as_deref() == served(&columns, run)
                     && workload.pod.as_deref() == columns.text("pod", run)
                     && workload.request_unknown == request_unknown(&columns, run)
-                    && workload.autoscaler == columns.text("autoscaler", run).and_then(Autoscaler::parse)
+                    && workload.pod_requests == pod_requests(&columns, run)
+                    && workload.autoscalers == autoscalers(&columns, run)
                     && workload.workload == workload_of(&columns, run)
             };
             let index = match known.filter(same) {
@@ -478,8 +498,10 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
     Member {
         workload,
         request_unknown: request_unknown(columns, run),
+        pod_requests: pod_requests(columns, run),
+        qos: text("qos"),
         role: text("role"),
-        autoscaler: columns.text("autoscaler", run).and_then(Autoscaler::parse),
+        autoscalers: autoscalers(columns, run),
         name,
         node: text("node").unwrap_or_default(),
         container_id: container.to_owned(),
@@ -492,6 +514,14 @@ fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
         model: served(columns, run).map(str::to_owned),
         model_namespace: text("model_namespace"),
     }
+}
+
+fn pod_requests(columns: &Columns<'_>, run: &Run) -> Vec<String> {
+    columns.text("pod_requests", run).map(|all| all.split(',').map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn autoscalers(columns: &Columns<'_>, run: &Run) -> Vec<Autoscaler> {
+    columns.text("autoscaler", run).map(parse_all).unwrap_or_default()
 }
 
 /// The API tells the class of service together with the requests.

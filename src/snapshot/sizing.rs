@@ -15,10 +15,12 @@ impl Snapshot {
         for (place, container) in self.containers.iter().enumerate() {
             let Some(assessment) = self.assessment(place) else { continue };
             let subject = Arc::new(container.subject());
+            // Money of an assessment is for all replicas: each has its part, so that sums are right.
+            let part = |money: f64| money / assessment.replicas.max(1) as f64;
             let mut add = |metric, attributes, value: f64| {
                 points.push(Point::new(metric, &subject, attributes, Number::Float(value), None, review.until));
             };
-            add(&metric::CONTAINER_COST, vec![], assessment.cost);
+            add(&metric::CONTAINER_COST, vec![], part(assessment.cost));
             if let Some(cores) = assessment.cpu.recommended {
                 add(&metric::RECOMMENDED_CPU, vec![], cores);
             }
@@ -31,7 +33,7 @@ impl Snapshot {
                 }
                 let confirmed = if resource.confirmed { "true" } else { "false" };
                 let attributes = vec![("resource", name.into()), ("confirmed", confirmed.into())];
-                add(&metric::RECOMMENDED_SAVING, attributes, resource.saving);
+                add(&metric::RECOMMENDED_SAVING, attributes, part(resource.saving));
                 let is = |provisioning| f64::from(u8::from(resource.provisioning == provisioning));
                 add(&metric::OVER_PROVISIONED, vec![("resource", name.into())], is(Provisioning::Over));
                 add(&metric::UNDER_PROVISIONED, vec![("resource", name.into())], is(Provisioning::Under));

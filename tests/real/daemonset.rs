@@ -247,7 +247,15 @@ fn sizes_are_judged(agent: &Deployed<'_>) -> Result<(), Failed> {
         check(throttled["cpu"]["provisioning"] == "under_provisioned", || throttled.to_string())?;
         let greedy = agent.recommended("shop/Deployment/greedy/main")?;
         check(greedy["memory"]["provisioning"] == "under_provisioned", || greedy.to_string())?;
-        check(greedy["replicas"] == 1, || greedy.to_string())
+        check(greedy["replicas"] == 1, || greedy.to_string())?;
+        // Each replica's series has its part: what sums them up must not count the workload twice.
+        let (_, metrics) = get(&(text(&agent.pods()?[0], "/status/podIP").to_owned() + ":9477"), "/metrics")?;
+        let of_idle = metrics
+            .lines()
+            .filter(|line| line.starts_with("plumbline_container_cost") && line.contains("deployment=\"idle\""));
+        let parts: Vec<f64> = of_idle.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        let (sum, whole) = (parts.iter().sum::<f64>(), idle["cost"].as_f64().unwrap_or_default());
+        check(parts.len() == 2 && (sum - whole).abs() < 0.01 * whole, || format!("{parts:?} are not {whole}"))
     })
 }
 

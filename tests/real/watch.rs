@@ -135,15 +135,15 @@ fn an_autoscaler_is_named_where_it_may_be_read() -> Result<(), Failed> {
     let (api, _) = cluster.api();
     let may = agent(&kubeconfig(folder.path(), cluster, "reader", &api)?, true)?;
     cluster.wait_for(Duration::from_secs(30), || {
-        let found = web(&may)?["autoscaler"].clone();
-        let expected = json!({ "kind": "HorizontalPodAutoscaler", "name": "web-scaler", "resources": ["cpu"] });
+        let found = web(&may)?["autoscalers"].clone();
+        let expected = json!([{ "kind": "HorizontalPodAutoscaler", "name": "web-scaler", "resources": ["cpu"] }]);
         check(found == expected, || found.to_string())
     })?;
     // One that may not goes on without, and says so.
     let may_not = agent(&kubeconfig(folder.path(), cluster, "narrow", &api)?, true)?;
     cluster.wait_for(Duration::from_secs(30), || {
         let found = web(&may_not)?;
-        check(found["workload"]["to"]["name"] == "web" && found["autoscaler"].is_null(), || found.to_string())?;
+        check(found["workload"]["to"]["name"] == "web" && found["autoscalers"] == json!([]), || found.to_string())?;
         let log = may_not.log.lock().expect("the log").clone();
         check(log.contains("autoscalers cannot be listed") && log.contains("forbidden"), || log.clone())
     })

@@ -1,45 +1,95 @@
 //! Autoscalers, where a right to list them was given: whose they are, and which resources they act on.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde::Deserialize;
+use tokio::sync::mpsc;
 
 use super::explain;
 use crate::identity::autoscaler::{HORIZONTAL, VERTICAL};
+use crate::identity::claim::KUBERNETES;
 use crate::identity::{Autoscaler, Workload};
 
 /// By namespace, kind and name of what is scaled.
-pub type Autoscalers = BTreeMap<(String, String, String), Autoscaler>;
+pub type Autoscalers = BTreeMap<Target3, Vec<Autoscaler>>;
+type Target3 = (String, String, String);
 
-/// No more of a kind are read.
-const MOST: u32 = 5000;
+/// In a page of a list.
+const PAGE: u32 = 500;
+/// No more pages of a kind are read.
+const PAGES: usize = 20;
+/// Listing both kinds takes no longer.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Lists both kinds now and then. What cannot be listed is told, and the rest goes on without.
+pub fn follow(client: Client, every: Duration) -> mpsc::Receiver<Autoscalers> {
+    let (found, follows) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            match tokio::time::timeout(LONGEST, list(&client)).await {
+                Ok(all) => {
+                    if found.send(all).await.is_err() {
+                        return;
+                    }
+                }
+                Err(_) => tracing::warn!(collector = KUBERNETES, "autoscalers cannot be listed: no answer in time"),
+            }
+            tokio::time::sleep(every).await;
+        }
+    });
+    follows
+}
 
 /// Lists both kinds. A cluster without VerticalPodAutoscalers has none.
-pub async fn list(client: &Client) -> Result<Autoscalers, String> {
-    let mut found = of_kind::<Horizontal>(client, "autoscaling", "v2", HORIZONTAL).await?;
-    found.extend(of_kind::<Vertical>(client, "autoscaling.k8s.io", "v1", VERTICAL).await?);
-    Ok(found)
+async fn list(client: &Client) -> Autoscalers {
+    let mut all = Autoscalers::new();
+    let horizontal = of_kind::<Horizontal>(client, "autoscaling", "v2", HORIZONTAL).await;
+    let vertical = of_kind::<Vertical>(client, "autoscaling.k8s.io", "v1", VERTICAL).await;
+    for found in [horizontal, vertical] {
+        match found {
+            Ok(found) => found.into_iter().for_each(|(target, by)| all.entry(target).or_default().push(by)),
+            Err(why) => tracing::warn!(collector = KUBERNETES, error = why, "autoscalers cannot be listed"),
+        }
+    }
+    all
 }
 
 /// What scales a workload.
-pub fn of<'a>(all: &'a Autoscalers, workload: &Workload) -> Option<&'a Autoscaler> {
+pub fn of<'a>(all: &'a Autoscalers, workload: &Workload) -> Option<&'a Vec<Autoscaler>> {
     all.get(&(workload.namespace.clone()?, workload.kind.name().to_owned(), workload.name.clone()))
 }
 
-async fn of_kind<S: Spec>(client: &Client, group: &str, version: &str, kind: &str) -> Result<Autoscalers, String> {
+async fn of_kind<S: Spec>(
+    client: &Client,
+    group: &str,
+    version: &str,
+    kind: &str,
+) -> Result<Vec<(Target3, Autoscaler)>, String> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-    match api.list(&ListParams::default().limit(MOST)).await {
-        Ok(list) => Ok(list.items.into_iter().filter_map(|object| one::<S>(kind, object)).collect()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Autoscalers::new()),
-        Err(error) => Err(format!("{kind}s: {}", explain(&error))),
+    let mut page = ListParams::default().limit(PAGE);
+    let mut found = Vec::new();
+    for _ in 0..PAGES {
+        let list = match api.list(&page).await {
+            Ok(list) => list,
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(found),
+            Err(error) => return Err(format!("{kind}s: {}", explain(&error))),
+        };
+        found.extend(list.items.into_iter().filter_map(|object| one::<S>(kind, object)));
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(found),
+        }
     }
+    tracing::warn!(collector = KUBERNETES, read = found.len(), "there are more {kind}s than are read");
+    Ok(found)
 }
 
-fn one<S: Spec>(kind: &str, object: DynamicObject) -> Option<((String, String, String), Autoscaler)> {
+fn one<S: Spec>(kind: &str, object: DynamicObject) -> Option<(Target3, Autoscaler)> {
     let spec: S = serde_json::from_value(object.data.get("spec")?.clone()).ok()?;
     let target = spec.target()?;
     let resources = spec.resources();
@@ -137,6 +187,7 @@ struct ResourcePolicy {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ContainerPolicy {
+    container_name: Option<String>,
     controlled_resources: Option<Vec<String>>,
 }
 
@@ -145,19 +196,18 @@ impl Spec for Vertical {
         self.target_ref.clone()
     }
 
-    /// Those that it sets: any that one of its policies names, else CPU and memory. One that only recommends sets none.
+    /// Those that it sets: what its policy for all containers names, else CPU and memory. One that only recommends sets none.
     fn resources(&self) -> Vec<String> {
         let mode = self.update_policy.as_ref().and_then(|policy| policy.update_mode.as_deref());
         if mode == Some("Off") {
             return Vec::new();
         }
-        let policies = self.resource_policy.iter().flat_map(|policy| &policy.container_policies);
-        let both = || vec!["cpu".to_owned(), "memory".to_owned()];
-        let mut names: Vec<String> =
-            policies.flat_map(|policy| policy.controlled_resources.clone().unwrap_or_else(both)).collect();
-        if names.is_empty() {
-            names = both();
-        }
+        let mut policies = self.resource_policy.iter().flat_map(|policy| &policy.container_policies);
+        // A policy for one container leaves the others to the default, which is both.
+        let of_all = policies.find(|policy| policy.container_name.as_deref() == Some("*"));
+        let mut names = of_all
+            .and_then(|policy| policy.controlled_resources.clone())
+            .unwrap_or_else(|| vec!["cpu".to_owned(), "memory".to_owned()]);
         names.sort();
         names.dedup();
         names
@@ -206,6 +256,12 @@ mod tests {
         assert_eq!(with("Off", json!([])), None, "it only recommends");
         let memory = json!([{ "containerName": "*", "controlledResources": ["memory"] }]);
         assert_eq!(with("Recreate", memory).as_deref(), Some("VerticalPodAutoscaler/web:memory"));
+        let of_one = json!([{ "containerName": "proxy", "controlledResources": ["memory"] }]);
+        assert_eq!(
+            with("Auto", of_one).as_deref(),
+            Some("VerticalPodAutoscaler/web:cpu,memory"),
+            "others are set whole"
+        );
         let alone = read::<Vertical>(VERTICAL, &json!({ "targetRef": target }));
         assert_eq!(alone.as_deref(), Some("VerticalPodAutoscaler/web:cpu,memory"));
     }

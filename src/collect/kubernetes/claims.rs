@@ -20,7 +20,11 @@ const OOM_KILLED: &str = "OOMKilled";
 pub fn claims(pod: &Pod, allowed: &Allowed) -> Vec<ContainerClaim> {
     let metadata = &pod.metadata;
     let annotations = metadata.annotations.iter().flatten();
-    let uid = annotations.clone().find(|(key, _)| *key == CONFIG_HASH).map(|(_, hash)| hash.clone());
+    let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    // Only the kubelet's own word counts: anybody may write an annotation of that name.
+    let is_static = controller.is_some_and(|owner| owner.kind == "Node");
+    let hash = annotations.clone().find(|(key, _)| is_static && *key == CONFIG_HASH);
+    let uid = hash.map(|(_, hash)| hash.clone());
     let of = identity::Pod {
         namespace: metadata.namespace.clone(),
         name: metadata.name.clone(),
@@ -28,7 +32,6 @@ pub fn claims(pod: &Pod, allowed: &Allowed) -> Vec<ContainerClaim> {
     };
     let empty = BTreeMap::new();
     let own_labels = metadata.labels.as_ref().unwrap_or(&empty);
-    let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     let controller = controller.map(|owner| Controller { kind: owner.kind.clone(), name: owner.name.clone() });
     // An annotation says what a label could not hold; where both do, the label is what others see, too.
     let labels = allowed.annotations(annotations).chain(allowed.labels(own_labels.iter())).collect();
@@ -36,6 +39,7 @@ pub fn claims(pod: &Pod, allowed: &Allowed) -> Vec<ContainerClaim> {
         source: KUBERNETES,
         workload: owner::of_pod(&of, own_labels, controller.as_ref(), KUBERNETES),
         qos: pod.status.qos_class.clone(),
+        pod_requests: Some(pod.spec.resources.requests.0.clone()).filter(|amounts| !amounts.is_empty()),
         host_network: Some(pod.spec.host_network),
         labels: Some(labels),
         pod: Some(of),
@@ -44,22 +48,17 @@ pub fn claims(pod: &Pod, allowed: &Allowed) -> Vec<ContainerClaim> {
     let all = base.pod.as_ref().and_then(|pod| pod.uid.clone());
     let all = all.map(|uid| ContainerClaim { about: About::Pod(uid), ..base.clone() });
     let statuses = [
-        (&pod.status.container_statuses, &pod.spec.containers, false),
-        (&pod.status.init_container_statuses, &pod.spec.init_containers, true),
-        // What somebody looks in with asks for nothing.
-        (&pod.status.ephemeral_container_statuses, &Vec::new(), false),
+        (&pod.status.container_statuses, &pod.spec.containers, Role::Main),
+        (&pod.status.init_container_statuses, &pod.spec.init_containers, Role::Init),
+        (&pod.status.ephemeral_container_statuses, &Vec::new(), Role::Ephemeral),
     ];
-    let each = statuses.into_iter().flat_map(|(statuses, specs, init)| {
+    let each = statuses.into_iter().flat_map(|(statuses, specs, role)| {
         statuses.iter().flat_map({
             let base = &base;
             move |status| {
                 let spec = specs.iter().find(|spec| spec.name == status.name);
-                let role = match spec {
-                    Some(spec) if init && is_sidecar(spec) => Role::Sidecar,
-                    _ if init => Role::Init,
-                    _ => Role::Main,
-                };
-                runs(base, role, spec, status)
+                let sidecar = role == Role::Init && spec.is_some_and(is_sidecar);
+                runs(base, if sidecar { Role::Sidecar } else { role }, spec, status)
             }
         })
     });
@@ -351,6 +350,9 @@ mod tests {
             json!([{ "apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u", "controller": true }]);
         let claims = read(&fixed);
         assert_eq!(claims[0].about, About::Pod("0123456789abcdef0123456789abcdef".to_owned()));
+        // Anybody may write the annotation; the kubelet's own pods are the node's.
+        fixed["metadata"]["ownerReferences"] = json!([]);
+        assert_eq!(read(&fixed)[0].about, About::Pod("0fd3b15f-5e87-4c71-9905-7b0e0dffb4d0".to_owned()));
     }
 
     #[test]
@@ -383,6 +385,7 @@ mod tests {
         assert!((requested(&after)["cpu"] - 2.03).abs() < 1e-9, "the sidecar runs beside what begins after it");
         let mut whole = pod();
         whole["spec"]["resources"] = json!({ "requests": { "cpu": "1" } });
+        assert_eq!(of(&read(&whole), "a").pod_requests, Some([("cpu".to_owned(), 1.0)].into()));
         assert!((requested(&whole)["cpu"] - 1.01).abs() < 1e-9, "the pod's own amount wins");
         let phase =
             |phase: &str| counts(&serde_json::from_value(json!({ "status": { "phase": phase } })).expect("a pod"));

@@ -210,6 +210,29 @@ fn a_server_that_breaks_off_loses_nothing() {
 }
 
 #[test]
+fn a_list_that_fails_for_long_takes_the_collector_down() {
+    // What is too old is listed anew, and that fails: each try begins well, and comes to nothing.
+    let server = Server::start(
+        |count, _| {
+            if count == 0 { list(&[pod("a")], "10", None) } else { refused(500, "InternalError", "etcd is away") }
+        },
+        |_, _| closed(&[expired()]),
+    );
+    let mut collector = server.collector().expect("opens");
+    let down = (0..800).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        collector.read(Depth::Inner).err()
+    });
+    assert!(matches!(&down, Some(Error::Failed(why)) if why.contains("etcd is away")), "{down:?}");
+}
+
+fn expired() -> String {
+    let message = "too old resource version";
+    let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 410, "reason": "Expired", "message": message });
+    json!({ "type": "ERROR", "object": status }).to_string() + "\n"
+}
+
+#[test]
 fn a_large_pod_costs_what_is_kept_of_it() {
     let server = Server::start(
         |_, _| {

@@ -75,6 +75,8 @@ pub fn patches(
     let list = if init { "initContainers" } else { "containers" };
     let mut found = Vec::new();
     let owner = workload.workload.as_ref();
+    // Where the API was not read the owner is a guess from the pod's name, and nothing is to be run on a guess.
+    let owner = owner.filter(|_| !workload.request_unknown);
     let template = owner.and_then(|owner| TEMPLATES.iter().find(|template| template.kind == owner.kind));
     if let Some((owner, template)) = owner.zip(template) {
         found.extend(set_resources(namespace, owner, container, &resources).map(|text| Patch {
@@ -92,8 +94,9 @@ pub fn patches(
         _ => (format!("for the container {container} in the pod's manifest"), block(&resources)),
     };
     found.push(Patch { tool: Tool::Manifest, text, note: Some(note.into()) });
-    // An init container runs to its end: there is nothing to resize.
-    if workload.role.as_deref() != Some(Role::Init.name()) {
+    // An init container runs to its end: there is nothing to resize. And a resize may not change the class of service.
+    let best_effort = workload.qos.as_deref() == Some("BestEffort");
+    if workload.role.as_deref() != Some(Role::Init.name()) && !best_effort {
         let patch = json!({ "spec": { list: [{ "name": container, "resources": resources }] } });
         let text = format!(
             "kubectl -n {} patch pod {} --subresource resize --patch {}",

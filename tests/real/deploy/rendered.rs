@@ -302,7 +302,7 @@ fn pod_is_confined(pod: &Value, token: bool, page: &str) -> Result<(), Failed> {
     check(agent[0]["securityContext"]["runAsNonRoot"] == !root, || "a user that is not root".to_owned())?;
     for container in agent.iter().chain(&of("initContainers")) {
         let security = &container["securityContext"];
-        let add = if container["name"] == "owner" { json!(["CHOWN"]) } else { Value::Null };
+        let add = if container["name"] == "owner" { json!(["CHOWN", "DAC_READ_SEARCH"]) } else { Value::Null };
         check(
             security["capabilities"]["drop"] == json!(["ALL"])
                 && security["capabilities"]["add"] == add
