@@ -29,6 +29,9 @@ use gpu::{Gpus, PastStates};
 /// A GPU that was not read for this long, or three full ticks, is unknown.
 const STALE: Duration = Duration::from_secs(30);
 
+/// So long after its end a container may still get its name.
+const LATE_NAME: Duration = Duration::from_secs(5);
+
 /// Who was never seen and ended longer ago than this ended before the agent began.
 const SHORT_LIFE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -86,6 +89,13 @@ struct Exited {
 }
 
 impl Exited {
+    /// It lived for less than a moment, and the name that its pod has for it is still to come.
+    fn awaits_name(&self, now: Moment) -> bool {
+        let in_known_pod = self.view.pod.as_ref().is_some_and(|pod| pod.name.is_some());
+        let nameless = in_known_pod && self.view.pod_container.is_none() && !self.view.is_sandbox();
+        nameless && now.monotonic.saturating_sub(self.at.monotonic) < LATE_NAME
+    }
+
     fn view(&self) -> ExitView {
         let mut last = self.view.clone();
         last.run.ended = Some(self.at.wall);
@@ -398,7 +408,8 @@ impl State {
         let told = self.nodes.iter().min_by_key(|(_, (_, at, fresh))| (!fresh, std::cmp::Reverse(*at)));
         let told = told.map(|(source, (claim, at, _))| Sourced { value: Arc::clone(claim), source, at: *at });
         let resources = told.map(|claim| NodeView::new(&claim, &containers));
-        let exited = self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id));
+        let exited =
+            self.exited.iter().filter(|e| !containers.iter().any(|c| c.id == e.view.id) && !e.awaits_name(now));
         Snapshot {
             as_of: now.wall,
             exited: exited.map(Exited::view).collect(),

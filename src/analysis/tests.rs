@@ -427,3 +427,22 @@ fn a_container_alone_in_its_pod_waits_for_its_name_before_it_is_taken_for_a_sand
     state.absorb("kubernetes", told(named), moment(3.0));
     assert_eq!(names(&state.snapshot(moment(3.0), true)), ["app"], "a runtime without sandboxes");
 }
+
+#[test]
+fn who_ends_before_its_name_is_known_is_told_of_by_it() {
+    let mut state = state();
+    let pod = || pod_claim(About::Pod("u-1".to_owned()), None, KUBERNETES);
+    let app = || pod_claim(About::Container("app".to_owned()), Some("app"), KUBERNETES);
+    state.absorb("kubernetes", told(vec![pod(), app()]), moment(0.0));
+    let both = vec![in_pod("app", "u-1", moment(0.1), 0), in_pod("short", "u-1", moment(0.1), 9)];
+    state.absorb("cgroup", tree(both), moment(0.1));
+    state.absorb("cgroup", tree(vec![in_pod("app", "u-1", moment(1.0), 0)]), moment(1.0));
+    assert_eq!(state.snapshot(moment(1.0), true).exited.len(), 0);
+    let named = ContainerClaim {
+        finished: Some(moment(0.9).wall),
+        ..pod_claim(About::Container("short".to_owned()), Some("job"), KUBERNETES)
+    };
+    state.absorb("kubernetes", told(vec![pod(), app(), named]), moment(2.0));
+    let exited = state.snapshot(moment(2.0), true).exited;
+    assert_eq!(exited.iter().map(|exit| exit.last.name.as_str()).collect::<Vec<_>>(), ["job"]);
+}

@@ -228,6 +228,11 @@ fn unknown(text: &str) -> Markup {
 }
 
 /// The place on the page of a container or device.
+/// A name that may be broken behind each `/`.
+fn breakable(name: &str) -> Markup {
+    html! { @for (at, part) in name.split('/').enumerate() { @if at > 0 { "/" wbr; } (part) } }
+}
+
 fn anchor(kind: &str, id: &str) -> String {
     format!("{kind}-{}", id.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>())
 }

@@ -30,13 +30,12 @@ pub fn follow(client: Client, every: Duration) -> mpsc::Receiver<Autoscalers> {
     let (found, follows) = mpsc::channel(1);
     tokio::spawn(async move {
         loop {
-            match tokio::time::timeout(LONGEST, list(&client)).await {
-                Ok(all) => {
-                    if found.send(all).await.is_err() {
-                        return;
-                    }
+            if let Ok(all) = tokio::time::timeout(LONGEST, list(&client)).await {
+                if found.send(all).await.is_err() {
+                    return;
                 }
-                Err(_) => tracing::warn!(collector = KUBERNETES, "autoscalers cannot be listed: no answer in time"),
+            } else {
+                tracing::warn!(collector = KUBERNETES, "autoscalers cannot be listed: no answer in time");
             }
             tokio::time::sleep(every).await;
         }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{View, anchor, section as whole, since, sizes, unknown, wide};
+use super::{View, anchor, breakable, section as whole, since, sizes, unknown, wide};
 use crate::chart;
 use crate::health::Brings;
 use crate::identity::Role;
@@ -51,9 +51,10 @@ pub fn section(view: &View) -> Markup {
                 p.empty { (all.len() - MOST) " more: " a href="/api/v1/containers" { "as JSON" } }
             }
         }
-        @if !snapshot.exited.is_empty() {
+        @let exited = snapshot.exited.iter().filter(|exit| !exit.last.is_sandbox());
+        @if exited.clone().next().is_some() {
             h3 { "Recently ended" }
-            ul { @for exit in &snapshot.exited {
+            ul { @for exit in exited {
                 li {
                     (exit.last.title()) ", " (since(snapshot.as_of, exit.at)) " ago"
                     @if exit.last.signals.get(KILLS).is_some_and(|kills| kills > 0) { strong { ", OOM killed ⚠" } }
@@ -122,7 +123,7 @@ fn name(view: &View, replicas: &Replicas<'_>, c: &ContainerView) -> Markup {
     };
     let part = c.role.filter(|role| *role != Role::Main).map(Role::name);
     html! {
-        (workload) br;
+        (breakable(&workload.to_string())) br;
         small { (c.name) @if let Some(part) = part { " (" (part) ")" } (words()) }
         @if let [_] = replicas.places[..] {
             @if let Some(name) = pod.name.as_ref().filter(|name| **name != workload.name) { br; small { (name) } }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{View, anchor, section as whole, since, wide};
+use super::{View, anchor, breakable, section as whole, since, wide};
 use crate::chart;
 use crate::rightsize::review::Review;
 use crate::rightsize::usage::Hour;
@@ -77,7 +77,7 @@ fn nothing(review: &Review) -> Markup {
 fn row(view: &View, a: &Assessment) -> Markup {
     html! {
         tr id=(anchor("w", &a.workload.container_id)) {
-            th scope="row" { (a.workload.name) br; small { (a.workload.image.as_deref().unwrap_or("image unknown")) } }
+            th scope="row" { (breakable(&a.workload.name)) br; small { (a.workload.image.as_deref().unwrap_or("image unknown")) } }
             td { (resource(&a.cpu, cores)) (peaks(a, |hour| hour.cpu, a.cpu.requested, cores)) }
             td { (resource(&a.memory, bytes)) (peaks(a, |hour| hour.memory, a.memory.requested, bytes)) }
             td.number {
