@@ -54,6 +54,10 @@ pub struct State {
     max_containers: usize,
     /// What each collector claims now.
     claims: BTreeMap<&'static str, Claimed>,
+    /// Counts what may change who speaks of whom: another claim, another container.
+    generation: u64,
+    /// As of which generation each collector's claims were matched with containers.
+    matched: BTreeMap<&'static str, u64>,
     /// Those that are down: what they claimed confirms nothing.
     lost: HashSet<&'static str>,
     /// The lists that is from: the same list again changes nothing.
@@ -112,6 +116,8 @@ impl State {
             full_tick,
             max_containers,
             claims: BTreeMap::new(),
+            generation: 0,
+            matched: BTreeMap::new(),
             lost: HashSet::new(),
             lists: BTreeMap::new(),
             nodes: BTreeMap::new(),
@@ -186,6 +192,7 @@ impl State {
         }
         // What it claimed is kept, with its age: a container that comes now may still be of a pod that it knew.
         self.lost.insert(collector);
+        self.matched.remove(collector);
         let sources: HashSet<Source> =
             self.claims.get(collector).into_iter().flatten().map(|(_, c)| c.source).collect();
         for container in self.containers.values_mut() {
@@ -223,17 +230,30 @@ impl State {
         for claim in list.iter().filter(|claim| claim.says_it_runs()) {
             let About::Container(id) = &claim.about else { continue };
             // A source that is slow to notice an end does not bring back who is known to have ended.
-            let ended = self.exited.iter().any(|exited| exited.id == *id);
+            let is_old = |at: Timestamp| claim.started.is_none_or(|started| started <= at);
+            let ended = self.exited.iter().any(|exited| exited.id == *id && is_old(exited.at.wall));
             if !ended && !self.containers.contains_key(id) && self.containers.len() < self.max_containers {
+                self.generation = self.generation.wrapping_add(1);
                 self.containers.insert(id.clone(), Container::new(now, begins_now(self.last_tick, claim.started)));
             }
         }
         let claimed = &self.claims[collector];
-        for (id, container) in &mut self.containers {
-            if let Some(claim) = claims::of(claimed, id, container) {
-                container.claims.take(Arc::clone(claim), now.wall);
-            } else if let Some(claim) = claims::of(&before, id, container) {
-                container.claims.let_age(claim.source);
+        if changed || self.matched.get(collector) != Some(&self.generation) {
+            for (id, container) in &mut self.containers {
+                if let Some(claim) = claims::of(claimed, id, container) {
+                    container.claims.take(Arc::clone(claim), now.wall);
+                } else if let Some(claim) = claims::of(&before, id, container) {
+                    container.claims.let_age(claim.source);
+                }
+            }
+            // What others say may name more of those that this one speaks of by name.
+            self.generation = self.generation.wrapping_add(changed.into());
+            self.matched.insert(collector, self.generation);
+        } else {
+            // Nothing is new, neither here nor elsewhere: all of it is said once more.
+            let source = list.first().map_or(collector, |claim| claim.source);
+            for container in self.containers.values_mut() {
+                container.claims.confirm(source, now.wall);
             }
         }
         if changed {
@@ -305,6 +325,7 @@ impl State {
                     }
                 }
                 met = true;
+                self.generation = self.generation.wrapping_add(1);
             }
         }
         if met {

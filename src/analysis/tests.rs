@@ -321,7 +321,10 @@ fn a_claim_by_name_finds_its_container_once_that_is_named() {
     let named = About::Named { namespace: "shop".to_owned(), pod: "web-0".to_owned(), container: "app".to_owned() };
     let given = ContainerClaim { qos: Some("given".to_owned()), ..pod_claim(named, None, POD_RESOURCES) };
     state.absorb("cgroup", tree(vec![in_pod("app", "u-1", moment(0.0), 2)]), moment(0.0));
-    state.absorb("pod_resources", told(vec![given.clone()]), moment(0.1));
+    // The same list, as a collector that found nothing new reports it.
+    let list: Arc<[Arc<ContainerClaim>]> = [Arc::new(given)].into();
+    let again = || Report { claims: Some(Arc::clone(&list)), ..Report::default() };
+    state.absorb("pod_resources", again(), moment(0.1));
     let qos = |state: &State| state.snapshot(moment(0.3), false).containers[0].qos.clone();
     assert_eq!(qos(&state), None, "nobody says yet that this is it");
     state.absorb(
@@ -329,7 +332,7 @@ fn a_claim_by_name_finds_its_container_once_that_is_named() {
         told(vec![pod_claim(About::Container("app".to_owned()), Some("app"), POD_LOGS)]),
         moment(0.2),
     );
-    state.absorb("pod_resources", told(vec![given]), moment(0.3));
+    state.absorb("pod_resources", again(), moment(0.3));
     assert_eq!(qos(&state).as_deref(), Some("given"));
 }
 

@@ -229,9 +229,10 @@ impl Claims {
         self.sort();
     }
 
-    /// The source still says the same.
+    /// The source still says the same, where it still speaks.
     pub fn confirm(&mut self, source: &str, at: Timestamp) {
-        for statement in self.0.iter_mut().filter(|statement| statement.claim.source == source) {
+        let speaks = |statement: &&mut Statement| statement.fresh && statement.claim.source == source;
+        for statement in self.0.iter_mut().filter(speaks) {
             statement.at = at;
         }
     }

@@ -168,6 +168,7 @@ fn pages_are_read_and_changes_are_followed() {
     assert!(asked[0].contains("fieldSelector=spec.nodeName%3Dnode-1") && asked[0].contains("limit=100"), "{asked:?}");
     assert!(asked[1].contains("continue=more"), "{asked:?}");
     assert!(asked[2].contains("resourceVersion=10") && asked[2].contains("allowWatchBookmarks=true"), "{asked:?}");
+    assert!(asked[2].contains("timeoutSeconds=290"), "the page on Kubernetes counts with this: {asked:?}");
     assert!(asked[3].contains("resourceVersion=77"), "a bookmark saves a list: {asked:?}");
 }
 
