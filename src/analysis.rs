@@ -328,7 +328,8 @@ impl State {
                 self.generation = self.generation.wrapping_add(1);
             }
         }
-        if met {
+        // Who waits for a name does not wait for ever.
+        if met || self.containers.values().any(Container::is_nameless) {
             claims::find_sandboxes(&mut self.containers, now);
         }
         changed |= self.part_with_the_gone(now);

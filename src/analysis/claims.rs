@@ -32,15 +32,15 @@ pub fn of<'a>(claims: &'a Claimed, id: &str, container: &Container) -> Option<&'
 /// without a name it is the first, once another of its pod has one; a runtime may do without sandboxes, and a name may be on its way.
 pub fn find_sandboxes(containers: &mut BTreeMap<String, Container>, now: Moment) {
     let mut first: HashMap<String, (Timestamp, String)> = HashMap::new();
-    let (mut found, mut named) = (HashSet::new(), HashMap::new());
+    let (mut found, mut named) = (HashSet::new(), HashMap::<String, [Timestamp; 2]>::new());
     for (id, container) in containers.iter().filter(|(_, container)| container.running) {
         let Some(pod) = container.claims.pod().map(|pod| pod.value) else { continue };
         let (Some(uid), Some(_)) = (pod.uid, pod.name) else { continue };
         if container.sandbox || container.is_sandbox_by_name() {
             found.insert(uid);
         } else if container.has_name() {
-            let latest = named.entry(uid).or_insert_with(|| container.began());
-            *latest = container.began().max(*latest);
+            let [began, seen] = named.entry(uid).or_insert([Timestamp::MIN; 2]);
+            (*began, *seen) = (container.began().max(*began), container.first_seen().max(*seen));
         } else {
             let candidate = (container.began(), id.clone());
             let earliest = first.entry(uid).or_insert_with(|| candidate.clone());
@@ -49,8 +49,12 @@ pub fn find_sandboxes(containers: &mut BTreeMap<String, Container>, now: Moment)
     }
     for (uid, (began, id)) in first.into_iter().filter(|(uid, _)| !found.contains(uid)) {
         if let Some(container) = containers.get_mut(&id) {
-            let began_first = named.get(&uid).is_some_and(|named| began <= *named);
-            container.sandbox = began_first || !container.awaits_name(now);
+            // Where processes are not visible, as without the host's PID namespace, it counts when they were seen.
+            let is_first = named.get(&uid).is_some_and(|[named, seen]| match container.start_is_known() {
+                true => began <= *named,
+                false => container.first_seen() <= *seen,
+            });
+            container.sandbox = is_first || !container.awaits_name(now);
         }
     }
 }

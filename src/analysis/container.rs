@@ -82,6 +82,22 @@ impl Container {
         dead
     }
 
+    /// When it was met.
+    pub fn first_seen(&self) -> Timestamp {
+        self.first_seen.wall
+    }
+
+    /// Somebody says when it began, or its processes do.
+    pub fn start_is_known(&self) -> bool {
+        let oldest = self.reading.as_ref().and_then(|reading| reading.started);
+        oldest.is_some() || self.claims.field(|claim| claim.started).is_some()
+    }
+
+    /// It runs, and nobody says yet what it is.
+    pub fn is_nameless(&self) -> bool {
+        self.running && !self.sandbox && !self.has_name()
+    }
+
     /// Somebody names it.
     pub fn has_name(&self) -> bool {
         self.claims.field(|claim| claim.name.as_ref()).is_some()

@@ -449,3 +449,27 @@ fn who_ends_before_its_name_is_known_is_told_of_by_it() {
     let exited = state.snapshot(moment(2.0), true).exited;
     assert_eq!(exited.iter().map(|exit| exit.last.name.as_str()).collect::<Vec<_>>(), ["job"]);
 }
+
+#[test]
+fn without_processes_to_see_a_sandbox_is_told_all_the_same() {
+    let mut state = state();
+    // An agent in a pod of its own sees its own start alone; what it meets at once with it began no later.
+    let own = in_pod("own", "u-1", moment(0.0), 2);
+    let unseen = |at: f64| ContainerReading { started: None, ..in_pod("box", "u-1", moment(at), 0) };
+    let claims = || {
+        let own = pod_claim(About::Container("own".to_owned()), Some("own"), POD_LOGS);
+        vec![pod_claim(About::Pod("u-1".to_owned()), None, POD_LOGS), own]
+    };
+    state.absorb("pod_logs", told(claims()), moment(0.0));
+    state.absorb("cgroup", tree(vec![own, unseen(0.0)]), moment(0.0));
+    assert_eq!(names(&state.snapshot(moment(0.1), true)), ["POD", "own"]);
+    // One that is alone for longer than a name takes is a sandbox that waits for its image.
+    let alone = |at: f64| ContainerReading { pod_uid: Some("u-2".to_owned()), ..reading("alone", moment(at), 1) };
+    let pod = Pod { namespace: Some("shop".to_owned()), name: Some("web-1".to_owned()), uid: Some("u-2".to_owned()) };
+    let other = ContainerClaim { pod: Some(pod), ..pod_claim(About::Pod("u-2".to_owned()), None, POD_LOGS) };
+    state.absorb("pod_logs", told([claims(), vec![other]].concat()), moment(1.0));
+    for second in [1.0, 10.0, 20.0] {
+        state.absorb("cgroup", tree(vec![unseen(second), alone(second)]), moment(second));
+    }
+    assert_eq!(names(&state.snapshot(moment(20.0), true)), ["POD", "POD"]);
+}
