@@ -50,9 +50,8 @@ pub fn find_sandboxes(containers: &mut BTreeMap<String, Container>, now: Moment)
     for (uid, (began, id)) in first.into_iter().filter(|(uid, _)| !found.contains(uid)) {
         if let Some(container) = containers.get_mut(&id) {
             // Where processes are not visible, as without the host's PID namespace, it counts when they were seen.
-            let is_first = named.get(&uid).is_some_and(|[named, seen]| match container.start_is_known() {
-                true => began <= *named,
-                false => container.first_seen() <= *seen,
+            let is_first = named.get(&uid).is_some_and(|[named, seen]| {
+                if container.start_is_known() { began <= *named } else { container.first_seen() <= *seen }
             });
             container.sandbox = is_first || !container.awaits_name(now);
         }
