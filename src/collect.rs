@@ -11,6 +11,7 @@ pub mod cgroup;
 pub mod cri;
 mod driver;
 pub mod engine;
+mod following;
 pub mod grpc;
 pub mod kubernetes;
 pub mod nvml;

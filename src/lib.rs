@@ -47,7 +47,8 @@
 //! -- edges: they never import one another --
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), cri (containerd, CRI-O),
 //!              kubernetes (pods and the node, watched), pod_logs (names of pods by the kubelet's folders), pod_resources (the
-//!              kubelet's), nvml; calls over local sockets (grpc) and what such collectors share (sockets)
+//!              kubelet's), nvml; calls over local sockets (grpc), what such collectors share (sockets), a thread that follows a
+//!              service (following)
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -15,8 +14,8 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::Deserialize;
-use tokio::sync::oneshot;
 
+use super::following::Following;
 use super::sockets::{self, LINGER, explain};
 use super::{Collector, Context, Entry, Error, Stop};
 use crate::clock::Clock;
@@ -120,8 +119,7 @@ async fn connect(
 struct Engine {
     shared: Arc<Mutex<Shared>>,
     found: String,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _following: Following,
 }
 
 /// What the follower has gathered.
@@ -136,30 +134,12 @@ struct Shared {
 
 impl Engine {
     fn start(tokio: tokio::runtime::Runtime, follower: Follower) -> Result<Box<dyn Collector>, Error> {
-        let (stop, stopped) = oneshot::channel();
         let (shared, found) = (Arc::clone(&follower.shared), follower.found.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("follow-{}", follower.runtime))
-            .spawn(move || {
-                let ended = tokio.block_on(async {
-                    tokio::select! {
-                        ended = follower.follow() => ended,
-                        _ = stopped => String::new(),
-                    }
-                });
-                follower.change(|shared| shared.ended = Some(ended));
-            })
-            .map_err(|e| Error::Failed(format!("no thread: {e}")))?;
-        Ok(Box::new(Self { shared, found, stop: Some(stop), thread: Some(thread) }))
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let following = Following::start(format!("follow-{}", follower.runtime), tokio, async move {
+            let ended = follower.follow().await;
+            follower.change(|shared| shared.ended = Some(ended));
+        })?;
+        Ok(Box::new(Self { shared, found, _following: following }))
     }
 }
 

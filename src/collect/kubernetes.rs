@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
@@ -25,12 +24,13 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, ResourceExt};
 use serde::Deserialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::allow::Allowed;
 use self::autoscaler::Autoscalers;
 use self::object::{Node, Pod};
+use super::following::Following;
 use super::{Collector, Context, Entry, Error, Stop, sockets};
 use crate::health::Brings;
 use crate::identity::claim::KUBERNETES;
@@ -185,38 +185,19 @@ struct Shared {
 struct Kubernetes {
     shared: Arc<Mutex<Shared>>,
     found: String,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _following: Following,
 }
 
 impl Kubernetes {
     fn start(tokio: tokio::runtime::Runtime, follower: Follower) -> Result<Box<dyn Collector>, Error> {
-        let (stop, stopped) = oneshot::channel();
         let (shared, wake, found) = (Arc::clone(&follower.shared), follower.wake.clone(), follower.found());
         let told = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("follow-kubernetes".to_owned())
-            .spawn(move || {
-                let ended = tokio.block_on(async {
-                    tokio::select! {
-                        ended = follower.follow() => ended,
-                        _ = stopped => String::new(),
-                    }
-                });
-                told.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(ended);
-                wake.wake();
-            })
-            .map_err(|e| Error::Failed(format!("no thread: {e}")))?;
-        Ok(Box::new(Self { shared, found, stop: Some(stop), thread: Some(thread) }))
-    }
-}
-
-impl Drop for Kubernetes {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let following = Following::start("follow-kubernetes".to_owned(), tokio, async move {
+            let ended = follower.follow().await;
+            told.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(ended);
+            wake.wake();
+        })?;
+        Ok(Box::new(Self { shared, found, _following: following }))
     }
 }
 

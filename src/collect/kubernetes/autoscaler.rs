@@ -14,9 +14,10 @@ use crate::identity::autoscaler::{HORIZONTAL, VERTICAL};
 use crate::identity::claim::KUBERNETES;
 use crate::identity::{Autoscaler, Workload};
 
-/// By namespace, kind and name of what is scaled.
-pub type Autoscalers = BTreeMap<Target3, Vec<Autoscaler>>;
-type Target3 = (String, String, String);
+/// By what is scaled.
+pub type Autoscalers = BTreeMap<ScaledKey, Vec<Autoscaler>>;
+/// Its namespace, kind and name.
+type ScaledKey = (String, String, String);
 
 /// In a page of a list.
 const PAGE: u32 = 500;
@@ -67,7 +68,7 @@ async fn of_kind<S: Spec>(
     group: &str,
     version: &str,
     kind: &str,
-) -> Result<Vec<(Target3, Autoscaler)>, String> {
+) -> Result<Vec<(ScaledKey, Autoscaler)>, String> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
     let mut page = ListParams::default().limit(PAGE);
@@ -88,7 +89,7 @@ async fn of_kind<S: Spec>(
     Ok(found)
 }
 
-fn one<S: Spec>(kind: &str, object: DynamicObject) -> Option<(Target3, Autoscaler)> {
+fn one<S: Spec>(kind: &str, object: DynamicObject) -> Option<(ScaledKey, Autoscaler)> {
     let spec: S = serde_json::from_value(object.data.get("spec")?.clone()).ok()?;
     let target = spec.target()?;
     let resources = spec.resources();
