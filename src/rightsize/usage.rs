@@ -3,72 +3,21 @@
 //! The key is the node, the workload and the container's name in it: a container that was made anew goes on with its
 //! name's history. What speaks of a limit (throttling, OOM kills) counts since the limit is what it is.
 
+mod columns;
+
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use polars::prelude::{ChunkAgg, DataFrame, Float64Chunked, PolarsResult, StringChunked, UInt64Chunked};
+use polars::prelude::{ChunkAgg, DataFrame, Float64Chunked, PolarsResult};
 use serde::Serialize;
 
 use super::{Used, is_equal};
-use crate::frame::past::{Past, Run, columns};
-use crate::identity::autoscaler::parse_all;
-use crate::identity::{Autoscaler, Relation, Role, Workload, WorkloadKind};
-use crate::signal::Part::{Increase, Last, Max, Mean, P95};
-use crate::signal::container::{Container, id};
+use crate::frame::past::{Past, Run};
+use crate::identity::{Autoscaler, Role, Workload, WorkloadKind};
 use crate::stats::sketch::Sketch;
-
-/// Whose row it is.
-const IDENTITY: &[&str] = &[
-    "minute",
-    "node",
-    "container_id",
-    "container_name",
-    "image",
-    "image_tag",
-    "runtime",
-    "workload_namespace",
-    "workload_kind",
-    "workload",
-    "namespace",
-    "pod",
-    "pod_uid",
-    "pod_container",
-    "role",
-    "qos",
-    "pod_requests",
-    "autoscaler",
-    "model",
-    "model_relation",
-    "model_namespace",
-];
-
-/// The columns of the minute table that are read.
-#[must_use]
-pub fn read_columns() -> Vec<String> {
-    columns::<Container>(IDENTITY)
-}
-
-/// A run ends where one of these changes: a name may come after the container was met, and a model's label with it; a limit may be raised.
-const ALIKE: &[&str] = &[
-    "container_name",
-    "runtime",
-    "workload_namespace",
-    "workload_kind",
-    "workload",
-    "model",
-    "model_relation",
-    "pod",
-    "role",
-    "qos",
-    "pod_requests",
-    "autoscaler",
-    "cpu_limit",
-    "memory_limit",
-];
-
-/// A minute counts as throttled beyond this share of its periods.
-const THROTTLED_PERIODS: f64 = 0.25;
+pub use columns::read_columns;
+use columns::{ALIKE, Columns};
 
 /// Hours that are drawn at most: 30 days.
 const HOURS: i64 = 720;
@@ -419,34 +368,23 @@ impl Usages {
             let node = columns.text("node", run).unwrap_or_default();
             let of_id = self.by_container.get(container);
             let known = of_id.and_then(|all| all.iter().find(|(on, _)| on == node)).map(|(_, index)| *index);
-            let same = |index: &usize| {
-                let workload = &self.all[*index].workload;
-                workload.container_id == container
-                    && workload.container_name.as_deref() == columns.text("container_name", run)
-                    && workload.runtime.as_deref() == columns.text("runtime", run)
-                    && workload.model.as_deref() == served(&columns, run)
-                    && workload.pod.as_deref() == columns.text("pod", run)
-                    && workload.request_unknown == request_unknown(&columns, run)
-                    && workload.pod_requests == pod_requests(&columns, run)
-                    && workload.autoscalers == autoscalers(&columns, run)
-                    && workload.workload == workload_of(&columns, run)
-            };
-            let index = match known.filter(same) {
+            let member = columns.member(run, container);
+            let index = match known.filter(|index| self.all[*index].workload == member) {
                 Some(index) => index,
-                None => self.meet(&columns, run, container),
+                None => self.meet(&columns, run, member),
             };
             self.all[index].take(&columns, run);
         }
         Ok(())
     }
 
-    fn meet(&mut self, columns: &Columns<'_>, run: &Run, container: &str) -> usize {
-        let workload = member(columns, run, container);
+    fn meet(&mut self, columns: &Columns<'_>, run: &Run, workload: Member) -> usize {
+        let container = workload.container_id.clone();
         let in_workload = workload.pod_container.as_ref().or(workload.container_name.as_ref());
         let in_workload = in_workload.filter(|_| workload.workload.is_some()).unwrap_or(&workload.container_id);
         let key = (workload.node.clone(), workload.workload.clone(), in_workload.clone());
         // One that was met before anybody named it goes on under its name.
-        let nameless = (workload.node.clone(), None, container.to_owned());
+        let nameless = (workload.node.clone(), None, container.clone());
         if key != nameless
             && let Some(index) = self.by_key.remove(&nameless)
         {
@@ -469,7 +407,7 @@ impl Usages {
             usage.workload = workload;
         }
         let node = self.all[index].workload.node.clone();
-        let of_id = self.by_container.entry(container.to_owned()).or_default();
+        let of_id = self.by_container.entry(container).or_default();
         of_id.retain(|(on, _)| *on != node);
         of_id.push((node, index));
         index
@@ -479,128 +417,5 @@ impl Usages {
     #[must_use]
     pub fn into_all(self) -> Vec<Usage> {
         self.all.into_iter().filter(|usage| usage.minutes > 0).collect()
-    }
-}
-
-fn member(columns: &Columns<'_>, run: &Run, container: &str) -> Member {
-    let text = |name: &'static str| columns.text(name, run).map(str::to_owned);
-    let container_name = text("container_name");
-    let (namespace, pod, pod_container) = (text("namespace"), text("pod"), text("pod_container"));
-    let workload = workload_of(columns, run);
-    let name = match (&workload, &pod, &pod_container) {
-        (Some(workload), Some(_), Some(in_pod)) => format!("{workload}/{in_pod}"),
-        _ => container_name.clone().unwrap_or_else(|| container.chars().take(12).collect()),
-    };
-    let image = text("image").map(|image| match columns.text("image_tag", run) {
-        Some(tag) => format!("{image}:{tag}"),
-        None => image,
-    });
-    Member {
-        workload,
-        request_unknown: request_unknown(columns, run),
-        pod_requests: pod_requests(columns, run),
-        qos: text("qos"),
-        role: text("role"),
-        autoscalers: autoscalers(columns, run),
-        name,
-        node: text("node").unwrap_or_default(),
-        container_id: container.to_owned(),
-        container_name,
-        image,
-        runtime: text("runtime"),
-        namespace,
-        pod,
-        pod_container,
-        model: served(columns, run).map(str::to_owned),
-        model_namespace: text("model_namespace"),
-    }
-}
-
-fn pod_requests(columns: &Columns<'_>, run: &Run) -> Vec<String> {
-    columns.text("pod_requests", run).map(|all| all.split(',').map(str::to_owned).collect()).unwrap_or_default()
-}
-
-fn autoscalers(columns: &Columns<'_>, run: &Run) -> Vec<Autoscaler> {
-    columns.text("autoscaler", run).map(parse_all).unwrap_or_default()
-}
-
-/// The API tells the class of service together with the requests.
-fn request_unknown(columns: &Columns<'_>, run: &Run) -> bool {
-    let has = |name| columns.text(name, run).is_some();
-    (has("pod") || has("pod_uid")) && !has("qos")
-}
-
-fn workload_of(columns: &Columns<'_>, run: &Run) -> Option<Workload> {
-    let text = |name: &'static str| columns.text(name, run).map(str::to_owned);
-    let kind = columns.text("workload_kind", run).map(WorkloadKind::named);
-    Some(Workload { namespace: text("workload_namespace"), kind: kind?, name: text("workload")? })
-}
-
-/// The model that the container serves: what it costs to make one is not what a prediction costs.
-fn served<'a>(columns: &Columns<'a>, run: &Run) -> Option<&'a str> {
-    let serves = columns.text("model_relation", run) != Some(Relation::Trains.name());
-    columns.text("model", run).filter(|_| serves)
-}
-
-/// A frame's columns.
-struct Columns<'a> {
-    past: &'a Past,
-    texts: HashMap<&'static str, &'a StringChunked>,
-    cpu_p95: Float64Chunked,
-    cpu_max: Float64Chunked,
-    cpu_mean: Float64Chunked,
-    memory_max: Float64Chunked,
-    memory_mean: Float64Chunked,
-    cpu_limit: Float64Chunked,
-    cpu_request: Float64Chunked,
-    memory_limit: Float64Chunked,
-    memory_request: Float64Chunked,
-    kills: UInt64Chunked,
-    /// Enforcement periods, where there were any.
-    periods: UInt64Chunked,
-    /// Those of them that were throttled.
-    throttled: UInt64Chunked,
-    /// 1 in minutes in which so many were that it counts as throttled.
-    throttled_minutes: UInt64Chunked,
-}
-
-impl<'a> Columns<'a> {
-    fn new(past: &'a Past) -> PolarsResult<Self> {
-        let mut texts = HashMap::new();
-        for name in &IDENTITY[1..] {
-            texts.extend(past.text(name)?.map(|column| (*name, column)));
-        }
-        let get = |key: &str, part| past.signal(id(key).column(part));
-        let counted = |key: &str| past.counted(id(key).column(Increase));
-        let periods = counted("cpu.periods")?;
-        let periods: UInt64Chunked = periods.iter().map(|periods| periods.filter(|periods| *periods > 0)).collect();
-        let throttled = counted("cpu.throttled_periods")?;
-        let both = || periods.iter().zip(throttled.iter());
-        let share = |(periods, throttled): (Option<u64>, Option<u64>)| {
-            let (periods, throttled) = (periods?, throttled.unwrap_or(0).min(periods?));
-            Some(u64::from(throttled as f64 > THROTTLED_PERIODS * periods as f64))
-        };
-        Ok(Self {
-            past,
-            texts,
-            cpu_p95: get("cpu.usage", P95)?,
-            cpu_max: get("cpu.usage", Max)?,
-            cpu_mean: get("cpu.usage", Mean)?,
-            memory_max: get("memory.working_set", Max)?,
-            memory_mean: get("memory.working_set", Mean)?,
-            cpu_limit: get("cpu.limit", Last)?,
-            cpu_request: get("cpu.request", Last)?,
-            memory_limit: get("memory.limit", Last)?,
-            memory_request: get("memory.request", Last)?,
-            kills: counted("memory.oom_kills")?,
-            throttled_minutes: both().map(share).collect(),
-            throttled: both().map(|(periods, throttled)| Some(throttled.unwrap_or(0).min(periods?))).collect(),
-            periods,
-        })
-    }
-
-    /// A text of the run's first row.
-    fn text(&self, name: &'static str, run: &Run) -> Option<&'a str> {
-        self.texts.get(name)?.get(run.rows.start)
     }
 }
