@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::clock::Moment;
 use crate::frame::RowIdentity;
 use crate::identity::autoscaler;
-use crate::identity::claim::CGROUP;
+use crate::identity::claim::{CGROUP, SANDBOX_NAME};
 use crate::identity::{About, Claims, ContainerClaim, FieldSource, Pod, Role, Run, Sourced};
 use crate::metric::Number;
 use crate::minute::{Accumulator, Reading, Trail};
@@ -23,8 +23,6 @@ use crate::snapshot::ContainerView;
 const NAME_GRACE: Duration = Duration::from_millis(800);
 /// The same in a pod that is known: the kubelet tells of a restart with its next report.
 const NAME_GRACE_IN_POD: Duration = Duration::from_secs(15);
-/// What tools of the field call a sandbox.
-const SANDBOX: &str = "POD";
 
 /// A container on this node.
 #[derive(Debug)]
@@ -196,7 +194,7 @@ impl Container {
         let mut sources = claims.sources();
         let name = value(claims.field(|claim| claim.name.as_ref())).cloned();
         let sandbox = self.sandbox && name.is_none();
-        let name = name.or_else(|| sandbox.then(|| SANDBOX.to_owned()));
+        let name = name.or_else(|| sandbox.then(|| SANDBOX_NAME.to_owned()));
         let image = claims.field(|claim| claim.image.as_ref());
         // A tag belongs to its image: one of another source would make an image nobody runs.
         let image_tag = image

@@ -37,7 +37,7 @@ impl Client {
     /// For the server at `socket`, a path or a `unix://` address. It takes answers of so many bytes at most.
     ///
     /// # Errors
-    /// There is no such socket, or the system refuses a runtime.
+    /// There is no such socket, or it is another user's ([`Error::NotFound`]); or the system refuses a runtime.
     pub fn open(socket: &str, most_bytes: usize) -> Result<Self, Error> {
         let path = socket.trim_start_matches("unix://");
         if !Path::new(path).exists() {

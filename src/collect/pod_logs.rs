@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::{Collector, Context, Entry, Error};
 use crate::clock::Clock;
 use crate::health::Brings;
+use crate::identity::cgroup::is_container_id;
 use crate::identity::claim::POD_LOGS;
 use crate::identity::{About, ContainerClaim, Pod};
 use crate::reading::{Depth, Report};
@@ -139,7 +140,7 @@ fn container(link: &str, target: Option<&str>) -> Option<ContainerClaim> {
     let mut parts = names.split('_');
     let (pod_name, namespace, container) = (parts.next()?, parts.next()?, parts.next()?);
     let known = parts.next().is_none() && [pod_name, namespace, container].into_iter().all(is_name);
-    if !known || id.len() != 64 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+    if !known || !is_container_id(id) {
         return None;
     }
     // The path's end: what stands before it is the node's, or a mount's.

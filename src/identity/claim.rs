@@ -35,6 +35,9 @@ pub const CGROUP: Source = "cgroup";
 /// Every source, the strongest first.
 pub const SOURCES: &[Source] = &[KUBERNETES, CRI, DOCKER, PODMAN, POD_RESOURCES, POD_LOGS, CGROUP];
 
+/// What tools of the field call a pod's sandbox.
+pub const SANDBOX_NAME: &str = "POD";
+
 /// Those that know names and no lives: a log stays for a while when its container has gone.
 const NAMES_ONLY: [Source; 3] = [POD_RESOURCES, POD_LOGS, CGROUP];
 

@@ -226,6 +226,14 @@ pub struct Termination {
     pub at: Option<Timestamp>,
 }
 
+impl Termination {
+    /// Memory ran out, in the word that the kubelet and runtimes have for it.
+    #[must_use]
+    pub fn is_oom_kill(&self) -> bool {
+        self.reason.as_deref() == Some("OOMKilled")
+    }
+}
+
 /// What one thing is to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

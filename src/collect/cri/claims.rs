@@ -9,17 +9,12 @@ use super::protocol::{CREATED, Container, EXITED, Image, Linux, Listed, READY, S
 use crate::collect::grpc::entries;
 use crate::collect::sockets::{LINGER, kept, short};
 use crate::identity::cgroup::is_container_id;
-use crate::identity::claim::{CRI, pod_by_labels};
+use crate::identity::claim::{CRI, SANDBOX_NAME, pod_by_labels};
 use crate::identity::things::Termination;
 use crate::identity::{About, ContainerClaim, Pod, Role, split_image};
 
 /// Claims by the id of their container.
 pub type Claims = BTreeMap<String, Arc<ContainerClaim>>;
-
-/// What tools of the field call a sandbox.
-const SANDBOX: &str = "POD";
-/// How the interface has a runtime say that memory ran out.
-const OOM_KILLED: &str = "OOMKilled";
 
 /// Containers and sandboxes that run, or have ended of late.
 pub struct Listing {
@@ -84,7 +79,7 @@ impl Listing {
 fn of_sandbox(sandbox: &Sandbox) -> ContainerClaim {
     ContainerClaim {
         about: About::Container(sandbox.id.clone()),
-        name: Some(SANDBOX.to_owned()),
+        name: Some(SANDBOX_NAME.to_owned()),
         pod: pod(sandbox),
         role: Some(Role::Sandbox),
         started: time(sandbox.created_at),
@@ -105,7 +100,11 @@ fn of_container(container: &Container, sandbox: Option<&Sandbox>, status: Option
     let own = container.labels.clone().into_iter();
     let of_pod = sandbox.into_iter().flat_map(|sandbox| sandbox.labels.clone());
     let of_pod = of_pod.filter(|(key, _)| !container.labels.contains_key(key));
-    let ended = status.filter(|_| container.state == EXITED);
+    let ended = status.filter(|_| container.state == EXITED).map(|status| Termination {
+        reason: short(&status.reason),
+        exit_code: Some(status.exit_code.into()),
+        at: time(status.finished_at),
+    });
     ContainerClaim {
         about: About::Container(container.id.clone()),
         name: name.clone(),
@@ -122,12 +121,8 @@ fn of_container(container: &Container, sandbox: Option<&Sandbox>, status: Option
         cpu_limit: linux.and_then(cpu_limit),
         memory_limit: linux.and_then(|linux| positive(linux.memory_limit_in_bytes)),
         restarts: metadata.map(|metadata| metadata.attempt.into()),
-        last_termination: ended.map(|status| Termination {
-            reason: short(&status.reason),
-            exit_code: Some(status.exit_code.into()),
-            at: time(status.finished_at),
-        }),
-        oom_events: ended.is_some_and(|status| status.reason == OOM_KILLED).into(),
+        oom_events: ended.as_ref().is_some_and(Termination::is_oom_kill).into(),
+        last_termination: ended,
         ..ContainerClaim::default()
     }
 }

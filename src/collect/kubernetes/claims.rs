@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::allow::Allowed;
 use super::object::{Amounts, Container, ContainerStatus, Pod, Resources, Terminated};
+use crate::identity::cgroup::is_container_id;
 use crate::identity::claim::KUBERNETES;
 use crate::identity::node::is_extended;
 use crate::identity::owner::{self, Controller};
@@ -14,7 +15,6 @@ use crate::stats::whole::unsigned;
 
 /// What the kubelet writes of a static pod: the digest that stands in the cgroups' paths in the place of the UID.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
-const OOM_KILLED: &str = "OOMKilled";
 
 /// What a pod says of all its containers, of each that runs or ran last, and of the run before.
 pub fn claims(pod: &Pod, allowed: &Allowed) -> Vec<ContainerClaim> {
@@ -137,13 +137,14 @@ fn runs(base: &ContainerClaim, role: Role, spec: Option<&Container>, status: &Co
 
 /// A run that ended.
 fn ended_by(claim: &ContainerClaim, id: &str, ended: &Terminated) -> ContainerClaim {
+    let how = termination(ended);
     ContainerClaim {
         about: About::Container(id.to_owned()),
         started: ended.started_at,
         finished: ended.finished_at.or(Some(Timestamp::UNIX_EPOCH)),
         // The container's first process was killed, and took the cgroup's own count with it.
-        oom_events: u64::from(ended.reason.as_deref() == Some(OOM_KILLED)),
-        last_termination: Some(termination(ended)),
+        oom_events: how.is_oom_kill().into(),
+        last_termination: Some(how),
         ..claim.clone()
     }
 }
@@ -161,8 +162,7 @@ fn container_id(text: &str) -> Option<(Option<&'static str>, &str)> {
         "docker" => Some("docker"),
         _ => None,
     };
-    let is_id = id.len() == 64 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    is_id.then_some((runtime, id))
+    is_container_id(id).then_some((runtime, id))
 }
 
 /// What the scheduler counts a pod for: its main containers and sidecars together, or an init container at its time with the
