@@ -12,14 +12,19 @@ function exchange(old, fresh) {
   fresh.querySelectorAll(".wide").forEach((part, at) => { part.scrollLeft = scrolled[at] ?? 0; });
 }
 
+// Nothing moves while nobody looks, marks text to copy it, holds a button down, or has the keyboard within.
+function busy() {
+  const main = document.querySelector("main");
+  return document.hidden || !document.getSelection().isCollapsed || main.matches(":active") || main.querySelector(":focus-visible");
+}
+
 async function refresh() {
-  // Nothing moves while nobody looks, while somebody marks text to copy it, or while the keyboard is within.
-  const busy = document.querySelector("main")?.querySelector(":focus-visible");
-  if (document.hidden || !document.getSelection().isCollapsed || busy) return;
+  if (busy()) return;
   try {
     const answer = await fetch(location.pathname + location.search, { cache: "no-store" });
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (busy()) return;
     for (const id of ["as-of", "watched"]) document.getElementById(id).replaceWith(page.getElementById(id));
     const main = document.querySelector("main");
     const fresh = [...page.querySelectorAll("main > section")];

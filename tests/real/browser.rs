@@ -127,11 +127,19 @@ impl Browser {
     }
 
     /// Clicks what a person would: the element must be there, visible and not covered.
+    ///
+    /// A live page may put a newer element in its place between the driver's two steps: then it is looked for again.
     pub fn click(&self, css: &str) -> Result<(), Failed> {
-        let found = self.of_session("POST", "/element", &json!({ "using": "css selector", "value": css }))?;
-        let id =
-            found.as_object().and_then(|o| o.values().next()).and_then(Value::as_str).ok_or("no element")?.to_owned();
-        self.of_session("POST", &format!("/element/{id}/click"), &json!({})).map(drop)
+        let mut tries = 3;
+        loop {
+            let found = self.of_session("POST", "/element", &json!({ "using": "css selector", "value": css }))?;
+            let id = found.as_object().and_then(|o| o.values().next()).and_then(Value::as_str).ok_or("no element")?;
+            tries -= 1;
+            match self.of_session("POST", &format!("/element/{id}/click"), &json!({})) {
+                Err(gone) if tries > 0 && gone.message().is_some_and(|m| m.starts_with("stale element")) => {}
+                done => return done.map(drop),
+            }
+        }
     }
 
     pub fn key(&self, key: &str) -> Result<(), Failed> {
@@ -148,13 +156,7 @@ impl Browser {
 
     /// The page's text, as a person reads it.
     pub fn text(&self) -> Result<String, Failed> {
-        let body = self.of_session("POST", "/element", &json!({ "using": "css selector", "value": "body" }))?;
-        let id = body.as_object().and_then(|o| o.values().next()).and_then(Value::as_str).ok_or("no body")?.to_owned();
-        Ok(self
-            .of_session("GET", &format!("/element/{id}/text"), &Value::Null)?
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
+        Ok(self.script("return document.body.innerText")?.as_str().unwrap_or_default().to_owned())
     }
 
     /// A screenshot as PNG.
