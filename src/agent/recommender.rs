@@ -43,11 +43,11 @@ pub fn review(
     end: Option<Timestamp>,
 ) -> Result<(Review, Past), Error> {
     let mut history = History::default();
-    let (containers, gpus, models) = (&mut history.containers, &mut history.gpus, &mut history.models);
-    let mut past =
-        past::read::<MinuteRow>(data, &usage::read_columns(), since, until, |f| containers.take(f, since, until))?;
-    let more = past::read::<GpuRow>(data, &gpu::read_columns(), since, until, |f| gpus.take(f, since, until))?;
-    let most = past::read::<ModelRow>(data, &traffic::read_columns(), since, until, |f| models.take(f, since, until))?;
+    let (gpus, models) = (&mut history.gpus, &mut history.models);
+    let mut past = past::read::<GpuRow>(data, &gpu::read_columns(), since, until, |f| gpus.take(f, since, until))?;
+    let more = past::read::<ModelRow>(data, &traffic::read_columns(), since, until, |f| models.take(f, since, until))?;
+    let columns = usage::read_columns();
+    let most = past::read::<MinuteRow>(data, &columns, since, until, |f| history.take_containers(f, since, until))?;
     for other in [more, most] {
         past.files += other.files;
         past.left_out.extend(other.left_out);

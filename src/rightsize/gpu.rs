@@ -81,8 +81,8 @@ struct DeviceUsage {
 #[derive(Debug, Default)]
 pub struct GpuUsages {
     gpus: BTreeMap<(String, String), DeviceUsage>,
-    /// GPU hours by container id and GPU model: a minute that several held is shared between them.
-    held: BTreeMap<(String, Option<String>), f64>,
+    /// GPU hours by container id, and GPU model: a minute that several held is shared between them.
+    held: BTreeMap<String, BTreeMap<Option<String>, f64>>,
 }
 
 impl GpuUsages {
@@ -129,8 +129,8 @@ impl GpuUsages {
             }
             let Some(holders) = containers.and_then(|containers| containers.get_as_series(first)) else { continue };
             for container in holders.str()?.iter().flatten() {
-                let hours = self.held.entry((container.to_owned(), gpu.model.clone())).or_default();
-                *hours += minutes as f64 / 60.0 / holders.len() as f64;
+                let by_model = self.held.entry(container.to_owned()).or_default();
+                *by_model.entry(gpu.model.clone()).or_default() += minutes as f64 / 60.0 / holders.len() as f64;
             }
         }
         Ok(())
@@ -139,8 +139,14 @@ impl GpuUsages {
     /// What the GPU time of containers cost.
     #[must_use]
     pub fn cost_of(&self, containers: &BTreeMap<String, Replica>, prices: &Prices) -> f64 {
-        let of_them = self.held.iter().filter(|((container, _), _)| containers.contains_key(container));
-        of_them.map(|((_, model), hours)| hours * prices.gpu(model.as_deref())).sum()
+        let of_them = self.held.iter().filter(|(container, _)| containers.contains_key(*container));
+        of_them.flat_map(|(_, held)| held).map(|(model, hours)| hours * prices.gpu(model.as_deref())).sum()
+    }
+
+    /// The container held a GPU.
+    #[must_use]
+    pub fn was_held_by(&self, container: &str) -> bool {
+        self.held.contains_key(container)
     }
 
     /// The newest minute.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use polars::prelude::{DataFrame, PolarsResult};
 use serde::Serialize;
 
 use super::cost::{MONTH, Prices};
@@ -75,7 +76,7 @@ impl Totals {
 #[derive(Debug, Default)]
 pub struct History {
     /// Of containers.
-    pub containers: Usages,
+    pub(super) containers: Usages,
     /// Of GPUs.
     pub gpus: GpuUsages,
     /// Of models.
@@ -83,6 +84,16 @@ pub struct History {
 }
 
 impl History {
+    /// Takes rows of containers from `since` to `until` in, after those of GPUs: which containers held one must be known by then.
+    ///
+    /// # Errors
+    /// A column is of another type than this version writes.
+    pub fn take_containers(&mut self, frame: &DataFrame, since: Timestamp, until: Timestamp) -> PolarsResult<()> {
+        self.containers.take(frame, since, until)?;
+        self.containers.forget(|container| self.gpus.was_held_by(container));
+        Ok(())
+    }
+
     /// Judges all of it. What had no row in the last minutes before `end` has ended; without one the newest row is the end, as where
     /// the agent itself has been gone.
     #[must_use]

@@ -56,7 +56,7 @@ fn row(minute: i64, cores: f64, mib: f64) -> MinuteRow {
 fn review(rows: &[MinuteRow]) -> Review {
     let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
     let mut history = History::default();
-    history.containers.take(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
+    history.take_containers(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
     history.review(since, until, None, &Config::default(), &Prices::default())
 }
 
@@ -211,7 +211,7 @@ fn who_asks_for_nothing_is_told_what_to_ask_for_and_who_ended_counts_for_nothing
 fn judged_by(rows: &[MinuteRow], end: Option<Timestamp>, config: &Config) -> Review {
     let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
     let mut history = History::default();
-    history.containers.take(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
+    history.take_containers(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
     history.review(since, until, end, config, &Prices::default())
 }
 
@@ -428,9 +428,9 @@ fn a_model_costs_what_its_containers_do_and_their_part_of_gpus() {
     let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
     let review = |until_gpu: i64, model: ModelRow| {
         let mut history = History::default();
-        history.containers.take(&minute_frame(&rows).expect("a frame"), since, until).expect("taken");
         let gpus: Vec<GpuRow> = (5..until_gpu).map(gpu).collect();
         history.gpus.take(&GpuRow::frame(&gpus).expect("a frame"), since, until).expect("taken");
+        history.take_containers(&minute_frame(&rows).expect("a frame"), since, until).expect("taken");
         history.models.take(&ModelRow::frame(&[model]).expect("a frame"), since, until).expect("taken");
         history.review(since, until, None, &Config::default(), &Prices::default())
     };
@@ -468,8 +468,8 @@ fn a_model_on_two_nodes_is_two_and_namespaces_keep_apart() {
     // The store gives node after node.
     for (node, drift) in [("node-1", true), ("node-2", false)] {
         let rows = [served(if node == "node-1" { "a" } else { "b" }, node, "ml"), served("c", node, "shop")];
-        history.containers.take(&minute_frame(&rows).expect("a frame"), since, until).expect("taken");
         history.gpus.take(&GpuRow::frame(&[gpu(node), gpu(node)]).expect("a frame"), since, until).expect("taken");
+        history.take_containers(&minute_frame(&rows).expect("a frame"), since, until).expect("taken");
         history.models.take(&ModelRow::frame(&[of(node, drift)]).expect("a frame"), since, until).expect("taken");
     }
     let review = history.review(since, until, None, &Config::default(), &Prices::default());
@@ -594,11 +594,53 @@ fn what_comes_and_goes_is_paid_for_as_long_as_it_is_there() {
     let end = rows.last().expect("a row").minute + jiff::SignedDuration::from_hours(20);
     let mut history = History::default();
     history
-        .containers
-        .take(&minute_frame(&rows).expect("a frame"), Timestamp::UNIX_EPOCH, Timestamp::MAX)
+        .take_containers(&minute_frame(&rows).expect("a frame"), Timestamp::UNIX_EPOCH, Timestamp::MAX)
         .expect("taken");
     let later = history.review(Timestamp::UNIX_EPOCH, end, Some(end), &Config::default(), &Prices::default());
     assert!(!later.workloads[0].ended && later.workloads[0].patches[0].text.contains("cronjob/n"));
+}
+
+/// Pods that come and go leave no id behind, and what they had of a GPU is still paid for.
+#[test]
+fn the_ids_of_those_that_went_are_forgotten_but_not_what_their_gpu_cost() {
+    let minute = |m: i64| Timestamp::from_second(BEGIN + m * 60).expect("a time");
+    let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+    // A pod a minute; the first, "a", held the GPU for one.
+    let rows: Vec<MinuteRow> = (0..90)
+        .map(|m| {
+            let mut row = replica(row(m, 0.1, 100.0), "a", 1.0);
+            row.identity.model = Some(Link {
+                to: Model { key: ModelKey::within("shop", "m"), version: None },
+                relation: Relation::Serves,
+                source: "label",
+            });
+            if m > 0 {
+                row.identity.container_id = format!("{m:064x}");
+                row.identity.pod_uid = Some(format!("uid-{m}"));
+            }
+            row
+        })
+        .collect();
+    let cost = |chunk: usize| {
+        let mut history = History::default();
+        let gpu = [gpu_row(minute(0), "node-1", [1.0, 0.0, 0.0])];
+        history.gpus.take(&GpuRow::frame(&gpu).expect("a frame"), since, until).expect("taken");
+        let model = [model_row(minute(0), "node-1", ModelKey::within("shop", "m"), 1000, None)];
+        history.models.take(&ModelRow::frame(&model).expect("a frame"), since, until).expect("taken");
+        for rows in rows.chunks(chunk) {
+            history.take_containers(&minute_frame(rows).expect("a frame"), since, until).expect("taken");
+            assert!(history.containers.ids() <= 2, "{} of {chunk} rows", history.containers.ids());
+        }
+        let review = history.review(since, until, None, &Config::default(), &Prices::default());
+        assert_eq!(
+            (review.workloads.len(), review.workloads[0].replicas, review.workloads[0].history.minutes),
+            (1, 1, 90)
+        );
+        review.models[0].cost.expect("it is known")
+    };
+    let costs = [1, 7, 90].map(cost);
+    let hours = 1.5 * (0.031_611 + 0.004_237) + 0.95 / 60.0;
+    assert!(costs.iter().all(|cost| (cost - hours).abs() < 1e-9), "{costs:?} {hours}");
 }
 
 #[test]
@@ -618,8 +660,7 @@ fn a_setting_names_what_scales_a_workload() {
     let rows: Vec<MinuteRow> = (0..90).map(|m| replica(row(m, 0.1, 100.0), "a", 1.0)).collect();
     let mut history = History::default();
     history
-        .containers
-        .take(&minute_frame(&rows).expect("a frame"), Timestamp::UNIX_EPOCH, Timestamp::MAX)
+        .take_containers(&minute_frame(&rows).expect("a frame"), Timestamp::UNIX_EPOCH, Timestamp::MAX)
         .expect("taken");
     let autoscaled = [("shop/Deployment/web".to_owned(), "vpa".to_owned())].into();
     let config = Config { autoscaled, ..Config::default() };

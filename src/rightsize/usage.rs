@@ -106,7 +106,7 @@ pub struct Replica {
 pub struct Usage {
     /// Who it is, as last seen.
     pub workload: Member,
-    /// Every container it has been: the replicas on its node, and those before them.
+    /// The containers it has been: the replicas on its node, and those before them that are not [forgotten](Usages::forget).
     pub containers: BTreeMap<String, Replica>,
     /// Minutes that were seen.
     pub minutes: u64,
@@ -411,6 +411,26 @@ impl Usages {
         of_id.retain(|(on, _)| *on != node);
         of_id.push((node, index));
         index
+    }
+
+    /// Forgets the ids of containers before those of a workload's last minute, but for those to `keep`: where pods come and go, there
+    /// is no end of them.
+    pub fn forget(&mut self, keep: impl Fn(&str) -> bool) {
+        for usage in &mut self.all {
+            let last = usage.last;
+            usage.containers.retain(|id, replica| replica.last == last || keep(id));
+        }
+        let all = &self.all;
+        self.by_container.retain(|id, of_id| {
+            of_id.retain(|(_, index)| all[*index].containers.contains_key(id));
+            !of_id.is_empty()
+        });
+    }
+
+    /// How many ids are kept.
+    #[cfg(test)]
+    pub fn ids(&self) -> usize {
+        self.by_container.len().max(self.all.iter().map(|usage| usage.containers.len()).sum())
     }
 
     /// All of them.

@@ -341,7 +341,7 @@ mod tests {
                 }
             };
             let frame = minute_frame(&(0..CONTAINERS).map(row).collect::<Vec<_>>()).expect("a frame");
-            history.containers.take(&frame, Timestamp::MIN, Timestamp::MAX).expect("taken");
+            history.take_containers(&frame, Timestamp::MIN, Timestamp::MAX).expect("taken");
         }
         history.review(Timestamp::MIN, at(14 * 86_400), None, &crate::rightsize::Config::default(), &Prices::default())
     }
