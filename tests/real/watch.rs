@@ -201,7 +201,13 @@ fn an_api_server_that_is_away_takes_nothing_along() -> Result<(), Failed> {
     let _scaled = Namespace(cluster, "scaled");
     let folder = tempfile::tempdir()?;
     let way = Way::to("10.96.0.1:443")?;
-    let agent = agent(&kubeconfig(folder.path(), cluster, "narrow", &way.address)?, false)?;
+    let kubeconfig = kubeconfig(folder.path(), cluster, "narrow", &way.address)?;
+    // A token that is worth something for as long as this is there.
+    cluster.kubectl(&["create", "secret", "generic", "narrow-is-valid", "-n", "scaled"])?;
+    let bound = ["--bound-object-kind=Secret", "--bound-object-name=narrow-is-valid"];
+    let token = cluster.kubectl(&[&["create", "token", "narrow", "-n", "scaled"][..], &bound].concat())?;
+    fs::write(folder.path().join("token-narrow"), token.trim())?;
+    let agent = agent(&kubeconfig, false)?;
     let collector = || -> Result<Value, Failed> {
         let (_, body) = agent.get("/healthz")?;
         let health: Value = serde_json::from_str(&body)?;
@@ -223,8 +229,9 @@ fn an_api_server_that_is_away_takes_nothing_along() -> Result<(), Failed> {
     let age = said(&away);
     std::thread::sleep(Duration::from_secs(3));
     check(said(&web(&agent)?) == age && age.is_some(), || "what was said has its age".to_owned())?;
-    // It is back, with another token in the file, and a pod came in between.
+    // It is back, with another token in the file and the one of before worth nothing, and a pod came in between.
     fs::write(folder.path().join("token-narrow"), cluster.token("scaled", "narrow")?)?;
+    cluster.kubectl(&["delete", "secret", "narrow-is-valid", "-n", "scaled"])?;
     cluster.kubectl(&["scale", "deployment", "web", "-n", "scaled", "--replicas=2"])?;
     way.open.store(true, Ordering::Relaxed);
     cluster.wait_for(Duration::from_secs(120), || {

@@ -373,6 +373,21 @@ mod tests {
         assert_eq!(of(&claims, "2").role, Some(Role::Init));
     }
 
+    /// Times are the kubelet's, of this node; those of the API server's own clock are not read. Whatever they are, the rest is told.
+    #[test]
+    fn times_of_another_clock_take_nothing_along() {
+        for time in ["2199-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "2026-11-27T23:59:60Z", "yesterday", ""] {
+            let mut odd = pod();
+            odd["metadata"]["creationTimestamp"] = json!("1970-01-01T00:00:00Z");
+            odd["status"]["containerStatuses"][0]["state"] = json!({ "running": { "startedAt": time } });
+            odd["status"]["containerStatuses"][0]["lastState"]["terminated"]["finishedAt"] = json!(time);
+            let claims = read(&odd);
+            let app = of(&claims, "a");
+            assert!(app.says_it_runs() && app.last_termination.is_some(), "{time}");
+            assert_eq!(app.started, time.parse().ok(), "{time}");
+        }
+    }
+
     #[test]
     fn a_pod_counts_for_what_it_may_need_at_once() {
         let requested = |pod: &Value| requested(&serde_json::from_value(pod.clone()).expect("a pod"));

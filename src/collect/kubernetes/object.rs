@@ -56,6 +56,11 @@ impl<'de> Deserialize<'de> for Quantity {
     }
 }
 
+/// A time. What is none is unknown.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(Option::<Cow<'de, str>>::deserialize(deserializer)?.and_then(|text| text.parse().ok()))
+}
+
 /// A pod.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -127,6 +132,7 @@ pub struct ContainerState {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Running {
+    #[serde(deserialize_with = "time")]
     pub started_at: Option<Timestamp>,
 }
 
@@ -135,7 +141,9 @@ pub struct Running {
 pub struct Terminated {
     pub reason: Option<String>,
     pub exit_code: Option<i64>,
+    #[serde(deserialize_with = "time")]
     pub started_at: Option<Timestamp>,
+    #[serde(deserialize_with = "time")]
     pub finished_at: Option<Timestamp>,
     #[serde(rename = "containerID")]
     pub container_id: Option<String>,

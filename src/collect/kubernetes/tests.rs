@@ -1,6 +1,7 @@
 //! The follower against a server that answers oddly. The real one is in tests/real.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,9 +9,15 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
 use futures_util::stream;
 use jiff::Timestamp;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::*;
 use crate::clock::FixedClock;
@@ -18,7 +25,8 @@ use crate::identity::About;
 
 /// A server of the API: what it answers to lists of pods and to watches of them, by how often each was asked before.
 struct Server {
-    address: SocketAddr,
+    url: String,
+    authority: Option<String>,
     asked: Arc<Mutex<Vec<String>>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -27,11 +35,21 @@ type Answer = fn(usize, &str) -> Response;
 
 impl Server {
     fn start(lists: Answer, watches: Answer) -> Self {
+        let mut server = Self::listen(lists, watches, |listener| listener);
+        server.url.insert_str(0, "http://");
+        server
+    }
+
+    fn listen<L: Listener<Addr = SocketAddr>>(
+        lists: Answer,
+        watches: Answer,
+        over: impl FnOnce(TcpListener) -> L,
+    ) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("an address");
-        let address = listener.local_addr().expect("an address");
+        let listener = over(runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("an address"));
+        let url = listener.local_addr().expect("an address").to_string();
         let (log, counts) = (Arc::clone(&asked), Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]));
         let handler = move |uri: Uri| {
             let (log, counts) = (Arc::clone(&log), Arc::clone(&counts));
@@ -47,15 +65,28 @@ impl Server {
             }
         };
         runtime.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
-        Self { address, asked, runtime: Some(runtime) }
+        Self { url, authority: None, asked, runtime: Some(runtime) }
+    }
+
+    /// One that proves who it is by whatever certificate is there when somebody comes.
+    fn start_with_certificate(lists: Answer, watches: Answer, acceptor: &Arc<Mutex<TlsAcceptor>>) -> Self {
+        let acceptor = Arc::clone(acceptor);
+        let mut server = Self::listen(lists, watches, |listener| Tls { listener, acceptor });
+        server.url.insert_str(0, "https://");
+        server
     }
 
     fn collector(&self) -> Result<Box<dyn Collector>, Error> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kubeconfig");
+        let authority = self.authority.as_ref().map(|pem| {
+            let path = folder.path().join("ca.crt");
+            fs::write(&path, pem).expect("written");
+            path
+        });
         let text = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "x",
-            "clusters": [{ "name": "c", "cluster": { "server": format!("http://{}", self.address) } }],
+            "clusters": [{ "name": "c", "cluster": { "server": self.url, "certificate-authority": authority } }],
             "users": [{ "name": "u", "user": { "token": "secret-token" } }],
             "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
         });
@@ -68,6 +99,62 @@ impl Server {
     fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("a log").iter().filter(|uri| uri.contains("/pods")).cloned().collect()
     }
+}
+
+/// A listener that speaks TLS.
+struct Tls {
+    listener: TcpListener,
+    acceptor: Arc<Mutex<TlsAcceptor>>,
+}
+
+impl Listener for Tls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, from) = Listener::accept(&mut self.listener).await;
+            let acceptor = self.acceptor.lock().expect("a certificate").clone();
+            // Who does not trust it goes.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                return (stream, from);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).expect("names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority")
+}
+
+/// A certificate of the authority, new each time.
+fn certificate(authority: &Authority) -> TlsAcceptor {
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("names");
+    let certificate = params.signed_by(&key, authority).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).expect("a key"),
+        );
+    TlsAcceptor::from(Arc::new(config.expect("a certificate")))
+}
+
+/// Says so and hangs up.
+fn gone(answer: impl IntoResponse) -> Response {
+    ([("connection", "close")], answer).into_response()
 }
 
 impl Drop for Server {
@@ -273,4 +360,36 @@ fn outside_a_pod_there_is_nothing_to_follow() {
     if let Err(error) = super::open(&Config::default(), &context) {
         assert!(matches!(&error, Error::NotFound(why) if why.contains("collect.kubernetes.kubeconfig")), "{error}");
     }
+}
+
+#[test]
+fn certificates_change_and_so_may_their_authority() {
+    let (first, second) = (authority(), authority());
+    let acceptor = Arc::new(Mutex::new(certificate(&first)));
+    // Nobody is kept: each watch ends at once, and the next begins with a handshake.
+    let lists: Answer = |count, _| gone(list(&[pod(&format!("list-{count}"))], "10", None));
+    let watches: Answer = |count, _| match count {
+        0 => gone(closed(&[])),
+        1 => gone(closed(&[event("ADDED", &pod("b"))])),
+        _ => gone(closed(&[expired()])),
+    };
+    let mut server = Server::start_with_certificate(lists, watches, &acceptor);
+    server.authority = Some(first.pem());
+    let mut collector = server.collector().expect("opens");
+    // Another of the same authority: nothing is to be noticed.
+    *acceptor.lock().expect("a certificate") = certificate(&first);
+    let is_there = |pods: &[String]| pods.iter().any(|pod| pod == "b");
+    assert!(is_there(&pods_when(&mut *collector, is_there)));
+    // Another authority: it is down in the end, and says why; opened anew with what is then told of, it is up.
+    *acceptor.lock().expect("a certificate") = certificate(&second);
+    let down = (0..800).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        collector.read(Depth::Inner).err()
+    });
+    assert!(matches!(&down, Some(Error::Failed(why)) if why.contains("certificate")), "{down:?}");
+    let Err(refused) = server.collector() else { panic!("nobody vouches for it") };
+    assert!(refused.to_string().contains("certificate"), "{refused}");
+    server.authority = Some(second.pem());
+    let mut collector = server.collector().expect("opens");
+    assert!(!pods_when(&mut *collector, |pods| !pods.is_empty()).is_empty());
 }
