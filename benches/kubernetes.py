@@ -50,8 +50,15 @@ class Server:
         self.connection = http.client.HTTPSConnection(host, context=context, timeout=30)
 
     def ask(self, method, path, body=None, kind="application/json"):
-        self.connection.request(method, path, json.dumps(body) if body else None, {"Content-Type": kind})
-        answer = self.connection.getresponse()
+        sent = (method, path, json.dumps(body) if body else None, {"Content-Type": kind})
+        try:
+            self.connection.request(*sent)
+            answer = self.connection.getresponse()
+        except http.client.RemoteDisconnected:
+            # Nothing was asked for a while.
+            self.connection.close()
+            self.connection.request(*sent)
+            answer = self.connection.getresponse()
         text = answer.read()
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status}: {text[:300]}")

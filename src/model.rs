@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use polars::prelude::{DataFrame, DataType};
+use polars::prelude::{DataFrame, DataType, Series};
 use serde::{Deserialize, Serialize};
 
 use self::border::RESERVED;
@@ -32,7 +32,8 @@ use crate::drift::Kind;
 use crate::drift::verdict::Thresholds;
 use crate::frame::normal::ColumnKind;
 use crate::identity::ModelKey;
-use crate::performance::Task;
+use crate::performance::cost::{Cost, problem};
+use crate::performance::{Columns, Labels, TOP, Task, Wanted};
 use crate::quality::Rules;
 
 /// Bounds over all models.
@@ -101,9 +102,39 @@ pub struct Spec {
     /// The class of interest of a classifier with two; the one that sorts last if not given.
     #[serde(default)]
     pub positive: Option<String>,
-    /// Which of the sender's columns play the reserved roles.
+    /// The sender's column that names a row, for its label and against repetition.
+    #[serde(default = "id")]
+    pub id: String,
+    /// When a row was: RFC 3339, or milliseconds since the epoch.
+    #[serde(default = "timestamp")]
+    pub timestamp: String,
+    /// What the model said.
+    #[serde(default = "prediction")]
+    pub prediction: String,
+    /// How sure it was of the positive class.
+    #[serde(default = "score")]
+    pub score: String,
+    /// How sure it was of each class, by the class: columns of their own.
     #[serde(default)]
-    pub columns: Roles,
+    pub scores: BTreeMap<String, String>,
+    /// What was true.
+    #[serde(default = "label")]
+    pub label: String,
+    /// Which version of the model it was.
+    #[serde(default = "version")]
+    pub version: String,
+    /// Which rows are ranked together: how well is measured by NDCG.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Rows of a group that are looked at.
+    #[serde(default = "default_top", deserialize_with = "crate::units::count")]
+    pub top: usize,
+    /// The level of the quantile that the model predicts, such as 0.9.
+    #[serde(default)]
+    pub quantile: Option<f64>,
+    /// What mistakes cost, in your money.
+    #[serde(default)]
+    pub costs: Vec<Cost>,
     /// Columns of numbers, or of texts, that stand for categories.
     #[serde(default)]
     pub categorical: Vec<String>,
@@ -208,6 +239,34 @@ const fn default_min_rows() -> u64 {
     200
 }
 
+fn id() -> String {
+    "id".to_owned()
+}
+
+fn timestamp() -> String {
+    "timestamp".to_owned()
+}
+
+fn prediction() -> String {
+    "prediction".to_owned()
+}
+
+fn score() -> String {
+    "score".to_owned()
+}
+
+fn label() -> String {
+    "label".to_owned()
+}
+
+fn version() -> String {
+    "version".to_owned()
+}
+
+const fn default_top() -> usize {
+    TOP
+}
+
 fn default_streams() -> Vec<Detector> {
     vec![Detector::Adwin]
 }
@@ -225,7 +284,17 @@ impl Spec {
             namespace: None,
             task: None,
             positive: None,
-            columns: Roles::default(),
+            id: id(),
+            timestamp: timestamp(),
+            prediction: prediction(),
+            score: score(),
+            scores: BTreeMap::new(),
+            label: label(),
+            version: version(),
+            group: None,
+            top: default_top(),
+            quantile: None,
+            costs: Vec::new(),
             categorical: Vec::new(),
             text: Vec::new(),
             exclude: Vec::new(),
@@ -325,6 +394,18 @@ impl Spec {
         if self.windows_in_a_row == 0 {
             wrong("windows_in_a_row", "must be at least 1".to_owned());
         }
+        if self.quantile.is_some_and(|level| !(level > 0.0 && level < 1.0)) {
+            wrong("quantile", "must lie between 0 and 1".to_owned());
+        }
+        if self.top == 0 {
+            wrong("top", "must be at least 1".to_owned());
+        }
+        if let Some(message) = problem(&self.costs) {
+            wrong("costs", message);
+        }
+        if self.scores.len() == 1 {
+            wrong("scores", "must name the columns of two classes at least; one alone is `score`".to_owned());
+        }
         for (field, message) in self.thresholds.problems() {
             wrong(&format!("thresholds.{field}"), message);
         }
@@ -383,38 +464,6 @@ fn is_plain(name: &str) -> bool {
         && !name.starts_with('.')
 }
 
-/// The columns that play the reserved roles, by the names the sender gives them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct Roles {
-    /// Names a row, for its label and against repetition.
-    pub id: String,
-    /// When it was: RFC 3339, or milliseconds since the epoch.
-    pub timestamp: String,
-    /// What the model said.
-    pub prediction: String,
-    /// How sure it was of the positive class.
-    pub score: String,
-    /// What was true.
-    pub label: String,
-    /// Which version of the model it was.
-    pub version: String,
-}
-
-impl Default for Roles {
-    fn default() -> Self {
-        Self {
-            id: "id".to_owned(),
-            timestamp: "timestamp".to_owned(),
-            prediction: "prediction".to_owned(),
-            score: "score".to_owned(),
-            label: "label".to_owned(),
-            version: "version".to_owned(),
-        }
-    }
-}
-
 /// A role that a column may have instead of being a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -432,10 +481,10 @@ pub enum Role {
     Version,
 }
 
-impl Roles {
+impl Spec {
     /// Each role with its own name and the sender's.
     #[must_use]
-    pub fn all(&self) -> [(Role, &'static str, &str); 6] {
+    pub fn roles(&self) -> [(Role, &'static str, &str); 6] {
         [
             (Role::Id, "id", &self.id),
             (Role::Timestamp, "timestamp", &self.timestamp),
@@ -448,8 +497,52 @@ impl Roles {
 
     /// The role the sender's column plays.
     #[must_use]
-    pub fn of(&self, column: &str) -> Option<Role> {
-        self.all().into_iter().find(|(_, _, theirs)| *theirs == column).map(|(role, _, _)| role)
+    pub fn role_of(&self, column: &str) -> Option<Role> {
+        self.roles().into_iter().find(|(_, _, theirs)| *theirs == column).map(|(role, _, _)| role)
+    }
+
+    /// Those columns of a frame that predictions are measured by beside the reserved ones.
+    #[must_use]
+    pub fn beside(&self, frame: &DataFrame) -> Beside {
+        let series = |name: &str| frame.column(name).ok().map(|column| column.as_materialized_series().clone());
+        let scores = self.scores.iter().filter_map(|(class, name)| Some((class.clone(), series(name)?)));
+        let scores: Vec<(String, Series)> = scores.collect();
+        // Of a class that is left out nothing is known, and of the others too little.
+        let scores = if scores.len() == self.scores.len() { scores } else { Vec::new() };
+        Beside { scores, group: self.group.as_deref().and_then(series) }
+    }
+
+    /// How predictions are to be measured against labels.
+    #[must_use]
+    pub fn measured<'a>(&'a self, task: Task, known: &'a Labels) -> Wanted<'a> {
+        Wanted {
+            task,
+            positive: self.positive.as_deref(),
+            known,
+            costs: &self.costs,
+            quantile: self.quantile,
+            top: self.top,
+        }
+    }
+}
+
+/// Columns that predictions are measured by beside the reserved ones.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    scores: Vec<(String, Series)>,
+    group: Option<Series>,
+}
+
+impl Beside {
+    /// All together.
+    #[must_use]
+    pub fn columns<'a>(
+        &'a self,
+        label: &'a Series,
+        prediction: Option<&'a Series>,
+        score: Option<&'a Series>,
+    ) -> Columns<'a> {
+        Columns { label, prediction, score, scores: &self.scores, group: self.group.as_ref() }
     }
 }
 

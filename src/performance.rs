@@ -2,15 +2,30 @@
 //!
 //! The kernels (`classification`, `regression`) work on slices; here the task is found and columns are brought to them.
 
+pub mod calibration;
+pub mod classes;
 pub mod classification;
+pub mod confusion;
+pub mod cost;
+pub mod detail;
+pub mod figure;
+pub mod interval;
 pub mod measures;
+pub mod ranked;
+pub mod ranking;
 pub mod regression;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{DataType, Series};
 use serde::{Deserialize, Serialize};
 
+use classes::{Classes, Form, reorder};
+use classification::Scores;
+use cost::Cost;
+use detail::Detail;
+use figure::Figure;
+use interval::Interval;
 use measures::{MEASURES, Measure};
 
 /// What a model predicts.
@@ -19,6 +34,7 @@ use measures::{MEASURES, Measure};
 #[serde(rename_all = "lowercase")]
 pub enum Task {
     /// One of a few classes.
+    #[serde(alias = "binary", alias = "multiclass")]
     Classification,
     /// A number.
     Regression,
@@ -42,20 +58,44 @@ pub struct Performance {
     pub precision: Option<f64>,
     /// Share of the positives that are predicted so; with more than two classes the mean over the classes.
     pub recall: Option<f64>,
+    /// Share of the negatives that are predicted so; of two classes.
+    #[serde(default)]
+    pub specificity: Option<f64>,
     /// Harmonic mean of both; with more than two classes the mean over the classes.
     pub f1: Option<f64>,
     /// Area under the receiver operating characteristic; equal scores count one half.
     pub roc_auc: Option<f64>,
+    /// Area under the curve of precision over recall, as average precision; of two classes.
+    #[serde(default)]
+    pub pr_auc: Option<f64>,
     /// Mean squared difference of score and outcome.
     pub brier: Option<f64>,
     /// Mean negative log-likelihood of the outcome, scores clipped to the next number beside 0 and 1.
     pub log_loss: Option<f64>,
+    /// Expected calibration error, in ten bins of equal width; of two classes.
+    #[serde(default)]
+    pub ece: Option<f64>,
+    /// Mean cost of a row, by the model's costs.
+    #[serde(default)]
+    pub cost: Option<f64>,
     /// Mean absolute error.
     pub mae: Option<f64>,
     /// Root mean squared error.
     pub rmse: Option<f64>,
     /// Share of the labels' variance that the prediction explains.
     pub r2: Option<f64>,
+    /// Mean absolute error over the label's size; undefined where a label is 0.
+    #[serde(default)]
+    pub mape: Option<f64>,
+    /// Mean loss of a prediction of the quantile that the model names.
+    #[serde(default)]
+    pub quantile_loss: Option<f64>,
+    /// Mean normalised discounted cumulative gain over the groups.
+    #[serde(default)]
+    pub ndcg: Option<f64>,
+    /// Where they may lie, at 95 %, by their names. How each is made stands in [`interval`].
+    #[serde(default)]
+    pub intervals: BTreeMap<String, Interval>,
 }
 
 impl Performance {
@@ -67,14 +107,38 @@ impl Performance {
             accuracy: None,
             precision: None,
             recall: None,
+            specificity: None,
             f1: None,
             roc_auc: None,
+            pr_auc: None,
             brier: None,
             log_loss: None,
+            ece: None,
+            cost: None,
             mae: None,
             rmse: None,
             r2: None,
+            mape: None,
+            quantile_loss: None,
+            ndcg: None,
+            intervals: BTreeMap::new(),
         }
+    }
+
+    /// Keeps a figure under its name.
+    fn set(&mut self, name: &str, figure: Figure) {
+        if let Some(measure) = MEASURES.iter().find(|measure| measure.name == name) {
+            *measure.place(self) = figure.value;
+            self.intervals.remove(name);
+            self.intervals
+                .extend(figure.interval.filter(|_| figure.value.is_some()).map(|interval| (name.to_owned(), interval)));
+        }
+    }
+
+    /// Where a measure may lie.
+    #[must_use]
+    pub fn interval(&self, name: &str) -> Option<Interval> {
+        self.intervals.get(name).copied()
     }
 
     /// The measure that speaks for the model: of those that are defined the one that leads.
@@ -115,12 +179,11 @@ impl Labels {
         }
         if self.classes.len() <= MAX_INTEGER_CLASSES {
             let room = MAX_INTEGER_CLASSES + 1;
-            for class in classes(labels).into_iter().flatten() {
-                if self.classes.len() >= room {
-                    break;
-                }
-                self.classes.insert(class);
-            }
+            let mut met = Classes::default();
+            met.read(labels, Form::Own);
+            let (names, _) = met.in_order();
+            let room = room.saturating_sub(self.classes.len());
+            self.classes.extend(names.into_iter().take(room));
         }
     }
 
@@ -148,45 +211,161 @@ impl Labels {
     }
 }
 
-/// Measures the predictions of rows that have a label. `positive` names the class of interest of a model with two classes;
-/// without it, it is the one that sorts last (1 of 0 and 1, true of false and true).
-///
-/// Without scores, predictions between 0 and 1 that are no classes themselves are taken as scores, cut at one half.
+/// Columns of rows that have a label.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    /// What was true.
+    pub label: &'a Series,
+    /// What was predicted. Without scores, predictions between 0 and 1 that are no classes themselves are taken as scores, cut at one half.
+    pub prediction: Option<&'a Series>,
+    /// How sure the model was of the positive class.
+    pub score: Option<&'a Series>,
+    /// How sure it was of each class, by name.
+    pub scores: &'a [(String, Series)],
+    /// Which rows are ranked together.
+    pub group: Option<&'a Series>,
+}
+
+/// How they are to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What was predicted.
+    pub task: Task,
+    /// The class of interest of a model with two classes; without it, it is the one that sorts last (1 of 0 and 1, true of false and true).
+    pub positive: Option<&'a str>,
+    /// Classes that were met elsewhere.
+    pub known: &'a Labels,
+    /// What mistakes cost.
+    pub costs: &'a [Cost],
+    /// The level of the quantile that is predicted.
+    pub quantile: Option<f64>,
+    /// Rows of a group that are looked at.
+    pub top: usize,
+}
+
+impl<'a> Wanted<'a> {
+    /// The task alone, all else as it is by default.
+    #[must_use]
+    pub fn new(task: Task, known: &'a Labels) -> Self {
+        Self { task, positive: None, known, costs: &[], quantile: None, top: TOP }
+    }
+}
+
+/// Rows of a group that are looked at by default.
+pub const TOP: usize = 10;
+
+/// Measures the predictions of rows that have a label, and says what stands behind a classifier's measures.
 #[must_use]
-pub fn measure(
-    task: Task,
-    label: &Series,
-    prediction: &Series,
-    score: Option<&Series>,
-    positive: Option<&str>,
-    known: &Labels,
-) -> Performance {
-    match task {
+pub fn measure(columns: &Columns<'_>, wanted: &Wanted<'_>) -> (Performance, Option<Detail>) {
+    let (mut performance, detail) = match wanted.task {
         Task::Regression => {
-            let (label, prediction) = (numbers(label), numbers(prediction));
-            let pairs: Vec<(f64, f64)> =
-                label.into_iter().zip(prediction).filter_map(|(l, p)| Some((l?, p?))).collect();
-            regression::measure(&pairs)
+            let Some(prediction) = columns.prediction.or(columns.score) else {
+                return (Performance::of_no_rows(Task::Regression), None);
+            };
+            let pairs = numbers(columns.label).into_iter().zip(numbers(prediction));
+            let pairs: Vec<(f64, f64)> = pairs.filter_map(|(label, predicted)| Some((label?, predicted?))).collect();
+            (regression::measure(&pairs, wanted.quantile), None)
         }
         Task::Classification => {
-            // Held against numbers, false and true are 0 and 1.
-            let same_form = label.dtype() == prediction.dtype();
-            let as_numbers = |s: &Series| !same_form && s.dtype() == &DataType::Boolean;
-            let in_numbers = |class: &String| match class.as_str() {
-                "false" if !same_form => "0".to_owned(),
-                "true" if !same_form => "1".to_owned(),
-                _ => class.clone(),
-            };
-            let any_boolean = [label, prediction].iter().any(|s| s.dtype() == &DataType::Boolean);
-            let known: BTreeSet<String> =
-                known.classes.iter().map(|c| if any_boolean { in_numbers(c) } else { c.clone() }).collect();
-            let positive = positive.map(|c| if any_boolean { in_numbers(&c.to_owned()) } else { c.to_owned() });
-            let of = |s: &Series| if as_numbers(s) { classes_of_numbers(&numbers(s)) } else { classes(s) };
-            let label = of(label);
-            let scored = score.is_none() && is_score(prediction);
-            let scores = if scored { Some(numbers(prediction)) } else { score.map(numbers) };
-            let prediction = if scored { Vec::new() } else { of(prediction) };
-            classification::measure(&label, &prediction, scores.as_deref(), positive.as_deref(), &known)
+            let coded = Coded::of(columns, wanted);
+            let (performance, detail) = classification::measure(&coded.rows());
+            (performance, Some(detail))
+        }
+    };
+    if let (Some(group), Some(score)) = (columns.group, columns.score.or(columns.prediction)) {
+        let group = Classes::default().read(group, Form::Own);
+        let rows = group.into_iter().zip(numbers(score)).zip(numbers(columns.label));
+        let rows = rows.filter(|((group, _), _)| *group != classes::MISSING);
+        let rows = rows.filter_map(|((group, score), gain)| Some((group, score?, gain?)));
+        performance.set("ndcg", ranking::ndcg(rows, wanted.top));
+    }
+    (performance, detail)
+}
+
+/// A classifier's columns as codes and numbers.
+#[derive(Debug, Clone)]
+pub struct Coded {
+    /// The classes in order.
+    pub classes: Vec<String>,
+    /// What was true.
+    pub label: Vec<u32>,
+    /// What was predicted, where it is told.
+    pub prediction: Option<Vec<u32>>,
+    /// How sure the model was of the positive class; NaN where it is missing.
+    pub score: Option<Vec<f64>>,
+    /// Of each class.
+    pub scores: Vec<(u32, Vec<f64>)>,
+    /// The class of interest.
+    pub positive: Option<u32>,
+    /// What mistakes cost: predicted, label, money.
+    pub costs: Vec<(u32, u32, f64)>,
+}
+
+impl Coded {
+    /// Reads the columns.
+    #[must_use]
+    pub fn of(columns: &Columns<'_>, wanted: &Wanted<'_>) -> Self {
+        let told = columns.prediction;
+        let scored = columns.score.is_none() && columns.scores.is_empty() && told.is_some_and(is_score);
+        // Held against numbers, false and true are 0 and 1.
+        let is_boolean = |series: &Series| series.dtype() == &DataType::Boolean;
+        let mixed = told.is_some_and(|prediction| prediction.dtype() != columns.label.dtype());
+        let any_boolean = [Some(columns.label), told].into_iter().flatten().any(is_boolean);
+        let form = if mixed && any_boolean { Form::Numbers } else { Form::Own };
+        let renamed = |class: &str| match class {
+            "false" if form == Form::Numbers => "0".to_owned(),
+            "true" if form == Form::Numbers => "1".to_owned(),
+            _ => class.to_owned(),
+        };
+        let mut classes = Classes::default();
+        let mut label = classes.read(columns.label, form);
+        let mut prediction = told.filter(|_| !scored).map(|prediction| classes.read(prediction, form));
+        let mut code = |class: &str| classes.code(&renamed(class));
+        for class in &wanted.known.classes {
+            code(class);
+        }
+        let mut scores: Vec<(u32, Vec<f64>)> =
+            columns.scores.iter().map(|(class, scores)| (code(class), plain(scores))).collect();
+        let mut costs: Vec<(u32, u32, f64)> =
+            wanted.costs.iter().map(|cost| (code(&cost.predicted), code(&cost.label), cost.cost)).collect();
+        let (names, moved) = classes.in_order();
+        reorder(&mut label, &moved);
+        if let Some(prediction) = &mut prediction {
+            reorder(prediction, &moved);
+        }
+        for (class, _) in &mut scores {
+            reorder(std::slice::from_mut(class), &moved);
+        }
+        for (predicted, label, _) in &mut costs {
+            reorder(std::slice::from_mut(predicted), &moved);
+            reorder(std::slice::from_mut(label), &moved);
+        }
+        let positive = wanted.positive.map(renamed).and_then(|positive| names.binary_search(&positive).ok());
+        Self {
+            positive: positive.and_then(|place| u32::try_from(place).ok()),
+            score: if scored { told.map(plain) } else { columns.score.map(plain) },
+            classes: names,
+            label,
+            prediction,
+            scores,
+            costs,
+        }
+    }
+
+    /// As the kernel takes them.
+    #[must_use]
+    pub fn rows(&self) -> classification::Rows<'_> {
+        classification::Rows {
+            classes: &self.classes,
+            label: &self.label,
+            prediction: self.prediction.as_deref(),
+            scores: match &self.score {
+                Some(score) => Scores::Positive(score),
+                None if self.scores.is_empty() => Scores::None,
+                None => Scores::Classes(&self.scores),
+            },
+            positive: self.positive,
+            costs: &self.costs,
         }
     }
 }
@@ -199,17 +378,13 @@ pub fn errors(task: Task, label: &Series, prediction: &Series) -> Vec<Option<f64
         let pairs = numbers(label).into_iter().zip(numbers(prediction));
         return pairs.map(|(label, prediction)| Some((label? - prediction?).abs())).collect();
     }
-    let same_form = label.dtype() == prediction.dtype();
-    let of = |series: &Series| {
-        // Held against numbers, false and true are 0 and 1.
-        if same_form || series.dtype() != &DataType::Boolean {
-            classes(series)
-        } else {
-            classes_of_numbers(&numbers(series))
-        }
-    };
-    let pairs = of(label).into_iter().zip(of(prediction));
-    pairs.map(|(label, prediction)| Some(f64::from(u8::from(label? != prediction?)))).collect()
+    let known = Labels::default();
+    let columns = Columns { label, prediction: Some(prediction), score: None, scores: &[], group: None };
+    let coded = Coded::of(&columns, &Wanted::new(task, &known));
+    let told = coded.prediction.unwrap_or_default();
+    let is_known = |code: u32| code != classes::MISSING;
+    let pairs = coded.label.into_iter().zip(told);
+    pairs.map(|(l, p)| (is_known(l) && is_known(p)).then(|| f64::from(u8::from(l != p)))).collect()
 }
 
 /// Numbers within [0, 1] of which some are no classes: probabilities where a class was expected.
@@ -225,28 +400,6 @@ fn is_score(prediction: &Series) -> bool {
         })
 }
 
-/// The values as class names; a whole number is written as one whatever its type.
-fn classes(series: &Series) -> Vec<Option<String>> {
-    match series.dtype() {
-        DataType::String => series.str().map(|v| v.iter().map(|v| v.map(str::to_owned)).collect()).unwrap_or_default(),
-        DataType::Boolean => {
-            series.bool().map(|v| v.iter().map(|v| v.map(|v| v.to_string())).collect()).unwrap_or_default()
-        }
-        DataType::Int64 => {
-            series.i64().map(|v| v.iter().map(|v| v.map(|v| v.to_string())).collect()).unwrap_or_default()
-        }
-        DataType::UInt64 => {
-            series.u64().map(|v| v.iter().map(|v| v.map(|v| v.to_string())).collect()).unwrap_or_default()
-        }
-        DataType::Float64 => classes_of_numbers(&numbers(series)),
-        _ => vec![None; series.len()],
-    }
-}
-
-fn classes_of_numbers(values: &[Option<f64>]) -> Vec<Option<String>> {
-    values.iter().map(|v| v.map(|v| (v + 0.0).to_string())).collect()
-}
-
 /// The values as numbers; what is none, or not finite, is missing.
 fn numbers(series: &Series) -> Vec<Option<f64>> {
     let all: Vec<Option<f64>> = match series.dtype() {
@@ -259,6 +412,11 @@ fn numbers(series: &Series) -> Vec<Option<f64>> {
         _ => vec![None; series.len()],
     };
     all.into_iter().map(|value| value.filter(|value| value.is_finite())).collect()
+}
+
+/// The values as plain numbers; what is none is NaN.
+fn plain(series: &Series) -> Vec<f64> {
+    numbers(series).into_iter().map(|value| value.unwrap_or(f64::NAN)).collect()
 }
 
 #[cfg(test)]
@@ -303,12 +461,17 @@ mod tests {
     fn classes_of_unlike_types_are_compared_by_value() {
         let label = Series::new("l".into(), [true, false, true]);
         let prediction = Series::new("p".into(), [1.0, 0.0, 0.0]);
-        let of = |l: &Series, p: &Series| measure(Task::Classification, l, p, None, None, &Labels::default());
+        let none = Labels::default();
+        let measured = |label, prediction, score, known| {
+            let columns = Columns { label, prediction: Some(prediction), score, scores: &[], group: None };
+            measure(&columns, &Wanted::new(Task::Classification, known)).0
+        };
+        let of = |l: &Series, p: &Series| measured(l, p, None, &none);
         assert_eq!(of(&label, &prediction).accuracy, Some(2.0 / 3.0));
         let mut known = Labels::default();
         known.learn(&label);
         let scores = Series::new("s".into(), [0.9, 0.2, 0.4]);
-        let measured = measure(Task::Classification, &label, &prediction, Some(&scores), None, &known);
+        let measured = measured(&label, &prediction, Some(&scores), &known);
         assert_eq!((measured.positive.as_deref(), measured.roc_auc), (Some("1"), Some(1.0)));
         let label = Series::new("l".into(), [1_i64, 0, 1]);
         assert_eq!(of(&label, &prediction).recall, Some(0.5));

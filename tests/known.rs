@@ -7,23 +7,25 @@
     reason = "a test that cannot read its values has failed"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plumbline::dataset::Dataset;
 use plumbline::drift::{Bins, Kind, Outcome, Pair, Sample, TESTS};
-use plumbline::performance::{Labels, Performance, Task, classification, measure, regression};
+use plumbline::performance::{Columns, Labels, Performance, Task, Wanted, measure, regression};
 use plumbline::stats::correction::benjamini_hochberg;
 use plumbline::stats::cramer_von_mises;
 use plumbline::stats::kolmogorov::{one_sample, two_sample_exact};
 use plumbline::stats::tails::student;
-use polars::prelude::{IdxCa, NamedFrom};
+use polars::prelude::{IdxCa, NamedFrom, Series};
 use serde_json::Value;
 
 #[path = "known/multi.rs"]
 mod multi;
 #[path = "known/peers.rs"]
 mod peers;
+#[path = "known/performance.rs"]
+mod performance;
 #[path = "known/stream.rs"]
 mod stream;
 
@@ -267,7 +269,9 @@ fn classification_agrees_with_scikit_learn() {
                 .collect();
             let rows = IdxCa::new("rows".into(), rows);
             let [label, prediction, score] = columns.each_ref().map(|column| column.take(&rows).expect("rows"));
-            let got = measure(Task::Classification, &label, &prediction, Some(&score), None, &known);
+            let columns =
+                Columns { label: &label, prediction: Some(&prediction), score: Some(&score), scores: &[], group: None };
+            let (got, _) = measure(&columns, &Wanted::new(Task::Classification, &known));
             hold_classification(&format!("{set} {part}"), &got, want);
         }
     }
@@ -277,10 +281,14 @@ fn classification_agrees_with_scikit_learn() {
 fn many_classes_agree_with_scikit_learn() {
     let values = values();
     for want in each(&values, "multi_class") {
-        let names = |key: &str| -> Vec<Option<String>> {
-            want[key].as_array().expect("names").iter().map(|v| v.as_str().map(str::to_owned)).collect()
+        let names = |key: &str| {
+            let names: Vec<&str> = want[key].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+            Series::new(key.into(), names)
         };
-        let got = classification::measure(&names("label"), &names("prediction"), None, None, &BTreeSet::new());
+        let (label, prediction) = (names("label"), names("prediction"));
+        let columns = Columns { label: &label, prediction: Some(&prediction), score: None, scores: &[], group: None };
+        let none = Labels::default();
+        let (got, _) = measure(&columns, &Wanted::new(Task::Classification, &none));
         statistic("accuracy", got.accuracy, &want["accuracy"]);
         statistic("precision", got.precision, &want["macro_precision"]);
         statistic("recall", got.recall, &want["macro_recall"]);
@@ -300,9 +308,11 @@ fn regression_agrees_with_scikit_learn() {
     let given = &values["regression"]["given"];
     let list = |key: &str| given[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>();
     let pairs: Vec<(f64, f64)> = list("label").into_iter().zip(list("prediction")).collect();
-    hold(&regression::measure(&pairs), given);
+    hold(&regression::measure(&pairs, None), given);
     let data = data("housing_later.parquet");
     let (label, prediction) = (data.column("MedInc").unwrap(), data.column("AveRooms").unwrap());
-    let got = measure(Task::Regression, &label, &prediction, None, None, &Labels::default());
+    let columns = Columns { label: &label, prediction: Some(&prediction), score: None, scores: &[], group: None };
+    let none = Labels::default();
+    let (got, _) = measure(&columns, &Wanted::new(Task::Regression, &none));
     hold(&got, &values["regression"]["housing_later"]);
 }

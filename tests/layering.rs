@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("alert", &["catalogue", "clock", "metric", "units"]),
     ("minute", &["metric", "reading", "signal", "stats"]),
     ("frame", &["identity", "metric", "minute", "signal"]),
-    ("performance", &[]),
+    ("performance", &["stats"]),
     ("drift", &["performance", "stats", "units"]),
     ("quality", &["drift", "stats", "units"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),

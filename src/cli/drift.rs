@@ -31,7 +31,7 @@ use crate::drift::Test;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
 use crate::drift::verdict::{Thresholds, judge};
-use crate::performance::{Labels, Performance, Task, measure};
+use crate::performance::{Columns, Labels, Performance, Task, Wanted as Measured, measure};
 use crate::quality::{Finding as Fault, Rules};
 use crate::report::drift as render;
 
@@ -331,7 +331,9 @@ fn performance(reference: &Reference, current: &Dataset, roles: &Roles) -> Resul
             _ => None,
         };
         let (label, prediction) = (side.column(label)?, side.column(prediction)?);
-        Ok(Some(measure(task, &label, &prediction, score.as_ref(), None, &known)).filter(|measured| measured.rows > 0))
+        let columns =
+            Columns { label: &label, prediction: Some(&prediction), score: score.as_ref(), scores: &[], group: None };
+        Ok(Some(measure(&columns, &Measured::new(task, &known)).0).filter(|measured| measured.rows > 0))
     };
     let both = BothPerformances { reference: reference.data().map(of).transpose()?.flatten(), current: of(current)? };
     Ok((both.reference.is_some() || both.current.is_some()).then_some(both))

@@ -69,7 +69,7 @@ pub struct Passed {
 /// The kind a field of a body must have, as far as it is known.
 #[must_use]
 pub fn expected(field: &str, spec: &Spec, schema: &Schema) -> Option<ColumnKind> {
-    match spec.columns.of(field) {
+    match spec.role_of(field) {
         Some(Role::Timestamp) => Some(ColumnKind::Timestamp),
         Some(Role::Score) => Some(ColumnKind::Number),
         // Numbers and booleans are held against one another; see `alike`.
@@ -106,7 +106,7 @@ pub fn pass(
     let mut roles: [Option<ArrayRef>; 6] = Default::default();
     let mut features: Vec<(String, ArrayRef)> = Vec::new();
     for (name, array) in rows.columns {
-        let role = spec.columns.of(&name);
+        let role = spec.role_of(&name);
         if purpose == Purpose::Labels && !matches!(role, Some(Role::Id | Role::Label | Role::Timestamp)) {
             continue;
         }
@@ -133,7 +133,7 @@ pub fn pass(
     }
     let [id, timestamp, prediction, score, label, version] = roles;
     if purpose == Purpose::Labels {
-        for (column, name) in [(&id, &spec.columns.id), (&label, &spec.columns.label)] {
+        for (column, name) in [(&id, &spec.id), (&label, &spec.label)] {
             match column {
                 Some(column) => border.demand(name, column),
                 None if border.length > 0 => return border.refuse(name, "is missing: a label needs it".to_owned()),
@@ -141,7 +141,7 @@ pub fn pass(
             }
         }
     }
-    let names = [&spec.columns.id, &spec.columns.prediction, &spec.columns.label, &spec.columns.version];
+    let names = [&spec.id, &spec.prediction, &spec.label, &spec.version];
     for (column, name) in [&id, &prediction, &label, &version].into_iter().zip(names) {
         if let Some(column) = column.as_ref().filter(|column| column.data_type() == &DataType::Utf8View) {
             border.bound_texts(name, column);
@@ -478,7 +478,7 @@ mod tests {
     #[test]
     fn names_can_be_given_to_other_columns_and_features_are_bounded() {
         let mut spec = Spec::new("m");
-        spec.columns.id = "request".to_owned();
+        spec.id = "request".to_owned();
         spec.exclude = vec!["note".to_owned()];
         let body =
             r#"{"request": "r", "id": "x", "a": 1, "b": 2, "c": 3, "d": 4, "note": "n", "timestamp": 1700000000000}"#;

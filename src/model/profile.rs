@@ -63,7 +63,7 @@ pub fn taken<'a>(profile: &'a Profile, spec: &Spec) -> Taken<'a> {
         }
     };
     for column in &profile.columns {
-        let role = spec.columns.of(&column.name);
+        let role = spec.role_of(&column.name);
         let name = match role {
             Some(Role::Prediction) => "prediction",
             Some(Role::Score) => "score",
@@ -173,7 +173,7 @@ mod tests {
         assert!(told_last(&spec).contains("over windows of 1day, and the model's are of 1h"), "{}", told_last(&spec));
         spec.window = std::time::Duration::from_secs(86_400);
         assert!(!told_last(&spec).contains("windows"));
-        spec.columns.prediction = "y_pred".to_owned();
+        spec.prediction = "y_pred".to_owned();
         spec.exclude = vec!["comment".to_owned()];
         spec.categorical = vec!["x".to_owned()];
         let profile = profile();

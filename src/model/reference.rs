@@ -278,9 +278,12 @@ impl Reference {
             labels.learn(label);
         }
         let score = series("score");
-        let performance = match (label, series("prediction").or_else(|| score.clone()), spec.task.or(labels.task())) {
-            (Some(label), Some(prediction), Some(task)) => {
-                let measured = measure(task, &label, &prediction, score.as_ref(), spec.positive.as_deref(), &labels);
+        let prediction = series("prediction");
+        let performance = match (label, spec.task.or(labels.task())) {
+            (Some(label), Some(task)) => {
+                let beside = spec.beside(frame);
+                let columns = beside.columns(&label, prediction.as_ref(), score.as_ref());
+                let (measured, _) = measure(&columns, &spec.measured(task, &labels));
                 (measured.rows > 0).then_some(measured)
             }
             _ => None,

@@ -1,147 +1,275 @@
 //! Measures of classification, as scikit-learn defines them; where it would put 0 for what is undefined, there is `None`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::calibration::Calibration;
+use super::classes::MISSING;
+use super::confusion::{Average, Confusion, Of};
+use super::detail::{Detail, OfClass, Shares};
+use super::figure::Figure;
+use super::interval::{self, Interval, Spread};
+use super::ranked::{Ranked, sides};
 use super::{Performance, Task};
 
-/// Measures class names against class names, and scores of the positive class where there are any.
-/// Without `prediction` the scores are cut at one half. `known` are classes met elsewhere, which decide whether two are all.
-#[must_use]
-pub fn measure(
-    label: &[Option<String>],
-    prediction: &[Option<String>],
-    score: Option<&[Option<f64>]>,
-    positive: Option<&str>,
-    known: &BTreeSet<String>,
-) -> Performance {
-    let mut classes: BTreeSet<&str> = known.iter().map(String::as_str).collect();
-    classes.extend(label.iter().chain(prediction).flatten().map(String::as_str));
-    let positive = positive_of(&classes, positive);
-    let scores = |at: usize| score.and_then(|scores| scores.get(at).copied().flatten());
-    let negative = positive.and_then(|positive| classes.iter().find(|c| **c != positive).copied());
-    let cut = |at: usize| scores(at).and_then(|s| if s >= 0.5 { positive } else { negative });
+/// How sure the model was.
+#[derive(Debug, Clone, Copy)]
+pub enum Scores<'a> {
+    /// Nobody knows.
+    None,
+    /// Of the positive class; NaN where it is missing.
+    Positive(&'a [f64]),
+    /// Of each class, by its code.
+    Classes(&'a [(u32, Vec<f64>)]),
+}
 
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    let mut scored: Vec<(f64, bool)> = Vec::new();
-    for (at, label) in label.iter().enumerate() {
-        let Some(label) = label.as_deref() else { continue };
-        let predicted = if prediction.is_empty() { cut(at) } else { prediction[at].as_deref() };
-        if let Some(predicted) = predicted {
-            pairs.push((label, predicted));
+/// What is measured. Classes are codes into their names, which are in order.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// The classes, those that were met elsewhere among them: they decide whether two are all.
+    pub classes: &'a [String],
+    /// What is true.
+    pub label: &'a [u32],
+    /// What was predicted; without it scores are cut at one half, or the class with the largest is taken.
+    pub prediction: Option<&'a [u32]>,
+    /// How sure the model was.
+    pub scores: Scores<'a>,
+    /// The class of interest, where it is named.
+    pub positive: Option<u32>,
+    /// What mistakes cost: predicted, label, money.
+    pub costs: &'a [(u32, u32, f64)],
+}
+
+impl Rows<'_> {
+    /// The positive class, if there are two classes at most.
+    #[must_use]
+    pub fn positive(&self) -> Option<u32> {
+        if self.positive.is_some() {
+            return self.positive;
         }
-        if let (Some(score), Some(positive)) = (scores(at), positive) {
-            scored.push((score, label == positive));
+        match self.classes {
+            [_, _] => Some(1),
+            // One class alone is the positive one only if its name says so.
+            [only] if matches!(only.as_str(), "1" | "true") => Some(0),
+            _ => None,
         }
     }
+
+    /// The score of the positive class in a row.
+    fn score(&self, at: usize) -> Option<f64> {
+        let scores = match self.scores {
+            Scores::None => None,
+            Scores::Positive(scores) => scores.get(at),
+            Scores::Classes(all) => {
+                let positive = self.positive()?;
+                all.iter().find(|(class, _)| *class == positive).and_then(|(_, scores)| scores.get(at))
+            }
+        };
+        scores.copied().filter(|score| score.is_finite())
+    }
+
+    /// What was predicted for each row.
+    #[must_use]
+    pub fn predicted(&self) -> Vec<u32> {
+        if let Some(prediction) = self.prediction {
+            return prediction.to_vec();
+        }
+        let positive = self.positive();
+        let negative = positive.and_then(|positive| (0..).take(self.classes.len()).find(|class| *class != positive));
+        let cut = |at: usize| {
+            let by_score = || self.score(at).map(|score| if score >= 0.5 { positive } else { negative });
+            match self.scores {
+                Scores::Classes(all) => largest(all, at),
+                _ => by_score().flatten(),
+            }
+        };
+        (0..self.label.len()).map(|at| cut(at).unwrap_or(MISSING)).collect()
+    }
+}
+
+/// The class with the largest score; of equal ones the first.
+fn largest(all: &[(u32, Vec<f64>)], at: usize) -> Option<u32> {
+    let of =
+        |(class, scores): &(u32, Vec<f64>)| Some((*class, scores.get(at).copied().filter(|score| score.is_finite())?));
+    let known: Option<Vec<(u32, f64)>> = all.iter().map(of).collect();
+    let first = |best: (u32, f64), other: (u32, f64)| if other.1 > best.1 { other } else { best };
+    known?.into_iter().reduce(first).map(|(class, _)| class)
+}
+
+/// Measures class names against class names, and scores where there are any.
+#[must_use]
+pub fn measure(rows: &Rows<'_>) -> (Performance, Detail) {
+    let (positive, predicted) = (rows.positive(), rows.predicted());
+    let pairs =
+        || rows.label.iter().copied().zip(predicted.iter().copied()).filter(|(l, p)| *l != MISSING && *p != MISSING);
+    let table = Confusion::of(pairs());
+    let scored = |at: usize, label: u32| Some((rows.score(at)?, label == positive?));
+    let scored = || {
+        rows.label
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| **label != MISSING)
+            .filter_map(|(at, label)| scored(at, *label))
+    };
 
     let mut measured = Performance::of_no_rows(Task::Classification);
-    measured.rows = pairs.len().max(scored.len()) as u64;
-    measured.positive = positive.map(str::to_owned);
-    let right = pairs.iter().filter(|(label, predicted)| label == predicted).count();
-    measured.accuracy = ratio(right, pairs.len());
-    let table = Table::of(&pairs);
-    if let Some(positive) = positive {
-        (measured.precision, measured.recall, measured.f1) =
-            (table.precision(positive), table.recall(positive), table.f1(positive));
-    } else if !pairs.is_empty() {
-        // The mean over the classes counts what is undefined for a class as 0: the class was not found.
-        let met: BTreeSet<&str> = pairs.iter().flat_map(|(label, predicted)| [*label, *predicted]).collect();
-        let mean = |of: &dyn Fn(&str) -> Option<f64>| {
-            Some(met.iter().map(|class| of(class).unwrap_or(0.0)).sum::<f64>() / met.len() as f64)
-        };
-        measured.precision = mean(&|class| table.precision(class));
-        measured.recall = mean(&|class| table.recall(class));
-        measured.f1 = mean(&|class| table.f1(class));
-    }
-    measured.roc_auc = roc_auc(&mut scored);
-    if !scored.is_empty() && scored.iter().all(|(score, _)| (0.0..=1.0).contains(score)) {
-        let mean = |of: &dyn Fn(f64, bool) -> f64| {
-            Some(scored.iter().map(|(score, positive)| of(*score, *positive)).sum::<f64>() / scored.len() as f64)
-        };
-        measured.brier = mean(&|score, positive| (score - f64::from(u8::from(positive))).powi(2));
-        measured.log_loss = mean(&|score, positive| {
-            let score = score.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-            -(if positive { score } else { 1.0 - score }).ln()
-        });
-    }
-    measured
-}
-
-/// The positive class, if there are two classes at most.
-fn positive_of<'a>(classes: &BTreeSet<&'a str>, wanted: Option<&str>) -> Option<&'a str> {
-    if let Some(wanted) = wanted {
-        return classes.iter().find(|class| **class == wanted).copied();
-    }
-    let all: Vec<&str> = classes.iter().copied().collect();
-    match all.as_slice() {
-        [_, last] => Some(last),
-        // One class alone is the positive one only if its name says so.
-        [only] if matches!(*only, "1" | "true") => Some(only),
-        _ => None,
-    }
-}
-
-fn ratio(part: usize, whole: usize) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-/// How often each class was given, predicted, and both.
-struct Table<'a>(BTreeMap<&'a str, [usize; 3]>);
-
-impl<'a> Table<'a> {
-    fn of(pairs: &[(&'a str, &'a str)]) -> Self {
-        let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
-        for (label, predicted) in pairs {
-            counts.entry(label).or_default()[0] += 1;
-            counts.entry(predicted).or_default()[1] += 1;
-            if label == predicted {
-                counts.entry(label).or_default()[2] += 1;
+    measured.positive = positive.and_then(|positive| rows.classes.get(positive as usize)).cloned();
+    measured.set("accuracy", table.accuracy());
+    match positive {
+        Some(positive) => {
+            for (name, of) in SHARES {
+                measured.set(name, table.share(of, positive));
+            }
+            measured.set("specificity", table.specificity(positive));
+        }
+        None => {
+            for (name, of) in SHARES {
+                measured.set(name, table.average(of, Average::Macro));
             }
         }
-        Self(counts)
     }
-
-    fn counts(&self, class: &str) -> [usize; 3] {
-        self.0.get(class).copied().unwrap_or_default()
+    let (ups, downs) = sides(scored());
+    let scores = (ups.len() + downs.len()) as u64;
+    measured.rows = table.rows().max(scores);
+    let ranked = Ranked::of(ups, downs);
+    measured.set("roc_auc", ranked.roc_auc);
+    measured.set("pr_auc", ranked.average_precision);
+    let calibration = Calibration::of(scored());
+    if let Some(calibration) = &calibration {
+        measured.set("ece", calibration.ece);
+        measured.set("brier", calibration.brier);
+        measured.set("log_loss", calibration.log_loss);
     }
-
-    fn precision(&self, class: &str) -> Option<f64> {
-        let [_, predicted, both] = self.counts(class);
-        ratio(both, predicted)
+    let mut areas = Vec::new();
+    if let (None, Scores::Classes(all)) = (positive, rows.scores) {
+        areas = each_against_the_rest(rows.label, all);
+        measured.rows = measured.rows.max(labelled(rows.label, all));
+        measured.set("roc_auc", mean_of(&areas));
+        measured.set("log_loss", log_loss(rows.label, all));
+        measured.set("brier", brier(rows.label, all));
     }
-
-    fn recall(&self, class: &str) -> Option<f64> {
-        let [given, _, both] = self.counts(class);
-        ratio(both, given)
+    if !rows.costs.is_empty() {
+        let cost = |pair: (u32, u32)| {
+            let of = rows.costs.iter().find(|(predicted, label, _)| (*label, *predicted) == pair);
+            of.map_or(0.0, |(.., cost)| *cost)
+        };
+        let spread: Spread = pairs().map(cost).collect();
+        measured.set("cost", Figure { value: spread.mean(), interval: spread.interval() });
     }
+    let detail = Detail::new(rows.classes, &table, &areas, calibration.map(|calibration| calibration.bins));
+    (measured, detail)
+}
 
-    fn f1(&self, class: &str) -> Option<f64> {
-        let [given, predicted, both] = self.counts(class);
-        ratio(2 * both, given + predicted)
+const SHARES: [(&str, Of); 3] = [("precision", Of::Precision), ("recall", Of::Recall), ("f1", Of::F1)];
+
+impl Detail {
+    /// More classes than this are not told one by one.
+    const CLASSES: usize = 50;
+
+    fn new(
+        names: &[String],
+        table: &Confusion,
+        areas: &[(u32, Figure)],
+        reliability: Option<Vec<super::calibration::Bin>>,
+    ) -> Self {
+        let (kept, rows_of_others) = table.frequent(Self::CLASSES);
+        let name = |class: u32| names.get(class as usize).cloned().unwrap_or_default();
+        let of_class = |class: &u32| {
+            let [rows, predicted, _] = table.counts(*class);
+            OfClass {
+                class: name(*class),
+                rows,
+                predicted,
+                precision: table.share(Of::Precision, *class),
+                recall: table.share(Of::Recall, *class),
+                f1: table.share(Of::F1, *class),
+                roc_auc: areas.iter().find(|(of, _)| of == class).map_or_else(Figure::default, |(_, area)| *area),
+            }
+        };
+        let average = |by| Shares {
+            precision: table.average(Of::Precision, by),
+            recall: table.average(Of::Recall, by),
+            f1: table.average(Of::F1, by),
+        };
+        // Each row has one class: of all of them together, what is predicted is what is given.
+        let micro = table.accuracy();
+        Self {
+            classes: kept.iter().map(of_class).collect(),
+            confusion: kept
+                .iter()
+                .map(|label| kept.iter().map(|predicted| table.cell(*label, *predicted)).collect())
+                .collect(),
+            rows_of_others,
+            macro_average: average(Average::Macro),
+            weighted_average: average(Average::Weighted),
+            micro_average: Shares { precision: micro, recall: micro, f1: micro },
+            reliability: reliability.unwrap_or_default(),
+        }
     }
 }
 
-/// The chance that a positive has a higher score than a negative, ties counting one half (Mann and Whitney). `None` with one
-/// class alone. Sorts the rows by score.
-fn roc_auc(scored: &mut [(f64, bool)]) -> Option<f64> {
-    let positives = scored.iter().filter(|(_, positive)| *positive).count();
-    let negatives = scored.len() - positives;
-    if positives == 0 || negatives == 0 {
-        return None;
-    }
-    for (score, _) in scored.iter_mut() {
-        *score += 0.0; // no negative zero: it equals zero
-    }
-    scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    // Twice the wins, so that half a win is whole.
-    let (mut wins, mut below) = (0_u128, 0_u128);
-    for tied in scored.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let up = tied.iter().filter(|(_, positive)| *positive).count() as u128;
-        let down = tied.len() as u128 - up;
-        wins += up * (2 * below + down);
-        below += down;
-    }
-    Some(wins as f64 / (2.0 * positives as f64 * negatives as f64))
+fn labelled(label: &[u32], all: &[(u32, Vec<f64>)]) -> u64 {
+    (0..label.len()).filter(|at| label[*at] != MISSING && largest(all, *at).is_some()).count() as u64
+}
+
+/// Each class's area against all others.
+fn each_against_the_rest(label: &[u32], all: &[(u32, Vec<f64>)]) -> Vec<(u32, Figure)> {
+    let of = |(class, scores): &(u32, Vec<f64>)| {
+        let scored = label.iter().zip(scores).filter(|(label, score)| **label != MISSING && score.is_finite());
+        let (ups, downs) = sides(scored.map(|(label, score)| (*score, label == class)));
+        (*class, Ranked::of(ups, downs).roc_auc)
+    };
+    all.iter().map(of).collect()
+}
+
+/// The mean over the classes, where each has one. The classes' areas are of the same rows: their errors are taken to go together, and the
+/// interval is no narrower than it ought to be.
+fn mean_of(areas: &[(u32, Figure)]) -> Figure {
+    let all = |of: &dyn Fn(&Figure) -> Option<f64>| {
+        let sum = areas.iter().map(|(_, area)| of(area)).sum::<Option<f64>>();
+        sum.filter(|_| !areas.is_empty()).map(|sum| sum / areas.len() as f64)
+    };
+    let low = all(&|area| area.interval.map(|interval| interval.low));
+    let high = all(&|area| area.interval.map(|interval| interval.high));
+    Figure { value: all(&|area| area.value), interval: low.zip(high).map(|(low, high)| Interval { low, high }) }
+}
+
+/// Rows with a label and a probability of each class.
+fn probabilities<'a>(
+    label: &'a [u32],
+    all: &'a [(u32, Vec<f64>)],
+) -> Option<impl Iterator<Item = (u32, Vec<f64>)> + 'a> {
+    let valid =
+        all.iter().all(|(_, scores)| scores.iter().all(|score| !score.is_finite() || (0.0..=1.0).contains(score)));
+    let row = |at: usize| -> Option<Vec<f64>> {
+        all.iter().map(|(_, s)| s.get(at).copied().filter(|s| s.is_finite())).collect()
+    };
+    valid.then(|| {
+        let known = label.iter().enumerate().filter(|(_, label)| **label != MISSING);
+        known.filter_map(move |(at, label)| Some((*label, row(at)?)))
+    })
+}
+
+/// A label that no score is of is one that the model held for impossible.
+fn log_loss(label: &[u32], all: &[(u32, Vec<f64>)]) -> Figure {
+    let Some(rows) = probabilities(label, all) else { return Figure::default() };
+    let loss = |(label, scores): (u32, Vec<f64>)| {
+        let whole: f64 = scores.iter().sum();
+        let of_label = all.iter().position(|(class, _)| *class == label).map_or(0.0, |at| scores[at] / whole);
+        -of_label.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
+    };
+    let spread: Spread = rows.filter(|(_, scores)| scores.iter().sum::<f64>() > 0.0).map(loss).collect();
+    let cut = |interval: Interval| Interval { low: interval.low.max(0.0), ..interval };
+    Figure { value: spread.mean(), interval: spread.interval().map(cut) }
+}
+
+/// Half the squared distance of scores and outcome: of two classes what it is of the positive one alone.
+fn brier(label: &[u32], all: &[(u32, Vec<f64>)]) -> Figure {
+    let Some(rows) = probabilities(label, all) else { return Figure::default() };
+    let loss = |(label, scores): (u32, Vec<f64>)| {
+        let apart = |(at, score): (usize, &f64)| (score - f64::from(u8::from(all[at].0 == label))).powi(2);
+        scores.iter().enumerate().map(apart).sum::<f64>() / 2.0
+    };
+    let spread: Spread = rows.map(loss).collect();
+    let interval = spread.mean().and_then(|mean| interval::positive(mean, spread.of_mean(), spread.count()));
+    Figure { value: spread.mean(), interval }
 }
 
 #[cfg(test)]
@@ -151,53 +279,72 @@ mod tests {
     use super::*;
     use crate::performance::measures::MEASURES;
 
-    fn names(values: &[&str]) -> Vec<Option<String>> {
-        values.iter().map(|v| Some((*v).to_owned())).collect()
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn rows<'a>(classes: &'a [String], label: &'a [u32], prediction: &'a [u32], scores: &'a [f64]) -> Rows<'a> {
+        let scores = if scores.is_empty() { Scores::None } else { Scores::Positive(scores) };
+        Rows { classes, label, prediction: Some(prediction), scores, positive: None, costs: &[] }
     }
 
     #[test]
     fn one_class_alone_leaves_undefined_what_needs_two() {
-        let (label, prediction) = (names(&["0", "0"]), names(&["0", "0"]));
-        let measured = measure(&label, &prediction, Some(&[Some(0.1), Some(0.2)]), None, &BTreeSet::new());
+        let (one, two) = (names(&["0"]), names(&["0", "1"]));
+        let (measured, _) = measure(&rows(&one, &[0, 0], &[0, 0], &[0.1, 0.2]));
         assert_eq!((measured.accuracy, measured.roc_auc, measured.positive), (Some(1.0), None, None));
-        let known = ["0", "1"].map(str::to_owned).into();
-        let measured = measure(&label, &prediction, Some(&[Some(0.1), Some(0.2)]), None, &known);
+        let (measured, _) = measure(&rows(&two, &[0, 0], &[0, 0], &[0.1, 0.2]));
         assert_eq!((measured.precision, measured.recall, measured.positive.as_deref()), (None, None, Some("1")));
         assert!(measured.brier.is_some_and(|v| (v - 0.025).abs() < 1e-12));
     }
 
     #[test]
     fn scores_outside_0_and_1_rank_but_are_no_probabilities() {
-        let scores = [Some(-3.0), Some(5.0)];
-        let measured = measure(&names(&["0", "1"]), &names(&["0", "1"]), Some(&scores), None, &BTreeSet::new());
+        let two = names(&["0", "1"]);
+        let (measured, _) = measure(&rows(&two, &[0, 1], &[0, 1], &[-3.0, 5.0]));
         assert_eq!((measured.roc_auc, measured.brier, measured.log_loss), (Some(1.0), None, None));
+    }
+
+    #[test]
+    fn scores_of_classes_predict_the_largest() {
+        let three = names(&["a", "b", "c"]);
+        let scores = [(0, vec![0.6, 0.2, 0.1]), (1, vec![0.3, 0.5, 0.1]), (2, vec![0.1, 0.3, 0.8])];
+        let of = Rows {
+            classes: &three,
+            label: &[0, 1, 0],
+            prediction: None,
+            scores: Scores::Classes(&scores),
+            positive: None,
+            costs: &[(2, 0, 6.0)],
+        };
+        let (measured, detail) = measure(&of);
+        assert_eq!((measured.accuracy, measured.cost), (Some(2.0 / 3.0), Some(2.0)));
+        assert_eq!(detail.confusion, [[1, 0, 1], [0, 1, 0], [0, 0, 0]]);
+        let loss = -(0.6_f64.ln() + 0.5_f64.ln() + 0.1_f64.ln()) / 3.0;
+        assert!(measured.log_loss.is_some_and(|found| (found - loss).abs() < 1e-12), "{measured:?}");
+        assert_eq!(measured.roc_auc, None, "nothing is of class c");
     }
 
     proptest! {
         #[test]
-        fn measures_lie_within_their_bounds(rows in prop::collection::vec((0..3_u8, 0..3_u8, 0.0..=1.0f64), 0..60)) {
-            let label: Vec<_> = rows.iter().map(|r| Some(r.0.to_string())).collect();
-            let prediction: Vec<_> = rows.iter().map(|r| Some(r.1.to_string())).collect();
-            let score: Vec<_> = rows.iter().map(|r| Some(r.2)).collect();
-            let measured = measure(&label, &prediction, Some(&score), None, &BTreeSet::new());
-            prop_assert_eq!(measured.rows, rows.len() as u64);
-            for measure in MEASURES {
-                let value = measure.of(&measured);
-                prop_assert!(value.is_none_or(|value| measure.bounds.contains(&value)), "{}: {value:?}", measure.name);
-            }
-        }
-
-        /// A growing map of the scores moves no rank; turning them round mirrors the area.
-        #[test]
-        fn the_area_is_of_ranks(rows in prop::collection::vec((any::<bool>(), -50..50_i32), 2..80)) {
-            let of = |map: &dyn Fn(f64) -> f64| {
-                let mut scored: Vec<(f64, bool)> = rows.iter().map(|(p, s)| (map(f64::from(*s)), *p)).collect();
-                roc_auc(&mut scored)
-            };
-            let (plain, grown, turned) = (of(&|s| s), of(&|s| s * 3.0 + 1.0), of(&|s| -s));
-            prop_assert_eq!(plain, grown);
-            if let (Some(plain), Some(turned)) = (plain, turned) {
-                prop_assert!((plain + turned - 1.0).abs() < 1e-12);
+        fn measures_lie_within_their_bounds(of in prop::collection::vec((0..3_u32, 0..3_u32, 0.0..=1.0f64), 0..60)) {
+            let label: Vec<_> = of.iter().map(|r| r.0).collect();
+            let prediction: Vec<_> = of.iter().map(|r| r.1).collect();
+            let score: Vec<_> = of.iter().map(|r| r.2).collect();
+            for classes in [names(&["a", "b", "c"]), names(&["a", "b"])] {
+                let most = u32::try_from(classes.len()).expect("few") - 1;
+                let cut = |codes: &[u32]| codes.iter().map(|code| (*code).min(most)).collect::<Vec<u32>>();
+                let (label, prediction) = (cut(&label), cut(&prediction));
+                let (measured, detail) = measure(&rows(&classes, &label, &prediction, &score));
+                prop_assert_eq!(measured.rows, of.len() as u64);
+                prop_assert_eq!(detail.confusion.iter().flatten().sum::<u64>() + detail.rows_of_others, of.len() as u64);
+                for measure in MEASURES {
+                    let value = measure.of(&measured);
+                    prop_assert!(value.is_none_or(|value| measure.bounds.contains(&value)), "{}: {value:?}", measure.name);
+                    let interval = measured.interval(measure.name);
+                    let holds = |interval: Interval| value.is_some_and(|value| interval.low <= value && value <= interval.high);
+                    prop_assert!(interval.is_none_or(holds), "{}: {value:?} {interval:?}", measure.name);
+                }
             }
         }
     }

@@ -39,6 +39,7 @@ pub struct Measure {
     /// One sentence for people.
     pub help: &'static str,
     value: fn(&Performance) -> Option<f64>,
+    set: fn(&mut Performance) -> &mut Option<f64>,
 }
 
 impl Measure {
@@ -46,6 +47,11 @@ impl Measure {
     #[must_use]
     pub fn of(&self, performance: &Performance) -> Option<f64> {
         (self.value)(performance)
+    }
+
+    /// Where it is kept.
+    pub(super) fn place<'a>(&self, performance: &'a mut Performance) -> &'a mut Option<f64> {
+        (self.set)(performance)
     }
 }
 
@@ -61,6 +67,7 @@ pub static MEASURES: &[Measure] = &[
         bounds: SHARE,
         help: "Share of rows whose prediction is the label.",
         value: |performance| performance.accuracy,
+        set: |performance| &mut performance.accuracy,
     },
     Measure {
         name: "precision",
@@ -69,6 +76,7 @@ pub static MEASURES: &[Measure] = &[
         bounds: SHARE,
         help: "Share of the predicted positives that are positive; with more than two classes the mean over the classes.",
         value: |performance| performance.precision,
+        set: |performance| &mut performance.precision,
     },
     Measure {
         name: "recall",
@@ -77,6 +85,16 @@ pub static MEASURES: &[Measure] = &[
         bounds: SHARE,
         help: "Share of the positives that are predicted so; with more than two classes the mean over the classes.",
         value: |performance| performance.recall,
+        set: |performance| &mut performance.recall,
+    },
+    Measure {
+        name: "specificity",
+        better: Better::Higher,
+        rank: None,
+        bounds: SHARE,
+        help: "Share of the negatives that are predicted so; of two classes.",
+        value: |performance| performance.specificity,
+        set: |performance| &mut performance.specificity,
     },
     Measure {
         name: "f1",
@@ -85,14 +103,25 @@ pub static MEASURES: &[Measure] = &[
         bounds: SHARE,
         help: "Harmonic mean of precision and recall; with more than two classes the mean over the classes.",
         value: |performance| performance.f1,
+        set: |performance| &mut performance.f1,
     },
     Measure {
         name: "roc_auc",
         better: Better::Higher,
         rank: Some(1),
         bounds: SHARE,
-        help: "Area under the receiver operating characteristic; equal scores count one half.",
+        help: "Area under the receiver operating characteristic, equal scores by half; of more classes the mean of each against the rest.",
         value: |performance| performance.roc_auc,
+        set: |performance| &mut performance.roc_auc,
+    },
+    Measure {
+        name: "pr_auc",
+        better: Better::Higher,
+        rank: None,
+        bounds: SHARE,
+        help: "Area under the curve of precision over recall, as average precision; of two classes.",
+        value: |performance| performance.pr_auc,
+        set: |performance| &mut performance.pr_auc,
     },
     Measure {
         name: "brier",
@@ -101,6 +130,7 @@ pub static MEASURES: &[Measure] = &[
         bounds: SHARE,
         help: "Mean squared difference of score and outcome.",
         value: |performance| performance.brier,
+        set: |performance| &mut performance.brier,
     },
     Measure {
         name: "log_loss",
@@ -109,6 +139,25 @@ pub static MEASURES: &[Measure] = &[
         bounds: ERROR,
         help: "Mean negative log-likelihood of the outcome, scores clipped to the next number beside 0 and 1.",
         value: |performance| performance.log_loss,
+        set: |performance| &mut performance.log_loss,
+    },
+    Measure {
+        name: "ece",
+        better: Better::Lower,
+        rank: None,
+        bounds: SHARE,
+        help: "Expected calibration error: how far scores and what came true lie apart, in ten bins of equal width; of two classes.",
+        value: |performance| performance.ece,
+        set: |performance| &mut performance.ece,
+    },
+    Measure {
+        name: "cost",
+        better: Better::Lower,
+        rank: None,
+        bounds: f64::NEG_INFINITY..=f64::INFINITY,
+        help: "Mean cost of a row, in the user's money, by the model's costs.",
+        value: |performance| performance.cost,
+        set: |performance| &mut performance.cost,
     },
     Measure {
         name: "mae",
@@ -117,6 +166,7 @@ pub static MEASURES: &[Measure] = &[
         bounds: ERROR,
         help: "Mean absolute error.",
         value: |performance| performance.mae,
+        set: |performance| &mut performance.mae,
     },
     Measure {
         name: "rmse",
@@ -125,6 +175,7 @@ pub static MEASURES: &[Measure] = &[
         bounds: ERROR,
         help: "Root mean squared error.",
         value: |performance| performance.rmse,
+        set: |performance| &mut performance.rmse,
     },
     Measure {
         name: "r2",
@@ -133,6 +184,34 @@ pub static MEASURES: &[Measure] = &[
         bounds: f64::NEG_INFINITY..=1.0,
         help: "Share of the labels' variance that the prediction explains.",
         value: |performance| performance.r2,
+        set: |performance| &mut performance.r2,
+    },
+    Measure {
+        name: "mape",
+        better: Better::Lower,
+        rank: None,
+        bounds: ERROR,
+        help: "Mean absolute error over the label's size; undefined where a label is 0.",
+        value: |performance| performance.mape,
+        set: |performance| &mut performance.mape,
+    },
+    Measure {
+        name: "quantile_loss",
+        better: Better::Lower,
+        rank: None,
+        bounds: ERROR,
+        help: "Mean loss of a prediction that is meant to be the quantile that the model names.",
+        value: |performance| performance.quantile_loss,
+        set: |performance| &mut performance.quantile_loss,
+    },
+    Measure {
+        name: "ndcg",
+        better: Better::Higher,
+        rank: Some(0),
+        bounds: SHARE,
+        help: "Mean over the groups of how much of what is relevant comes first: normalised discounted cumulative gain.",
+        value: |performance| performance.ndcg,
+        set: |performance| &mut performance.ndcg,
     },
 ];
 
@@ -152,7 +231,7 @@ mod tests {
             assert_eq!(one.measures().collect::<Vec<_>>(), [(measure.name, 0.25)]);
             assert_eq!(one.leading().map(|(leading, _)| leading.name), measure.rank.map(|_| measure.name));
         }
-        let described = ["task", "rows", "positive"].len();
+        let described = ["task", "rows", "positive", "intervals"].len();
         assert_eq!(
             none.as_object().map(serde_json::Map::len),
             Some(MEASURES.len() + described),

@@ -218,12 +218,13 @@ impl Watch {
     /// How well the rows' predictions fit these labels, in the rows' order.
     pub(super) fn performance_of(&self, frame: &DataFrame, label: &Series) -> Option<Performance> {
         let score = series(frame, "score");
-        let prediction = series(frame, "prediction").or_else(|| score.clone())?;
+        let prediction = series(frame, "prediction");
         let mut known = self.progress.known.clone();
         known.learn(label);
         let task = self.spec.task.or(known.task())?;
-        let positive = self.spec.positive.as_deref();
-        let measured = measure(task, label, &prediction, score.as_ref(), positive, &known);
+        let beside = self.spec.beside(frame);
+        let columns = beside.columns(label, prediction.as_ref(), score.as_ref());
+        let (measured, _) = measure(&columns, &self.spec.measured(task, &known));
         (measured.rows > 0).then_some(measured)
     }
 
