@@ -414,6 +414,9 @@ fn numbers(series: &Series) -> Vec<Option<f64>> {
     all.into_iter().map(|value| value.filter(|value| value.is_finite())).collect()
 }
 
+#[cfg(test)]
+mod coverage;
+
 /// The values as plain numbers; what is none is NaN.
 fn plain(series: &Series) -> Vec<f64> {
     numbers(series).into_iter().map(|value| value.unwrap_or(f64::NAN)).collect()
@@ -461,11 +464,11 @@ mod tests {
     fn classes_of_unlike_types_are_compared_by_value() {
         let label = Series::new("l".into(), [true, false, true]);
         let prediction = Series::new("p".into(), [1.0, 0.0, 0.0]);
-        let none = Labels::default();
-        let measured = |label, prediction, score, known| {
+        fn measured(label: &Series, prediction: &Series, score: Option<&Series>, known: &Labels) -> Performance {
             let columns = Columns { label, prediction: Some(prediction), score, scores: &[], group: None };
             measure(&columns, &Wanted::new(Task::Classification, known)).0
-        };
+        }
+        let none = Labels::default();
         let of = |l: &Series, p: &Series| measured(l, p, None, &none);
         assert_eq!(of(&label, &prediction).accuracy, Some(2.0 / 3.0));
         let mut known = Labels::default();

@@ -147,7 +147,7 @@ fn setting(line: &str) -> Option<(&str, &str)> {
 }
 
 /// The keys that are set in a section of the file, switched on or not, with a comment beside them or above the settings they stand
-/// among. Those of a table in one line (`columns = { id = ... }`) are in the section of its name.
+/// among. Those of a table in one line (`quality = { limits = ... }`), or of the first of several, are in the section of its name.
 fn explained(file: &str) -> BTreeSet<String> {
     let (mut keys, mut section, mut is_explained) = (BTreeSet::new(), "", false);
     for line in file.lines() {
@@ -157,7 +157,8 @@ fn explained(file: &str) -> BTreeSet<String> {
         } else if let Some((key, value)) = setting(line) {
             if is_explained || value.contains(" # ") {
                 keys.insert(format!("{section}.{key}"));
-                let parts = value.trim_start_matches('{').split(',').filter(|_| value.starts_with('{'));
+                let table = value.trim_start_matches('[');
+                let parts = table.trim_start_matches('{').split(',').filter(|_| table.starts_with('{'));
                 let parts = parts.filter_map(|part| part.split_once(" = "));
                 keys.extend(parts.map(|(part, _)| format!("{section}.{key}.{}", part.trim())));
             }

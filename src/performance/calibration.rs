@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
 use super::interval::{Interval, Spread, wilson};
+use crate::stats::tails::sum_of_squares;
 
 /// Bins of scores, of equal width; a score on an edge belongs below it.
 pub const BINS: usize = 10;
@@ -100,7 +101,7 @@ fn shown(at: usize, bin: &Held) -> Bin {
 
 /// The error and its interval. A sum of distances is never below what chance alone makes of it, so that no plain interval would hold a
 /// small one: of errors in proportion to those seen, the interval has those under which what was seen is no surprise. Of a
-/// distance the mean and variance are those of a normal number without its sign.
+/// distance the mean and variance are those of a normal number without its sign, and their sum is taken to follow a gamma distribution.
 fn error(bins: &[Held; BINS]) -> Figure {
     let rows: f64 = bins.iter().map(|bin| bin.rows).sum();
     let held = || bins.iter().filter(|bin| bin.rows > 0.0);
@@ -108,39 +109,47 @@ fn error(bins: &[Held; BINS]) -> Figure {
     let parts: Vec<[f64; 3]> = held()
         .map(|bin| {
             let apart = (bin.positives - bin.scores) / bin.rows;
-            let variance = (bin.squares / bin.rows - apart * apart).max(0.0) / bin.rows;
+            // Few rows that are all alike say little of how the next one is.
+            let share = (bin.positives + 1.0) / (bin.rows + 2.0);
+            let variance = (bin.squares / bin.rows - apart * apart).max(share * (1.0 - share)) / bin.rows;
             [bin.rows / rows, apart.abs(), variance.sqrt()]
         })
         .collect();
     let seen: f64 = parts.iter().map(|[weight, apart, _]| weight * apart).sum();
-    let surprise = |scale: f64| {
-        let (mut mean, mut variance) = (0.0, 0.0);
+    // How many rows fall into a bin is chance, too.
+    let between = parts.iter().map(|[weight, apart, _]| weight * (apart - seen).powi(2)).sum::<f64>() / rows;
+    // How likely it is to see as much or more.
+    let likely = |scale: f64| {
+        let (mut mean, mut variance) = (0.0, scale * scale * between);
         for [weight, apart, error] in &parts {
             let of = folded(scale * apart, *error);
             mean += weight * of;
             variance += weight * weight * ((scale * apart).powi(2) + error * error - of * of).max(0.0);
         }
-        let off = seen - mean;
-        if variance > 0.0 { off / variance.sqrt() } else { off * f64::INFINITY }
+        sum_of_squares(seen, mean, variance).unwrap_or_else(|| f64::from(u8::from(mean >= seen)))
     };
-    let z = crate::stats::tails::deviations(1.0 - super::interval::LEVEL);
-    // Falling in the scale: what is larger is seen sooner.
+    // Growing in the scale: what is larger is seen sooner.
     let scale_at = |wanted: f64| {
-        if surprise(0.0) <= wanted {
+        if likely(0.0) >= wanted {
             return 0.0;
         }
         let (mut low, mut high) = (0.0, 1.0);
-        while surprise(high) > wanted && high < 1e6 {
+        while likely(high) < wanted && high < 1e6 {
             high *= 2.0;
         }
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);
-            if surprise(middle) > wanted { low = middle } else { high = middle }
+            if likely(middle) < wanted { low = middle } else { high = middle }
         }
         high
     };
+    let tail = (1.0 - super::interval::LEVEL) / 2.0;
     let known = parts.iter().any(|[_, _, error]| *error > 0.0) && seen > 0.0;
-    let interval = known.then(|| Interval { low: scale_at(z) * seen, high: (scale_at(-z) * seen).min(1.0) });
+    // Rounding shuts out nothing that was seen.
+    let interval = known.then(|| Interval {
+        low: (scale_at(tail) * seen).min(seen),
+        high: (scale_at(1.0 - tail) * seen).clamp(seen, 1.0),
+    });
     Figure::new(seen, interval)
 }
 

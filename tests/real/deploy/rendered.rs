@@ -197,7 +197,7 @@ pub fn settings_of_the_manifests_are_valid() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("values.yaml");
     let config = "[collect]\ndisabled = []\nmax_containers = 2000\n[collect.kubernetes]\nautoscalers = false\n\
-                  [cost]\ncpu_core_hour = 0.5\n[[model]]\nname = \"a\"\ncolumns = { id = \"key\" }\n[[model]]\nname = \"b\"\n";
+                  [cost]\ncpu_core_hour = 0.5\n[[model]]\nname = \"a\"\nid = \"key\"\n[[model]]\nname = \"b\"\n";
     fs::write(&file, json!({"config": config, "kubernetes": {"autoscalers": true}}).to_string())?;
     let text =
         run("helm", &["template", "plumbline", &chart().to_string_lossy(), "--values", &file.to_string_lossy()])?;
