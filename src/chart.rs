@@ -3,8 +3,10 @@
 //! Colour never speaks alone: what differs in colour differs in height, place or stroke too. The classes are in [`STYLE`], over
 //! the variables that the page around defines.
 
+pub mod bands;
 pub mod distribution;
 pub mod heat;
+pub mod reliability;
 
 use std::fmt::Write;
 

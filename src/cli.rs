@@ -4,6 +4,7 @@ mod drift;
 mod given;
 mod profile;
 mod report;
+mod review;
 mod times;
 
 use std::fmt::Write;
@@ -40,7 +41,7 @@ impl Cli {
     /// Whether it reads the columns of data files, one after another, and is done.
     #[must_use]
     pub fn is_comparison(&self) -> bool {
-        matches!(self.command, Command::Drift(_) | Command::Profile { .. })
+        matches!(self.command, Command::Drift(_) | Command::Review(_) | Command::Profile { .. })
     }
 }
 
@@ -59,6 +60,9 @@ enum Command {
         #[command(subcommand)]
         command: profile::Command,
     },
+    /// Review one model: performance with intervals, what moved, and the verdict, in one document.
+    #[command(after_help = review::EXAMPLES)]
+    Review(Box<review::Arguments>),
     /// Review capacity from an agent's data folder: what is over- or under-provisioned, in money, with patches.
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
@@ -132,6 +136,8 @@ pub enum Usage {
     Drift(#[from] drift::Error),
     /// What a profile is to be made of, or is read from, is wrong.
     Profile(#[from] profile::Error),
+    /// A model's description, or a file that it is held to, is wrong.
+    Review(#[from] review::Error),
     /// What is asked of a report is wrong.
     Report(#[from] report::Error),
 }
@@ -146,6 +152,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check { config } => check(&config)?,
         Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
         Command::Report(arguments) => report::run(&arguments)?,
+        Command::Review(arguments) => {
+            if review::run(&arguments).map_err(Usage::from)? {
+                return Ok(ExitCode::from(DRIFT));
+            }
+        }
         Command::Drift(arguments) => {
             if drift::run(&arguments).map_err(Usage::from)? {
                 return Ok(ExitCode::from(DRIFT));
@@ -261,6 +272,10 @@ impl Drop for DemoFolder {
 /// Reloading goes on for as long as the agent does.
 fn unreachable_end() -> anyhow::Result<()> {
     anyhow::bail!("the signals ended before the agent; this is a bug in plumbline")
+}
+
+fn no_colour() -> bool {
+    ENV("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 fn warn_all(warnings: &[String]) {
@@ -421,6 +436,9 @@ mod tests {
             Command::Check { config } => check(&config)?,
             Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
             Command::Report(arguments) => report::run(&arguments)?,
+            Command::Review(arguments) => {
+                review::run(&arguments).map_err(Usage::from)?;
+            }
             Command::Drift(arguments) => {
                 drift::run(&arguments).map_err(Usage::from)?;
             }
@@ -434,11 +452,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let [reference, current, output] = files(folder.path());
         let data = folder.path().display().to_string();
+        let spec = folder.path().join("m.toml").display().to_string();
+        std::fs::write(&spec, "[[model]]\nname = \"m\"\nprediction = \"c\"\nlabel = \"c\"\n").expect("written");
         let usual: &[(&str, &[(&str, &str)])] = &[
             ("agent", &[]),
             ("check", &[("config", "/nowhere.toml")]),
             ("report", &[("data", &data), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),
+            ("review", &[("model", &spec), ("reference", &reference), ("samples", &current), ("output", &output)]),
             ("build", &[("", &reference), ("output", &output)]),
             ("merge", &[("", &reference), ("output", &output)]),
             ("show", &[("", &reference)]),

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | drift | profile | report | check
+//! cli          agent | drift | profile | review | report | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
 //! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender,
 //!              alerting, supervise, ...)
@@ -24,7 +24,9 @@
 //!              of two data sets
 //! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show, and one
 //!              column against a profile (profiled); what a reference teaches (learnt)
-//! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
+//! performance/ classification, regression, ranking; the list MEASURES, an interval for each (interval), and the verdict against a
+//!              reference (verdict); what stands behind a classifier's (detail); which task a model's labels speak of
+//! review       one model's review: all that is said of its samples and labels, in one document
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of
@@ -52,7 +54,7 @@
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
-//! report/      a comparison of two data sets, a profile, a capacity review: table, JSON, Markdown, HTML, CSV
+//! report/      a comparison of two data sets, a profile, a model's review, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
 //! web/         /metrics, health, the JSON API and the page
@@ -136,6 +138,7 @@ pub mod performance;
 pub mod quality;
 pub mod reading;
 pub mod report;
+pub mod review;
 pub mod rightsize;
 pub mod signal;
 pub mod snapshot;

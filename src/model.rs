@@ -135,6 +135,9 @@ pub struct Spec {
     /// What mistakes cost, in your money.
     #[serde(default)]
     pub costs: Vec<Cost>,
+    /// A change of performance below this share of the reference's figure does not matter.
+    #[serde(default = "default_margin")]
+    pub margin: f64,
     /// Columns of numbers, or of texts, that stand for categories.
     #[serde(default)]
     pub categorical: Vec<String>,
@@ -263,6 +266,10 @@ fn version() -> String {
     "version".to_owned()
 }
 
+const fn default_margin() -> f64 {
+    0.02
+}
+
 const fn default_top() -> usize {
     TOP
 }
@@ -295,6 +302,7 @@ impl Spec {
             top: default_top(),
             quantile: None,
             costs: Vec::new(),
+            margin: default_margin(),
             categorical: Vec::new(),
             text: Vec::new(),
             exclude: Vec::new(),
@@ -396,6 +404,9 @@ impl Spec {
         }
         if self.quantile.is_some_and(|level| !(level > 0.0 && level < 1.0)) {
             wrong("quantile", "must lie between 0 and 1".to_owned());
+        }
+        if !(0.0..1.0).contains(&self.margin) {
+            wrong("margin", "must lie between 0 and 1".to_owned());
         }
         if self.top == 0 {
             wrong("top", "must be at least 1".to_owned());
@@ -529,8 +540,10 @@ impl Spec {
 /// Columns that predictions are measured by beside the reserved ones.
 #[derive(Debug, Clone)]
 pub struct Beside {
-    scores: Vec<(String, Series)>,
-    group: Option<Series>,
+    /// Of each class, how sure the model was.
+    pub scores: Vec<(String, Series)>,
+    /// Which rows are ranked together.
+    pub group: Option<Series>,
 }
 
 impl Beside {

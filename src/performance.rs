@@ -14,6 +14,7 @@ pub mod measures;
 pub mod ranked;
 pub mod ranking;
 pub mod regression;
+pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,6 +94,9 @@ pub struct Performance {
     /// Mean normalised discounted cumulative gain over the groups.
     #[serde(default)]
     pub ndcg: Option<f64>,
+    /// Rows of the rarest class that was met.
+    #[serde(default)]
+    pub rarest: Option<u64>,
     /// Where they may lie, at 95 %, by their names. How each is made stands in [`interval`].
     #[serde(default)]
     pub intervals: BTreeMap<String, Interval>,
@@ -121,6 +125,7 @@ impl Performance {
             mape: None,
             quantile_loss: None,
             ndcg: None,
+            rarest: None,
             intervals: BTreeMap::new(),
         }
     }

@@ -1,7 +1,8 @@
 //! What was found, for people and programs: a comparison of two data sets ([`drift`]), a reference's profile ([`profile`]), a
-//! capacity review ([`review`]).
+//! capacity review ([`review`]), a model's ([`model`]).
 
 pub mod drift;
+pub mod model;
 pub mod profile;
 pub mod review;
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod columns;
+mod of_model;
 mod quality;
 mod reference;
 pub(super) mod tally;
@@ -20,11 +21,13 @@ pub(super) use self::arguments::all_known;
 pub use self::arguments::{Arguments, EXAMPLES};
 use self::arguments::{Format, Roles};
 use self::columns::{Compared, Sides, Times, Way, way};
+pub(super) use self::of_model::of_model;
 use self::quality::Gathered;
 use self::reference::Reference;
 use self::together::together;
 use self::windows::Windows;
 use super::given::{self, Given};
+use super::no_colour;
 use super::profile::file;
 use crate::dataset::{self, Dataset, Wanted};
 use crate::drift::Test;
@@ -164,6 +167,11 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     Ok((arguments.fail_on_drift && comparison.summary.drift) || (arguments.fail_on_quality && faults))
 }
 
+/// Whether it is a profile, which has no rows.
+pub(super) fn is_profile(given: &Given) -> bool {
+    file::is_profile(&given.path)
+}
+
 /// The result takes the place of no data.
 pub(super) fn not_over(output: &Path, inputs: &[&PathBuf]) -> Result<(), Error> {
     if inputs.iter().any(|input| is_same(input, output)) {
@@ -174,10 +182,6 @@ pub(super) fn not_over(output: &Path, inputs: &[&PathBuf]) -> Result<(), Error> 
 
 fn is_same(one: &std::path::Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-fn no_colour() -> bool {
-    (super::ENV)("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 pub(super) fn open(given: &Given, wanted: Wanted<'_>) -> Result<Dataset, Error> {

@@ -25,6 +25,15 @@ fn window(text: &str) -> Result<Duration, String> {
     if parsed < Duration::from_secs(1) { Err("is too short; windows are 1s at least".to_owned()) } else { Ok(parsed) }
 }
 
+impl From<Window> for Length {
+    fn from(window: Window) -> Self {
+        match window {
+            Window::Rows(rows) => Self { window: None, window_rows: Some(rows) },
+            Window::Time(ms) => Self { window: u64::try_from(ms).ok().map(Duration::from_millis), window_rows: None },
+        }
+    }
+}
+
 impl Length {
     /// None was given.
     pub fn is_none(&self) -> bool {

@@ -111,6 +111,8 @@ pub fn measure(rows: &Rows<'_>) -> (Performance, Detail) {
 
     let mut measured = Performance::of_no_rows(Task::Classification);
     measured.positive = positive.and_then(|positive| rows.classes.get(positive as usize)).cloned();
+    // One class alone has no rarest.
+    measured.rarest = table.met().map(|class| table.counts(class)[0]).min().filter(|_| rows.classes.len() > 1);
     measured.set("accuracy", table.accuracy());
     match positive {
         Some(positive) => {

@@ -231,7 +231,7 @@ mod tests {
             assert_eq!(one.measures().collect::<Vec<_>>(), [(measure.name, 0.25)]);
             assert_eq!(one.leading().map(|(leading, _)| leading.name), measure.rank.map(|_| measure.name));
         }
-        let described = ["task", "rows", "positive", "intervals"].len();
+        let described = ["task", "rows", "positive", "rarest", "intervals"].len();
         assert_eq!(
             none.as_object().map(serde_json::Map::len),
             Some(MEASURES.len() + described),

@@ -1,0 +1,47 @@
+//! A model's samples held against its reference as its description has it.
+
+use std::collections::BTreeSet;
+
+use super::reference::Reference;
+use super::{Error, Fault, Roles, compare};
+use crate::cli::given::Given;
+use crate::cli::times::Length;
+use crate::dataset::Dataset;
+use crate::drift::comparison::Comparison;
+use crate::drift::defaults;
+use crate::drift::order::Window;
+use crate::model::Spec;
+
+/// The comparison, and what is wrong with the samples' rows. What columns vary by themselves is seen between windows of the reference.
+pub fn of_model(
+    reference: &Given,
+    samples: &Dataset,
+    (spec, window): (&Spec, Window),
+    left_out: impl IntoIterator<Item = String>,
+) -> Result<(Comparison, Vec<Fault>), Error> {
+    let mut reference = Reference::open(reference, spec.reference_hash.as_deref(), spec.thresholds.mode)?;
+    let there = |name: &String| reference.field(name).is_some() || samples.field(name).is_some();
+    let of = |names: &[&String]| -> Vec<String> { names.iter().copied().filter(|name| there(name)).cloned().collect() };
+    let (ids, timestamp) = (of(&[&spec.id]), of(&[&spec.timestamp]));
+    let mut without: BTreeSet<String> = reference.left_out().map(str::to_owned).collect();
+    without.extend(ids.iter().chain(&timestamp).chain(&spec.exclude).cloned());
+    without.extend(of(&[&spec.label, &spec.version]));
+    without.extend(spec.group.clone());
+    without.extend(left_out);
+    let roles = Roles {
+        ids,
+        left_out: without,
+        categorical: spec.categorical.iter().cloned().collect(),
+        text: spec.text.iter().cloned().collect(),
+        timestamp,
+        label: None,
+        prediction: None,
+        score: None,
+        together: false,
+    };
+    if let Some(column) = roles.timestamp.first() {
+        reference.part(column, samples, &Length::from(window))?;
+    }
+    let tests = spec.thresholds.with_deciding(defaults());
+    compare((&reference, samples, None), &roles, &tests, (&spec.thresholds, &spec.quality))
+}

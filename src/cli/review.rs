@@ -1,0 +1,548 @@
+//! `plumbline review`: everything of one model over a file of samples, in one document.
+
+mod labels;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use jiff::Timestamp;
+use polars::prelude::{IdxCa, PolarsError, Series};
+
+use super::drift::{self, not_over, of_model, open, write};
+use super::given::{self, Given};
+use super::times::times;
+use super::{ENV, no_colour};
+use crate::config::{self, Config};
+use crate::dataset::{self, Dataset};
+use crate::drift::order::Window;
+use crate::model::{Beside, Spec};
+use crate::performance::detail::Detail;
+use crate::performance::figure::Figure;
+use crate::performance::interval::{self, Spread};
+use crate::performance::verdict::{Limits, changes, verdict};
+use crate::performance::{Labels, Performance, Task, errors, measure};
+use crate::report::model as render;
+use crate::review::{Early, Labelled, Measured, Part, Review};
+use crate::stats::quantile::quantile;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  plumbline review --model churn.toml --samples june.parquet
+  plumbline review --model churn.toml --reference train.parquet --samples june.parquet --labels june-labels.csv
+  plumbline review --model churn.toml --samples june.parquet --labels labels.parquet --chunk 1d --format html -o june.html
+  plumbline review --model plumbline.toml --name churn --samples june.parquet --format json    # one of an agent's models
+  plumbline review --model churn.toml --samples june.parquet --fail-on-worse                   # in a pipeline
+
+The description is the [[model]] table that an agent's configuration has; a file of nothing else will do:
+
+  [[model]]
+  name = \"churn\"
+  id = \"request_id\"            # default: id; likewise timestamp, prediction, score, label
+  label = \"churned\"
+  reference = \"train.parquet\"  # --reference goes before it
+
+Labels are brought to samples by the id of both; of several of one sample the latest counts. Without --labels they are a column of the
+samples. Files may be Parquet, Arrow, CSV, TSV or NDJSON, by path or address.
+
+Exit codes: 0 done; with --fail-on-worse or --fail-on-drift 0 without a finding, 1 with one; 2 for an error.";
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The model's description: a TOML file with a [[model]] table.
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Which model, where the file describes several.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// What it is held against: the training data, or a time that was good. Default: what the description names.
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
+    /// What the model was given and said.
+    #[arg(long, value_name = "FILE")]
+    samples: PathBuf,
+    /// What was true, by the samples' ids.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// How long the parts are that are told one by one: a duration (1d, 12h) or rows (5000) [default: ten parts of as many rows].
+    #[arg(long, value_name = "DURATION|ROWS", value_parser = chunk)]
+    chunk: Option<Window>,
+    /// How the result is written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the result to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Exit with 1 if the model does worse than on its reference.
+    #[arg(long)]
+    fail_on_worse: bool,
+    /// Exit with 1 if there is drift.
+    #[arg(long)]
+    fail_on_drift: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people, in colour on a terminal.
+    Table,
+    /// For programs.
+    Json,
+    /// For a pull request or a ticket.
+    Markdown,
+    /// A page of its own.
+    Html,
+}
+
+fn chunk(text: &str) -> Result<Window, String> {
+    if let Ok(rows) = text.parse::<u64>() {
+        return if rows == 0 { Err("must be 1 row at least".to_owned()) } else { Ok(Window::Rows(rows)) };
+    }
+    let parsed =
+        humantime::parse_duration(text).map_err(|error| format!("{error}; write 1d, 12h, or a number of rows"))?;
+    if parsed.as_secs() == 0 {
+        return Err("is too short; 1s at least".to_owned());
+    }
+    Ok(Window::Time(i64::try_from(parsed.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// Why there is no review.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The description is wrong.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// There is none, or it is not clear which.
+    #[error("{}: {message}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A file cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] dataset::Error),
+    /// What is named cannot be read.
+    #[error(transparent)]
+    Given(#[from] given::Error),
+    /// A column that is needed is not there.
+    #[error("{file}: has no column `{column}`; the description says which one it is (id, label, prediction, score)")]
+    Column {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+    },
+    /// Ids that are neither numbers nor texts.
+    #[error("column `{0}`: holds no ids; write numbers or texts")]
+    Id(String),
+    /// Columns that do not go together.
+    #[error("{0}")]
+    Frame(String),
+    /// What moved cannot be told.
+    #[error(transparent)]
+    Drift(#[from] drift::Error),
+}
+
+impl From<PolarsError> for Error {
+    fn from(error: PolarsError) -> Self {
+        Self::Frame(error.to_string())
+    }
+}
+
+/// Reviews, writes the result, and says whether the run is to fail.
+pub fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let spec = described(arguments)?;
+    let inputs = [Some(&arguments.samples), arguments.labels.as_ref(), arguments.reference.as_ref()];
+    if let Some(output) = &arguments.output {
+        not_over(output, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+    }
+    let review = review(arguments, &spec)?;
+    let colour = arguments.output.is_none() && std::io::stdout().is_terminal() && !no_colour();
+    let text = match arguments.format {
+        Format::Table => render::table(&review, colour),
+        Format::Json => render::json(&review),
+        Format::Markdown => render::markdown(&review),
+        Format::Html => render::html(&review),
+    };
+    write(arguments.output.as_ref(), &text)?;
+    let drifts = review.drift.as_ref().is_some_and(|comparison| comparison.summary.drift);
+    Ok((arguments.fail_on_worse && review.is_worse()) || (arguments.fail_on_drift && drifts))
+}
+
+/// The one description that is meant.
+fn described(arguments: &Arguments) -> Result<Spec, Error> {
+    let (config, _) = Config::load(Some(&arguments.model), ENV)?;
+    let wrong = |message: String| Error::Model { path: arguments.model.clone(), message };
+    let names: Vec<&str> = config.model.iter().map(|spec| spec.name.as_str()).collect();
+    let all = names.join(", ");
+    let mut found = config.model.iter().filter(|spec| arguments.name.as_ref().is_none_or(|name| *name == spec.name));
+    match (found.next(), found.next(), &arguments.name) {
+        (Some(spec), None, _) => Ok(spec.clone()),
+        (Some(_), Some(_), _) => Err(wrong(format!("describes several models; choose one by --name: {all}"))),
+        (None, _, Some(name)) => Err(wrong(format!("describes no model {name}; there are: {all}"))),
+        (None, _, None) => Err(wrong("describes no model; it needs a [[model]] table with a name".to_owned())),
+    }
+}
+
+/// One side's columns, as predictions are measured by them.
+struct Side {
+    label: Option<Series>,
+    prediction: Option<Series>,
+    score: Option<Series>,
+    beside: Beside,
+}
+
+impl Side {
+    fn of(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Self, Error> {
+        let column = |name: &str| data.field(name).is_some().then(|| data.column(name)).transpose();
+        let mut scores = Vec::new();
+        for (class, name) in &spec.scores {
+            match column(name)? {
+                Some(of) => scores.push((class.clone(), of)),
+                None => return Err(Error::Column { file: data.path().display().to_string(), column: name.clone() }),
+            }
+        }
+        let group = spec.group.as_deref().map(column).transpose()?.flatten();
+        Ok(Self {
+            label: match label {
+                Some(label) => Some(label),
+                None => column(&spec.label)?,
+            },
+            prediction: column(&spec.prediction)?,
+            score: column(&spec.score)?,
+            beside: Beside { scores, group },
+        })
+    }
+
+    /// Some of its rows.
+    fn part(&self, rows: &IdxCa) -> Result<Self, Error> {
+        let of = |series: &Option<Series>| series.as_ref().map(|series| series.take(rows)).transpose();
+        let scores = self.beside.scores.iter().map(|(class, of)| Ok((class.clone(), of.take(rows)?)));
+        Ok(Self {
+            label: of(&self.label)?,
+            prediction: of(&self.prediction)?,
+            score: of(&self.score)?,
+            beside: Beside { scores: scores.collect::<Result<_, PolarsError>>()?, group: of(&self.beside.group)? },
+        })
+    }
+
+    fn measured(&self, spec: &Spec, task: Task, known: &Labels) -> Option<(Performance, Option<Detail>)> {
+        let label = self.label.as_ref()?;
+        let columns = self.beside.columns(label, self.prediction.as_ref(), self.score.as_ref());
+        Some(measure(&columns, &spec.measured(task, known))).filter(|(performance, _)| performance.rows > 0)
+    }
+
+    fn labelled(&self) -> u64 {
+        self.label.as_ref().map_or(0, |label| (label.len() - label.null_count()) as u64)
+    }
+}
+
+fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
+    let samples = Given::new(&arguments.samples, "samples")?;
+    let samples = open(&samples, &|_| &[])?;
+    let mut notes = Vec::new();
+    let named = arguments.reference.clone().or(spec.reference.as_ref().map(PathBuf::from));
+    let reference = named.map(|path| Given::new(&path, "reference")).transpose()?;
+    if reference.is_none() {
+        notes.push("There is no reference: nothing is said of what moved, or of whether it does worse.".to_owned());
+    }
+    let joined = match &arguments.labels {
+        Some(path) => {
+            let given = Given::new(path, "labels")?;
+            Some(labels::join(&samples, &open(&given, &|_| &[])?, spec)?)
+        }
+        None => None,
+    };
+    let (joined, lag, mut labelled) = match joined {
+        Some(joined) => (Some(joined.label), joined.lag, joined.labelled),
+        None => (None, None, Labelled::default()),
+    };
+    let current = Side::of(&samples, spec, joined)?;
+    let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(|given| open(given, &|_| &[]));
+    let before = data.transpose()?.map(|data| Side::of(&data, spec, None)).transpose()?;
+    if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
+        let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
+        return Err(Error::Column { file, column });
+    }
+
+    let mut known = Labels::default();
+    for label in [Some(&current), before.as_ref()].into_iter().flatten().filter_map(|side| side.label.as_ref()) {
+        known.learn(label);
+    }
+    let task = spec.task.or(known.task());
+    labelled.rows = current.labelled();
+    labelled.coverage = (samples.rows > 0).then(|| labelled.rows as f64 / samples.rows as f64);
+    if let (Some(lag), Some(task)) = (&lag, task) {
+        lags(&mut labelled, lag);
+        labelled.early = early(&current, lag, task);
+    }
+    let limits = Limits {
+        significance: spec.thresholds.significance,
+        margin: spec.margin,
+        rows: spec.min_rows,
+        class_rows: CLASS_ROWS,
+    };
+    let of_reference = task.zip(before.as_ref()).and_then(|(task, side)| side.measured(spec, task, &known));
+    let of_reference = of_reference.map(|(performance, _)| performance);
+    let performance = task.and_then(|task| current.measured(spec, task, &known)).map(|(figures, detail)| {
+        let changes = of_reference.as_ref().map_or_else(Vec::new, |was| changes(was, &figures, &limits));
+        let verdict = verdict(&figures, &changes).map(|change| change.verdict);
+        Measured { figures, detail, reference: of_reference.clone(), changes, verdict }
+    });
+    let at = match samples.field(&spec.timestamp) {
+        Some(_) => times(&samples.column(&spec.timestamp)?).map_err(|why| {
+            notes.push(format!("Column `{}` {why}: rows are taken in the order of the file.", spec.timestamp));
+        }),
+        None => Err(()),
+    };
+    let at = at.ok();
+    let window = arguments.chunk.unwrap_or(Window::Rows(samples.rows.div_ceil(PARTS).max(1)));
+    let over_time = match task {
+        Some(task) => {
+            let context = (spec, task, &known, of_reference.as_ref(), &limits);
+            parts(&current, at.as_deref(), window, samples.rows, &context)?
+        }
+        None => Vec::new(),
+    };
+    let (comparison, quality) = match &reference {
+        Some(reference) => {
+            let (comparison, quality) = of_model(reference, &samples, (spec, window), Vec::new())?;
+            (Some(comparison), quality)
+        }
+        None => (None, Vec::new()),
+    };
+    let time = |ms: Option<&i64>| ms.and_then(|ms| Timestamp::from_millisecond(*ms).ok());
+    Ok(Review {
+        model: spec.name.clone(),
+        namespace: spec.namespace.clone(),
+        task,
+        rows: samples.rows,
+        from: time(at.iter().flatten().min()),
+        to: time(at.iter().flatten().max()),
+        labels: labelled,
+        performance,
+        drift: comparison,
+        quality,
+        over_time,
+        notes,
+    })
+}
+
+/// Rows of each class that a verdict needs.
+const CLASS_ROWS: u64 = 20;
+
+fn lags(labelled: &mut Labelled, lag: &[Option<i64>]) {
+    let mut seconds: Vec<f64> = lag.iter().flatten().map(|ms| *ms as f64 / 1000.0).collect();
+    labelled.lag_p50 = quantile(&mut seconds, 0.5);
+    labelled.lag_p95 = quantile(&mut seconds, 0.95);
+}
+
+/// The errors of the rows whose labels came first beside those whose came last. `None` where all came at once.
+fn early(side: &Side, lag: &[Option<i64>], task: Task) -> Option<Early> {
+    let (label, prediction) = (side.label.as_ref()?, side.prediction.as_ref()?);
+    let mut known: Vec<i64> = lag.iter().flatten().copied().collect();
+    known.sort_unstable();
+    let middle = *known.get(known.len() / 2)?;
+    let errors = errors(task, label, prediction);
+    let of = |first: bool| -> Spread {
+        let halves = errors.iter().zip(lag).filter(|(_, lag)| lag.is_some_and(|lag| (lag < middle) == first));
+        halves.filter_map(|(error, _)| *error).collect()
+    };
+    let (first, last) = (of(true), of(false));
+    let figure = |of: &Spread| Figure { value: of.mean(), interval: of.interval() };
+    let (before, after) = ((first.mean()?, first.interval()?), (last.mean()?, last.interval()?));
+    let apart = interval::difference(before, after);
+    let change = after.0 - before.0;
+    // In 999 of 1000, where the interval is one of 95 of 100.
+    let wider = 3.29 / 1.96;
+    let differ = change + wider * (apart.high - change) < 0.0 || change - wider * (change - apart.low) > 0.0;
+    Some(Early { first: figure(&first), last: figure(&last), differ })
+}
+
+/// Parts that are told one by one where nobody says how long they are.
+const PARTS: u64 = 10;
+/// More are not told.
+const MOST: usize = 400;
+
+/// The rows of each part, in order of time.
+fn places(times: &[i64], window: Window) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..times.len()).collect();
+    order.sort_by_key(|row| times.get(*row));
+    match window {
+        Window::Rows(rows) => {
+            order.chunks(usize::try_from(rows).unwrap_or(usize::MAX)).map(<[usize]>::to_vec).collect()
+        }
+        Window::Time(length) => {
+            let part = |row: &usize| times.get(*row).map(|time| time.div_euclid(length.max(1)));
+            order.chunk_by(|one, other| part(one) == part(other)).map(<[usize]>::to_vec).collect()
+        }
+    }
+}
+
+type Context<'a> = (&'a Spec, Task, &'a Labels, Option<&'a Performance>, &'a Limits);
+
+fn parts(
+    side: &Side,
+    at: Option<&[i64]>,
+    window: Window,
+    rows: u64,
+    (spec, task, known, reference, limits): &Context<'_>,
+) -> Result<Vec<Part>, Error> {
+    let in_order: Vec<i64>;
+    let times = match at {
+        Some(times) => times,
+        None => {
+            in_order = (0..).take(usize::try_from(rows).unwrap_or(usize::MAX)).collect();
+            &in_order
+        }
+    };
+    let places = places(times, window);
+    let skipped = places.len().saturating_sub(MOST);
+    let mut parts = Vec::new();
+    for places in places.into_iter().skip(skipped) {
+        let (from, to) = (
+            places.iter().filter_map(|row| times.get(*row)).min(),
+            places.iter().filter_map(|row| times.get(*row)).max(),
+        );
+        let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
+        let index: Vec<u32> = places.iter().filter_map(|row| u32::try_from(*row).ok()).collect();
+        let part = side.part(&IdxCa::from_vec("rows".into(), index))?;
+        let performance = part.measured(spec, *task, known).map(|(performance, _)| performance);
+        let verdict = performance
+            .as_ref()
+            .zip(*reference)
+            .and_then(|(now, was)| verdict(now, &changes(was, now, limits)).map(|change| change.verdict));
+        let (rows, labelled) = (places.len() as u64, part.labelled());
+        parts.push(Part { from: time(from), to: time(to), rows, labelled, performance, verdict });
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+    use serde_json::Value;
+
+    use crate::cli::{Cli, run};
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().expect("a folder"))
+        }
+
+        fn write(&self, name: &str, text: &str) -> String {
+            let path = self.0.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            path.display().to_string()
+        }
+
+        fn review(&self, format: &str, words: &[&str]) -> Result<String, String> {
+            let output = self.0.path().join("out").display().to_string();
+            let all = ["plumbline", "review", "--format", format, "-o", &output];
+            let cli = Cli::try_parse_from(all.iter().chain(words)).map_err(|error| error.to_string())?;
+            run(cli).map_err(|error| error.to_string())?;
+            std::fs::read_to_string(&output).map_err(|error| error.to_string())
+        }
+
+        fn json(&self, words: &[&str]) -> Value {
+            serde_json::from_str(&self.review("json", words).expect("reviewed")).expect("JSON")
+        }
+    }
+
+    fn demo(name: &str) -> String {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo").join(name).display().to_string()
+    }
+
+    #[test]
+    fn a_model_that_does_worse_is_told_in_every_format() {
+        let folder = Folder::new();
+        let spec = folder.write("m.toml", "[[model]]\nname = \"housing\"\n");
+        let (reference, samples) = (demo("housing_reference.parquet"), demo("housing_later.parquet"));
+        let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
+        let found = folder.json(&words);
+        assert_eq!((&found["model"], &found["performance"]["verdict"]), (&"housing".into(), &"worse".into()));
+        let area = |of: &Value| of["roc_auc"].as_f64().expect("an area");
+        let of = &found["performance"];
+        assert!(area(of) < 0.85 && area(&of["reference"]) > 0.9, "{of}");
+        let interval = &of["intervals"]["roc_auc"];
+        assert!(interval["low"].as_f64() < Some(area(of)) && interval["high"].as_f64() > Some(area(of)), "{interval}");
+        assert_eq!(
+            (&found["labels"]["coverage"], found["over_time"].as_array().map(Vec::len)),
+            (&1.0.into(), Some(10))
+        );
+        assert_eq!(found["drift"]["summary"]["drift"], true);
+        for (format, wanted) in [
+            ("table", "housing does worse: ROC-AUC 0.84"),
+            ("markdown", "**housing does worse"),
+            ("html", "aria-label=\"roc_auc over 10 parts"),
+        ] {
+            let text = folder.review(format, &words).expect("reviewed");
+            assert!(text.contains(wanted) && !text.contains("NaN"), "{format}: {text}");
+        }
+        let by_day = folder.json(&[&words[..], &["--chunk", "30d"]].concat());
+        assert!(by_day["over_time"].as_array().is_some_and(|parts| (11..=13).contains(&parts.len())));
+    }
+
+    #[test]
+    fn labels_are_brought_to_samples() {
+        let folder = Folder::new();
+        let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\nid = \"key\"\nlabel = \"truth\"\n");
+        let hour = |n: u32| format!("2026-01-01T{n:02}:00:00Z");
+        let samples: Vec<String> = (0..20).map(|n| format!("{n},{},{}\n", hour(n), n % 2)).collect();
+        let samples = folder.write("s.csv", &format!("key,timestamp,prediction\n{}", samples.concat()));
+        // Rows 0 to 9 have one, the newest first; 3 is corrected and 4 told twice; 99 is nobody's; a label that is none is no label.
+        let mut labels =
+            vec![format!("3,{},0\n", hour(12)), format!("4,{},0\n", hour(6)), format!("99,{},1\n", hour(1))];
+        labels.extend((0..10).rev().map(|n| format!("{n},{},{}\n", hour(n + 2), n % 2)));
+        labels.push(format!("15,{},\n", hour(16)));
+        let labels = folder.write("l.csv", &format!("key,timestamp,truth\n{}", labels.concat()));
+        let found = folder.json(&["--model", &spec, "--samples", &samples, "--labels", &labels]);
+        let of = &found["labels"];
+        let counts = ["rows", "unknown", "duplicates", "corrections"].map(|name| of[name].as_u64().expect("a count"));
+        assert_eq!(counts, [10, 1, 1, 1]);
+        assert_eq!((&of["coverage"], &of["lag_p50"]), (&0.5.into(), &7200.0.into()));
+        // The correction is the later one, though it stands first in the file.
+        assert_eq!(found["performance"]["accuracy"], 0.9);
+        assert_eq!(found["performance"]["reference"], Value::Null);
+        assert!(found["notes"][0].as_str().is_some_and(|note| note.contains("no reference")));
+    }
+
+    #[test]
+    fn ids_of_either_type_are_the_same() {
+        let folder = Folder::new();
+        let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\n");
+        let samples = folder.write("s.ndjson", "{\"id\":\"7\",\"prediction\":1}\n{\"id\":\"8\",\"prediction\":0}\n");
+        let labels = folder.write("l.csv", "id,label\n8,0\n7,0\n");
+        let found = folder.json(&["--model", &spec, "--samples", &samples, "--labels", &labels]);
+        assert_eq!((&found["labels"]["rows"], &found["performance"]["accuracy"]), (&2.into(), &0.5.into()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let folder = Folder::new();
+        let (none, two) = (
+            folder.write("none.toml", "[agent]\n"),
+            folder.write("two.toml", "[[model]]\nname = \"a\"\n[[model]]\nname = \"b\"\n"),
+        );
+        let wrong = folder.write("wrong.toml", "[[model]]\nname = \"a\"\npredicton = \"y\"\n");
+        let (samples, other) = (folder.write("s.csv", "id,prediction\n1,1\n"), folder.write("o.csv", "id,y\n1,1\n"));
+        let said = |words: &[&str]| folder.review("json", words).expect_err("it is wrong");
+        assert!(said(&["--model", &none, "--samples", &samples]).contains("describes no model"));
+        assert!(said(&["--model", &two, "--samples", &samples]).contains("choose one by --name: a, b"));
+        assert!(said(&["--model", &two, "--name", "c", "--samples", &samples]).contains("no model c; there are: a, b"));
+        assert!(said(&["--model", &wrong, "--samples", &samples]).contains("prediction"), "the nearest name");
+        let one = ["--model", &two, "--name", "a", "--samples"];
+        assert!(said(&[&one[..], &[&other]].concat()).contains("has no column `prediction`"));
+        assert!(said(&[&one[..], &[&samples, "--labels", &other]].concat()).contains("has no column `label`"));
+        assert!(said(&[&one[..], &[&samples, "--chunk", "soon"]].concat()).contains("number of rows"));
+        // Without labels and reference there is little to tell, and it is told.
+        let found = folder.json(&[&one[..], &[&samples]].concat());
+        assert_eq!((&found["performance"], &found["labels"]["rows"]), (&Value::Null, &0.into()));
+        assert!(folder.review("table", &[&one[..], &[&samples]].concat()).expect("told").contains("no labels"));
+    }
+}
