@@ -33,6 +33,7 @@ use crate::drift::verdict::Thresholds;
 use crate::frame::normal::ColumnKind;
 use crate::identity::ModelKey;
 use crate::performance::cost::{Cost, problem};
+use crate::performance::verdict::{CLASS_ROWS, Limits};
 use crate::performance::{Columns, Labels, TOP, Task, Wanted};
 use crate::quality::Rules;
 
@@ -521,6 +522,17 @@ impl Spec {
         // Of a class that is left out nothing is known, and of the others too little.
         let scores = if scores.len() == self.scores.len() { scores } else { Vec::new() };
         Beside { scores, group: self.group.as_deref().and_then(series) }
+    }
+
+    /// What makes a verdict on performance.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            significance: self.thresholds.significance,
+            margin: self.margin,
+            rows: self.min_rows,
+            class_rows: CLASS_ROWS,
+        }
     }
 
     /// How predictions are to be measured against labels.

@@ -277,12 +277,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         lags(&mut labelled, lag);
         labelled.early = early(&current, lag, task);
     }
-    let limits = Limits {
-        significance: spec.thresholds.significance,
-        margin: spec.margin,
-        rows: spec.min_rows,
-        class_rows: CLASS_ROWS,
-    };
+    let limits = spec.limits();
     let of_reference = task.zip(before.as_ref()).and_then(|(task, side)| side.measured(spec, task, &known));
     let of_reference = of_reference.map(|(performance, _)| performance);
     let performance = task.and_then(|task| current.measured(spec, task, &known)).map(|(figures, detail)| {
@@ -328,9 +323,6 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         notes,
     })
 }
-
-/// Rows of each class that a verdict needs.
-const CLASS_ROWS: u64 = 20;
 
 fn lags(labelled: &mut Labelled, lag: &[Option<i64>]) {
     let mut seconds: Vec<f64> = lag.iter().flatten().map(|ms| *ms as f64 / 1000.0).collect();

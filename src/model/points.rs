@@ -12,6 +12,7 @@ use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
 use crate::metric::{Kind, Number, Point, PointAttributes, Subject};
 use crate::performance::Performance;
+use crate::performance::verdict::Verdict;
 use crate::quality::Check;
 use crate::signal::model::{Model, id};
 use crate::signal::values::attributes;
@@ -86,6 +87,10 @@ impl Points {
         if let Some((leading, drop)) = sound.and_then(|leading| Some((leading, leading.drop()?))) {
             let which = (whose, &[leading.measure][..]);
             self.add(const { id("performance_drop") }, which, Number::Float(drop), None);
+        }
+        if let Some(change) = model.change().filter(|change| change.verdict != Verdict::Unknown) {
+            let worse = Number::Int(u64::from(change.verdict == Verdict::Worse));
+            self.add(const { id("performance_worse") }, (whose, &[change.measure][..]), worse, None);
         }
         let Some(reference) = &model.reference else { return };
         for (measure, value) in reference.performance.iter().flat_map(Performance::measures) {
@@ -175,7 +180,9 @@ mod tests {
     fn known(key: &ModelKey, provisional: bool) -> ModelView {
         let at = Timestamp::UNIX_EPOCH;
         let mut view = Watch::new(Spec::of(key), 10, Progress::default(), at).view(at);
-        let performance = json!({"task": "classification", "rows": 1000, "accuracy": 0.9});
+        let performance = json!({
+            "task": "classification", "rows": 1000, "accuracy": 0.9, "intervals": {"accuracy": {"low": 0.88, "high": 0.92}},
+        });
         let tests = json!([{"test": "psi", "statistic": 0.3, "p_value": null}]);
         let aspect = json!({
             "aspect": "values", "p_value": 0.1, "p_adjusted": 0.2, "measure": "shift", "effect": 0.3, "noise": 0.01, "threshold": 0.1,

@@ -14,6 +14,7 @@ use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::Judged;
 use crate::identity::ModelKey;
 use crate::performance::measures::Better;
+use crate::performance::verdict::{Change, Limits, changes, verdict};
 use crate::performance::{Performance, Task};
 use crate::quality::{self, Check};
 
@@ -42,6 +43,9 @@ pub struct ModelView {
     /// Rows that a window needs for a verdict.
     #[serde(skip)]
     pub min_rows: u64,
+    /// What makes a verdict on its performance.
+    #[serde(skip)]
+    pub limits: Limits,
     /// Rows held in memory.
     pub rows_in_memory: u64,
     /// About how many bytes they take.
@@ -154,6 +158,17 @@ impl ModelView {
     #[must_use]
     pub fn leading(&self) -> Option<Leading> {
         self.leading_of(1)
+    }
+
+    /// The measure that speaks for the model beside the reference's, over the newest window that has enough labelled rows. Of a reference
+    /// that is the model's own beginning nothing is said.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        let reference = self.reference.as_ref().filter(|_| !self.verdict.provisional)?.performance.as_ref()?;
+        let enough = |p: &&Performance| p.rows >= self.min_rows;
+        let now = self.windows.iter().filter_map(|window| window.performance.as_ref()).find(enough)?;
+        let all = changes(reference, now, &self.limits);
+        verdict(now, &all).cloned()
     }
 
     /// The same over the newest window that has so many labelled rows.

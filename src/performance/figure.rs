@@ -9,7 +9,8 @@ use super::interval::{Interval, wilson};
 pub struct Figure {
     /// The figure.
     pub value: Option<f64>,
-    /// Where it may lie, at 95 %.
+    /// Where it may lie, at 95 %: `low` and `high` beside the value.
+    #[serde(flatten)]
     pub interval: Option<Interval>,
 }
 

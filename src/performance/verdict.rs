@@ -40,8 +40,11 @@ pub struct Change {
     pub reason: Option<String>,
 }
 
+/// Rows of each class that a verdict needs.
+pub const CLASS_ROWS: u64 = 20;
+
 /// What makes a verdict.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Limits {
     /// So often, at most, something is called worse that is not: each measure by itself.
     pub significance: f64,

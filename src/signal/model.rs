@@ -230,7 +230,7 @@ impl Table for Model {
                 Gauge,
                 "{measure}",
                 &["model", "model.namespace", "measure"],
-                "Performance over the newest window with labels: accuracy, precision, recall, f1, roc_auc, brier, log_loss, or mae, rmse, r2.",
+                "Performance over the newest window with labels, by measure (accuracy, roc_auc, mae, ...); GUIDE.md has them all.",
             ),
         )
         .each(MEASURE),
@@ -262,7 +262,18 @@ impl Table for Model {
                 Gauge,
                 "1",
                 &["model", "model.namespace", "measure"],
-                "How much worse the leading measure (roc_auc, else accuracy, or mae) is than over the reference, as a share of it; below zero where it is better.",
+                "How much worse the leading measure (ndcg, roc_auc, else accuracy, or mae) is than over the reference, as a share of it; below zero where it is better.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::count(
+            "performance_worse",
+            metric(
+                "plumbline.model.performance.worse",
+                Gauge,
+                "1",
+                &["model", "model.namespace", "measure"],
+                "1 where the leading measure is worse than over the reference, for certain and by more than the margin; else 0. Without enough labelled rows there is none.",
             ),
         )
         .each(MEASURE),

@@ -27,6 +27,7 @@ impl Watch {
             registered: self.progress.registered.unwrap_or(Timestamp::UNIX_EPOCH),
             counts: self.progress.counts,
             min_rows: self.spec.min_rows,
+            limits: self.spec.limits(),
             rows_in_memory: self.rows.rows(),
             bytes_in_memory: self.bytes(),
             newest: self.progress.newest.and_then(time),

@@ -368,14 +368,16 @@ pub fn measures(of: &Performance, reference: Option<&ReferenceView>, head: &str)
     let reference = reference.and_then(|reference| reference.performance.as_ref());
     let before = |name: &str| reference.and_then(|p| p.measures().find(|(measure, _)| *measure == name));
     let cell = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+    let within = |name: &str| of.interval(name).map(|interval| format!("{:.4} to {:.4}", interval.low, interval.high));
     wide(
         "Measures",
         &html! { table.narrow {
-            thead { tr { th scope="col" { "Measure" } th scope="col" { "Reference" } th scope="col" { (head) } } }
+            thead { tr { th scope="col" { "Measure" } th scope="col" { "Reference" } th scope="col" { (head) } th scope="col" { "In 95 of 100" } } }
             tbody { @for (name, value) in of.measures() { tr {
                 th scope="row" { (name.replace('_', " ")) }
                 td.number { (cell(before(name).map(|(_, value)| value))) }
                 td.number { (cell(Some(value))) }
+                td.number { (within(name).unwrap_or_else(|| "–".to_owned())) }
             } } }
         } },
     )

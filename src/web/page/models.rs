@@ -8,6 +8,7 @@ use crate::drift::verdict::Judged;
 use crate::drift::words;
 use crate::model::address;
 use crate::model::view::ModelView;
+use crate::performance::verdict::Verdict;
 use crate::units::{grouped, money, percent};
 
 /// Features named in a row.
@@ -119,7 +120,7 @@ fn performance(model: &ModelView) -> Markup {
         Some(reference) => format!("{name}: {:.3}, reference {reference:.3}", leading.now),
         None => format!("{name}: {:.3}", leading.now),
     };
-    let worse = leading.drop().is_some_and(|drop| drop > 0.05);
+    let worse = model.change().is_some_and(|change| change.verdict == Verdict::Worse);
     html! {
         (chart::sparkline(&values, leading.reference, chart::middle, &text))
         span.number {
