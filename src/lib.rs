@@ -25,6 +25,9 @@
 //! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show, and one
 //!              column against a profile (profiled); what a reference teaches (learnt)
 //! performance/ classification, regression; the list MEASURES; which task a model's labels speak of
+//! segment/     a column as codes (coded), a number as bins (bins); a statistic by them; where a model does worst (search)
+//! fairness/    groups by a protected attribute: counts, the figures of fairlearn (parity), those of groups large enough (judged), the
+//!              four-fifths rule
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of
@@ -124,6 +127,7 @@ pub mod config;
 pub mod dataset;
 pub mod drift;
 pub mod export;
+pub mod fairness;
 pub mod fetch;
 pub mod frame;
 pub mod health;
@@ -137,6 +141,7 @@ pub mod quality;
 pub mod reading;
 pub mod report;
 pub mod rightsize;
+pub mod segment;
 pub mod signal;
 pub mod snapshot;
 pub mod stats;

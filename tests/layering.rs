@@ -23,6 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("performance", &[]),
     ("drift", &["performance", "stats", "units"]),
     ("quality", &["drift", "stats", "units"]),
+    ("segment", &["stats"]),
+    ("fairness", &["segment", "stats"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
     (
         "model",
@@ -126,6 +128,8 @@ const CORE: &[&str] = &[
     "drift",
     "performance",
     "quality",
+    "segment",
+    "fairness",
     "rightsize",
     "alert",
     "health",
