@@ -113,19 +113,27 @@ pub struct Rest {
 /// The figures of an attribute's groups.
 #[must_use]
 pub fn measure(attribute: &Coded, rows: &Rows<'_>, settings: &Settings) -> Fairness {
-    let Counted { named, rest: unnamed, without_value } = count(attribute, rows);
-    let mut groups: Vec<(&str, &Counts)> = attribute.names.iter().map(String::as_str).zip(&named).collect();
+    of_counts(attribute, &count(attribute, rows), settings)
+}
+
+/// The same of what was counted, of an attribute whose rows are not looked at: counts of several windows or replicas add up.
+#[must_use]
+pub fn of_counts(attribute: &Coded, counted: &Counted, settings: &Settings) -> Fairness {
+    let Counted { named, rest: unnamed, without_value } = counted;
+    let mut groups: Vec<(&str, &Counts)> = attribute.names.iter().map(String::as_str).zip(named).collect();
     groups.retain(|(_, counts)| counts.rows() > 0);
-    let parity = Parity::of(groups.iter().map(|(_, counts)| *counts).chain(Some(&unnamed)));
+    let parity = Parity::of(&groups.iter().map(|(_, counts)| *counts).chain(Some(unnamed)).collect::<Vec<_>>());
     groups.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.rows()));
     let enough = Enough { rows: settings.least_rows, of_a_kind: settings.least_of_a_kind };
     let privileged = settings
         .privileged
         .as_deref()
-        .map(|name| Privileged::of(name, &groups, settings.most_groups, &unnamed, enough, settings.alpha));
+        .map(|name| Privileged::of(name, &groups, settings.most_groups, unnamed, enough, settings.alpha));
     let untold = groups.split_off(groups.len().min(settings.most_groups));
-    let mut together = unnamed;
-    untold.iter().for_each(|(_, counts)| together.add(counts));
+    let mut together = *unnamed;
+    for (_, counts) in &untold {
+        together.add(counts);
+    }
 
     let has_labels = groups.iter().any(|(_, counts)| counts.labelled() > 0);
     let told = |name: &str, counts: &Counts| {

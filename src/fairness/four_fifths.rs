@@ -33,8 +33,12 @@ pub enum Verdict {
 pub struct Pair {
     /// The group with the lower rate.
     pub group: String,
+    /// Its rate.
+    pub rate: f64,
     /// The group it is held against.
     pub against: String,
+    /// That group's rate.
+    pub rate_against: f64,
     /// The lower rate over the higher, with its interval.
     pub ratio: Interval,
 }
@@ -68,17 +72,19 @@ impl FourFifths {
         };
         let rates: Vec<(&str, Interval)> =
             groups.iter().filter_map(|(name, counts)| Some((*name, limits(counts)?))).collect();
-        let mut found: Vec<(&str, &str, Interval)> = Vec::new();
+        let mut found: Vec<(&(&str, Interval), &(&str, Interval), Interval)> = Vec::new();
         for (at, one) in rates.iter().enumerate() {
             for other in rates.iter().skip(at + 1) {
                 let (lower, higher) = if one.1.value <= other.1.value { (one, other) } else { (other, one) };
-                found.extend(lower.1.over(higher.1).map(|ratio| (lower.0, higher.0, ratio)));
+                found.extend(lower.1.over(higher.1).map(|ratio| (lower, higher, ratio)));
             }
         }
         let is_below = |ratio: &Interval| ratio.high < least_ratio;
-        let named = |(group, against, ratio): &(&str, &str, Interval)| Pair {
-            group: (*group).to_owned(),
-            against: (*against).to_owned(),
+        let named = |(lower, higher, ratio): &(&(&str, Interval), &(&str, Interval), Interval)| Pair {
+            group: lower.0.to_owned(),
+            rate: lower.1.value,
+            against: higher.0.to_owned(),
+            rate_against: higher.1.value,
             ratio: *ratio,
         };
         let mut below: Vec<_> = found.iter().filter(|(.., ratio)| is_below(ratio)).collect();
@@ -102,5 +108,16 @@ impl FourFifths {
             pairs_below: below.len() as u64,
             below: below.into_iter().take(TOLD).map(named).collect(),
         }
+    }
+}
+
+impl Pair {
+    /// In a sentence: `sex = f: selection rate 0.300, 0.600 (0.520 to 0.690) of that of m (0.500)`.
+    #[must_use]
+    pub fn words(&self, attribute: &str) -> String {
+        let Self { group, rate, against, rate_against, ratio: Interval { value, low, high } } = self;
+        format!(
+            "{attribute} = {group}: selection rate {rate:.3}, {value:.3} ({low:.3} to {high:.3}) of that of {against} ({rate_against:.3})"
+        )
     }
 }

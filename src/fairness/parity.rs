@@ -35,7 +35,7 @@ pub struct Parity {
 
 impl Parity {
     /// Of all groups.
-    pub fn of<'a>(groups: impl Iterator<Item = &'a Counts> + Clone) -> Self {
+    pub fn of(groups: &[&Counts]) -> Self {
         let extremes = |rate: Rate| -> Option<(f64, f64)> {
             let is_there =
                 |counts: &&Counts| if rate.needs_labels() { counts.labelled() > 0 } else { counts.rows() > 0 };
@@ -43,7 +43,7 @@ impl Parity {
                 let (part, whole) = rate.of(counts);
                 if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
             };
-            let rates = groups.clone().filter(is_there).map(share);
+            let rates = groups.iter().copied().filter(is_there).map(share);
             rates.fold(None, |ends, rate| {
                 let (low, high) = ends.unwrap_or((rate, rate));
                 Some((rate.min(low), rate.max(high)))

@@ -140,6 +140,9 @@ fn the_rule_is_broken_by_the_interval_and_not_by_the_ratio() {
     assert_eq!((many.verdict, many.pairs, many.pairs_below), (Verdict::Below, 3, 2));
     let worst = many.worst.expect("one");
     assert_eq!((worst.group.as_str(), worst.against.as_str()), ("001", "000"));
+    let words = worst.words("group");
+    assert!(words.starts_with("group = 001: selection rate 0.300, 0.600 (0.5"), "{words}");
+    assert!(words.ends_with(") of that of 000 (0.500)"), "{words}");
     assert_eq!(verdict(&[(4000, 2000), (4000, 1960)]).verdict, Verdict::Met);
     assert_eq!(verdict(&[(4000, 2000), (20, 0)]).verdict, Verdict::NotJudged, "one is too small");
 }

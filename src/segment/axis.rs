@@ -105,6 +105,13 @@ impl Axis {
         }
     }
 
+    /// The same of these rows alone, in their order.
+    #[must_use]
+    pub fn of_rows(&self, rows: impl Iterator<Item = usize>) -> Self {
+        let cells = rows.filter_map(|row| self.cells.get(row).copied()).collect();
+        Self { name: self.name.clone(), cells, count: self.count, kind: self.kind.clone() }
+    }
+
     /// All rows in one cell: a column that says nothing.
     pub fn whole(rows: usize) -> Self {
         Self { name: String::new(), cells: vec![0; rows], count: 1, kind: Kind::Whole }

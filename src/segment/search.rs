@@ -4,7 +4,8 @@
 //! of two columns. One half of the rows is searched: the candidate whose mean loss stands out most is taken and its rows are set aside,
 //! then the next, so that what overlaps is told once. The other half, which had no part in it, confirms: each find must be worse than the
 //! rest there (`tally::larger`), a pair also than what is left of either of its parents, with p-values corrected for the finds (Holm). So
-//! it does not matter in how many places was looked.
+//! it does not matter in how many places was looked. A pair that is not confirmed may be its better parent, with some of its rows left out
+//! by chance: that is tried with it.
 
 use serde::Serialize;
 
@@ -87,14 +88,29 @@ pub struct Found {
     pub tried: u64,
 }
 
-/// What is looked for in one half.
+/// A part of the rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Candidate {
-    /// Places of the axes; of one column the second is the whole.
+struct Part {
+    /// Places of the axes; of one column the second is the whole, the last of them.
     axes: (usize, usize),
     spans: (Span, Span),
+}
+
+/// What is found in one half.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Candidate {
+    part: Part,
+    /// Of a pair, the column that stands out more without the other.
+    parent: Option<Part>,
     /// How far it stands out from the rest, in standard errors.
     z: f64,
+}
+
+impl Candidate {
+    /// What it may be, the first that is confirmed: itself, or its better parent.
+    fn claims(&self) -> impl Iterator<Item = Part> {
+        std::iter::once(self.part).chain(self.parent)
+    }
 }
 
 /// Searches the columns for where the loss is larger. A loss is any number that is larger where the model is worse, an error of 0 or 1
@@ -108,22 +124,30 @@ pub fn search(columns: &[Column], loss: &[Option<f64>], settings: &Settings) -> 
     axes.push(Axis::whole(loss.len()));
 
     let known = || loss.iter().enumerate().filter_map(|(row, loss)| Some((row, (*loss)?)));
-    let (searched, held_out): (Vec<(usize, f64)>, Vec<(usize, f64)>) =
-        known().partition(|(row, _)| pick::scattered(*row as u64) & 1 == 0);
+    let (searched, held_out): (Vec<_>, Vec<_>) = known().partition(|(row, _)| pick::scattered(*row as u64) & 1 == 0);
     // Measured from their mean, so that losses far from zero lose no digit to their distance.
     let mean = searched.iter().map(|(_, loss)| loss).sum::<f64>() / searched.len().max(1) as f64;
-    let sample = pick::spread(searched.len(), SEARCHED).filter_map(|at| searched.get(at).copied());
-    let candidates = candidates(&axes, sample.map(|(row, loss)| (row, loss - mean)).collect(), settings);
+    let sample = || pick::spread(searched.len(), SEARCHED).filter_map(|at| searched.get(at).copied());
+    // Only these rows, next to one another in memory: they are walked over once for each pair of columns.
+    let of_sample: Vec<Axis> = axes.iter().map(|axis| axis.of_rows(sample().map(|(row, _)| row))).collect();
+    let losses = sample().map(|(_, loss)| loss - mean).enumerate().collect();
+    let candidates = candidates(&of_sample, losses, settings);
 
     let tests = confirmed(&axes, &candidates, &held_out);
-    let mut segments = Vec::new();
-    for (candidate, p_value) in candidates.iter().zip(holm(&tests)) {
-        let rows = known().filter(|(row, _)| candidate.holds(&axes, *row)).count() as u64;
-        let told = p_value.filter(|p| *p < settings.alpha).and_then(|p| candidate.told(&axes, &held_out, settings, p));
-        segments.extend(told.map(|told| Segment { rows, share: rows as f64 / known().count() as f64, ..told }));
+    let corrected = holm(&tests.iter().flatten().copied().map(Some).collect::<Vec<_>>());
+    let mut corrected = corrected.into_iter().flatten();
+    let mut told: Vec<(Part, Segment)> = Vec::new();
+    for (candidate, tests) in candidates.iter().zip(&tests) {
+        let p_values: Vec<f64> = corrected.by_ref().take(tests.len()).collect();
+        let claims = candidate.claims().zip(p_values).filter(|(_, p_value)| *p_value < settings.alpha);
+        let mut claims = claims.filter_map(|(part, p)| Some((part, part.told(&axes, &held_out, settings, p)?)));
+        if let Some((part, segment)) = claims.next().filter(|(part, _)| told.iter().all(|(other, _)| part != other)) {
+            let rows = known().filter(|(row, _)| part.holds(&axes, *row)).count() as u64;
+            told.push((part, Segment { rows, share: rows as f64 / known().count() as f64, ..segment }));
+        }
     }
     Found {
-        segments,
+        segments: told.into_iter().map(|(_, segment)| segment).collect(),
         rows: known().count() as u64,
         columns: looked_at as u64,
         columns_left_out: (columns.len() - looked_at) as u64,
@@ -147,7 +171,7 @@ fn candidates(axes: &[Axis], mut rows: Vec<(usize, f64)>, settings: &Settings) -
         let pairs = pairs.filter_map(|(one, two)| best_of((one.min(two), one.max(two)), axes, &rows, total, settings));
         let best = alone.iter().filter_map(|(_, of)| *of).chain(pairs).max_by(|a, b| a.z.total_cmp(&b.z));
         let Some(best) = best.filter(|best| best.z >= NOTABLE) else { break };
-        rows.retain(|(row, _)| !best.holds(axes, *row));
+        rows.retain(|(row, _)| !best.part.holds(axes, *row));
         found.push(best);
     }
     found
@@ -190,6 +214,9 @@ impl Sums {
         if error > 0.0 { (self.mean() - other.mean()) / error } else { 0.0 }
     }
 }
+
+/// The only cell of an axis that says nothing.
+const WHOLE: Span = Span { first: 0, last: 0 };
 
 /// The span, or pair of spans, of two columns that stands out most.
 fn best_of(
@@ -238,7 +265,12 @@ fn best_of(
                         left.rows >= 1.0 && inside.above(left) >= BEYOND_PARENTS
                     };
                     if best.is_none_or(|best| z > best.z) && (!is_pair || (beyond(of_a) && beyond(parent))) {
-                        best = Some(Candidate { axes: (one, two), spans: (span, other), z });
+                        let part = Part { axes: (one, two), spans: (span, other) };
+                        let alone = |sums: Sums| sums.above(total.less(sums));
+                        let parent = if alone(of_a) >= alone(parent) { (one, span) } else { (two, other) };
+                        let parent =
+                            is_pair.then(|| Part { axes: (parent.0, axes.len() - 1), spans: (parent.1, WHOLE) });
+                        best = Some(Candidate { part, parent, z });
                     }
                 }
             }
@@ -254,29 +286,19 @@ fn added(mut sums: Vec<Sums>, more: &[Sums]) -> Vec<Sums> {
     sums
 }
 
-/// Each candidate's p-value in the half that had no part in finding it, among rows that no earlier one has.
-fn confirmed(axes: &[Axis], candidates: &[Candidate], held_out: &[(usize, f64)]) -> Vec<Option<f64>> {
+/// The p-values of what each candidate may be, in the half that had no part in finding it, among rows that no earlier one has.
+fn confirmed(axes: &[Axis], candidates: &[Candidate], held_out: &[(usize, f64)]) -> Vec<Vec<f64>> {
     let mut left = held_out.to_vec();
     let mut tests = Vec::new();
     for candidate in candidates {
-        let losses = |is: &dyn Fn((bool, bool)) -> bool| -> Vec<f64> {
-            left.iter().filter(|(row, _)| is(candidate.sides(axes, *row))).map(|(_, loss)| *loss).collect()
-        };
-        let inside = losses(&|(a, b)| a && b);
-        let mut p = larger(&inside, &losses(&|(a, b)| !(a && b)));
-        if candidate.axes.1 + 1 < axes.len() {
-            for parent in [losses(&|(a, b)| a && !b), losses(&|(a, b)| b && !a)] {
-                p = p.zip(larger(&inside, &parent)).map(|(one, other)| one.max(other));
-            }
-        }
         // What cannot be tested counts as a test that failed.
-        tests.push(Some(p.unwrap_or(1.0)));
-        left.retain(|(row, _)| !candidate.holds(axes, *row));
+        tests.push(candidate.claims().map(|part| part.worse(axes, &left).unwrap_or(1.0)).collect());
+        left.retain(|(row, _)| !candidate.part.holds(axes, *row));
     }
     tests
 }
 
-impl Candidate {
+impl Part {
     /// Whether the row lies within either span.
     fn sides(&self, axes: &[Axis], row: usize) -> (bool, bool) {
         let side = |axis: usize, span: Span| {
@@ -287,6 +309,21 @@ impl Candidate {
 
     fn holds(&self, axes: &[Axis], row: usize) -> bool {
         self.sides(axes, row) == (true, true)
+    }
+
+    /// How likely its rows would be so much worse than the rest by chance and, of a pair, than what is left of each parent: the larger.
+    fn worse(&self, axes: &[Axis], rows: &[(usize, f64)]) -> Option<f64> {
+        let losses = |is: &dyn Fn((bool, bool)) -> bool| -> Vec<f64> {
+            rows.iter().filter(|(row, _)| is(self.sides(axes, *row))).map(|(_, loss)| *loss).collect()
+        };
+        let inside = losses(&|(a, b)| a && b);
+        let p = larger(&inside, &losses(&|(a, b)| !(a && b)))?;
+        if self.axes.1 + 1 >= axes.len() {
+            return Some(p);
+        }
+        let [one, other] =
+            [losses(&|(a, b)| a && !b), losses(&|(a, b)| b && !a)].map(|parent| larger(&inside, &parent));
+        Some(p.max(one?).max(other?))
     }
 
     /// `None` where it has too few rows in the second half, or is not so much worse there.

@@ -61,7 +61,7 @@ fn welch(a: &Moments, b: &Moments) -> Option<f64> {
     }
     let t = (a.mean - b.mean) / (one + other).sqrt();
     let freedom = (one + other).powi(2) / (one * one / (a.count - 1.0) + other * other / (b.count - 1.0));
-    one_sided(t, tails::student(t, freedom)?)
+    Some(one_sided(t, tails::student(t, freedom)?))
 }
 
 /// The sum of `n` of `N` rows drawn has the variance n (N - n) / (N - 1) times the mean square, and the third central moment
@@ -71,11 +71,11 @@ fn permutation(drawn: &Moments, all: &Moments, cubes: f64) -> Option<f64> {
     let variance = n * (rows - n) / (rows - 1.0) * all.squares / rows;
     let third = n * (rows - n) * (rows - 2.0 * n) / ((rows - 1.0) * (rows - 2.0)) * cubes / rows;
     let z = n * (drawn.mean - all.mean) / variance.sqrt();
-    one_sided(z, tails::skewed(z, third / variance.powf(1.5))?)
+    Some(one_sided(z, tails::skewed(z, third / variance.powf(1.5))?))
 }
 
-fn one_sided(statistic: f64, two_sided: f64) -> Option<f64> {
-    Some(if statistic > 0.0 { two_sided / 2.0 } else { 1.0 - two_sided / 2.0 })
+fn one_sided(statistic: f64, two_sided: f64) -> f64 {
+    if statistic > 0.0 { two_sided / 2.0 } else { 1.0 - two_sided / 2.0 }
 }
 
 #[cfg(test)]

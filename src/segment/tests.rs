@@ -36,7 +36,7 @@ impl Drawn {
         };
         vec![
             numbers("age", &|row| Some(self.age(row))),
-            numbers("income", &|row| (row % 9 != 0).then(|| self.uniform(1, row).powi(3) * 1e5)),
+            numbers("income", &|row| (!row.is_multiple_of(9)).then(|| self.uniform(1, row).powi(3) * 1e5)),
             values("region", 2, &REGIONS),
             values("plan", 3, &PLANS),
             numbers("noise", &|row| Some(self.uniform(4, row))),
@@ -89,7 +89,7 @@ fn a_planted_pair_is_told_as_a_pair_and_no_parent_is() {
 #[test]
 fn two_that_are_planted_are_both_found_and_missing_values_are_a_segment() {
     let drawn = Drawn { seed: 4, rows: 12_000 };
-    let chance = |row: u64| match (row % 9 == 0, drawn.of(2, &REGIONS, row) == "west") {
+    let chance = |row: u64| match (row.is_multiple_of(9), drawn.of(2, &REGIONS, row) == "west") {
         (true, _) => 0.4,
         (false, true) => 0.25,
         (false, false) => 0.1,

@@ -65,8 +65,8 @@ impl Interval {
 /// The interval of a share by Wilson's score ("Probable inference, the law of succession, and statistical inference", 1927), which is
 /// wrong in so much (`alpha`, both sides together) of samples. `None` of no rows.
 ///
-/// Counts are whole, so that the coverage of 95 % is 92 to 98 % by share and rows from some five of either kind on, and nearer the more
-/// rows there are; with fewer of one kind it may be 84 %.
+/// Counts are whole, so that the coverage of 95 % goes up and down with share and rows: from 93.3 to 96.9 % where ten of either kind are
+/// expected, 91.6 to 98.0 % where one is, and down to 84 % where fewer are (30 to 5,000 rows).
 #[must_use]
 pub fn wilson(part: u64, whole: u64, alpha: f64) -> Option<Interval> {
     if whole == 0 {
@@ -110,8 +110,9 @@ pub fn exact(part: u64, whole: u64, alpha: f64) -> Option<Interval> {
     Some(Interval { low, high, ..near })
 }
 
-/// The interval of a mean by Student's distribution. `None` with fewer than two rows. Where values are very skewed it takes more rows: of
-/// 50 exponential ones it holds 93 % of means, of 50 log-normal ones 89 %.
+/// The interval of a mean by Student's distribution. `None` with fewer than two rows. Of 95 % it holds 93 to 97 % of means unless values
+/// are skewed and rows few: of exponential ones 92.7 % with 30 rows and 93.7 % with 100, of their squares 85 and 90 %, and 94.8 % with
+/// 1,000.
 #[must_use]
 pub fn mean(of: &Moments, alpha: f64) -> Option<Interval> {
     let freedom = of.count - 1.0;

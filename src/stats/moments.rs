@@ -111,7 +111,9 @@ mod tests {
         fn one_by_one_and_in_parts_is_the_same(values in prop::collection::vec(-1e3..1e3_f64, 1..60), cut in 0..60_usize) {
             let of = |values: &[f64]| {
                 let mut moments = Moments::NONE;
-                values.iter().for_each(|value| moments.add(*value));
+                for value in values {
+                    moments.add(*value);
+                }
                 moments
             };
             let (head, tail) = values.split_at(cut.min(values.len()));
@@ -119,7 +121,7 @@ mod tests {
             parts.merge(&of(tail));
             let want = Moments::of(&values).expect("values");
             for got in [of(&values), parts] {
-                prop_assert!(got.count == want.count && (got.mean - want.mean).abs() < 1e-9, "{:?} {:?}", got, want);
+                prop_assert!((got.count - want.count).abs() < 0.5 && (got.mean - want.mean).abs() < 1e-9, "{:?} {:?}", got, want);
                 prop_assert!((got.squares - want.squares).abs() < 1e-6 * (1.0 + want.squares), "{:?} {:?}", got, want);
             }
         }
