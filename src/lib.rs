@@ -26,6 +26,9 @@
 //!              column against a profile (profiled); what a reference teaches (learnt)
 //! performance/ classification, regression, ranking; the list MEASURES, an interval for each (interval), and the verdict against a
 //!              reference (verdict); what stands behind a classifier's (detail); which task a model's labels speak of
+//! segment/     a column as codes (coded), a number as bins (bins); a statistic by them; where a model does worst (search)
+//! fairness/    groups by a protected attribute: counts, the figures of fairlearn (parity), those of groups large enough (judged), the
+//!              four-fifths rule
 //! review       one model's review: all that is said of its samples and labels, in one document
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
@@ -126,6 +129,7 @@ pub mod config;
 pub mod dataset;
 pub mod drift;
 pub mod export;
+pub mod fairness;
 pub mod fetch;
 pub mod frame;
 pub mod health;
@@ -140,6 +144,7 @@ pub mod reading;
 pub mod report;
 pub mod review;
 pub mod rightsize;
+pub mod segment;
 pub mod signal;
 pub mod snapshot;
 pub mod stats;

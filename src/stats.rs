@@ -8,6 +8,7 @@ pub mod cramer_von_mises;
 pub mod eigen;
 pub mod exchange;
 pub mod hypergeometric;
+pub mod interval;
 pub mod kolmogorov;
 pub mod linear_ranks;
 pub mod logistic;

@@ -23,6 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("performance", &["stats"]),
     ("drift", &["performance", "stats", "units"]),
     ("quality", &["drift", "stats", "units"]),
+    ("segment", &["stats"]),
+    ("fairness", &["segment", "stats"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
     (
         "model",
@@ -131,6 +133,8 @@ const CORE: &[&str] = &[
     "drift",
     "performance",
     "quality",
+    "segment",
+    "fairness",
     "rightsize",
     "alert",
     "health",

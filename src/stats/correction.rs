@@ -25,11 +25,27 @@ pub fn bonferroni(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
     p_values.iter().map(|p| p.map(|p| (p * tests).min(1.0))).collect()
 }
 
+/// P-values adjusted by Holm's step-down procedure ("A simple sequentially rejective multiple test procedure", 1979): as
+/// [`bonferroni`]'s, and none larger. A missing p-value stays missing and does not count as a test.
+#[must_use]
+pub fn holm(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
+    let mut known: Vec<(usize, f64)> = p_values.iter().enumerate().filter_map(|(i, p)| Some((i, (*p)?))).collect();
+    known.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
+    let tests = known.len();
+    let mut adjusted = vec![None; p_values.len()];
+    let mut largest: f64 = 0.0;
+    for (smaller, (index, p)) in known.into_iter().enumerate() {
+        largest = largest.max(p * (tests - smaller) as f64).min(1.0);
+        adjusted[index] = Some(largest);
+    }
+    adjusted
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{benjamini_hochberg, bonferroni};
+    use super::{benjamini_hochberg, bonferroni, holm};
 
     proptest! {
         #[test]
@@ -53,9 +69,19 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn holm_lies_between_the_other_two(p in prop::collection::vec(prop::option::of(0.0..=1.0f64), 0..40)) {
+            for ((least, between), most) in benjamini_hochberg(&p).into_iter().zip(holm(&p)).zip(bonferroni(&p)) {
+                prop_assert!(least <= between.map(|p| p + 1e-15) && between <= most, "{:?} {:?} {:?}", least, between, most);
+            }
+        }
+    }
+
     #[test]
     fn a_missing_value_does_not_count_as_a_test() {
         assert_eq!(benjamini_hochberg(&[Some(0.01), None, Some(0.04)]), [Some(0.02), None, Some(0.04)]);
+        assert_eq!(holm(&[Some(0.5), None, Some(0.01), Some(0.01)]), [Some(0.5), None, Some(0.03), Some(0.03)]);
         assert_eq!(bonferroni(&[Some(0.01), None, Some(0.6)]), [Some(0.02), None, Some(1.0)]);
     }
 }

@@ -12,6 +12,31 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// Of no numbers.
+    pub const NONE: Self = Self { count: 0.0, mean: 0.0, squares: 0.0 };
+
+    /// Takes in one number more (Welford, "Note on a method for calculating corrected sums of squares and products", 1962).
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let away = value - self.mean;
+        self.mean += away / self.count;
+        self.squares += away * (value - self.mean);
+    }
+
+    /// Takes in all of another's (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+    /// 1979).
+    pub fn merge(&mut self, other: &Self) {
+        let count = self.count + other.count;
+        if other.count <= 0.0 {
+            return;
+        }
+        let away = other.mean - self.mean;
+        self.mean += away * (other.count / count);
+        self.squares += other.squares + away * away * (self.count * other.count / count);
+        self.count = count;
+    }
+
     /// `None` where there are none.
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Self> {
@@ -78,6 +103,27 @@ mod tests {
             prop_assert!((sum_of(&values, |value| value) - sum(values.iter().copied())).abs() < 1e-9);
             let mirrored: Vec<f64> = values.iter().map(|value| -value).chain(values.iter().copied()).collect();
             prop_assert!(sum_of(&mirrored, |value| value).abs() <= 0.0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_by_one_and_in_parts_is_the_same(values in prop::collection::vec(-1e3..1e3_f64, 1..60), cut in 0..60_usize) {
+            let of = |values: &[f64]| {
+                let mut moments = Moments::NONE;
+                for value in values {
+                    moments.add(*value);
+                }
+                moments
+            };
+            let (head, tail) = values.split_at(cut.min(values.len()));
+            let mut parts = of(head);
+            parts.merge(&of(tail));
+            let want = Moments::of(&values).expect("values");
+            for got in [of(&values), parts] {
+                prop_assert!((got.count - want.count).abs() < 0.5 && (got.mean - want.mean).abs() < 1e-9, "{:?} {:?}", got, want);
+                prop_assert!((got.squares - want.squares).abs() < 1e-6 * (1.0 + want.squares), "{:?} {:?}", got, want);
+            }
         }
     }
 

@@ -80,6 +80,46 @@ pub fn student(t: f64, freedom: f64) -> Option<f64> {
     })
 }
 
+/// How many standard errors out a two-sided p-value of Student's distribution lies: the inverse of [`student`]. From a thousand degrees
+/// on by its expansion about the normal one (Abramowitz and Stegun, "Handbook of mathematical functions", 26.7.5). `None` where there is
+/// no freedom, or `p` is not within (0, 1].
+#[must_use]
+pub fn student_deviations(p: f64, freedom: f64) -> Option<f64> {
+    if !(p > 0.0 && p <= 1.0 && freedom > 0.0) {
+        return None;
+    }
+    let z = deviations(p);
+    if freedom > 1000.0 {
+        let square = z * z;
+        let first = z * (square + 1.0) / 4.0;
+        let second = z * ((5.0 * square + 16.0) * square + 3.0) / 96.0;
+        return Some(z + first / freedom + second / (freedom * freedom));
+    }
+    let (mut low, mut high) = (0.0, z.max(1.0));
+    while student(high, freedom)? > p && high.is_finite() {
+        (low, high) = (high, 2.0 * high);
+    }
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if student(middle, freedom)? > p { low = middle } else { high = middle }
+    }
+    Some(f64::midpoint(low, high))
+}
+
+/// The regularised incomplete beta function I_x(a, b) of positive `a` and `b` (DLMF 8.17.22), for `x` within [0, 1].
+#[must_use]
+pub fn beta(a: f64, b: f64, x: f64) -> f64 {
+    if x <= 0.0 || x >= 1.0 {
+        return if x <= 0.0 { 0.0 } else { 1.0 };
+    }
+    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp();
+    if x < (a + 1.0) / (a + b + 2.0) {
+        (front / a * fraction(a, b, x)).min(1.0)
+    } else {
+        (1.0 - front / b * fraction(b, a, 1.0 - x)).clamp(0.0, 1.0)
+    }
+}
+
 /// ln(gamma(a + 1/2) / gamma(a)); for large `a` by the series of Tricomi and Erdelyi (DLMF 5.11.13), where the difference of two
 /// large logarithms would have few digits left.
 fn gamma_ratio(a: f64) -> f64 {
@@ -158,6 +198,26 @@ mod tests {
             let two = 2.0 / ((2.0 + t * t).sqrt() * ((2.0 + t * t).sqrt() + t));
             let got = student(-t, 2.0).expect("defined");
             assert!((got - two).abs() < 1e-12 * two, "{t}: {got} {two}");
+        }
+    }
+
+    #[test]
+    fn the_inverse_of_students_tail_is_one() {
+        for freedom in [1.0, 2.5, 30.0, 999.0, 1001.0, 1e5, 1e9] {
+            for p in [1.0, 0.5, 0.05, 1e-3, 1e-7] {
+                let back = student_deviations(p, freedom).and_then(|t| student(t, freedom)).expect("defined");
+                assert!((back / p - 1.0).abs() < 1e-5, "{freedom} {p}: {back}");
+            }
+        }
+        assert_eq!((student_deviations(0.0, 3.0), student_deviations(0.5, 0.0)), (None, None));
+    }
+
+    #[test]
+    fn the_incomplete_beta_function_has_closed_forms() {
+        for x in [0.0, 1e-9, 0.01, 0.3, 0.5, 0.9, 1.0] {
+            assert!((beta(1.0, 7.0, x) - (1.0 - (1.0 - x).powi(7))).abs() < 1e-13, "{x}");
+            assert!((beta(3.0, 1.0, x) - x.powi(3)).abs() < 1e-13, "{x}");
+            assert!((beta(900.0, 4e5, x / 200.0) + beta(4e5, 900.0, 1.0 - x / 200.0) - 1.0).abs() < 1e-9, "{x}");
         }
     }
 

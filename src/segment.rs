@@ -1,0 +1,13 @@
+//! How well a model does on parts of its rows: any statistic by the values of a column ([`by`]), and where it does worst, found by itself
+//! ([`search`]).
+
+pub mod axis;
+pub mod bins;
+pub mod by;
+pub mod coded;
+pub mod loss;
+pub mod search;
+pub mod tally;
+
+#[cfg(test)]
+mod tests;
