@@ -5,6 +5,7 @@
 
 pub mod bands;
 pub mod distribution;
+pub mod groups;
 pub mod heat;
 pub mod reliability;
 

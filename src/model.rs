@@ -12,6 +12,7 @@ pub mod made;
 pub mod minute;
 pub mod points;
 pub mod profile;
+pub mod protected;
 pub mod reference;
 pub mod rows;
 pub mod signals;
@@ -27,6 +28,7 @@ use polars::prelude::{DataFrame, DataType, Series};
 use serde::{Deserialize, Serialize};
 
 use self::border::RESERVED;
+use self::protected::{Protected, Usage};
 use self::streams::Detector;
 use crate::drift::Kind;
 use crate::drift::verdict::Thresholds;
@@ -136,6 +138,15 @@ pub struct Spec {
     /// What mistakes cost, in your money.
     #[serde(default)]
     pub costs: Vec<Cost>,
+    /// Columns by whose values people are told apart: whether the model does as well by every group.
+    #[serde(default)]
+    pub protected: Vec<Protected>,
+    /// The class that is good to get, where it is not the positive one.
+    #[serde(default)]
+    pub favourable: Option<String>,
+    /// Columns by whose values, or bins, a review tells every measure.
+    #[serde(default)]
+    pub segments: Vec<String>,
     /// A change of performance below this share of the reference's figure does not matter.
     #[serde(default = "default_margin")]
     pub margin: f64,
@@ -303,6 +314,9 @@ impl Spec {
             top: default_top(),
             quantile: None,
             costs: Vec::new(),
+            protected: Vec::new(),
+            favourable: None,
+            segments: Vec::new(),
             margin: default_margin(),
             categorical: Vec::new(),
             text: Vec::new(),
@@ -522,6 +536,28 @@ impl Spec {
         // Of a class that is left out nothing is known, and of the others too little.
         let scores = if scores.len() == self.scores.len() { scores } else { Vec::new() };
         Beside { scores, group: self.group.as_deref().and_then(series) }
+    }
+
+    /// Columns that are there to tell groups apart, and for nothing else.
+    #[must_use]
+    pub fn kept_apart(&self) -> Vec<String> {
+        let apart = self.protected.iter().filter(|protected| protected.usage == Usage::Fairness);
+        apart.map(|protected| protected.column.clone()).collect()
+    }
+
+    /// Whether a column is none of the model's, whatever it holds.
+    #[must_use]
+    pub fn leaves_out(&self, column: &str) -> bool {
+        self.exclude.iter().any(|excluded| excluded == column) || self.kept_apart().iter().any(|apart| apart == column)
+    }
+
+    /// Whether a column is one that the model is given.
+    #[must_use]
+    pub fn is_feature(&self, column: &str) -> bool {
+        self.role_of(column).is_none()
+            && !self.leaves_out(column)
+            && self.group.as_deref() != Some(column)
+            && !self.scores.values().any(|name| name == column)
     }
 
     /// What makes a verdict on performance.

@@ -406,7 +406,8 @@ fn is_score(prediction: &Series) -> bool {
 }
 
 /// The values as numbers; what is none, or not finite, is missing.
-fn numbers(series: &Series) -> Vec<Option<f64>> {
+#[must_use]
+pub fn numbers(series: &Series) -> Vec<Option<f64>> {
     let all: Vec<Option<f64>> = match series.dtype() {
         DataType::Float64 => series.f64().map(|v| v.iter().collect()).unwrap_or_default(),
         DataType::Int64 => series.i64().map(|v| v.iter().map(|v| v.map(|v| v as f64)).collect()).unwrap_or_default(),

@@ -4,11 +4,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::drift::comparison::Comparison;
+use crate::fairness::Fairness;
+use crate::fairness::amounts::Amounts;
 use crate::performance::detail::Detail;
 use crate::performance::figure::Figure;
 use crate::performance::verdict::{Change, Verdict};
 use crate::performance::{Performance, Task};
 use crate::quality::Finding;
+use crate::segment::by::By;
+use crate::segment::search::Segment;
 
 /// What was found of a model.
 #[derive(Debug, Clone, Serialize)]
@@ -36,8 +40,26 @@ pub struct Review {
     pub quality: Vec<Finding>,
     /// Part by part, the oldest first.
     pub over_time: Vec<Part>,
+    /// By each protected attribute, and by two crossed.
+    pub fairness: Vec<Fair>,
+    /// Where it does worst: what is claimed holds for rows that had no part in finding it.
+    pub segments: Vec<Segment>,
+    /// In how many columns that was searched; `None` where there are no errors to search by.
+    pub segments_searched: Option<u64>,
+    /// The measures by the values of the columns that the description names.
+    pub by_column: Vec<By<Option<Performance>>>,
     /// What a reader ought to know of how this came about.
     pub notes: Vec<String>,
+}
+
+/// The figures of an attribute's groups.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Fair {
+    /// Of classes.
+    Shares(Box<Fairness>),
+    /// Of amounts.
+    Amounts(Box<Amounts>),
 }
 
 /// Labels, and how they fit the samples.

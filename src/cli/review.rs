@@ -1,5 +1,6 @@
 //! `plumbline review`: everything of one model over a file of samples, in one document.
 
+mod groups;
 mod labels;
 
 use std::io::IsTerminal;
@@ -300,9 +301,18 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         }
         None => Vec::new(),
     };
+    let (fairness, by_column, worst) = match task {
+        Some(task) => (
+            groups::fairness(&samples, &current, (spec, task, &known), &mut notes)?,
+            groups::by_columns(&samples, &current, (spec, task, &known))?,
+            groups::worst(&samples, &current, (spec, task))?,
+        ),
+        None => (Vec::new(), Vec::new(), None),
+    };
+    let (segments, segments_searched) = worst.map(|found| (found.segments, found.columns)).unzip();
     let (comparison, quality) = match &reference {
         Some(reference) => {
-            let (comparison, quality) = of_model(reference, &samples, (spec, window), Vec::new())?;
+            let (comparison, quality) = of_model(reference, &samples, (spec, window), spec.kept_apart())?;
             (Some(comparison), quality)
         }
         None => (None, Vec::new()),
@@ -320,6 +330,10 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         drift: comparison,
         quality,
         over_time,
+        fairness,
+        segments: segments.unwrap_or_default(),
+        segments_searched,
+        by_column,
         notes,
     })
 }
@@ -356,6 +370,11 @@ fn early(side: &Side, lag: &[Option<i64>], task: Task) -> Option<Early> {
 const PARTS: u64 = 10;
 /// More are not told.
 const MOST: usize = 400;
+
+/// Places as polars takes them.
+fn index(places: &[usize]) -> IdxCa {
+    IdxCa::from_vec("rows".into(), places.iter().filter_map(|row| u32::try_from(*row).ok()).collect())
+}
 
 /// The rows of each part, in order of time.
 fn places(times: &[i64], window: Window) -> Vec<Vec<usize>> {
@@ -398,8 +417,7 @@ fn parts(
             places.iter().filter_map(|row| times.get(*row)).max(),
         );
         let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
-        let index: Vec<u32> = places.iter().filter_map(|row| u32::try_from(*row).ok()).collect();
-        let part = side.part(&IdxCa::from_vec("rows".into(), index))?;
+        let part = side.part(&index(&places))?;
         let performance = part.measured(spec, *task, known).map(|(performance, _)| performance);
         let verdict = performance
             .as_ref()

@@ -219,7 +219,7 @@ struct Border<'a> {
 impl Border<'_> {
     /// The column as the schema has it; none if it is left out. An error refuses the body.
     fn column(&mut self, name: &str, array: &ArrayRef, role: Option<Role>) -> Result<Option<ArrayRef>, String> {
-        if role.is_none() && self.spec.exclude.iter().any(|excluded| excluded == name) {
+        if role.is_none() && self.spec.leaves_out(name) {
             return Ok(None);
         }
         if role.is_none() && name.len() > MAX_NAME {

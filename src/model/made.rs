@@ -38,7 +38,7 @@ impl Made {
             let (series, name) = (column.as_materialized_series(), column.name().as_str());
             let is = |names: &[String]| names.iter().any(|known| known == name);
             let as_text = is(&spec.text);
-            if RESERVED.contains(&name) || is(&spec.exclude) || is(&spec.categorical) || (other_rule && !as_text) {
+            if RESERVED.contains(&name) || spec.leaves_out(name) || is(&spec.categorical) || (other_rule && !as_text) {
                 continue;
             }
             if matches!(series.dtype(), DataType::List(_)) {

@@ -71,7 +71,7 @@ pub fn taken<'a>(profile: &'a Profile, spec: &Spec) -> Taken<'a> {
             None => column.name.as_str(),
         };
         // As of rows: what holds nothing is as if it were not there.
-        if column.present() == 0 || spec.exclude.iter().any(|excluded| excluded == name) {
+        if column.present() == 0 || spec.leaves_out(name) {
             continue;
         }
         if role.is_none() && RESERVED.contains(&name) {

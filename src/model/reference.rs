@@ -169,7 +169,7 @@ fn across_of(frame: &DataFrame, made: &Made, kind: impl Fn(&str) -> Option<Kind>
 
 /// How the frame's column is compared; `None` for what is not.
 fn compared(name: &str, series: &polars::prelude::Series, spec: &Spec) -> Option<Kind> {
-    let excluded = spec.exclude.iter().any(|excluded| excluded == name);
+    let excluded = spec.leaves_out(name);
     if excluded || (RESERVED.contains(&name) && !COMPARED_ROLES.contains(&name)) {
         return None;
     }

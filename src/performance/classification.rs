@@ -52,6 +52,27 @@ impl Rows<'_> {
         }
     }
 
+    /// The code of a class.
+    #[must_use]
+    pub fn code(&self, class: &str) -> Option<u32> {
+        (0..).zip(self.classes).find(|(_, name)| *name == class).map(|(code, _)| code)
+    }
+
+    /// How sure the model was of a class, row by row: of two, what is not of the positive one is of the other.
+    #[must_use]
+    pub fn scores_of(&self, class: u32) -> Vec<Option<f64>> {
+        let finite = |score: &f64| Some(*score).filter(|score| score.is_finite());
+        match self.scores {
+            Scores::None => Vec::new(),
+            Scores::Positive(scores) if self.positive() == Some(class) => scores.iter().map(finite).collect(),
+            Scores::Positive(scores) => scores.iter().map(|score| finite(score).map(|score| 1.0 - score)).collect(),
+            Scores::Classes(all) => {
+                let of = all.iter().find(|(of, _)| *of == class);
+                of.map_or_else(Vec::new, |(_, scores)| scores.iter().map(finite).collect())
+            }
+        }
+    }
+
     /// The score of the positive class in a row.
     fn score(&self, at: usize) -> Option<f64> {
         let scores = match self.scores {

@@ -27,7 +27,7 @@ pub fn table(review: &Review, colour: bool) -> String {
     let code = if review.is_worse() { "1;31" } else { "1" };
     let mut text = paint(code, &plain(&verdict(review))) + "\n";
     for Section { title, said, heads, rows, .. } in sections(review) {
-        let _ = writeln!(text, "\n{}", paint("1", title));
+        let _ = writeln!(text, "\n{}", paint("1", &plain(&title)));
         for line in said {
             let _ = writeln!(text, "{}", plain(&line));
         }
@@ -48,7 +48,7 @@ pub fn markdown(review: &Review) -> String {
         |cells: &[String]| format!("| {} |\n", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
     let mut text = format!("# {}\n\n**{}**\n", escape(&review.model), escape(&verdict(review)));
     for Section { title, said, heads, rows, .. } in sections(review) {
-        let _ = writeln!(text, "\n## {title}\n");
+        let _ = writeln!(text, "\n## {}\n", escape(&title));
         for line in said {
             let _ = writeln!(text, "{}\n", escape(&line));
         }

@@ -104,7 +104,7 @@ impl Watch {
             findings.push(Finding { column: column.to_owned(), finding, message: message.to_owned() });
         };
         let schema = &self.progress.schema;
-        for (name, kind) in schema.features.iter().filter(|(name, _)| !self.spec.exclude.contains(name)) {
+        for (name, kind) in schema.features.iter().filter(|(name, _)| !self.spec.leaves_out(name)) {
             if reference.made.is_source(name) {
                 // It is, by what is made of it.
             } else if let Some(why) = reference.made.refused(name) {

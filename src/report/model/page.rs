@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::sections::{Chart, Section, sections, verdict};
 use crate::chart;
 use crate::chart::bands::{Band, bands};
+use crate::chart::groups::{Row, bars};
 use crate::chart::reliability::{Point, reliability};
 use crate::report::plain;
 use crate::review::Review;
@@ -37,11 +38,12 @@ pub fn html(review: &Review) -> String {
 
 fn shown(review: &Review, section: &Section) -> Markup {
     html! {
-        h2 { (section.title) }
+        h2 { (plain(&section.title)) }
         @for line in &section.said { p { (plain(line)) } }
         @match section.chart {
             Some(Chart::OverTime) => { (over_time(review)) }
             Some(Chart::Reliability) => { (curve(review)) }
+            Some(Chart::Groups) => { (groups(section)) }
             None => {}
         }
         @if !section.rows.is_empty() {
@@ -87,6 +89,15 @@ fn over_time(review: &Review) -> Markup {
         reference,
         &format!("{} over {} parts, with its interval, beside the reference's", leading.name, parts.len()),
     )
+}
+
+fn groups(section: &Section) -> Markup {
+    let rows: Vec<Row> = section
+        .groups
+        .iter()
+        .map(|(name, of)| Row { name: plain(name), value: of.value, interval: (of.low, of.high) })
+        .collect();
+    bars(&rows, &format!("{} of each group, with its interval", section.heads.get(3).copied().unwrap_or_default()))
 }
 
 fn curve(review: &Review) -> Markup {

@@ -2,22 +2,29 @@
 
 use jiff::Timestamp;
 
-use crate::drift::words::figure;
+use crate::drift::words::{chance, figure};
+use crate::fairness::Fairness;
+use crate::fairness::amounts::Amounts;
+use crate::fairness::four_fifths::Verdict as Rule;
 use crate::performance::Performance;
 use crate::performance::figure::Figure;
-use crate::performance::interval::Interval;
+use crate::performance::interval::Interval as Within;
 use crate::performance::verdict::{Change, Verdict};
 use crate::report::dash;
-use crate::review::{Labelled, Measured, Part, Review};
+use crate::review::{Fair, Labelled, Measured, Part, Review};
+use crate::segment::by::By;
+use crate::stats::interval::Interval;
 use crate::units::percent;
 
 /// Lines and a table under a title.
 pub struct Section {
-    pub title: &'static str,
+    pub title: String,
     /// Whole sentences.
     pub said: Vec<String>,
     pub heads: Vec<&'static str>,
     pub rows: Vec<Vec<String>>,
+    /// What is drawn of groups: the name and the rate with its interval.
+    pub groups: Vec<(String, Interval)>,
     /// Which chart belongs to it.
     pub chart: Option<Chart>,
 }
@@ -29,6 +36,8 @@ pub enum Chart {
     OverTime,
     /// Scores against what came true.
     Reliability,
+    /// A rate of each group with its interval.
+    Groups,
 }
 
 /// The review in one sentence.
@@ -77,6 +86,9 @@ pub fn sections(review: &Review) -> Vec<Section> {
         all.extend(reliability(measured));
     }
     all.extend(over_time(review));
+    all.extend(review.fairness.iter().map(fair));
+    all.extend(segments(review));
+    all.extend(review.by_column.iter().map(by_column));
     all.extend(drift(review));
     all.extend(quality(review));
     all
@@ -95,10 +107,10 @@ fn words(name: &str) -> String {
     }
 }
 
-fn with_interval(value: f64, interval: Option<Interval>) -> String {
+fn with_interval(value: f64, interval: Option<Within>) -> String {
     interval.map_or_else(
         || figure(value),
-        |Interval { low, high }| format!("{} ({} to {})", figure(value), figure(low), figure(high)),
+        |Within { low, high }| format!("{} ({} to {})", figure(value), figure(low), figure(high)),
     )
 }
 
@@ -114,8 +126,8 @@ fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-fn section(title: &'static str, heads: &[&'static str], rows: Vec<Vec<String>>) -> Section {
-    Section { title, said: Vec::new(), heads: heads.to_vec(), rows, chart: None }
+fn section(title: &str, heads: &[&'static str], rows: Vec<Vec<String>>) -> Section {
+    Section { title: title.to_owned(), said: Vec::new(), heads: heads.to_vec(), rows, groups: Vec::new(), chart: None }
 }
 
 fn about(review: &Review) -> Section {
@@ -269,6 +281,143 @@ fn over_time(review: &Review) -> Option<Section> {
     let said = vec![format!("{}, part by part.", words(leading.name))];
     let of = section("Over time", &["from", "rows", "labelled", "figure", "verdict"], rows);
     Some(Section { said, chart: Some(Chart::OverTime), ..of })
+}
+
+fn of_interval(of: Option<Interval>) -> String {
+    of.map_or_else(dash, |Interval { value, low, high }| {
+        format!("{} ({} to {})", figure(value), figure(low), figure(high))
+    })
+}
+
+fn fair(of: &Fair) -> Section {
+    match of {
+        Fair::Shares(of) => shares(of),
+        Fair::Amounts(of) => amounts(of),
+    }
+}
+
+fn shares(of: &Fairness) -> Section {
+    let mut said = Vec::new();
+    match of.four_fifths.verdict {
+        Rule::Below => {
+            said.push("Adverse impact: below four fifths of another group's selection rate, for certain.".to_owned());
+            said.extend(of.four_fifths.below.iter().map(|pair| pair.words(&of.attribute)));
+        }
+        Rule::Met => {
+            said.push("Every group's selection rate is four fifths of any other's at least, for certain.".to_owned())
+        }
+        Rule::Unclear => said.push("Whether the four-fifths rule is met takes more rows to tell.".to_owned()),
+        Rule::NotJudged => said.push("Too few rows, or nobody selected, to judge the four-fifths rule.".to_owned()),
+    }
+    let gaps = [
+        ("demographic parity", &of.judged.demographic_parity_difference),
+        ("equalized odds", &of.judged.equalized_odds_difference),
+        ("equal opportunity", &of.judged.equal_opportunity_difference),
+        ("predictive parity", &of.judged.predictive_parity_difference),
+    ];
+    for (name, gap) in gaps.into_iter().filter_map(|(name, gap)| Some((name, gap.as_ref()?))) {
+        let (value, low, high) = (figure(gap.value), figure(gap.low), figure(gap.high));
+        said.push(format!("Difference of {name}: {value} ({low} to {high}), {} against {}.", gap.highest, gap.lowest));
+    }
+    if let Some(against) = of.privileged.as_ref().and_then(|privileged| privileged.all_others.as_ref()) {
+        let ratio = of_interval(against.disparate_impact_ratio);
+        said.push(format!(
+            "All others against the privileged: SPD {}, DIR {ratio}.",
+            of_interval(Some(against.statistical_parity_difference))
+        ));
+    }
+    if !of.too_small.is_empty() {
+        said.push(format!("Too small to be judged: {}.", of.too_small.join(", ")));
+    }
+    let row = |group: &crate::fairness::group::Group| {
+        let rates = [group.selection_rate, group.true_positive_rate, group.false_positive_rate, group.precision];
+        let mut cells = vec![group.name.clone(), count(group.rows), count(group.labelled)];
+        cells.extend(rates.map(of_interval));
+        cells
+    };
+    let mut rows: Vec<Vec<String>> = of.groups.iter().map(row).collect();
+    if let Some(rest) = &of.rest {
+        let mut cells = row(&rest.group);
+        cells[0] = format!("{} others", count(rest.values));
+        rows.push(cells);
+    }
+    let heads =
+        ["group", "rows", "labelled", "selection rate", "true positive rate", "false positive rate", "precision"];
+    let groups = of.groups.iter().filter_map(|group| Some((group.name.clone(), group.selection_rate?))).collect();
+    Section {
+        said,
+        groups,
+        chart: Some(Chart::Groups),
+        ..section(&format!("Groups by {}", of.attribute), &heads, rows)
+    }
+}
+
+fn amounts(of: &Amounts) -> Section {
+    let row = |group: &crate::fairness::amounts::Group| {
+        let mut cells = vec![group.name.clone(), count(group.rows), count(group.labelled)];
+        cells.extend([group.mean_prediction, group.mean_error, group.mean_absolute_error].map(of_interval));
+        cells
+    };
+    let heads = ["group", "rows", "labelled", "mean prediction", "mean error", "mean absolute error"];
+    let mut said = Vec::new();
+    if !of.too_small.is_empty() {
+        said.push(format!("Too small to be judged: {}.", of.too_small.join(", ")));
+    }
+    let groups = of.groups.iter().filter_map(|group| Some((group.name.clone(), group.mean_prediction?))).collect();
+    let of = section(&format!("Groups by {}", of.attribute), &heads, of.groups.iter().map(row).collect());
+    Section { said, groups, chart: Some(Chart::Groups), ..of }
+}
+
+fn segments(review: &Review) -> Option<Section> {
+    let searched = review.segments_searched?;
+    let said = vec![if review.segments.is_empty() {
+        format!("Of {searched} columns and their pairs none has a part on which it does worse, for certain.")
+    } else {
+        "Mean error of the part and of all other rows, on rows that had no part in finding it.".to_owned()
+    }];
+    let row = |of: &crate::segment::search::Segment| {
+        let share = percent(of.share);
+        vec![
+            of.segment.clone(),
+            count(of.rows),
+            share,
+            of_interval(Some(of.statistic)),
+            of_interval(Some(of.rest)),
+            chance(of.p_value),
+        ]
+    };
+    let rows = review.segments.iter().map(row).collect();
+    Some(Section {
+        said,
+        ..section("Where it does worst", &["part", "rows", "of all", "its error", "all others'", "p"], rows)
+    })
+}
+
+fn by_column(of: &By<Option<Performance>>) -> Section {
+    let leading =
+        of.parts.iter().filter_map(|part| part.statistic.as_ref()?.leading()).map(|(measure, _)| measure).next();
+    let cell = |performance: &Option<Performance>| {
+        let of = performance
+            .as_ref()
+            .zip(leading)
+            .and_then(|(of, measure)| Some((measure.of(of)?, of.interval(measure.name))));
+        of.map_or_else(dash, |(value, interval)| with_interval(value, interval))
+    };
+    let labelled = |performance: &Option<Performance>| performance.as_ref().map_or_else(dash, |of| count(of.rows));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for part in &of.parts {
+        rows.push(vec![part.name.clone(), count(part.rows), labelled(&part.statistic), cell(&part.statistic)]);
+    }
+    if let Some((values, part)) = &of.rest {
+        rows.push(vec![
+            format!("{} others", count(*values)),
+            count(part.rows),
+            labelled(&part.statistic),
+            cell(&part.statistic),
+        ]);
+    }
+    let said = leading.map(|measure| format!("{}.", words(measure.name))).into_iter().collect();
+    Section { said, ..section(&format!("By {}", of.column), &["value", "rows", "labelled", "figure"], rows) }
 }
 
 fn drift(review: &Review) -> Option<Section> {
