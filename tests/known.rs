@@ -20,6 +20,8 @@ use plumbline::stats::tails::student;
 use polars::prelude::{IdxCa, NamedFrom};
 use serde_json::Value;
 
+#[path = "known/estimate.rs"]
+mod estimate;
 #[path = "known/multi.rs"]
 mod multi;
 #[path = "known/peers.rs"]

@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("frame", &["identity", "metric", "minute", "signal"]),
     ("performance", &[]),
     ("drift", &["performance", "stats", "units"]),
+    ("estimate", &["drift", "stats"]),
     ("quality", &["drift", "stats", "units"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
     (
@@ -125,6 +126,7 @@ const CORE: &[&str] = &[
     "frame",
     "drift",
     "performance",
+    "estimate",
     "quality",
     "rightsize",
     "alert",
