@@ -4,6 +4,7 @@
 //! still holds, so room for the truth is kept beside every estimate.
 
 pub mod cbpe;
+pub mod dle;
 pub mod isotonic;
 mod thresholds;
 
