@@ -22,6 +22,8 @@
 //!              (stream); many columns together (multi); numbers made of texts and dates (derived); vectors as a cloud
 //!              (embedding); a reference without its rows, and counts under it that add up over replicas (profile); a comparison
 //!              of two data sets
+//! estimate/    performance without labels: of classes from calibrated scores (cbpe; as NannyML has it in cbpe/nannyml), of numbers from
+//!              a model of the error (dle); isotonic regression
 //! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show, and one
 //!              column against a profile (profiled); what a reference teaches (learnt)
 //! performance/ classification, regression, ranking; the list MEASURES, an interval for each (interval), and the verdict against a
@@ -128,6 +130,7 @@ pub mod collect;
 pub mod config;
 pub mod dataset;
 pub mod drift;
+pub mod estimate;
 pub mod export;
 pub mod fairness;
 pub mod fetch;

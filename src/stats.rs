@@ -16,6 +16,7 @@ pub mod mersenne;
 pub mod moments;
 pub mod pick;
 pub mod quantile;
+pub mod random;
 pub mod ranks;
 pub mod sketch;
 pub mod tails;

@@ -20,6 +20,8 @@ use plumbline::stats::tails::student;
 use polars::prelude::{IdxCa, NamedFrom, Series};
 use serde_json::Value;
 
+#[path = "known/estimate.rs"]
+mod estimate;
 #[path = "known/fairness.rs"]
 mod fairness;
 #[path = "known/multi.rs"]

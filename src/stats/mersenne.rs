@@ -1,5 +1,6 @@
 //! Mersenne Twister MT19937 (Matsumoto and Nishimura, "Mersenne twister: a 623-dimensionally equidistributed uniform pseudo-random
-//! number generator", 1998), seeded and drawn from as Python's `random.Random` does, for results that are to agree with its.
+//! number generator", 1998), seeded and drawn from as Python's `random.Random` or numpy's `RandomState` does, for results that are to
+//! agree with theirs.
 
 /// Words of state.
 const N: usize = 624;
@@ -19,11 +20,7 @@ impl Mersenne {
     pub fn new(seed: u64) -> Self {
         let (low, high) = (low_word(seed), low_word(seed >> 32));
         let key = if high == 0 { vec![low] } else { vec![low, high] };
-        let mut words = vec![19_650_218_u32];
-        for (i, _) in (1_u32..).zip(1..N) {
-            let before = words.last().copied().unwrap_or_default();
-            words.push((before ^ (before >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i));
-        }
+        let mut words = Self::numpy(19_650_218).words;
         let mut i = 1;
         let next = |words: &mut Vec<u32>, i: &mut usize| {
             *i += 1;
@@ -45,6 +42,39 @@ impl Mersenne {
         }
         words[0] = 0x8000_0000;
         Self { words, at: N }
+    }
+
+    /// As `numpy.random.RandomState(seed)`: the reference code's `init_genrand`.
+    #[must_use]
+    pub fn numpy(seed: u32) -> Self {
+        let mut words = vec![seed];
+        for (i, _) in (1_u32..).zip(1..N) {
+            let before = words.last().copied().unwrap_or_default();
+            words.push((before ^ (before >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i));
+        }
+        Self { words, at: N }
+    }
+
+    /// A whole number up to `most`, each as likely, as numpy's `RandomState` draws it to shuffle and to choose: the lowest bits that hold
+    /// `most`, again until they are no more. Nothing is drawn for a `most` of 0.
+    pub fn up_to(&mut self, most: u32) -> u32 {
+        let mask = u32::MAX.checked_shr(most.leading_zeros()).unwrap_or(0);
+        loop {
+            let drawn = if most == 0 { 0 } else { self.word() & mask };
+            if drawn <= most {
+                return drawn;
+            }
+        }
+    }
+
+    /// The numbers below `n` in a random order, as `RandomState.permutation(n)`.
+    pub fn permutation(&mut self, n: u32) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..n).collect();
+        for i in (1..n).rev() {
+            let other = self.up_to(i);
+            order.swap(i as usize, other as usize);
+        }
+        order
     }
 
     /// The next 32 bits.
@@ -129,6 +159,21 @@ mod tests {
         assert_eq!(draws(3, 22, 4), (1_022_050_301, 2_545_373_330, vec![17, 4, 11, 19]));
         assert_eq!(draws(3, 85, 6), (1_022_050_301, 2_545_373_330, vec![69, 16, 47, 77, 60, 74]));
         assert_eq!(draws(3, 86, 6), (1_022_050_301, 2_545_373_330, vec![69, 16, 47, 77, 60, 80]));
+    }
+
+    /// `numpy.random.RandomState(seed)`: `permutation(n)`, then `choice(m, 4)`.
+    #[test]
+    fn it_draws_as_numpy_does() {
+        let draws = |seed, n, m: u32| {
+            let mut random = Mersenne::numpy(seed);
+            (random.permutation(n), (0..4).map(|_| random.up_to(m - 1)).collect::<Vec<_>>())
+        };
+        assert_eq!(draws(42, 10, 1000), (vec![8, 1, 5, 0, 7, 2, 9, 4, 3, 6], vec![466, 214, 330, 458]));
+        assert_eq!(draws(0, 1, 7), (vec![0], vec![4, 5, 0, 3]));
+        assert_eq!(
+            draws(7, 17, 65536),
+            (vec![13, 11, 16, 8, 5, 2, 1, 0, 14, 10, 7, 12, 3, 6, 9, 4, 15], vec![50608, 55167, 57735, 23468])
+        );
     }
 
     #[test]
