@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::drift::comparison::Comparison;
+use crate::estimate::Estimate;
 use crate::fairness::Fairness;
 use crate::fairness::amounts::Amounts;
 use crate::performance::detail::Detail;
@@ -34,6 +35,8 @@ pub struct Review {
     pub labels: Labelled,
     /// How well it does; `None` without labels.
     pub performance: Option<Measured>,
+    /// How well it does as far as that can be told without labels, and beside it what they say.
+    pub estimated: Option<Estimate>,
     /// What moved against the reference; `None` where nothing can be compared.
     pub drift: Option<Comparison>,
     /// What is wrong with the rows themselves.
@@ -126,6 +129,8 @@ pub struct Part {
     pub performance: Option<Performance>,
     /// The verdict on it.
     pub verdict: Option<Verdict>,
+    /// How well it does as far as that can be told without labels.
+    pub estimated: Option<Estimate>,
 }
 
 impl Review {

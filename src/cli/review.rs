@@ -1,5 +1,6 @@
 //! `plumbline review`: everything of one model over a file of samples, in one document.
 
+mod estimate;
 mod groups;
 mod labels;
 
@@ -10,6 +11,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use polars::prelude::{IdxCa, PolarsError, Series};
 
+use self::estimate::Prepared;
 use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
 use super::times::times;
@@ -17,6 +19,7 @@ use super::{ENV, no_colour};
 use crate::config::{self, Config};
 use crate::dataset::{self, Dataset};
 use crate::drift::order::Window;
+use crate::estimate::Estimate;
 use crate::model::{Beside, Spec};
 use crate::performance::detail::Detail;
 use crate::performance::figure::Figure;
@@ -261,7 +264,8 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     };
     let current = Side::of(&samples, spec, joined)?;
     let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(|given| open(given, &|_| &[]));
-    let before = data.transpose()?.map(|data| Side::of(&data, spec, None)).transpose()?;
+    let data = data.transpose()?;
+    let before = data.as_ref().map(|data| Side::of(data, spec, None)).transpose()?;
     if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
         let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
         return Err(Error::Column { file, column });
@@ -294,9 +298,30 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     };
     let at = at.ok();
     let window = arguments.chunk.unwrap_or(Window::Rows(samples.rows.div_ceil(PARTS).max(1)));
+    let learnt = match (task, data.as_ref().zip(before.as_ref())) {
+        (Some(task), Some(reference)) => Some(estimate::learn(reference, &samples, (spec, task, &known))?),
+        _ => None,
+    };
+    let estimator = match learnt {
+        Some(Ok(estimator)) => Some(estimator),
+        Some(Err(why)) => {
+            notes.push(format!("Without labels nothing is estimated: {why}."));
+            None
+        }
+        None => None,
+    };
+    let prepared = match (task, &estimator) {
+        (Some(task), Some(estimator)) => estimator.prepare(&samples, &current, (spec, task, &known))?,
+        _ => None,
+    };
+    let all: Vec<usize> = (0..usize::try_from(samples.rows).unwrap_or(usize::MAX)).collect();
+    let figures = performance.as_ref().map(|measured| &measured.figures);
+    let estimated = prepared.as_ref().map(|prepared| beside(prepared.estimate(&all), figures));
     let over_time = match task {
         Some(task) => {
-            let context = (spec, task, &known, of_reference.as_ref(), &limits);
+            let reference = of_reference.as_ref();
+            let context =
+                Context { spec, task, known: &known, reference, limits: &limits, prepared: prepared.as_ref() };
             parts(&current, at.as_deref(), window, samples.rows, &context)?
         }
         None => Vec::new(),
@@ -327,6 +352,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         to: time(at.iter().flatten().max()),
         labels: labelled,
         performance,
+        estimated,
         drift: comparison,
         quality,
         over_time,
@@ -391,14 +417,29 @@ fn places(times: &[i64], window: Window) -> Vec<Vec<usize>> {
     }
 }
 
-type Context<'a> = (&'a Spec, Task, &'a Labels, Option<&'a Performance>, &'a Limits);
+struct Context<'a> {
+    spec: &'a Spec,
+    task: Task,
+    known: &'a Labels,
+    reference: Option<&'a Performance>,
+    limits: &'a Limits,
+    prepared: Option<&'a Prepared<'a>>,
+}
+
+/// The estimate with the truth beside it, where that is known.
+fn beside(mut estimate: Estimate, performance: Option<&Performance>) -> Estimate {
+    let measures = performance.into_iter().flat_map(Performance::measures);
+    let called = |name: &'static str| if name == "pr_auc" { "average_precision" } else { name };
+    estimate.hold_against(measures.map(|(name, value)| (called(name), Some(value))));
+    estimate
+}
 
 fn parts(
     side: &Side,
     at: Option<&[i64]>,
     window: Window,
     rows: u64,
-    (spec, task, known, reference, limits): &Context<'_>,
+    context: &Context<'_>,
 ) -> Result<Vec<Part>, Error> {
     let in_order: Vec<i64>;
     let times = match at {
@@ -418,13 +459,14 @@ fn parts(
         );
         let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
         let part = side.part(&index(&places))?;
-        let performance = part.measured(spec, *task, known).map(|(performance, _)| performance);
+        let performance = part.measured(context.spec, context.task, context.known).map(|(performance, _)| performance);
         let verdict = performance
             .as_ref()
-            .zip(*reference)
-            .and_then(|(now, was)| verdict(now, &changes(was, now, limits)).map(|change| change.verdict));
+            .zip(context.reference)
+            .and_then(|(now, was)| verdict(now, &changes(was, now, context.limits)).map(|change| change.verdict));
+        let estimated = context.prepared.map(|prepared| beside(prepared.estimate(&places), performance.as_ref()));
         let (rows, labelled) = (places.len() as u64, part.labelled());
-        parts.push(Part { from: time(from), to: time(to), rows, labelled, performance, verdict });
+        parts.push(Part { from: time(from), to: time(to), rows, labelled, performance, verdict, estimated });
     }
     Ok(parts)
 }

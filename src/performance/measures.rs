@@ -55,7 +55,7 @@ impl Measure {
     }
 }
 
-const SHARE: RangeInclusive<f64> = 0.0..=1.0;
+pub(super) const SHARE: RangeInclusive<f64> = 0.0..=1.0;
 const ERROR: RangeInclusive<f64> = 0.0..=f64::INFINITY;
 
 /// All of them, in the order they are shown.

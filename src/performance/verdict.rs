@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Performance;
 use super::interval::{Interval, LEVEL, difference};
-use super::measures::{Better, MEASURES};
+use super::measures::{Better, MEASURES, Measure, SHARE};
 use crate::stats::tails::deviations;
 
 /// What is said of a measure.
@@ -48,7 +48,8 @@ pub const CLASS_ROWS: u64 = 20;
 pub struct Limits {
     /// So often, at most, something is called worse that is not: each measure by itself.
     pub significance: f64,
-    /// A change below this share of the reference's figure does not matter.
+    /// A change below this share of the reference's figure does not matter; of a figure within 0 and 1, of what is larger, itself or what it
+    /// lacks to 1.
     pub margin: f64,
     /// Rows with labels on either side, at least.
     pub rows: u64,
@@ -63,7 +64,7 @@ pub fn changes(reference: &Performance, current: &Performance, limits: &Limits) 
     let few = too_few(reference, current, limits);
     let wider = deviations(2.0 * limits.significance) / deviations(1.0 - LEVEL);
     let both = MEASURES.iter().filter_map(|measure| Some((measure, measure.of(reference)?, measure.of(current)?)));
-    let change = |(measure, before, now): (&super::measures::Measure, f64, f64)| {
+    let change = |(measure, before, now): (&Measure, f64, f64)| {
         let change = now - before;
         let intervals = reference.interval(measure.name).zip(current.interval(measure.name));
         let interval = intervals.map(|(was, is)| difference((before, was), (now, is)));
@@ -72,7 +73,7 @@ pub fn changes(reference: &Performance, current: &Performance, limits: &Limits) 
             (None, None) => (Verdict::Unknown, Some("how far it may be off is not known".to_owned())),
             (None, Some(interval)) => {
                 let (low, high) = (change - wider * (change - interval.low), change + wider * (interval.high - change));
-                let margin = limits.margin * before.abs();
+                let margin = limits.margin * scale(measure, before);
                 let (worse, better) = match measure.better {
                     Better::Higher => (high < -margin, low > margin),
                     Better::Lower => (low > margin, high < -margin),
@@ -88,6 +89,11 @@ pub fn changes(reference: &Performance, current: &Performance, limits: &Limits) 
         Change { measure: measure.name, reference: before, current: now, change, interval, verdict, reason }
     };
     both.map(change).collect()
+}
+
+/// What a change of a figure is measured by: itself; of one within 0 and 1 what is larger, itself or what it lacks to 1.
+fn scale(measure: &Measure, before: f64) -> f64 {
+    if measure.bounds == SHARE { before.max(1.0 - before) } else { before.abs() }
 }
 
 fn too_few(reference: &Performance, current: &Performance, limits: &Limits) -> Option<String> {

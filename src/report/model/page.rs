@@ -2,13 +2,15 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::sections::{Chart, Section, sections, verdict};
+use super::sections::{Chart, Section, followed, sections, verdict};
 use crate::chart;
 use crate::chart::bands::{Band, bands};
 use crate::chart::groups::{Row, bars};
 use crate::chart::reliability::{Point, reliability};
+use crate::estimate::Estimated;
+use crate::performance::Performance;
 use crate::report::plain;
-use crate::review::Review;
+use crate::review::{Part, Review};
 
 const STYLE: &str = include_str!("../drift/page.css");
 
@@ -60,35 +62,34 @@ fn shown(review: &Review, section: &Section) -> Markup {
 }
 
 fn over_time(review: &Review) -> Markup {
-    let Some((measured, (leading, _))) =
-        review.performance.as_ref().and_then(|measured| Some((measured, measured.figures.leading()?)))
-    else {
-        return html! {};
+    let Some(name) = followed(review) else { return html! {} };
+    let none = Band { value: None, interval: None };
+    let realised = |of: &Performance| {
+        let interval = of.interval(name).map(|interval| (interval.low, interval.high));
+        Band { value: of.measures().find(|(measure, _)| *measure == name).map(|(_, value)| value), interval }
     };
-    let parts: Vec<Band> = review
-        .over_time
-        .iter()
-        .map(|part| {
-            let of = part.performance.as_ref();
-            let interval = of.and_then(|of| of.interval(leading.name));
-            Band {
-                value: of.and_then(|of| leading.of(of)),
-                interval: interval.map(|interval| (interval.low, interval.high)),
-            }
-        })
-        .collect();
-    let reference = measured.reference.as_ref().and_then(|reference| {
-        let interval = reference.interval(leading.name);
-        Some(Band {
-            value: Some(leading.of(reference)?),
-            interval: interval.map(|interval| (interval.low, interval.high)),
-        })
+    let estimated = |of: &Estimated| Band { value: of.value, interval: of.low.zip(of.high) };
+    let parts = |of: &dyn Fn(&Part) -> Option<Band>| -> Vec<Band> {
+        review.over_time.iter().map(|part| of(part).unwrap_or(none)).collect()
+    };
+    let count = review.over_time.len();
+    let by_labels = parts(&|part| part.performance.as_ref().map(realised));
+    let by_estimate = parts(&|part| part.estimated.as_ref()?.figure(name).map(estimated));
+    let reference = review.performance.as_ref().and_then(|measured| measured.reference.as_ref()).map(realised);
+    let limits = review.estimated.as_ref().and_then(|estimate| estimate.figure(name)).and_then(|of| {
+        let (low, high) = of.threshold_low.zip(of.threshold_high)?;
+        Some(Band { value: Some(f64::midpoint(low, high)), interval: Some((low, high)) })
     });
-    bands(
-        &parts,
-        reference,
-        &format!("{} over {} parts, with its interval, beside the reference's", leading.name, parts.len()),
-    )
+    let known = |bands: &[Band]| bands.iter().any(|band| band.value.is_some());
+    html! {
+        @if known(&by_labels) {
+            (bands(&by_labels, reference, &format!("{name} over {count} parts, with its interval, beside the reference's")))
+        }
+        @if known(&by_estimate) {
+            p.soft { "Estimated without labels; the band is what the reference's own parts stay within." }
+            (bands(&by_estimate, limits, &format!("{name} as estimated over {count} parts, with its band")))
+        }
+    }
 }
 
 fn groups(section: &Section) -> Markup {

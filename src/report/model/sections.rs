@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::drift::words::{chance, figure};
+use crate::estimate::Estimated;
 use crate::fairness::Fairness;
 use crate::fairness::amounts::Amounts;
 use crate::fairness::four_fifths::Verdict as Rule;
@@ -85,6 +86,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
         all.extend(confusion(measured));
         all.extend(reliability(measured));
     }
+    all.extend(estimated(review));
     all.extend(over_time(review));
     all.extend(review.fairness.iter().map(fair));
     all.extend(segments(review));
@@ -101,6 +103,8 @@ fn words(name: &str) -> String {
         "pr_auc" => "PR-AUC".to_owned(),
         "ece" => "ECE".to_owned(),
         "mae" | "rmse" | "mape" | "ndcg" => name.to_uppercase(),
+        "mse" | "msle" | "rmsle" => name.to_uppercase(),
+        "average_precision" => "PR-AUC".to_owned(),
         "r2" => "R²".to_owned(),
         "f1" => "F1".to_owned(),
         _ => name.replace('_', " "),
@@ -254,11 +258,53 @@ fn reliability(measured: &Measured) -> Option<Section> {
     Some(Section { chart: Some(Chart::Reliability), ..of })
 }
 
+fn estimated(review: &Review) -> Option<Section> {
+    let estimate = review.estimated.as_ref()?;
+    let mut said = vec![format!("As far as that can be told without labels: {}.", estimate.caveat)];
+    if estimate.missing > 0 {
+        said.push(format!("{} rows without a score or prediction are left out.", count(estimate.missing)));
+    }
+    if let Some(outside) = estimate.outside.filter(|outside| *outside > 0.0) {
+        let share = percent(outside);
+        said.push(format!("{share} of the rows lie where the reference has hardly any: bands are wider for them."));
+    }
+    let row = |of: &Estimated| {
+        let stays = of.threshold_low.zip(of.threshold_high);
+        Some(vec![
+            words(&of.measure),
+            with_interval(of.value?, band(of)),
+            of.realised.map_or_else(dash, figure),
+            of.error.map_or_else(dash, figure),
+            stays.map_or_else(dash, |(low, high)| format!("{} to {}", figure(low), figure(high))),
+            if of.alert { "beyond".to_owned() } else { String::new() },
+        ])
+    };
+    let rows = estimate.figures.iter().filter_map(row).collect();
+    let heads = ["measure", "estimate", "by labels", "off by", "reference's parts", ""];
+    Some(Section { said, ..section("Estimated", &heads, rows) })
+}
+
+fn band(of: &Estimated) -> Option<Within> {
+    of.low.zip(of.high).map(|(low, high)| Within { low, high })
+}
+
+/// The measure that is told part by part: the one that speaks for the model, else of those that are estimated the first of these.
+pub fn followed(review: &Review) -> Option<&'static str> {
+    let estimates = |name: &str| review.estimated.as_ref()?.figure(name)?.value;
+    let by_label = review.performance.as_ref().and_then(|measured| measured.figures.leading());
+    let by_estimate = || ["roc_auc", "accuracy", "mae"].into_iter().find(|name| estimates(name).is_some());
+    by_label.map(|(leading, _)| leading.name).or_else(by_estimate)
+}
+
 fn over_time(review: &Review) -> Option<Section> {
-    let measured = review.performance.as_ref()?;
-    let (leading, _) = measured.figures.leading()?;
+    let name = followed(review)?;
     let row = |part: &Part| {
-        let value = |of: &Performance| leading.of(of).map(|value| with_interval(value, of.interval(leading.name)));
+        let value = |of: &Performance| {
+            let (_, value) = of.measures().find(|(measure, _)| *measure == name)?;
+            Some(with_interval(value, of.interval(name)))
+        };
+        let estimate = part.estimated.as_ref().and_then(|estimate| estimate.figure(name));
+        let estimate = estimate.and_then(|of| Some(with_interval(of.value?, band(of))));
         let from = part.from.map_or_else(dash, time);
         let verdict = match part.verdict {
             Some(Verdict::Worse) => "worse".to_owned(),
@@ -272,14 +318,15 @@ fn over_time(review: &Review) -> Option<Section> {
             count(part.labelled),
             part.performance.as_ref().and_then(value).unwrap_or_else(dash),
             verdict,
+            estimate.unwrap_or_else(dash),
         ]
     };
     if review.over_time.len() < 2 {
         return None;
     }
     let rows = review.over_time.iter().map(row).collect();
-    let said = vec![format!("{}, part by part.", words(leading.name))];
-    let of = section("Over time", &["from", "rows", "labelled", "figure", "verdict"], rows);
+    let said = vec![format!("{}, part by part.", words(name))];
+    let of = section("Over time", &["from", "rows", "labelled", "figure", "verdict", "estimate"], rows);
     Some(Section { said, chart: Some(Chart::OverTime), ..of })
 }
 
