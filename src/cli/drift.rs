@@ -29,6 +29,7 @@ use self::windows::Windows;
 use super::given::{self, Given};
 use super::no_colour;
 use super::profile::file;
+use super::times;
 use crate::dataset::{self, Dataset, Wanted};
 use crate::drift::Test;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
@@ -132,8 +133,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         [one] if !tally::is_tally(&one.path) => {
             let current = open(one, &|name| arguments.wants(&reference, name))?;
             let roles = arguments.roles(&reference, &current, &thresholds)?;
-            if let Some(column) = arguments.timestamp.first() {
-                reference.part(column, &current, &arguments.length)?;
+            if let Some(column) = arguments.timestamp.first()
+                && let Some(why) = reference.part(column, &current, &arguments.length)?
+            {
+                tell(&times::unknown_variation(column, &why));
             }
             let windows = Windows::of(arguments.timestamp.first(), &current, &arguments.length, &thresholds)?;
             let sides = (&reference, &current, windows.as_ref());

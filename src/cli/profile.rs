@@ -219,7 +219,7 @@ fn order(data: &Dataset, column: &str, length: &Length) -> Result<Option<Order>,
     let window = length.or(HOUR);
     let order = Order::in_windows(&times, window);
     if order.is_none() {
-        tell(&times::unknown_variation(column, window));
+        tell(&times::unknown_variation(column, &times::too_few_windows(window)));
     }
     Ok(order)
 }

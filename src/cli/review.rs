@@ -337,7 +337,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     let (segments, segments_searched) = worst.map(|found| (found.segments, found.columns)).unzip();
     let (comparison, quality) = match &reference {
         Some(reference) => {
-            let (comparison, quality) = of_model(reference, &samples, (spec, window), spec.kept_apart())?;
+            let (comparison, quality) = of_model(reference, &samples, (spec, window), &mut notes)?;
             (Some(comparison), quality)
         }
         None => (None, Vec::new()),
@@ -538,6 +538,79 @@ mod tests {
         }
         let by_day = folder.json(&[&words[..], &["--chunk", "30d"]].concat());
         assert!(by_day["over_time"].as_array().is_some_and(|parts| (11..=13).contains(&parts.len())));
+    }
+
+    #[test]
+    fn groups_segments_and_estimates_are_in_the_document() {
+        let folder = Folder::new();
+        let spec = folder.write(
+            "m.toml",
+            "[[model]]\nname = \"employment\"\nprotected = [\"DIS\", { column = \"SEX\", privileged = \"1\", use = \"fairness\" }]\nsegments = [\"AGEP\"]\n",
+        );
+        let (reference, samples) = (demo("employment_reference.parquet"), demo("employment_later.parquet"));
+        let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
+        let found = folder.json(&words);
+        let attributes: Vec<&str> =
+            found["fairness"].as_array().into_iter().flatten().filter_map(|of| of["attribute"].as_str()).collect();
+        assert_eq!(attributes, ["DIS", "SEX", "DIS and SEX"]);
+        let of = &found["fairness"][0];
+        for name in ["demographic_parity", "equalized_odds", "equal_opportunity"] {
+            for what in ["difference", "ratio"] {
+                let figure = of[format!("{name}_{what}")].as_f64();
+                assert!(figure.is_some_and(|figure| (0.0..=1.0).contains(&figure)), "{name} {what}: {of}");
+            }
+        }
+        assert_eq!(of["four_fifths"]["verdict"], "below");
+        assert_eq!(found["fairness"][1]["privileged"]["group"], "1");
+        // What is kept for fairness alone is no feature.
+        let features = found["drift"]["features"].to_string();
+        assert!(features.contains("\"DIS\"") && !features.contains("\"SEX\""));
+        let segments = found["segments"].as_array().expect("segments");
+        assert!(
+            !segments.is_empty() && segments.iter().all(|of| !of["segment"].to_string().contains("SEX")),
+            "{segments:?}"
+        );
+        assert_eq!(
+            (&found["by_column"][0]["column"], found["by_column"].as_array().map(Vec::len)),
+            (&"AGEP".into(), Some(1))
+        );
+        let estimate = found["estimated"]["figures"].as_array().expect("figures");
+        let area = estimate.iter().find(|of| of["measure"] == "roc_auc").expect("an area");
+        assert!(area["error"].as_f64().is_some_and(|error| error.abs() < 0.02), "{area}");
+        assert!(found["estimated"]["caveat"].as_str().is_some_and(|caveat| caveat.contains("concept drift")));
+        for (format, wanted) in
+            [("table", "Adverse impact"), ("markdown", "## Groups by DIS"), ("html", "selection rate of each group")]
+        {
+            let text = folder.review(format, &words).expect("reviewed");
+            assert!(text.contains(wanted) && !text.contains("NaN"), "{format}: {text}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_estimated_and_compared_by_group() {
+        let folder = Folder::new();
+        let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\nprotected = [\"g\"]\n");
+        let mut random = fastrand::Rng::with_seed(4);
+        let mut rows = |count: u32, noise: f64| {
+            let row = |n: u32| {
+                let (x, group) = (random.f64() * 10.0, if random.bool() { "a" } else { "b" });
+                // The label is off by more where x is large, and half of what it was in the first file.
+                let label = 3.0 * x + noise * x * (random.f64() + random.f64() - 1.0);
+                format!("{n},{x:.4},{group},{:.4},{label:.4}\n", 3.0 * x)
+            };
+            format!("id,x,g,prediction,label\n{}", (0..count).map(row).collect::<String>())
+        };
+        let (reference, samples) = (folder.write("r.csv", &rows(2000, 1.0)), folder.write("s.csv", &rows(1000, 1.0)));
+        let found = folder.json(&["--model", &spec, "--reference", &reference, "--samples", &samples]);
+        assert_eq!((&found["task"], &found["performance"]["verdict"]), (&"regression".into(), &"same".into()));
+        let estimate = found["estimated"]["figures"].as_array().expect("figures");
+        let mae = estimate.iter().find(|of| of["measure"] == "mae").expect("an MAE");
+        let (low, high) = (mae["low"].as_f64().expect("low"), mae["high"].as_f64().expect("high"));
+        assert!(mae["realised"].as_f64().is_some_and(|realised| low < realised && realised < high), "{mae}");
+        assert!(found["fairness"][0]["groups"].as_array().is_some_and(|groups| groups.len() == 2));
+        // It does worse where x is large, and nothing is claimed of groups that do not differ.
+        let segments = found["segments"].to_string();
+        assert!(segments.contains("x >") && !segments.contains("g = "), "{segments}");
     }
 
     #[test]

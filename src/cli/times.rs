@@ -53,10 +53,14 @@ impl Length {
 }
 
 /// Why it is not known how much columns vary by themselves.
-pub fn unknown_variation(column: &str, window: Window) -> String {
+pub fn too_few_windows(window: Window) -> String {
+    format!("the reference has fewer than {FEWEST} windows of {window} with {ROWS} rows each")
+}
+
+/// The same as a warning.
+pub fn unknown_variation(column: &str, why: &str) -> String {
     format!(
-        "warning: --timestamp {column}: the reference has fewer than {FEWEST} windows of {window} with {ROWS} rows each: how much columns \
-         vary by themselves is not known; --window sets another length"
+        "warning: --timestamp {column}: {why}: how much columns vary by themselves is not known; --window sets another length"
     )
 }
 

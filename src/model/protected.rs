@@ -65,7 +65,6 @@ impl<'de> Deserialize<'de> for Protected {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::model::Spec;
 
     #[test]

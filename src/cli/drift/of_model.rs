@@ -17,7 +17,7 @@ pub fn of_model(
     reference: &Given,
     samples: &Dataset,
     (spec, window): (&Spec, Window),
-    left_out: impl IntoIterator<Item = String>,
+    notes: &mut Vec<String>,
 ) -> Result<(Comparison, Vec<Fault>), Error> {
     let mut reference = Reference::open(reference, spec.reference_hash.as_deref(), spec.thresholds.mode)?;
     let there = |name: &String| reference.field(name).is_some() || samples.field(name).is_some();
@@ -27,7 +27,7 @@ pub fn of_model(
     without.extend(ids.iter().chain(&timestamp).chain(&spec.exclude).cloned());
     without.extend(of(&[&spec.label, &spec.version]));
     without.extend(spec.group.clone());
-    without.extend(left_out);
+    without.extend(spec.kept_apart());
     let roles = Roles {
         ids,
         left_out: without,
@@ -39,8 +39,10 @@ pub fn of_model(
         score: None,
         together: false,
     };
-    if let Some(column) = roles.timestamp.first() {
-        reference.part(column, samples, &Length::from(window))?;
+    if let Some(column) = roles.timestamp.first()
+        && let Some(why) = reference.part(column, samples, &Length::from(window))?
+    {
+        notes.push(format!("How much columns vary by themselves is not known: {why}; --chunk sets another length."));
     }
     let tests = spec.thresholds.with_deciding(defaults());
     compare((&reference, samples, None), &roles, &tests, (&spec.thresholds, &spec.quality))

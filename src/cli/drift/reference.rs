@@ -9,7 +9,7 @@ use super::super::profile::file;
 use super::super::times::{self, Length};
 use super::quality::Gathered;
 use super::windows::Windows;
-use super::{Error, open, tell};
+use super::{Error, open};
 use crate::dataset::{Dataset, Field};
 use crate::drift::baseline::Baseline;
 use crate::drift::comparison::Side;
@@ -141,37 +141,28 @@ impl Reference {
     }
 
     /// Parts the reference's rows in windows by a column that tells when they were; by default as long as all current rows take. A profile
-    /// knows already how much its columns vary. What cannot be known is said.
-    pub(super) fn part(&mut self, column: &str, current: &Dataset, length: &Length) -> Result<(), Error> {
-        let Self::Data { data, order } = self else { return Ok(()) };
+    /// knows already how much its columns vary. Where that cannot be known it says why.
+    pub(super) fn part(&mut self, column: &str, current: &Dataset, length: &Length) -> Result<Option<String>, Error> {
+        let Self::Data { data, order } = self else { return Ok(None) };
         let times_of = |data: &Dataset| -> Result<Result<Vec<i64>, &str>, Error> {
             if data.field(column).is_none() {
                 return Ok(Err("is not a column of both files"));
             }
             Ok(times::times(&data.column(column)?))
         };
-        let unknown = |why: &str| {
-            tell(&format!("warning: --timestamp {column}: {why}: how much columns vary by themselves is not known"));
-        };
         let times = match times_of(data)? {
             Ok(times) => times,
-            Err(why) => {
-                unknown(why);
-                return Ok(());
-            }
+            Err(why) => return Ok(Some(why.to_owned())),
         };
         let whole = if length.is_none() { times_of(current)?.map(|times| span(&times)) } else { Ok(0) };
-        match whole {
+        Ok(match whole {
             Ok(span) => {
                 let window = length.or(Window::Time(span));
                 *order = Order::in_windows(&times, window);
-                if order.is_none() {
-                    tell(&times::unknown_variation(column, window));
-                }
+                order.is_none().then(|| times::too_few_windows(window))
             }
-            Err(why) => unknown(why),
-        }
-        Ok(())
+            Err(why) => Some(why.to_owned()),
+        })
     }
 
     /// A column as it is held against, and the current values as they are.
