@@ -72,29 +72,27 @@ impl FourFifths {
         };
         let rates: Vec<(&str, Interval)> =
             groups.iter().filter_map(|(name, counts)| Some((*name, limits(counts)?))).collect();
-        let mut found: Vec<(&(&str, Interval), &(&str, Interval), Interval)> = Vec::new();
+        let mut found: Vec<Pair> = Vec::new();
         for (at, one) in rates.iter().enumerate() {
             for other in rates.iter().skip(at + 1) {
                 let (lower, higher) = if one.1.value <= other.1.value { (one, other) } else { (other, one) };
-                found.extend(lower.1.over(higher.1).map(|ratio| (lower, higher, ratio)));
+                found.extend(lower.1.over(higher.1).map(|ratio| Pair {
+                    group: lower.0.to_owned(),
+                    rate: lower.1.value,
+                    against: higher.0.to_owned(),
+                    rate_against: higher.1.value,
+                    ratio,
+                }));
             }
         }
-        let is_below = |ratio: &Interval| ratio.high < least_ratio;
-        let named = |(lower, higher, ratio): &(&(&str, Interval), &(&str, Interval), Interval)| Pair {
-            group: lower.0.to_owned(),
-            rate: lower.1.value,
-            against: higher.0.to_owned(),
-            rate_against: higher.1.value,
-            ratio: *ratio,
-        };
-        let mut below: Vec<_> = found.iter().filter(|(.., ratio)| is_below(ratio)).collect();
-        below.sort_by(|a, b| a.2.high.total_cmp(&b.2.high));
-        let smallest = found.iter().min_by(|a, b| a.2.value.total_cmp(&b.2.value));
+        let mut below: Vec<&Pair> = found.iter().filter(|pair| pair.ratio.high < least_ratio).collect();
+        below.sort_by(|a, b| a.ratio.high.total_cmp(&b.ratio.high));
+        let smallest = found.iter().min_by(|a, b| a.ratio.value.total_cmp(&b.ratio.value));
         let verdict = if found.is_empty() {
             Verdict::NotJudged
         } else if !below.is_empty() {
             Verdict::Below
-        } else if found.iter().all(|(.., ratio)| ratio.low >= least_ratio) {
+        } else if found.iter().all(|pair| pair.ratio.low >= least_ratio) {
             Verdict::Met
         } else {
             Verdict::Unclear
@@ -104,9 +102,9 @@ impl FourFifths {
             least_ratio,
             alpha,
             pairs: found.len() as u64,
-            worst: below.first().copied().or(smallest).map(named),
+            worst: below.first().copied().or(smallest).cloned(),
             pairs_below: below.len() as u64,
-            below: below.into_iter().take(TOLD).map(named).collect(),
+            below: below.into_iter().take(TOLD).cloned().collect(),
         }
     }
 }

@@ -117,23 +117,17 @@ impl Axis {
         Self { name: String::new(), cells: vec![0; rows], count: 1, kind: Kind::Whole }
     }
 
-    /// The last cell of the longest span that begins here; `None` where none does.
-    pub fn reach(&self, first: usize) -> Option<usize> {
-        match &self.kind {
-            // All other values are no segment, and a value has no neighbour.
-            Kind::Values(names) => (first != names.len()).then_some(first),
-            Kind::Bins(bins) => Some(if first < bins.count() { bins.count() - 1 } else { first }),
-            Kind::Whole => Some(first),
-        }
-    }
-
-    /// Whether the span leaves something out that is known: `age is known` is no segment.
-    pub fn is_part(&self, span: Span) -> bool {
-        match &self.kind {
-            Kind::Bins(bins) => span.last - span.first + 1 < bins.count(),
-            Kind::Values(_) => true,
-            Kind::Whole => false,
-        }
+    /// What of it may be a segment: a value, missing values, a bin or a run of bins but for all of them. All other values are none, and
+    /// of a column that says nothing it is all.
+    pub fn spans(&self) -> impl Iterator<Item = Span> {
+        let (runs, alone) = match &self.kind {
+            Kind::Values(names) => (0, (0..self.count).filter(|at| *at != names.len()).collect()),
+            Kind::Bins(bins) => (bins.count(), vec![bins.count()]),
+            Kind::Whole => (0, vec![0]),
+        };
+        let run = move |first| (first..runs).map(move |last| Span { first, last });
+        let runs = (0..runs).flat_map(run).filter(move |span| span.last - span.first + 1 < runs);
+        runs.chain(alone.into_iter().map(|at| Span { first: at, last: at }))
     }
 
     /// The column's name.
@@ -165,14 +159,16 @@ mod tests {
             Axis::of(&Column::Values(Coded::of_texts("region", [Some("north"), None, Some("south")]))).expect("two");
         let span = |first, last| Span { first, last };
         assert_eq!((values.cells.as_slice(), values.count), ([0, 3, 1].as_slice(), 4));
-        assert_eq!([0, 1, 2, 3].map(|at| values.reach(at)), [Some(0), Some(1), None, Some(3)]);
+        assert_eq!(values.spans().collect::<Vec<_>>(), [span(0, 0), span(1, 1), span(3, 3)]);
         assert_eq!(values.words(span(0, 0)).as_deref(), Some("region = north"));
         assert_eq!(values.words(span(3, 3)).as_deref(), Some("region is missing"));
         let numbers = Column::Numbers { name: "age".into(), values: vec![Some(1.0), None, Some(3.0), Some(2.0)] };
         let bins = Axis::of(&numbers).expect("three");
-        assert_eq!((bins.cells.as_slice(), bins.reach(1), bins.reach(3)), ([0, 3, 2, 1].as_slice(), Some(2), Some(3)));
+        assert_eq!(bins.cells, [0, 3, 2, 1]);
+        let all: Vec<Span> = bins.spans().collect();
+        assert_eq!(all, [span(0, 0), span(0, 1), span(1, 1), span(1, 2), span(2, 2), span(3, 3)]);
         assert_eq!(bins.words(span(3, 3)).as_deref(), Some("age is missing"));
-        assert_eq!((bins.words(span(1, 2)).as_deref(), bins.is_part(span(0, 2))), (Some("age > 1"), false));
+        assert_eq!(bins.words(span(1, 2)).as_deref(), Some("age > 1"));
         assert!(Axis::of(&Column::Values(Coded::of_texts("x", ["a", "a"].map(Some)))).is_none());
     }
 }

@@ -47,8 +47,8 @@ const PAIRED: usize = 30;
 const NOTABLE: f64 = 3.0;
 /// By so many a pair stands out from each of its parents.
 const BEYOND_PARENTS: f64 = 2.0;
-/// A segment with a larger share of the rows is no segment: what is left is.
-const LARGEST: f64 = 0.75;
+/// With a larger share of the rows it is no segment: what is left is.
+const LARGEST: f64 = 0.6;
 
 /// A part of the rows on which the model does worse.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -100,7 +100,7 @@ struct Part {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Candidate {
     part: Part,
-    /// Of a pair, the column that stands out more without the other.
+    /// Of a pair, the column that stands out more without the other, where it is small enough.
     parent: Option<Part>,
     /// How far it stands out from the rest, in standard errors.
     z: f64,
@@ -130,7 +130,7 @@ pub fn search(columns: &[Column], loss: &[Option<f64>], settings: &Settings) -> 
     let sample = || pick::spread(searched.len(), SEARCHED).filter_map(|at| searched.get(at).copied());
     // Only these rows, next to one another in memory: they are walked over once for each pair of columns.
     let of_sample: Vec<Axis> = axes.iter().map(|axis| axis.of_rows(sample().map(|(row, _)| row))).collect();
-    let losses = sample().map(|(_, loss)| loss - mean).enumerate().collect();
+    let losses = sample().map(|(_, loss)| Some(loss - mean)).collect();
     let candidates = candidates(&of_sample, losses, settings);
 
     let tests = confirmed(&axes, &candidates, &held_out);
@@ -156,46 +156,63 @@ pub fn search(columns: &[Column], loss: &[Option<f64>], settings: &Settings) -> 
 }
 
 /// What stands out most, then what does without its rows, and so on.
-fn candidates(axes: &[Axis], mut rows: Vec<(usize, f64)>, settings: &Settings) -> Vec<Candidate> {
+fn candidates(axes: &[Axis], mut losses: Vec<Option<f64>>, settings: &Settings) -> Vec<Candidate> {
     let whole = axes.len() - 1;
     let mut found = Vec::new();
     while found.len() < settings.most {
-        let total = rows.iter().fold(Sums::default(), |sums, (_, loss)| sums.with(*loss));
+        let total = losses.iter().fold(Sums::default(), |sums, loss| sums.with(*loss));
         let mut alone: Vec<(usize, Option<Candidate>)> =
-            (0..whole).map(|axis| (axis, best_of((axis, whole), axes, &rows, total, settings))).collect();
+            (0..whole).map(|axis| (axis, best_of((axis, whole), axes, &losses, total, settings))).collect();
         let z = |of: &Option<Candidate>| of.map_or(0.0, |of| of.z);
         alone.sort_by(|a, b| z(&b.1).total_cmp(&z(&a.1)));
         let paired: Vec<usize> = alone.iter().take(PAIRED).map(|(axis, _)| *axis).collect();
         let pairs =
             paired.iter().enumerate().flat_map(|(at, one)| paired.iter().skip(at + 1).map(move |two| (*one, *two)));
-        let pairs = pairs.filter_map(|(one, two)| best_of((one.min(two), one.max(two)), axes, &rows, total, settings));
+        let pairs =
+            pairs.filter_map(|(one, two)| best_of((one.min(two), one.max(two)), axes, &losses, total, settings));
         let best = alone.iter().filter_map(|(_, of)| *of).chain(pairs).max_by(|a, b| a.z.total_cmp(&b.z));
         let Some(best) = best.filter(|best| best.z >= NOTABLE) else { break };
-        rows.retain(|(row, _)| !best.part.holds(axes, *row));
+        for (row, loss) in losses.iter_mut().enumerate() {
+            *loss = loss.filter(|_| !best.part.holds(axes, row));
+        }
         found.push(best);
     }
     found
 }
 
-/// Rows, their losses added up, and the squares of those.
+/// Rows that are still there, their losses added up, and the squares of those.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
+    /// With those that were set aside.
+    all: f64,
     rows: f64,
     sum: f64,
     squares: f64,
 }
 
 impl Sums {
-    fn with(self, loss: f64) -> Self {
-        Self { rows: self.rows + 1.0, sum: self.sum + loss, squares: self.squares + loss * loss }
+    /// And one row; without a loss it was set aside.
+    fn with(self, loss: Option<f64>) -> Self {
+        let (rows, loss) = (f64::from(u8::from(loss.is_some())), loss.unwrap_or(0.0));
+        self.plus(Self { all: 1.0, rows, sum: loss, squares: loss * loss })
     }
 
     fn plus(self, other: Self) -> Self {
-        Self { rows: self.rows + other.rows, sum: self.sum + other.sum, squares: self.squares + other.squares }
+        Self {
+            all: self.all + other.all,
+            rows: self.rows + other.rows,
+            sum: self.sum + other.sum,
+            squares: self.squares + other.squares,
+        }
     }
 
     fn less(self, other: Self) -> Self {
-        Self { rows: self.rows - other.rows, sum: self.sum - other.sum, squares: self.squares - other.squares }
+        Self {
+            all: self.all - other.all,
+            rows: self.rows - other.rows,
+            sum: self.sum - other.sum,
+            squares: self.squares - other.squares,
+        }
     }
 
     fn mean(self) -> f64 {
@@ -222,61 +239,56 @@ const WHOLE: Span = Span { first: 0, last: 0 };
 fn best_of(
     (one, two): (usize, usize),
     axes: &[Axis],
-    rows: &[(usize, f64)],
+    losses: &[Option<f64>],
     total: Sums,
     settings: &Settings,
 ) -> Option<Candidate> {
     let (a, b) = (axes.get(one)?, axes.get(two)?);
     let is_pair = two + 1 < axes.len();
     let mut grid = vec![Sums::default(); a.count * b.count];
-    for (row, loss) in rows {
-        let cell = &mut grid[usize::from(a.cells[*row]) * b.count + usize::from(b.cells[*row])];
+    for ((loss, one), two) in losses.iter().zip(&a.cells).zip(&b.cells) {
+        let cell = &mut grid[usize::from(*one) * b.count + usize::from(*two)];
         *cell = cell.with(*loss);
     }
     let of_b = grid.chunks(b.count).fold(vec![Sums::default(); b.count], added);
+    let others: Vec<(Span, Sums)> = b.spans().map(|other| (other, sum(&of_b, other))).collect();
+    let is_small = |sums: Sums| sums.all <= LARGEST * total.all;
     let mut best: Option<Candidate> = None;
-    for first in 0..a.count {
-        let mut line = vec![Sums::default(); b.count];
-        for last in first..=a.reach(first).unwrap_or(0) {
-            line = added(line, &grid[last * b.count..(last + 1) * b.count]);
-            let span = Span { first, last };
-            if !a.is_part(span) || a.reach(first).is_none() {
+    for span in a.spans() {
+        let lines = grid.chunks(b.count).take(span.last + 1).skip(span.first);
+        let line = lines.fold(vec![Sums::default(); b.count], added);
+        let of_a = line.iter().fold(Sums::default(), |sums, cell| sums.plus(*cell));
+        if of_a.rows < settings.least_rows as f64 {
+            continue;
+        }
+        for (other, of_other) in &others {
+            let inside = sum(&line, *other);
+            let rest = total.less(inside);
+            if inside.rows < settings.least_rows as f64 || rest.rows < 2.0 || !is_small(inside) {
                 continue;
             }
-            let of_a = line.iter().fold(Sums::default(), |sums, cell| sums.plus(*cell));
-            if of_a.rows < settings.least_rows as f64 {
-                continue;
-            }
-            for begin in 0..b.count {
-                let (mut inside, mut parent) = (Sums::default(), Sums::default());
-                for end in begin..=b.reach(begin).unwrap_or(0) {
-                    (inside, parent) = (inside.plus(line[end]), parent.plus(of_b[end]));
-                    let other = Span { first: begin, last: end };
-                    if b.reach(begin).is_none() || (is_pair && !b.is_part(other)) {
-                        continue;
-                    }
-                    let rest = total.less(inside);
-                    if inside.rows < settings.least_rows as f64 || inside.rows > LARGEST * total.rows {
-                        continue;
-                    }
-                    let z = inside.above(rest);
-                    let beyond = |parent: Sums| {
-                        let left = parent.less(inside);
-                        left.rows >= 1.0 && inside.above(left) >= BEYOND_PARENTS
-                    };
-                    if best.is_none_or(|best| z > best.z) && (!is_pair || (beyond(of_a) && beyond(parent))) {
-                        let part = Part { axes: (one, two), spans: (span, other) };
-                        let alone = |sums: Sums| sums.above(total.less(sums));
-                        let parent = if alone(of_a) >= alone(parent) { (one, span) } else { (two, other) };
-                        let parent =
-                            is_pair.then(|| Part { axes: (parent.0, axes.len() - 1), spans: (parent.1, WHOLE) });
-                        best = Some(Candidate { part, parent, z });
-                    }
-                }
+            let z = inside.above(rest);
+            let parents = [(one, span, of_a), (two, *other, *of_other)].into_iter().filter(|_| is_pair);
+            let stands_out = |(.., parent): (usize, Span, Sums)| {
+                let left = parent.less(inside);
+                left.rows >= 1.0 && inside.above(left) >= BEYOND_PARENTS
+            };
+            if best.is_none_or(|best| z > best.z) && parents.clone().all(stands_out) {
+                let alone = |(axis, span, sums): (usize, Span, Sums)| {
+                    let part = Part { axes: (axis, axes.len() - 1), spans: (span, WHOLE) };
+                    (part, sums.above(total.less(sums)))
+                };
+                let parents = parents.filter(|(.., sums)| is_small(*sums)).map(alone);
+                let parent = parents.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(part, _)| part);
+                best = Some(Candidate { part: Part { axes: (one, two), spans: (span, *other) }, parent, z });
             }
         }
     }
     best
+}
+
+fn sum(cells: &[Sums], span: Span) -> Sums {
+    cells.iter().take(span.last + 1).skip(span.first).fold(Sums::default(), |sums, cell| sums.plus(*cell))
 }
 
 fn added(mut sums: Vec<Sums>, more: &[Sums]) -> Vec<Sums> {
