@@ -24,12 +24,14 @@ mod figure;
 pub mod many;
 mod nannyml;
 mod ranking;
+mod several;
 mod table;
 
 use std::ops::Range;
 
-pub use many::{Columns, FittedMany, Many, fit_many};
+pub use many::{FittedMany, fit_many};
 use serde::{Deserialize, Serialize};
+pub use several::{Columns, Many};
 pub use table::Normalise;
 
 use super::{CAVEAT, Estimate, Measure, Unfit};
