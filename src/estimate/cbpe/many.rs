@@ -6,6 +6,7 @@ use super::band::{self, Draws};
 use super::calibration::{Calibration, Labelled};
 use super::figure::Figure;
 use super::ranking::{Level, Ranking, are_tied, levels};
+use super::several::{Columns, Many, add_up_to_one};
 use super::table::{Normalise, One, Table};
 use super::{CHUNKS, Kept, Options, Way, is_present, nannyml};
 use crate::estimate::thresholds::Thresholds;
@@ -18,28 +19,6 @@ pub const MAX_CLASSES: usize = 100;
 const PARTS: usize = 16;
 /// Groups of rows that lie together in a class's score.
 const GROUPS: usize = 128;
-
-/// Rows of a model of several classes, without labels.
-#[derive(Debug, Clone, Copy)]
-pub struct Columns<'a> {
-    /// A column of scores for each class; what is not finite is missing.
-    pub score: &'a [&'a [f64]],
-    /// The place of the predicted class.
-    pub predicted: &'a [usize],
-}
-
-/// The same with labels.
-#[derive(Debug, Clone, Copy)]
-pub struct Many<'a> {
-    /// The classes' names.
-    pub classes: &'a [String],
-    /// A column of scores for each class; what is not finite is missing.
-    pub score: &'a [&'a [f64]],
-    /// The place of the predicted class.
-    pub predicted: &'a [usize],
-    /// The place of the true class.
-    pub label: &'a [usize],
-}
 
 /// A reference of several classes, as it is fitted.
 #[derive(Debug, Clone)]
@@ -157,18 +136,6 @@ impl Whole {
     fn with<T>(&self, work: impl FnOnce(&Columns<'_>) -> T) -> T {
         let score: Vec<&[f64]> = self.score.iter().map(Vec::as_slice).collect();
         work(&Columns { score: &score, predicted: &self.predicted })
-    }
-}
-
-/// Makes the chances of each row add up to 1, all alike where they are none; a column for each class.
-pub(super) fn add_up_to_one(chances: &mut [Vec<f64>]) {
-    let rows = chances.first().map_or(0, Vec::len);
-    let even = 1.0 / chances.len() as f64;
-    for row in 0..rows {
-        let sum: f64 = chances.iter().filter_map(|column| column.get(row)).sum();
-        for chance in chances.iter_mut().filter_map(|column| column.get_mut(row)) {
-            *chance = if sum == 0.0 { even } else { *chance / sum };
-        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::{Known, Sampling, calibration, cell, deviation, order, worth};
 use crate::estimate::cbpe::Options;
 use crate::estimate::cbpe::figure::Figure;
-use crate::estimate::cbpe::many::{Columns, Many};
 use crate::estimate::cbpe::ranking::{Ranking, levels};
+use crate::estimate::cbpe::several::{Columns, Many, add_up_to_one};
 use crate::estimate::cbpe::table::{One, Table};
 use crate::estimate::isotonic::Isotonic;
 use crate::estimate::{Estimated, Unfit};
@@ -107,7 +107,7 @@ impl Fitted {
             score.iter().map(|score| curve.as_ref().map_or(*score, |curve| curve.at(*score))).collect()
         };
         let mut chances: Vec<Vec<f64>> = rows.score.iter().zip(&self.curves).map(calibrated).collect();
-        super::super::many::add_up_to_one(&mut chances);
+        add_up_to_one(&mut chances);
         chances
     }
 }
