@@ -1,5 +1,7 @@
 //! What came true against what was said.
 
+use std::fmt::Write;
+
 use maud::{Markup, html};
 
 /// Rows whose scores are alike.
@@ -21,11 +23,11 @@ const EDGE: f64 = 24.0;
 pub fn reliability(points: &[Point], text: &str) -> Markup {
     let place = |value: f64| EDGE + value * (SIZE - 2.0 * EDGE);
     let (x, y) = (|value: f64| format!("{:.1}", place(value)), |value: f64| format!("{:.1}", SIZE - place(value)));
-    let path: String = points
-        .iter()
-        .enumerate()
-        .map(|(at, point)| format!("{}{} {}", if at == 0 { 'M' } else { 'L' }, x(point.score), y(point.realised)))
-        .collect();
+    let mut path = String::new();
+    for point in points {
+        let word = if path.is_empty() { 'M' } else { 'L' };
+        let _ = write!(path, "{word}{} {}", x(point.score), y(point.realised));
+    }
     html! {
         svg.chart.reliability viewBox=(format!("0 0 {SIZE} {SIZE}")) width=(SIZE) height=(SIZE) role="img" aria-label=(text) {
             line.axis x1=(x(0.0)) x2=(x(1.0)) y1=(y(0.0)) y2=(y(0.0)) {}

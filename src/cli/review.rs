@@ -27,7 +27,9 @@ use crate::performance::interval::{self, Spread};
 use crate::performance::verdict::{Limits, changes, verdict};
 use crate::performance::{Labels, Performance, Task, errors, measure};
 use crate::report::model as render;
-use crate::review::{Early, Labelled, Measured, Part, Review};
+use crate::review::{Early, Fair, Labelled, Measured, Part, Review};
+use crate::segment::by::By;
+use crate::segment::search::Found;
 use crate::stats::quantile::quantile;
 
 pub const EXAMPLES: &str = "\
@@ -242,106 +244,128 @@ impl Side {
     }
 }
 
-fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
-    let samples = Given::new(&arguments.samples, "samples")?;
-    let samples = open(&samples, &|_| &[])?;
-    let mut notes = Vec::new();
-    let named = arguments.reference.clone().or(spec.reference.as_ref().map(PathBuf::from));
-    let reference = named.map(|path| Given::new(&path, "reference")).transpose()?;
-    if reference.is_none() {
-        notes.push("There is no reference: nothing is said of what moved, or of whether it does worse.".to_owned());
-    }
-    let joined = match &arguments.labels {
-        Some(path) => {
-            let given = Given::new(path, "labels")?;
-            Some(labels::join(&samples, &open(&given, &|_| &[])?, spec)?)
-        }
-        None => None,
-    };
-    let (joined, lag, mut labelled) = match joined {
-        Some(joined) => (Some(joined.label), joined.lag, joined.labelled),
-        None => (None, None, Labelled::default()),
-    };
-    let current = Side::of(&samples, spec, joined)?;
-    let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(|given| open(given, &|_| &[]));
-    let data = data.transpose()?;
-    let before = data.as_ref().map(|data| Side::of(data, spec, None)).transpose()?;
-    if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
-        let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
-        return Err(Error::Column { file, column });
-    }
+/// What there is to review.
+struct Material {
+    samples: Dataset,
+    current: Side,
+    reference: Option<Given>,
+    /// The reference's rows, where it has any.
+    before: Option<(Dataset, Side)>,
+    known: Labels,
+    task: Option<Task>,
+    labelled: Labelled,
+    /// When each row of the samples was, where all say.
+    at: Option<Vec<i64>>,
+    window: Window,
+    notes: Vec<String>,
+}
 
-    let mut known = Labels::default();
-    for label in [Some(&current), before.as_ref()].into_iter().flatten().filter_map(|side| side.label.as_ref()) {
-        known.learn(label);
-    }
-    let task = spec.task.or(known.task());
-    labelled.rows = current.labelled();
-    labelled.coverage = (samples.rows > 0).then(|| labelled.rows as f64 / samples.rows as f64);
-    if let (Some(lag), Some(task)) = (&lag, task) {
-        lags(&mut labelled, lag);
-        labelled.early = early(&current, lag, task);
-    }
-    let limits = spec.limits();
-    let of_reference = task.zip(before.as_ref()).and_then(|(task, side)| side.measured(spec, task, &known));
-    let of_reference = of_reference.map(|(performance, _)| performance);
-    let performance = task.and_then(|task| current.measured(spec, task, &known)).map(|(figures, detail)| {
-        let changes = of_reference.as_ref().map_or_else(Vec::new, |was| changes(was, &figures, &limits));
-        let verdict = verdict(&figures, &changes).map(|change| change.verdict);
-        Measured { figures, detail, reference: of_reference.clone(), changes, verdict }
-    });
-    let at = match samples.field(&spec.timestamp) {
-        Some(_) => times(&samples.column(&spec.timestamp)?).map_err(|why| {
-            notes.push(format!("Column `{}` {why}: rows are taken in the order of the file.", spec.timestamp));
-        }),
-        None => Err(()),
-    };
-    let at = at.ok();
-    let window = arguments.chunk.unwrap_or(Window::Rows(samples.rows.div_ceil(PARTS).max(1)));
-    let learnt = match (task, data.as_ref().zip(before.as_ref())) {
-        (Some(task), Some(reference)) => Some(estimate::learn(reference, &samples, (spec, task, &known))?),
-        _ => None,
-    };
-    let estimator = match learnt {
-        Some(Ok(estimator)) => Some(estimator),
-        Some(Err(why)) => {
-            notes.push(format!("Without labels nothing is estimated: {why}."));
-            None
+impl Material {
+    fn of(arguments: &Arguments, spec: &Spec) -> Result<Self, Error> {
+        let opened = |given: &Given| open(given, &|_| &[]);
+        let samples = opened(&Given::new(&arguments.samples, "samples")?)?;
+        let mut notes = Vec::new();
+        let named = arguments.reference.clone().or(spec.reference.as_ref().map(PathBuf::from));
+        let reference = named.map(|path| Given::new(&path, "reference")).transpose()?;
+        if reference.is_none() {
+            notes.push("There is no reference: nothing is said of what moved, or of whether it does worse.".to_owned());
         }
-        None => None,
-    };
-    let prepared = match (task, &estimator) {
-        (Some(task), Some(estimator)) => estimator.prepare(&samples, &current, (spec, task, &known))?,
-        _ => None,
-    };
-    let all: Vec<usize> = (0..usize::try_from(samples.rows).unwrap_or(usize::MAX)).collect();
-    let figures = performance.as_ref().map(|measured| &measured.figures);
-    let estimated = prepared.as_ref().map(|prepared| beside(prepared.estimate(&all), figures));
-    let over_time = match task {
-        Some(task) => {
-            let reference = of_reference.as_ref();
-            let context =
-                Context { spec, task, known: &known, reference, limits: &limits, prepared: prepared.as_ref() };
-            parts(&current, at.as_deref(), window, samples.rows, &context)?
+        let labels = arguments.labels.as_ref().map(|path| Given::new(path, "labels")).transpose()?;
+        let labels = labels.map(|given| opened(&given)).transpose()?;
+        let joined = labels.map(|labels| labels::join(&samples, &labels, spec)).transpose()?;
+        let (label, lag, mut labelled) = match joined {
+            Some(joined) => (Some(joined.label), joined.lag, joined.labelled),
+            None => (None, None, Labelled::default()),
+        };
+        let current = Side::of(&samples, spec, label)?;
+        if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
+            let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
+            return Err(Error::Column { file, column });
         }
-        None => Vec::new(),
-    };
-    let (fairness, by_column, worst) = match task {
-        Some(task) => (
-            groups::fairness(&samples, &current, (spec, task, &known), &mut notes)?,
-            groups::by_columns(&samples, &current, (spec, task, &known))?,
-            groups::worst(&samples, &current, (spec, task))?,
-        ),
-        None => (Vec::new(), Vec::new(), None),
-    };
+        let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(opened).transpose()?;
+        let before = data.map(|data| Side::of(&data, spec, None).map(|side| (data, side))).transpose()?;
+        let mut known = Labels::default();
+        let sides = [Some(&current), before.as_ref().map(|(_, side)| side)];
+        for label in sides.into_iter().flatten().filter_map(|side| side.label.as_ref()) {
+            known.learn(label);
+        }
+        let task = spec.task.or(known.task());
+        labelled.rows = current.labelled();
+        labelled.coverage = (samples.rows > 0).then(|| labelled.rows as f64 / samples.rows as f64);
+        if let (Some(lag), Some(task)) = (&lag, task) {
+            lags(&mut labelled, lag);
+            labelled.early = early(&current, lag, task);
+        }
+        let mut at = None;
+        if samples.field(&spec.timestamp).is_some() {
+            match times(&samples.column(&spec.timestamp)?) {
+                Ok(times) => at = Some(times),
+                Err(why) => {
+                    let column = &spec.timestamp;
+                    notes.push(format!("Column `{column}` {why}: rows are taken in the order of the file."));
+                }
+            }
+        }
+        let window = arguments.chunk.unwrap_or(Window::Rows(samples.rows.div_ceil(PARTS).max(1)));
+        Ok(Self { samples, current, reference, before, known, task, labelled, at, window, notes })
+    }
+}
+
+/// What is said of predictions, where it is known what they are.
+#[derive(Default)]
+struct OfTask {
+    performance: Option<Measured>,
+    estimated: Option<Estimate>,
+    over_time: Vec<Part>,
+    fairness: Vec<Fair>,
+    by_column: Vec<By<Option<Performance>>>,
+    worst: Option<Found>,
+}
+
+impl OfTask {
+    fn of(material: &Material, spec: &Spec, task: Task, notes: &mut Vec<String>) -> Result<Self, Error> {
+        let Material { samples, current, before, known, at, window, .. } = material;
+        let (described, limits) = ((spec, task, known), spec.limits());
+        let reference = before.as_ref().and_then(|(_, side)| side.measured(spec, task, known));
+        let reference = reference.map(|(performance, _)| performance);
+        let performance = current.measured(spec, task, known).map(|(figures, detail)| {
+            let changes = reference.as_ref().map_or_else(Vec::new, |was| changes(was, &figures, &limits));
+            let verdict = verdict(&figures, &changes).map(|change| change.verdict);
+            Measured { figures, detail, reference: reference.clone(), changes, verdict }
+        });
+        let learnt =
+            before.as_ref().map(|(data, side)| estimate::learn((data, side), samples, described)).transpose()?;
+        let estimator = learnt.and_then(|learnt| {
+            learnt.map_err(|why| notes.push(format!("Without labels nothing is estimated: {why}."))).ok()
+        });
+        let prepared =
+            estimator.as_ref().map(|estimator| estimator.prepare(samples, current, described)).transpose()?;
+        let prepared = prepared.flatten();
+        let all: Vec<usize> = (0..usize::try_from(samples.rows).unwrap_or(usize::MAX)).collect();
+        let figures = performance.as_ref().map(|measured| &measured.figures);
+        let estimated = prepared.as_ref().map(|prepared| beside(prepared.estimate(&all), figures));
+        let (reference, prepared) = (reference.as_ref(), prepared.as_ref());
+        let context = Context { spec, task, known, reference, limits: &limits, prepared };
+        Ok(Self {
+            over_time: parts(current, at.as_deref(), *window, samples.rows, &context)?,
+            performance,
+            estimated,
+            fairness: groups::fairness(samples, current, described, notes)?,
+            by_column: groups::by_columns(samples, current, described)?,
+            worst: groups::worst(samples, current, (spec, task))?,
+        })
+    }
+}
+
+fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
+    let mut material = Material::of(arguments, spec)?;
+    let mut notes = std::mem::take(&mut material.notes);
+    let of_task = material.task.map(|task| OfTask::of(&material, spec, task, &mut notes)).transpose()?;
+    let OfTask { performance, estimated, over_time, fairness, by_column, worst } = of_task.unwrap_or_default();
+    let Material { samples, reference, task, labelled, at, window, .. } = material;
+    let compared = reference.map(|reference| of_model(&reference, &samples, (spec, window), &mut notes)).transpose()?;
+    let (comparison, quality) = compared.unzip();
     let (segments, segments_searched) = worst.map(|found| (found.segments, found.columns)).unzip();
-    let (comparison, quality) = match &reference {
-        Some(reference) => {
-            let (comparison, quality) = of_model(reference, &samples, (spec, window), &mut notes)?;
-            (Some(comparison), quality)
-        }
-        None => (None, Vec::new()),
-    };
     let time = |ms: Option<&i64>| ms.and_then(|ms| Timestamp::from_millisecond(*ms).ok());
     Ok(Review {
         model: spec.name.clone(),
@@ -354,7 +378,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         performance,
         estimated,
         drift: comparison,
-        quality,
+        quality: quality.unwrap_or_default(),
         over_time,
         fairness,
         segments: segments.unwrap_or_default(),
@@ -442,12 +466,11 @@ fn parts(
     context: &Context<'_>,
 ) -> Result<Vec<Part>, Error> {
     let in_order: Vec<i64>;
-    let times = match at {
-        Some(times) => times,
-        None => {
-            in_order = (0..).take(usize::try_from(rows).unwrap_or(usize::MAX)).collect();
-            &in_order
-        }
+    let times = if let Some(times) = at {
+        times
+    } else {
+        in_order = (0..).take(usize::try_from(rows).unwrap_or(usize::MAX)).collect();
+        &in_order
     };
     let places = places(times, window);
     let skipped = places.len().saturating_sub(MOST);

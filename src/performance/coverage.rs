@@ -34,8 +34,7 @@ fn held(mut draw: impl FnMut(&mut Rng, usize) -> Performance, rows: usize) -> BT
 
 fn check(what: &str, held: &BTreeMap<&str, f64>) {
     let off: Vec<_> = held.iter().filter(|(_, held)| !HELD.contains(*held)).collect();
-    println!("{what}: {held:?}");
-    assert!(off.is_empty(), "{what}: {off:?}");
+    assert!(off.is_empty(), "{what}: {off:?} of {held:?}");
 }
 
 /// Scores that are no good probabilities, drawn of two laws by class.
@@ -84,7 +83,9 @@ fn intervals_of_many_classes_hold() {
             });
             label.push(u32::try_from(place.unwrap_or(3)).expect("few"));
             // Surer than it ought to be.
-            of.iter_mut().for_each(|part| *part = part.powi(3));
+            for part in &mut of {
+                *part = part.powi(3);
+            }
             let whole: f64 = of.iter().sum();
             scores.iter_mut().zip(of).for_each(|(all, part)| all.push(part / whole));
         }

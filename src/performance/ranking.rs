@@ -8,7 +8,11 @@ use super::interval::Spread;
 /// has none, and is left out.
 #[must_use]
 pub fn ndcg(rows: impl Iterator<Item = (u32, f64, f64)>, k: usize) -> Figure {
-    let mut rows: Vec<(u32, f64, f64)> = rows.filter(|(_, score, gain)| score.is_finite() && *gain >= 0.0).collect();
+    let mut rows: Vec<(u32, f64, f64)> = rows
+        .filter(|(_, score, gain)| score.is_finite() && *gain >= 0.0)
+        // No negative zero: it equals zero.
+        .map(|(group, score, gain)| (group, score + 0.0, gain))
+        .collect();
     rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
     let groups = rows.chunk_by(|a, b| a.0 == b.0);
     let spread: Spread = groups.filter_map(|group| of_group(group, k)).collect();
@@ -27,7 +31,7 @@ fn of_group(rows: &[(u32, f64, f64)], k: usize) -> Option<f64> {
     best.sort_unstable_by(|a, b| b.total_cmp(a));
     let ideal: f64 = best.iter().enumerate().map(|(rank, gain)| gain * discount(rank)).sum();
     let (mut found, mut rank) = (0.0, 0);
-    for tied in rows.chunk_by(|a, b| a.1 == b.1) {
+    for tied in rows.chunk_by(|a, b| a.1.total_cmp(&b.1).is_eq()) {
         let gain = tied.iter().map(|(_, _, gain)| gain).sum::<f64>() / tied.len() as f64;
         found += gain * (rank..rank + tied.len()).map(discount).sum::<f64>();
         rank += tied.len();

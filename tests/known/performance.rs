@@ -74,7 +74,9 @@ fn many_classes_with_scores_agree() {
         let mut label = Vec::new();
         for at in 0..usize::try_from(rows).expect("few") {
             let whole: f64 = scores.iter().map(|of| of[at]).sum();
-            scores.iter_mut().for_each(|of| of[at] /= whole);
+            for of in &mut scores {
+                of[at] /= whole;
+            }
             let likeliest = (0..scores.len()).reduce(|a, b| if scores[b][at] > scores[a][at] { b } else { a });
             let drawn = (0..count).rev().find(|k| uniform(seed + 100, at as u64) * count as f64 >= *k as f64);
             let of_likeliest = uniform(seed + 200, at as u64) < 0.5;

@@ -6,8 +6,7 @@ use super::{Error, Side};
 use crate::dataset::Dataset;
 use crate::drift::modes::Mode;
 use crate::drift::multi::Column;
-use crate::estimate::cbpe::many::{self, FittedMany, Many, fit_many};
-use crate::estimate::cbpe::{Binary, Fitted, Options, Scored, Way, fit};
+use crate::estimate::cbpe::{Binary, Columns, Fitted, FittedMany, Many, Options, Scored, Way, fit, fit_many};
 use crate::estimate::{Estimate, dle};
 use crate::frame::normal::ColumnKind;
 use crate::model::Spec;
@@ -180,7 +179,7 @@ impl Prepared<'_> {
             Self::Many(fitted, scores, predicted) => {
                 let of: Vec<Vec<f64>> = scores.iter().map(|scores| some(scores, rows)).collect();
                 let of: Vec<&[f64]> = of.iter().map(Vec::as_slice).collect();
-                fitted.estimate(&many::Columns { score: &of, predicted: &some(predicted, rows) })
+                fitted.estimate(&Columns { score: &of, predicted: &some(predicted, rows) })
             }
             Self::Amounts(fitted, inputs, predicted) => {
                 let part = |column: &Column| match column {

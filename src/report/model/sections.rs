@@ -100,11 +100,9 @@ pub fn sections(review: &Review) -> Vec<Section> {
 fn words(name: &str) -> String {
     match name {
         "roc_auc" => "ROC-AUC".to_owned(),
-        "pr_auc" => "PR-AUC".to_owned(),
+        "pr_auc" | "average_precision" => "PR-AUC".to_owned(),
         "ece" => "ECE".to_owned(),
-        "mae" | "rmse" | "mape" | "ndcg" => name.to_uppercase(),
-        "mse" | "msle" | "rmsle" => name.to_uppercase(),
-        "average_precision" => "PR-AUC".to_owned(),
+        "mae" | "rmse" | "mape" | "ndcg" | "mse" | "msle" | "rmsle" => name.to_uppercase(),
         "r2" => "R²".to_owned(),
         "f1" => "F1".to_owned(),
         _ => name.replace('_', " "),
@@ -351,7 +349,7 @@ fn shares(of: &Fairness) -> Section {
             said.extend(of.four_fifths.below.iter().map(|pair| pair.words(&of.attribute)));
         }
         Rule::Met => {
-            said.push("Every group's selection rate is four fifths of any other's at least, for certain.".to_owned())
+            said.push("Every group's selection rate is four fifths of any other's at least, for certain.".to_owned());
         }
         Rule::Unclear => said.push("Whether the four-fifths rule is met takes more rows to tell.".to_owned()),
         Rule::NotJudged => said.push("Too few rows, or nobody selected, to judge the four-fifths rule.".to_owned()),
