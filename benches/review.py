@@ -1,60 +1,68 @@
-"""A review of 1,000,000 labelled samples of two classes with two protected columns, beside scikit-learn and fairlearn in the same run.
+#!/usr/bin/env python3
+"""How long `plumbline report` takes, and what it holds, over 14 days of 50 containers by the minute.
 
-    cargo build --release
-    pip install fairlearn pandas pyarrow scikit-learn
-    python3 benches/review.py [path to a release binary]
+    python3 benches/review.py [BINARY]
 
-The review's time is that of the whole command: reading Parquet, joining nothing, every figure with its interval, the estimate without labels, groups
-and both crossed, the search for segments, drift against 200,000 rows, ten parts one by one. The peers' is without reading.
+Needs `pip install pyarrow`. Writes about a million rows in the agent's own layout into a temporary folder.
 """
-
+import datetime as dt
+import os
+import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-import fairlearn.metrics as fair
-import numpy as np
-import pandas as pd
-from sklearn import metrics
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+DAYS, CONTAINERS = 14, 50
 binary = sys.argv[1] if len(sys.argv) > 1 else "target/release/plumbline"
-random = np.random.default_rng(0)
 
 
-def rows(count):
-    score = random.random(count)
-    return pd.DataFrame({
-        "id": np.arange(count), "prediction": (score > 0.5).astype(int), "score": score,
-        "label": (random.random(count) < score).astype(int), "sex": random.choice(["f", "m"], count), "race": random.choice(list("abcde"), count),
+def hour(begin, folder):
+    """One hour's file."""
+    minutes = [begin + dt.timedelta(minutes=m) for m in range(60) for _ in range(CONTAINERS)]
+    ids = [f"{c:064x}" for _ in range(60) for c in range(CONTAINERS)]
+    rows = len(ids)
+    wave = [((i * 7919) % 1009) / 1009 for i in range(rows)]
+    table = pa.table({
+        "minute": pa.array(minutes, pa.timestamp("ms", "UTC")),
+        "node": ["node-1"] * rows,
+        "container_id": ids,
+        "container_name": [f"web-{int(i, 16)}" for i in ids],
+        "runtime": ["docker"] * rows,
+        "workload_namespace": ["docker"] * rows,
+        "workload_kind": ["Container"] * rows,
+        "workload": [f"web-{int(i, 16)}" for i in ids],
+        "cpu_usage_mean": [v * 0.4 for v in wave],
+        "cpu_usage_p95": wave,
+        "cpu_usage_max": [v * 1.2 for v in wave],
+        "memory_working_set_mean": [2e8 + v * 1e8 for v in wave],
+        "memory_working_set_max": [2e8 + v * 2e8 for v in wave],
+        "cpu_limit": [2.0] * rows,
+        "memory_limit": pa.array([1 << 30] * rows, pa.uint64()),
+        "cpu_periods": pa.array([600] * rows, pa.uint64()),
+        "cpu_throttled_periods": pa.array([3] * rows, pa.uint64()),
+        "oom_kills": pa.array([0] * rows, pa.uint64()),
     })
+    path = folder / begin.strftime("container_minute/version=2/node=node-1/date=%Y-%m-%d/hour=%H/minutes.parquet")
+    path.parent.mkdir(parents=True)
+    pq.write_table(table, path, compression="zstd")
 
 
-with tempfile.TemporaryDirectory() as folder:
-    folder = Path(folder)
-    reference, samples = rows(200_000), rows(1_000_000)
-    reference.to_parquet(folder / "reference.parquet")
-    samples.to_parquet(folder / "samples.parquet")
-    (folder / "model.toml").write_text('[[model]]\nname = "m"\nprotected = ["sex", "race"]\n')
-    command = [binary, "review", "--model", "model.toml", "--reference", "reference.parquet", "--samples", "samples.parquet", "--format", "json", "-o", "out"]
-    command[0] = str(Path(binary).resolve())
-    for _ in range(3):
-        begun = time.monotonic()
-        subprocess.run(["/usr/bin/time", "-f", "%M KiB, %U s of CPU", *command], cwd=folder, check=True)
-        print(f"plumbline review        {time.monotonic() - begun:6.2f} s", flush=True)
-
-label, prediction, score = (samples[name].to_numpy() for name in ("label", "prediction", "score"))
-begun = time.monotonic()
-for of in (metrics.accuracy_score, metrics.precision_score, metrics.recall_score, metrics.f1_score, metrics.confusion_matrix):
-    of(label, prediction)
-for of in (metrics.roc_auc_score, metrics.average_precision_score, metrics.brier_score_loss, metrics.log_loss):
-    of(label, score)
-print(f"scikit-learn's figures  {time.monotonic() - begun:6.2f} s", flush=True)
-begun = time.monotonic()
-for attribute in ("sex", "race"):
-    rates = {"selected": fair.selection_rate, "tpr": fair.true_positive_rate, "fpr": fair.false_positive_rate}
-    _ = fair.MetricFrame(metrics=rates, y_true=label, y_pred=prediction, sensitive_features=samples[attribute]).by_group
-    for of in (fair.demographic_parity_difference, fair.demographic_parity_ratio, fair.equalized_odds_difference):
-        of(label, prediction, sensitive_features=samples[attribute])
-print(f"fairlearn's figures     {time.monotonic() - begun:6.2f} s", flush=True)
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    end = dt.datetime.now(dt.timezone.utc).replace(minute=0, second=0, microsecond=0)
+    for back in range(DAYS * 24, 0, -1):
+        hour(end - dt.timedelta(hours=back), folder)
+    begun = time.monotonic()
+    out = subprocess.run(
+        [binary, "report", "--data", name, "--since", f"{DAYS}d", "--format", "html"], check=True, stdout=subprocess.PIPE
+    ).stdout
+    took = time.monotonic() - begun
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    rows = DAYS * 24 * 60 * CONTAINERS
+    print(f"{rows} rows in {took:.2f} s ({used.ru_utime + used.ru_stime:.2f} s of CPU), {used.ru_maxrss // 1024} MiB, "
+          f"a page of {len(out) // 1024} KiB")
