@@ -539,16 +539,15 @@ impl Spec {
     }
 
     /// Columns that are there to tell groups apart, and for nothing else.
-    #[must_use]
-    pub fn kept_apart(&self) -> Vec<String> {
+    pub fn kept_apart(&self) -> impl Iterator<Item = &String> {
         let apart = self.protected.iter().filter(|protected| protected.usage == Usage::Fairness);
-        apart.map(|protected| protected.column.clone()).collect()
+        apart.map(|protected| &protected.column)
     }
 
     /// Whether a column is none of the model's, whatever it holds.
     #[must_use]
     pub fn leaves_out(&self, column: &str) -> bool {
-        self.exclude.iter().any(|excluded| excluded == column) || self.kept_apart().iter().any(|apart| apart == column)
+        self.exclude.iter().chain(self.kept_apart()).any(|excluded| excluded == column)
     }
 
     /// Whether a column is one that the model is given.

@@ -72,7 +72,7 @@ mod tests {
         let text =
             "name = \"m\"\nprotected = [\"age\", { column = \"sex\", privileged = \"male\", use = \"fairness\" }]\n";
         let spec: Spec = toml::from_str(text).expect("a model");
-        assert_eq!(spec.kept_apart(), ["sex"]);
+        assert_eq!(spec.kept_apart().collect::<Vec<_>>(), ["sex"]);
         assert!(spec.is_feature("age") && !spec.is_feature("sex") && !spec.is_feature("label") && spec.is_feature("x"));
         assert_eq!(spec.protected[1].privileged.as_deref(), Some("male"));
         for wrong in ["[3]", "[{ privileged = \"x\" }]", "[{ column = \"x\", used = \"y\" }]"] {

@@ -24,10 +24,9 @@ pub fn of_model(
     let of = |names: &[&String]| -> Vec<String> { names.iter().copied().filter(|name| there(name)).cloned().collect() };
     let (ids, timestamp) = (of(&[&spec.id]), of(&[&spec.timestamp]));
     let mut without: BTreeSet<String> = reference.left_out().map(str::to_owned).collect();
-    without.extend(ids.iter().chain(&timestamp).chain(&spec.exclude).cloned());
+    without.extend(ids.iter().chain(&timestamp).chain(&spec.exclude).chain(spec.kept_apart()).cloned());
     without.extend(of(&[&spec.label, &spec.version]));
     without.extend(spec.group.clone());
-    without.extend(spec.kept_apart());
     let roles = Roles {
         ids,
         left_out: without,

@@ -37,10 +37,9 @@ fn key(text: impl Hash) -> Key {
 /// The ids of a column in the order of the rows. Numbers and texts that are written alike are the same.
 fn each_key(data: &Dataset, column: &str, mut take: impl FnMut(Option<Key>)) -> Result<(), Error> {
     for part in data.parts(column) {
-        let part = part?;
-        let texts = part.cast(&DataType::String);
-        let texts = texts.as_ref().map_err(|_| Error::Id(column.to_owned())).map(Series::str);
-        for text in texts?.map_err(|_| Error::Id(column.to_owned()))?.iter() {
+        let no_ids = |_| Error::Id(column.to_owned());
+        let texts = part?.cast(&DataType::String).map_err(no_ids)?;
+        for text in texts.str().map_err(no_ids)?.iter() {
             take(text.map(key));
         }
     }

@@ -1,0 +1,195 @@
+//! The command on files, as a user gives them.
+
+use std::path::Path;
+
+use clap::Parser;
+use serde_json::Value;
+
+use crate::cli::{Cli, run};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    }
+
+    fn review(&self, format: &str, words: &[&str]) -> Result<String, String> {
+        let output = self.0.path().join("out").display().to_string();
+        let all = ["plumbline", "review", "--format", format, "-o", &output];
+        let cli = Cli::try_parse_from(all.iter().chain(words)).map_err(|error| error.to_string())?;
+        run(cli).map_err(|error| error.to_string())?;
+        std::fs::read_to_string(&output).map_err(|error| error.to_string())
+    }
+
+    fn json(&self, words: &[&str]) -> Value {
+        serde_json::from_str(&self.review("json", words).expect("reviewed")).expect("JSON")
+    }
+}
+
+fn demo(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo").join(name).display().to_string()
+}
+
+#[test]
+fn a_model_that_does_worse_is_told_in_every_format() {
+    let folder = Folder::new();
+    let spec = folder.write("m.toml", "[[model]]\nname = \"housing\"\n");
+    let (reference, samples) = (demo("housing_reference.parquet"), demo("housing_later.parquet"));
+    let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
+    let found = folder.json(&words);
+    assert_eq!((&found["model"], &found["performance"]["verdict"]), (&"housing".into(), &"worse".into()));
+    let area = |of: &Value| of["roc_auc"].as_f64().expect("an area");
+    let of = &found["performance"];
+    assert!(area(of) < 0.85 && area(&of["reference"]) > 0.9, "{of}");
+    let interval = &of["intervals"]["roc_auc"];
+    assert!(interval["low"].as_f64() < Some(area(of)) && interval["high"].as_f64() > Some(area(of)), "{interval}");
+    assert_eq!((&found["labels"]["coverage"], found["over_time"].as_array().map(Vec::len)), (&1.0.into(), Some(10)));
+    assert_eq!(found["drift"]["summary"]["drift"], true);
+    for (format, wanted) in [
+        ("table", "housing does worse: ROC-AUC 0.84"),
+        ("markdown", "**housing does worse"),
+        ("html", "aria-label=\"roc_auc over 10 parts"),
+    ] {
+        let text = folder.review(format, &words).expect("reviewed");
+        assert!(text.contains(wanted) && !text.contains("NaN"), "{format}: {text}");
+    }
+    let by_day = folder.json(&[&words[..], &["--chunk", "30d"]].concat());
+    assert!(by_day["over_time"].as_array().is_some_and(|parts| (11..=13).contains(&parts.len())));
+}
+
+#[test]
+fn groups_segments_and_estimates_are_in_the_document() {
+    let folder = Folder::new();
+    let spec = folder.write(
+        "m.toml",
+        "[[model]]\nname = \"employment\"\nprotected = [\"DIS\", { column = \"SEX\", privileged = \"1\", use = \"fairness\" }]\nsegments = [\"AGEP\"]\n",
+    );
+    let (reference, samples) = (demo("employment_reference.parquet"), demo("employment_later.parquet"));
+    let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
+    let found = folder.json(&words);
+    let attributes: Vec<&str> =
+        found["fairness"].as_array().into_iter().flatten().filter_map(|of| of["attribute"].as_str()).collect();
+    assert_eq!(attributes, ["DIS", "SEX", "DIS and SEX"]);
+    let of = &found["fairness"][0];
+    for name in ["demographic_parity", "equalized_odds", "equal_opportunity"] {
+        for what in ["difference", "ratio"] {
+            let figure = of[format!("{name}_{what}")].as_f64();
+            assert!(figure.is_some_and(|figure| (0.0..=1.0).contains(&figure)), "{name} {what}: {of}");
+        }
+    }
+    assert_eq!(of["four_fifths"]["verdict"], "below");
+    assert_eq!(found["fairness"][1]["privileged"]["group"], "1");
+    // What is kept for fairness alone is no feature.
+    let features = found["drift"]["features"].to_string();
+    assert!(features.contains("\"DIS\"") && !features.contains("\"SEX\""));
+    let segments = found["segments"].as_array().expect("segments");
+    assert!(
+        !segments.is_empty() && segments.iter().all(|of| !of["segment"].to_string().contains("SEX")),
+        "{segments:?}"
+    );
+    assert_eq!(
+        (&found["by_column"][0]["column"], found["by_column"].as_array().map(Vec::len)),
+        (&"AGEP".into(), Some(1))
+    );
+    let estimate = found["estimated"]["figures"].as_array().expect("figures");
+    let area = estimate.iter().find(|of| of["measure"] == "roc_auc").expect("an area");
+    assert!(area["error"].as_f64().is_some_and(|error| error.abs() < 0.02), "{area}");
+    assert!(found["estimated"]["caveat"].as_str().is_some_and(|caveat| caveat.contains("concept drift")));
+    for (format, wanted) in
+        [("table", "Adverse impact"), ("markdown", "## Groups by DIS"), ("html", "selection rate of each group")]
+    {
+        let text = folder.review(format, &words).expect("reviewed");
+        assert!(text.contains(wanted) && !text.contains("NaN"), "{format}: {text}");
+    }
+}
+
+#[test]
+fn amounts_are_estimated_and_compared_by_group() {
+    let folder = Folder::new();
+    let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\nprotected = [\"g\"]\n");
+    let mut random = fastrand::Rng::with_seed(4);
+    let mut rows = |count: u32, noise: f64| {
+        let row = |n: u32| {
+            let (x, group) = (random.f64() * 10.0, if random.bool() { "a" } else { "b" });
+            // The label is off by more where x is large, and half of what it was in the first file.
+            let label = 3.0 * x + noise * x * (random.f64() + random.f64() - 1.0);
+            format!("{n},{x:.4},{group},{:.4},{label:.4}\n", 3.0 * x)
+        };
+        format!("id,x,g,prediction,label\n{}", (0..count).map(row).collect::<String>())
+    };
+    let (reference, samples) = (folder.write("r.csv", &rows(2000, 1.0)), folder.write("s.csv", &rows(1000, 1.0)));
+    let found = folder.json(&["--model", &spec, "--reference", &reference, "--samples", &samples]);
+    assert_eq!((&found["task"], &found["performance"]["verdict"]), (&"regression".into(), &"same".into()));
+    let estimate = found["estimated"]["figures"].as_array().expect("figures");
+    let mae = estimate.iter().find(|of| of["measure"] == "mae").expect("an MAE");
+    let (low, high) = (mae["low"].as_f64().expect("low"), mae["high"].as_f64().expect("high"));
+    assert!(mae["realised"].as_f64().is_some_and(|realised| low < realised && realised < high), "{mae}");
+    assert!(found["fairness"][0]["groups"].as_array().is_some_and(|groups| groups.len() == 2));
+    // It does worse where x is large, and nothing is claimed of groups that do not differ.
+    let segments = found["segments"].to_string();
+    assert!(segments.contains("x >") && !segments.contains("g = "), "{segments}");
+}
+
+#[test]
+fn labels_are_brought_to_samples() {
+    let folder = Folder::new();
+    let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\nid = \"key\"\nlabel = \"truth\"\n");
+    let hour = |n: u32| format!("2026-01-01T{n:02}:00:00Z");
+    let samples: Vec<String> = (0..20).map(|n| format!("{n},{},{}\n", hour(n), n % 2)).collect();
+    let samples = folder.write("s.csv", &format!("key,timestamp,prediction\n{}", samples.concat()));
+    // Rows 0 to 9 have one, the newest first; 3 is corrected and 4 told twice; 99 is nobody's; a label that is none is no label.
+    let mut labels = vec![format!("3,{},0\n", hour(12)), format!("4,{},0\n", hour(6)), format!("99,{},1\n", hour(1))];
+    labels.extend((0..10).rev().map(|n| format!("{n},{},{}\n", hour(n + 2), n % 2)));
+    labels.push(format!("15,{},\n", hour(16)));
+    let labels = folder.write("l.csv", &format!("key,timestamp,truth\n{}", labels.concat()));
+    let found = folder.json(&["--model", &spec, "--samples", &samples, "--labels", &labels]);
+    let of = &found["labels"];
+    let counts = ["rows", "unknown", "duplicates", "corrections"].map(|name| of[name].as_u64().expect("a count"));
+    assert_eq!(counts, [10, 1, 1, 1]);
+    assert_eq!((&of["coverage"], &of["lag_p50"]), (&0.5.into(), &7200.0.into()));
+    // The correction is the later one, though it stands first in the file.
+    assert_eq!(found["performance"]["accuracy"], 0.9);
+    assert_eq!(found["performance"]["reference"], Value::Null);
+    assert!(found["notes"][0].as_str().is_some_and(|note| note.contains("no reference")));
+}
+
+#[test]
+fn ids_of_either_type_are_the_same() {
+    let folder = Folder::new();
+    let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\n");
+    let samples = folder.write("s.ndjson", "{\"id\":\"7\",\"prediction\":1}\n{\"id\":\"8\",\"prediction\":0}\n");
+    let labels = folder.write("l.csv", "id,label\n8,0\n7,0\n");
+    let found = folder.json(&["--model", &spec, "--samples", &samples, "--labels", &labels]);
+    assert_eq!((&found["labels"]["rows"], &found["performance"]["accuracy"]), (&2.into(), &0.5.into()));
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    let folder = Folder::new();
+    let (none, two) = (
+        folder.write("none.toml", "[agent]\n"),
+        folder.write("two.toml", "[[model]]\nname = \"a\"\n[[model]]\nname = \"b\"\n"),
+    );
+    let wrong = folder.write("wrong.toml", "[[model]]\nname = \"a\"\npredicton = \"y\"\n");
+    let (samples, other) = (folder.write("s.csv", "id,prediction\n1,1\n"), folder.write("o.csv", "id,y\n1,1\n"));
+    let said = |words: &[&str]| folder.review("json", words).expect_err("it is wrong");
+    assert!(said(&["--model", &none, "--samples", &samples]).contains("describes no model"));
+    assert!(said(&["--model", &two, "--samples", &samples]).contains("choose one by --name: a, b"));
+    assert!(said(&["--model", &two, "--name", "c", "--samples", &samples]).contains("no model c; there are: a, b"));
+    assert!(said(&["--model", &wrong, "--samples", &samples]).contains("prediction"), "the nearest name");
+    let one = ["--model", &two, "--name", "a", "--samples"];
+    assert!(said(&[&one[..], &[&other]].concat()).contains("has no column `prediction`"));
+    assert!(said(&[&one[..], &[&samples, "--labels", &other]].concat()).contains("has no column `label`"));
+    assert!(said(&[&one[..], &[&samples, "--chunk", "soon"]].concat()).contains("number of rows"));
+    // Without labels and reference there is little to tell, and it is told.
+    let found = folder.json(&[&one[..], &[&samples]].concat());
+    assert_eq!((&found["performance"], &found["labels"]["rows"]), (&Value::Null, &0.into()));
+    assert!(folder.review("table", &[&one[..], &[&samples]].concat()).expect("told").contains("no labels"));
+}
