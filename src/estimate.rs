@@ -10,7 +10,7 @@ mod thresholds;
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What holds of every estimate without labels.
 pub const CAVEAT: &str =
@@ -20,9 +20,10 @@ pub const CAVEAT: &str =
 pub type Measure = Cow<'static, str>;
 
 /// How well a model does on some rows, as far as that can be told without their labels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// What holds of every estimate: [`CAVEAT`].
+    #[serde(skip_deserializing, default = "caveat")]
     pub caveat: &'static str,
     /// Rows that were used.
     pub rows: u64,
@@ -35,8 +36,12 @@ pub struct Estimate {
     pub figures: Vec<Estimated>,
 }
 
+const fn caveat() -> &'static str {
+    CAVEAT
+}
+
 /// One measure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimated {
     /// Its name.
     pub measure: Measure,

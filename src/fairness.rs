@@ -20,7 +20,7 @@ pub mod privileged;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::segment::coded::Coded;
 use counts::{Counted, Counts, Rate, count};
@@ -76,7 +76,7 @@ impl Default for Settings {
 }
 
 /// One attribute's figures.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fairness {
     /// What the attribute is called; of two, both.
     pub attribute: String,
@@ -101,8 +101,29 @@ pub struct Fairness {
     pub four_fifths: FourFifths,
 }
 
+/// The figures of an attribute's groups, of either kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Fair {
+    /// Of classes.
+    Shares(Box<Fairness>),
+    /// Of amounts.
+    Amounts(Box<amounts::Amounts>),
+}
+
+impl Fair {
+    /// What the attribute is called.
+    #[must_use]
+    pub fn attribute(&self) -> &str {
+        match self {
+            Self::Shares(of) => &of.attribute,
+            Self::Amounts(of) => &of.attribute,
+        }
+    }
+}
+
 /// Groups that are not told one by one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rest {
     /// How many values they have.
     pub values: u64,

@@ -5,6 +5,7 @@
 //! and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
 pub mod address;
+pub mod assess;
 pub mod border;
 mod chunks;
 pub mod intake;
@@ -538,10 +539,21 @@ impl Spec {
         Beside { scores, group: self.group.as_deref().and_then(series) }
     }
 
-    /// Columns that are there to tell groups apart, and for nothing else.
+    /// Columns that are there to tell groups apart, and for nothing else: protected ones that are said to be, and what is excluded from
+    /// all else.
     pub fn kept_apart(&self) -> impl Iterator<Item = &String> {
-        let apart = self.protected.iter().filter(|protected| protected.usage == Usage::Fairness);
-        apart.map(|protected| &protected.column)
+        let is_excluded = |column: &String| self.exclude.contains(column);
+        let protected = self.protected.iter().filter(move |protected| {
+            protected.usage == Usage::Fairness || is_excluded(&protected.column)
+        });
+        let segments = self.segments.iter().filter(move |column| is_excluded(column));
+        protected.map(|protected| &protected.column).chain(segments)
+    }
+
+    /// Whether a column is one of them.
+    #[must_use]
+    pub fn is_kept_apart(&self, column: &str) -> bool {
+        self.kept_apart().any(|apart| apart == column)
     }
 
     /// Whether a column is none of the model's, whatever it holds.
@@ -631,16 +643,16 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Of rows that passed the border.
+    /// Of rows that passed the border, of a model of this description.
     #[must_use]
-    pub fn of(frame: &DataFrame) -> Self {
+    pub fn of(frame: &DataFrame, spec: &Spec) -> Self {
         let mut schema = Self::default();
         for column in frame.columns() {
             let Some(kind) = kind_of(column.dtype()) else { continue };
             match column.name().as_str() {
                 "prediction" | "label" => schema.prediction = schema.prediction.or(Some(kind)),
                 "score" => schema.score = true,
-                name if RESERVED.contains(&name) => {}
+                name if RESERVED.contains(&name) || spec.is_kept_apart(name) => {}
                 name => {
                     schema.features.insert(name.to_owned(), kind);
                 }

@@ -5,8 +5,7 @@ use serde::Serialize;
 
 use crate::drift::comparison::Comparison;
 use crate::estimate::Estimate;
-use crate::fairness::Fairness;
-use crate::fairness::amounts::Amounts;
+use crate::fairness::Fair;
 use crate::performance::detail::Detail;
 use crate::performance::figure::Figure;
 use crate::performance::verdict::{Change, Verdict};
@@ -53,16 +52,6 @@ pub struct Review {
     pub by_column: Vec<By<Option<Performance>>>,
     /// What a reader ought to know of how this came about.
     pub notes: Vec<String>,
-}
-
-/// The figures of an attribute's groups.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Fair {
-    /// Of classes.
-    Shares(Box<Fairness>),
-    /// Of amounts.
-    Amounts(Box<Amounts>),
 }
 
 /// Labels, and how they fit the samples.

@@ -350,7 +350,7 @@ impl ModelWorker {
         }
         match kind {
             Kind::Samples => {
-                watch.progress.schema.merge(&Schema::of(&frame));
+                watch.progress.schema.merge(&Schema::of(&frame, &self.models.spec(model)));
                 if let Some(rows) = watch.absorb(frame, mode, now)? {
                     tracing::info!(%model, rows = rows.height(), "its first rows are a provisional reference");
                     self.keep_reference(model, true, &rows.into());

@@ -1,7 +1,5 @@
 //! `plumbline review`: everything of one model over a file of samples, in one document.
 
-mod estimate;
-mod groups;
 mod labels;
 #[cfg(test)]
 mod tests;
@@ -11,9 +9,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use polars::prelude::{IdxCa, PolarsError, Series};
+use polars::prelude::{PolarsError, Series};
 
-use self::estimate::Prepared;
 use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
 use super::times::times;
@@ -22,14 +19,17 @@ use crate::config::{self, Config};
 use crate::dataset::{self, Dataset};
 use crate::drift::order::Window;
 use crate::estimate::Estimate;
+use crate::fairness::Fair;
+use crate::frame::normal::ColumnKind;
+use crate::model::assess::estimator::{self, Prepared};
+use crate::model::assess::{self, Side, Table, groups};
 use crate::model::{Beside, Spec};
-use crate::performance::detail::Detail;
 use crate::performance::figure::Figure;
 use crate::performance::interval::{self, Spread};
 use crate::performance::verdict::{Limits, changes, verdict};
-use crate::performance::{Labels, Performance, Task, errors, measure};
+use crate::performance::{Labels, Performance, Task, errors};
 use crate::report::model as render;
-use crate::review::{Early, Fair, Labelled, Measured, Part, Review};
+use crate::review::{Early, Labelled, Measured, Part, Review};
 use crate::segment::by::By;
 use crate::segment::search::Found;
 use crate::stats::quantile::quantile;
@@ -193,57 +193,55 @@ fn described(arguments: &Arguments) -> Result<Spec, Error> {
     }
 }
 
-/// One side's columns, as predictions are measured by them.
-struct Side {
-    label: Option<Series>,
-    prediction: Option<Series>,
-    score: Option<Series>,
-    beside: Beside,
+impl Error {
+    /// What is wrong with the rows of a file.
+    fn of(error: assess::Error, data: &Dataset) -> Self {
+        match error {
+            assess::Error::Missing(column) => Self::Column { file: data.path().display().to_string(), column },
+            assess::Error::Read(message) => Self::Frame(message),
+        }
+    }
 }
 
-impl Side {
-    fn of(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Self, Error> {
-        let column = |name: &str| data.field(name).is_some().then(|| data.column(name)).transpose();
-        let mut scores = Vec::new();
-        for (class, name) in &spec.scores {
-            match column(name)? {
-                Some(of) => scores.push((class.clone(), of)),
-                None => return Err(Error::Column { file: data.path().display().to_string(), column: name.clone() }),
-            }
+impl Table for Dataset {
+    fn rows(&self) -> usize {
+        usize::try_from(self.rows).unwrap_or(usize::MAX)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.fields.iter().map(|field| field.name.clone()).collect()
+    }
+
+    fn kind(&self, name: &str) -> Option<ColumnKind> {
+        self.field(name).and_then(|field| field.kind.clone().ok().flatten())
+    }
+
+    fn column(&self, name: &str) -> Result<Option<Series>, assess::Error> {
+        let read = self.field(name).is_some().then(|| self.column(name)).transpose();
+        read.map_err(|error| assess::Error::Read(error.to_string()))
+    }
+}
+
+/// What a file says of predictions; labels may have come apart from it.
+fn side(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Side, Error> {
+    let column = |name: &str| data.field(name).is_some().then(|| data.column(name)).transpose();
+    let mut scores = Vec::new();
+    for (class, name) in &spec.scores {
+        match column(name)? {
+            Some(of) => scores.push((class.clone(), of)),
+            None => return Err(Error::of(assess::Error::Missing(name.clone()), data)),
         }
-        let group = spec.group.as_deref().map(column).transpose()?.flatten();
-        Ok(Self {
-            label: match label {
-                Some(label) => Some(label),
-                None => column(&spec.label)?,
-            },
-            prediction: column(&spec.prediction)?,
-            score: column(&spec.score)?,
-            beside: Beside { scores, group },
-        })
     }
-
-    /// Some of its rows.
-    fn part(&self, rows: &IdxCa) -> Result<Self, Error> {
-        let of = |series: &Option<Series>| series.as_ref().map(|series| series.take(rows)).transpose();
-        let scores = self.beside.scores.iter().map(|(class, of)| Ok((class.clone(), of.take(rows)?)));
-        Ok(Self {
-            label: of(&self.label)?,
-            prediction: of(&self.prediction)?,
-            score: of(&self.score)?,
-            beside: Beside { scores: scores.collect::<Result<_, PolarsError>>()?, group: of(&self.beside.group)? },
-        })
-    }
-
-    fn measured(&self, spec: &Spec, task: Task, known: &Labels) -> Option<(Performance, Option<Detail>)> {
-        let label = self.label.as_ref()?;
-        let columns = self.beside.columns(label, self.prediction.as_ref(), self.score.as_ref());
-        Some(measure(&columns, &spec.measured(task, known))).filter(|(performance, _)| performance.rows > 0)
-    }
-
-    fn labelled(&self) -> u64 {
-        self.label.as_ref().map_or(0, |label| (label.len() - label.null_count()) as u64)
-    }
+    let group = spec.group.as_deref().map(column).transpose()?.flatten();
+    Ok(Side {
+        label: match label {
+            Some(label) => Some(label),
+            None => column(&spec.label)?,
+        },
+        prediction: column(&spec.prediction)?,
+        score: column(&spec.score)?,
+        beside: Beside { scores, group },
+    })
 }
 
 /// What there is to review.
@@ -279,13 +277,13 @@ impl Material {
             Some(joined) => (Some(joined.label), joined.lag, joined.labelled),
             None => (None, None, Labelled::default()),
         };
-        let current = Side::of(&samples, spec, label)?;
+        let current = side(&samples, spec, label)?;
         if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
             let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
             return Err(Error::Column { file, column });
         }
         let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(opened).transpose()?;
-        let before = data.map(|data| Side::of(&data, spec, None).map(|side| (data, side))).transpose()?;
+        let before = data.map(|data| side(&data, spec, None).map(|side| (data, side))).transpose()?;
         let mut known = Labels::default();
         let sides = [Some(&current), before.as_ref().map(|(_, side)| side)];
         for label in sides.into_iter().flatten().filter_map(|side| side.label.as_ref()) {
@@ -328,21 +326,23 @@ impl OfTask {
     fn of(material: &Material, spec: &Spec, task: Task, notes: &mut Vec<String>) -> Result<Self, Error> {
         let Material { samples, current, before, known, at, window, .. } = material;
         let (described, limits) = ((spec, task, known), spec.limits());
-        let reference = before.as_ref().and_then(|(_, side)| side.measured(spec, task, known));
+        let reference = before.as_ref().and_then(|(_, side)| side.measured(described));
         let reference = reference.map(|(performance, _)| performance);
-        let performance = current.measured(spec, task, known).map(|(figures, detail)| {
+        let performance = current.measured(described).map(|(figures, detail)| {
             let changes = reference.as_ref().map_or_else(Vec::new, |was| changes(was, &figures, &limits));
             let verdict = verdict(&figures, &changes).map(|change| change.verdict);
             Measured { figures, detail, reference: reference.clone(), changes, verdict }
         });
-        let learnt =
-            before.as_ref().map(|(data, side)| estimate::learn((data, side), samples, described)).transpose()?;
+        let learnt = before.as_ref().map(|(data, side)| {
+            estimator::learn((data, side), Some(samples), described).map_err(|error| Error::of(error, data))
+        });
+        let learnt = learnt.transpose()?;
         let estimator = learnt.and_then(|learnt| {
             learnt.map_err(|why| notes.push(format!("Without labels nothing is estimated: {why}."))).ok()
         });
-        let prepared =
-            estimator.as_ref().map(|estimator| estimator.prepare(samples, current, described)).transpose()?;
-        let prepared = prepared.flatten();
+        let of_samples = |error| Error::of(error, samples);
+        let prepared = estimator.as_ref().map(|estimator| estimator.prepare(samples, current, described));
+        let prepared = prepared.transpose().map_err(of_samples)?.flatten();
         let all: Vec<usize> = (0..usize::try_from(samples.rows).unwrap_or(usize::MAX)).collect();
         let figures = performance.as_ref().map(|measured| &measured.figures);
         let estimated = prepared.as_ref().map(|prepared| beside(prepared.estimate(&all), figures));
@@ -352,9 +352,9 @@ impl OfTask {
             over_time: parts(current, at.as_deref(), *window, samples.rows, &context)?,
             performance,
             estimated,
-            fairness: groups::fairness(samples, current, described, notes)?,
-            by_column: groups::by_columns(samples, current, described)?,
-            worst: groups::worst(samples, current, (spec, task))?,
+            fairness: groups::fairness(samples, current, described, notes).map_err(of_samples)?,
+            by_column: groups::by_columns(samples, current, described).map_err(of_samples)?,
+            worst: groups::worst(samples, current, described).map_err(of_samples)?,
         })
     }
 }
@@ -423,11 +423,6 @@ const PARTS: u64 = 10;
 /// More are not told.
 const MOST: usize = 400;
 
-/// Places as polars takes them.
-fn index(places: &[usize]) -> IdxCa {
-    IdxCa::from_vec("rows".into(), places.iter().filter_map(|row| u32::try_from(*row).ok()).collect())
-}
-
 /// The rows of each part, in order of time.
 fn places(times: &[i64], window: Window) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..times.len()).collect();
@@ -483,8 +478,8 @@ fn parts(
             places.iter().filter_map(|row| times.get(*row)).max(),
         );
         let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
-        let part = side.part(&index(&places))?;
-        let performance = part.measured(context.spec, context.task, context.known).map(|(performance, _)| performance);
+        let part = side.part(&places).map_err(|error| Error::Frame(error.to_string()))?;
+        let performance = part.measured((context.spec, context.task, context.known)).map(|(performance, _)| performance);
         let verdict = performance
             .as_ref()
             .zip(context.reference)

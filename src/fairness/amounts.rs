@@ -1,6 +1,6 @@
 //! Groups of a model that predicts amounts: how much it predicts for each, and how far it is out.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Settings;
 use super::judged::{Gap, Measure, gap, pairs};
@@ -10,7 +10,7 @@ use crate::stats::moments::Moments;
 use crate::stats::whole;
 
 /// One attribute's figures. Means have Student's interval; `None` where fewer than two rows have them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Amounts {
     /// What the attribute is called; of two, both.
     pub attribute: String,
@@ -35,7 +35,7 @@ pub struct Amounts {
 }
 
 /// Groups that are not told one by one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rest {
     /// How many values they have.
     pub values: u64,
@@ -44,7 +44,7 @@ pub struct Rest {
 }
 
 /// What is known of one group, in the unit of the prediction.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The attribute's value.
     pub name: String,
@@ -61,7 +61,7 @@ pub struct Group {
 }
 
 /// Differences of groups with rows enough; `None` where fewer than two of them have.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// Of mean predictions.
     pub mean_prediction_difference: Option<Gap>,

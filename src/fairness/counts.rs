@@ -66,7 +66,7 @@ impl Scores {
 }
 
 /// A share that is compared between groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rate {
     /// Rows selected, of all.

@@ -5,7 +5,7 @@
 //! the interval of a pair's ratio lies wholly below: exact limits of each rate (Clopper and Pearson), made into those of the ratio, at an
 //! error that is shared by all pairs (Bonferroni).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Rate};
 use super::judged::pairs;
@@ -15,7 +15,7 @@ use crate::stats::interval::{self, Interval};
 const TOLD: usize = 10;
 
 /// What the rule says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The ratio of a pair lies below with its whole interval: adverse impact.
@@ -29,7 +29,7 @@ pub enum Verdict {
 }
 
 /// Two groups' selection rates.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
     /// The group with the lower rate.
     pub group: String,
@@ -44,7 +44,7 @@ pub struct Pair {
 }
 
 /// The rule and what it was judged by.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FourFifths {
     /// What it says.
     pub verdict: Verdict,

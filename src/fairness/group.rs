@@ -1,6 +1,6 @@
 //! One group in figures, each with its interval.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Rate, Scores};
 use crate::stats::interval::{self, Interval};
@@ -8,7 +8,7 @@ use crate::stats::moments::Moments;
 use crate::stats::tails;
 
 /// What is known of one group. Shares are of 1 and have Wilson's interval; `None` where no row could have them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The attribute's value.
     pub name: String,
@@ -41,7 +41,7 @@ pub struct Group {
 }
 
 /// Whether a score is the share of positives that it says.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Rows with a score within [0, 1], a prediction and a label.
     pub rows: u64,

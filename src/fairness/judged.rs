@@ -4,13 +4,13 @@
 //! each pair). The largest difference of the true rates then lies between the largest lower and the largest upper limit. It does so at
 //! least as often as it says: of two groups that differ nearly exactly, of many, and of such that hardly differ, more often.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Rate};
 use crate::stats::interval::{self, Interval};
 
 /// A difference or a ratio of the groups that lie furthest apart.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
     /// As measured: the largest less the smallest, or the smallest over the largest.
     pub value: f64,
@@ -25,7 +25,7 @@ pub struct Gap {
 }
 
 /// As [`super::parity::Parity`], of groups with enough rows; `None` where fewer than two of them have.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// Groups with enough rows.
     pub groups: u64,

@@ -5,13 +5,13 @@
 //! has those that leave out what nobody can know. Groups of no labelled row are no groups where labels are needed, and one group alone
 //! has a difference of 0 and a ratio of 1.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Rate};
 
 /// Differences are of the largest and the smallest rate of all groups, ratios the smallest over the largest (`None`, where fairlearn has
 /// no number, if the largest is 0). `None` without a group.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Parity {
     /// Of selection rates.
     pub demographic_parity_difference: Option<f64>,

@@ -1,6 +1,6 @@
 //! One group that is named as privileged, against each other and against all others together, as TrustyAI and AI Fairness 360 have it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Rate};
 use super::judged::Enough;
@@ -8,7 +8,7 @@ use crate::stats::interval::{self, Interval};
 
 /// The privileged group against the others. Unlike the figures over all groups it has a direction: below 0, and below 1, the others are
 /// selected less.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Privileged {
     /// Its name.
     pub group: String,
@@ -21,7 +21,7 @@ pub struct Privileged {
 }
 
 /// The privileged group against another.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Against {
     /// The unprivileged group; none where it is all others together.
     pub group: Option<String>,

@@ -185,6 +185,18 @@ fn texts(array: &ArrayRef) -> Result<ArrayRef, String> {
     texts.ok_or_else(|| "must be a string or a number".to_owned())
 }
 
+/// Values by which groups are told apart, as their names.
+fn names(array: &ArrayRef) -> Option<ArrayRef> {
+    match array.data_type() {
+        DataType::Boolean => convert(array, &DataType::Utf8View),
+        DataType::Float64 => {
+            let finite = array.as_primitive::<Float64Type>().iter().map(|value| value.filter(|value| value.is_finite()));
+            texts(&(Arc::new(finite.collect::<Float64Array>()) as ArrayRef)).ok()
+        }
+        _ => texts(array).ok(),
+    }
+}
+
 /// Numbers; what is not finite is missing.
 fn scores(array: &ArrayRef) -> Result<ArrayRef, String> {
     if kind(array.data_type()) != Some(ColumnKind::Number) {
@@ -219,7 +231,8 @@ struct Border<'a> {
 impl Border<'_> {
     /// The column as the schema has it; none if it is left out. An error refuses the body.
     fn column(&mut self, name: &str, array: &ArrayRef, role: Option<Role>) -> Result<Option<ArrayRef>, String> {
-        if role.is_none() && self.spec.leaves_out(name) {
+        let is_apart = role.is_none() && self.spec.is_kept_apart(name);
+        if role.is_none() && !is_apart && self.spec.leaves_out(name) {
             return Ok(None);
         }
         if role.is_none() && name.len() > MAX_NAME {
@@ -264,6 +277,13 @@ impl Border<'_> {
                 }
                 self.schema.prediction = self.schema.prediction.or(Some(found));
                 Ok(Some(array))
+            }
+            None if is_apart => {
+                let names = names(&array);
+                if names.is_none() {
+                    self.tell(name, "left out: groups are made of texts, numbers or truth values");
+                }
+                Ok(names)
             }
             None => self.feature(name, array, found),
         }

@@ -92,7 +92,7 @@ impl Given {
     #[must_use]
     pub fn schema(&self, spec: &Spec) -> Schema {
         match self {
-            Self::Rows(frame) => Schema::of(frame),
+            Self::Rows(frame) => Schema::of(frame, spec),
             Self::Profile(profile) => taken(profile, spec).schema,
         }
     }

@@ -1,13 +1,13 @@
 //! Any statistic by the values of a column, or by the bins of a number.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::coded::Coded;
 use super::tally::Tally;
 use crate::stats::interval::Interval;
 
 /// A statistic by the values of a column.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct By<T> {
     /// The column.
     pub column: String,
@@ -20,7 +20,7 @@ pub struct By<T> {
 }
 
 /// One value's rows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part<T> {
     /// The value.
     pub name: String,

@@ -7,7 +7,7 @@
 //! it does not matter in how many places was looked. A pair that is not confirmed may be its better parent, with some of its rows left out
 //! by chance: that is tried with it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::axis::{Axis, Column, Span};
 use super::tally::{Tally, larger};
@@ -51,7 +51,7 @@ const BEYOND_PARENTS: f64 = 2.0;
 const LARGEST: f64 = 0.6;
 
 /// A part of the rows on which the model does worse.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
     /// In words: `age in (30, 40]`, `region = north and plan = basic`.
     pub segment: String,
@@ -74,7 +74,7 @@ pub struct Segment {
 }
 
 /// What was found, and in what.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// The segments claimed, what explains most first.
     pub segments: Vec<Segment>,

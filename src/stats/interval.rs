@@ -5,13 +5,13 @@
 //! confidence intervals for functions of the normal mean and standard deviation", 2012): of two Wilson intervals the difference is
 //! Newcombe's.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
 use super::tails;
 
 /// A value and the limits it lies between, with the confidence it was made with.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// As measured.
     pub value: f64,

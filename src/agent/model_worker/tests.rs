@@ -433,7 +433,7 @@ fn models_that_are_silent_expire_and_make_room() {
         let at = Series::new("label".into(), vec![1_i64]).into_column();
         rows.with_column(at).expect("a column");
         let model = ModelKey::named(model);
-        models.remember(&model, &Schema::of(&rows));
+        models.remember(&model, &Schema::of(&rows, &models.spec(&model)));
         let mut progress = Progress::default();
         progress.heard = Some(clock.now());
         worker.watches.insert(model.clone(), Watch::new(models.spec(&model), 10, progress, clock.now()));

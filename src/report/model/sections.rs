@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::drift::words::{chance, figure};
 use crate::estimate::Estimated;
-use crate::fairness::Fairness;
+use crate::fairness::{Fair, Fairness};
 use crate::fairness::amounts::Amounts;
 use crate::fairness::four_fifths::Verdict as Rule;
 use crate::performance::Performance;
@@ -12,7 +12,7 @@ use crate::performance::figure::Figure;
 use crate::performance::interval::Interval as Within;
 use crate::performance::verdict::{Change, Verdict};
 use crate::report::dash;
-use crate::review::{Fair, Labelled, Measured, Part, Review};
+use crate::review::{Labelled, Measured, Part, Review};
 use crate::segment::by::By;
 use crate::stats::interval::Interval;
 use crate::units::percent;

@@ -1,18 +1,16 @@
-//! How well the model does where no label says so: the samples brought to `estimate`.
+//! How well the model does where no label says so: rows brought to `estimate`.
 
 use polars::prelude::{DataType, Series};
 
-use super::{Error, Side};
-use crate::dataset::Dataset;
+use super::{Context, Error, Side, Table};
 use crate::drift::modes::Mode;
 use crate::drift::multi::Column;
 use crate::estimate::cbpe::{Binary, Columns, Fitted, FittedMany, Many, Options, Scored, Way, fit, fit_many};
 use crate::estimate::{Estimate, dle};
 use crate::frame::normal::ColumnKind;
-use crate::model::Spec;
 use crate::performance::classes::MISSING;
 use crate::performance::classification::{Rows, Scores};
-use crate::performance::{Coded, Labels, Task, numbers};
+use crate::performance::{Coded, Task, numbers};
 
 /// What a reference taught.
 pub enum Estimator {
@@ -20,15 +18,13 @@ pub enum Estimator {
     Two(Box<Fitted>, u32),
     /// More, with their names.
     Many(Box<FittedMany>, Vec<String>),
-    /// Amounts, with the names of the inputs.
-    Amounts(Box<dle::Fitted>, Vec<String>),
+    /// Amounts, with the inputs.
+    Amounts(Box<dle::Fitted>, Vec<Input>),
 }
-
-type Context<'a> = (&'a Spec, Task, &'a Labels);
 
 /// A side's classes as codes; without labels all are missing.
 fn coded(side: &Side, (spec, task, known): Context<'_>, rows: usize) -> Coded {
-    let empty = Series::new_empty(spec.label.as_str().into(), &DataType::Boolean);
+    let empty = Series::new_empty("label".into(), &DataType::Boolean);
     let label = side.label.as_ref().unwrap_or(&empty);
     let columns = side.beside.columns(label, side.prediction.as_ref(), side.score.as_ref());
     let mut coded = Coded::of(&columns, &spec.measured(task, known));
@@ -36,29 +32,49 @@ fn coded(side: &Side, (spec, task, known): Context<'_>, rows: usize) -> Coded {
     coded
 }
 
-/// The inputs of a regression, those that the reference has.
-fn inputs(data: &Dataset, names: &[String], spec: &Spec) -> Result<Vec<Column>, Error> {
-    let one = |name: &String| -> Result<Column, Error> {
-        let series = data.column(name)?;
-        let is_number = matches!(data.field(name).map(|field| &field.kind), Some(Ok(Some(ColumnKind::Number))));
-        if is_number && !spec.categorical.contains(name) {
+/// The inputs of a regression, as the reference has them; `categories` says which of them are names. What the rows lack is missing.
+fn inputs(data: &impl Table, wanted: &[Input]) -> Result<Vec<Column>, Error> {
+    let one = |Input { name, is_number }: &Input| -> Result<Column, Error> {
+        let Some(series) = data.column(name)? else {
+            let rows = data.rows();
+            return Ok(if *is_number { Column::Numbers(vec![None; rows]) } else { Column::Names(vec![None; rows]) });
+        };
+        if *is_number {
             return Ok(Column::Numbers(numbers(&series)));
         }
-        let texts = series.cast(&DataType::String)?;
-        Ok(Column::Names(texts.str()?.iter().map(|text| text.map(str::to_owned)).collect()))
+        let texts = series.cast(&DataType::String).map_err(|error| Error::Read(error.to_string()))?;
+        let texts = texts.str().map_err(|error| Error::Read(error.to_string()))?;
+        Ok(Column::Names(texts.iter().map(|text| text.map(str::to_owned)).collect()))
     };
-    names.iter().map(one).collect()
+    wanted.iter().map(one).collect()
 }
 
-/// Columns that both have, of numbers, names or truth values.
-fn shared(reference: &Dataset, samples: &Dataset, spec: &Spec) -> Vec<String> {
-    let kind = |data: &Dataset, name: &str| match data.field(name).map(|field| &field.kind) {
-        Some(Ok(Some(kind @ (ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean)))) => Some(*kind),
-        _ => None,
-    };
-    let fields = reference.fields.iter().map(|field| &field.name);
-    let both = fields.filter(|name| kind(reference, name).is_some() && kind(reference, name) == kind(samples, name));
-    both.filter(|name| spec.is_feature(name)).take(dle::MAX_COLUMNS - 1).cloned().collect()
+/// A column that errors are estimated from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    name: String,
+    /// Else it holds names or truth values.
+    is_number: bool,
+}
+
+/// The features of numbers, names or truth values, as many as are taken.
+fn inputs_of(data: &impl Table, (spec, ..): Context<'_>) -> Vec<Input> {
+    let features = data.names().into_iter().filter(|name| spec.is_feature(name));
+    let usable = features.filter_map(|name| {
+        let is_number = match data.kind(&name)? {
+            ColumnKind::Number => !spec.categorical.contains(&name),
+            ColumnKind::String | ColumnKind::Boolean => false,
+            ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings => return None,
+        };
+        Some(Input { name, is_number })
+    });
+    usable.take(dle::MAX_COLUMNS - 1).collect()
+}
+
+/// Those of them that these rows have too, of the same kind.
+fn shared(inputs: Vec<Input>, (samples, context): (&impl Table, Context<'_>)) -> Vec<Input> {
+    let theirs = inputs_of(samples, context);
+    inputs.into_iter().filter(|input| theirs.contains(input)).collect()
 }
 
 /// The classes with a score of each row, by their codes, in order.
@@ -69,9 +85,14 @@ fn of_classes<'a>(rows: &Rows<'a>) -> Option<Vec<&'a [f64]>> {
 }
 
 /// Learns from a reference with labels. `Err` says in words why nothing can be estimated.
-pub fn learn(
-    (reference, before): (&Dataset, &Side),
-    samples: &Dataset,
+///
+/// Errors of amounts are learnt from features that `samples` have too, where it is known what those are.
+///
+/// # Errors
+/// A column cannot be read.
+pub fn learn<T: Table>(
+    (reference, before): (&T, &Side),
+    samples: Option<&T>,
     context: Context<'_>,
 ) -> Result<Result<Estimator, String>, Error> {
     let (spec, task, _) = context;
@@ -82,14 +103,17 @@ pub fn learn(
         let Some(prediction) = before.prediction.as_ref().or(before.score.as_ref()) else {
             return Ok(Err("the reference has no predictions".to_owned()));
         };
-        let names = shared(reference, samples, spec);
+        let mut wanted = inputs_of(reference, context);
+        if let Some(samples) = samples {
+            wanted = shared(wanted, (samples, context));
+        }
         let plain = |series: &Series| numbers(series).into_iter().map(|v| v.unwrap_or(f64::NAN)).collect::<Vec<f64>>();
         let (predicted, label) = (plain(prediction), before.label.as_ref().map(plain).unwrap_or_default());
-        let features = inputs(reference, &names, spec)?;
+        let features = inputs(reference, &wanted)?;
         let fitted = dle::fit(&dle::Regression { features: &features, predicted: &predicted, label: &label }, None);
-        return Ok(fitted.map(|fitted| Estimator::Amounts(Box::new(fitted), names)).map_err(|why| why.to_string()));
+        return Ok(fitted.map(|fitted| Estimator::Amounts(Box::new(fitted), wanted)).map_err(|why| why.to_string()));
     }
-    let rows = usize::try_from(reference.rows).unwrap_or(usize::MAX);
+    let rows = reference.rows();
     let coded = coded(before, context, rows);
     let kernel = coded.rows();
     let way = if spec.thresholds.mode == Mode::NannyMl { Way::NannyMl } else { Way::Ours };
@@ -124,20 +148,31 @@ pub fn learn(
 
 /// The samples as an estimator takes them; parts of them are estimated one by one.
 pub enum Prepared<'a> {
+    /// Of two classes: scores, and whether the positive one was predicted.
     Two(&'a Fitted, Vec<f64>, Vec<bool>),
+    /// Of more: the scores of each, and which was predicted.
     Many(&'a FittedMany, Vec<Vec<f64>>, Vec<usize>),
+    /// Of amounts: inputs and predictions.
     Amounts(&'a dle::Fitted, Vec<Column>, Vec<f64>),
 }
 
 impl Estimator {
     /// Makes ready for the samples. `None` where they lack what it takes.
-    pub fn prepare(&self, samples: &Dataset, side: &Side, context: Context<'_>) -> Result<Option<Prepared<'_>>, Error> {
-        let rows = usize::try_from(samples.rows).unwrap_or(usize::MAX);
+    ///
+    /// # Errors
+    /// A column cannot be read.
+    pub fn prepare(
+        &self,
+        samples: &impl Table,
+        side: &Side,
+        context: Context<'_>,
+    ) -> Result<Option<Prepared<'_>>, Error> {
+        let rows = samples.rows();
         match self {
             Self::Amounts(fitted, names) => {
                 let Some(prediction) = side.prediction.as_ref().or(side.score.as_ref()) else { return Ok(None) };
                 let predicted = numbers(prediction).into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
-                Ok(Some(Prepared::Amounts(fitted, inputs(samples, names, context.0)?, predicted)))
+                Ok(Some(Prepared::Amounts(fitted, inputs(samples, names)?, predicted)))
             }
             Self::Two(fitted, positive) => {
                 let coded = coded(side, context, rows);
@@ -168,6 +203,7 @@ impl Estimator {
 
 impl Prepared<'_> {
     /// What is to be expected of these rows.
+    #[must_use]
     pub fn estimate(&self, rows: &[usize]) -> Estimate {
         fn some<T: Copy>(of: &[T], rows: &[usize]) -> Vec<T> {
             rows.iter().filter_map(|row| of.get(*row).copied()).collect()

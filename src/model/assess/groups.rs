@@ -1,15 +1,13 @@
-//! Whether the model does as well by every group, and where it does worst: the samples' columns brought to `fairness` and `segment`.
+//! Whether the model does as well by every group, and where it does worst: columns brought to `fairness` and `segment`.
 
 use polars::prelude::{DataType, Series};
 
-use super::{Error, Side};
-use crate::dataset::Dataset;
-use crate::fairness::{self, Rows, Settings, amounts};
+use super::{Context, Error, Side, Table};
+use crate::fairness::{self, Fair, Rows, Settings, amounts};
 use crate::frame::normal::ColumnKind;
 use crate::model::Spec;
 use crate::performance::classes::MISSING;
-use crate::performance::{Coded as Classes, Labels, Performance, Task, errors, numbers};
-use crate::review::Fair;
+use crate::performance::{Coded as Classes, Performance, Task, errors, numbers};
 use crate::segment::axis::Column;
 use crate::segment::bins::Bins;
 use crate::segment::by::{By, by};
@@ -22,22 +20,21 @@ const CROSSED: usize = 4;
 const VALUES: usize = 30;
 
 /// The figures of each protected attribute, and of two crossed.
+///
+/// # Errors
+/// An attribute is not among the columns, or is of no values that groups are made of.
 pub fn fairness(
-    samples: &Dataset,
+    samples: &impl Table,
     side: &Side,
-    (spec, task, known): (&Spec, Task, &Labels),
+    (spec, task, known): Context<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Fair>, Error> {
     let mut attributes = Vec::new();
     for protected in &spec.protected {
         let column = &protected.column;
-        if samples.field(column).is_none() {
-            let file = samples.path().display().to_string();
-            return Err(Error::Column { file, column: column.clone() });
-        }
-        let coded = Coded::of_series(&samples.column(column)?);
-        let coded = coded.ok_or_else(|| {
-            Error::Frame(format!("protected column `{column}`: is of no values that groups are made of"))
+        let series = samples.column(column)?.ok_or_else(|| Error::Missing(column.clone()))?;
+        let coded = Coded::of_series(&series).ok_or_else(|| {
+            Error::Read(format!("protected column `{column}`: is of no values that groups are made of"))
         })?;
         attributes.push((coded, protected.privileged.clone()));
     }
@@ -51,7 +48,7 @@ pub fn fairness(
         return Ok(Vec::new());
     }
     let settings = |privileged: &Option<String>| Settings { privileged: privileged.clone(), ..Settings::default() };
-    let empty = Series::new_empty(spec.label.as_str().into(), &DataType::Boolean);
+    let empty = Series::new_empty("label".into(), &DataType::Boolean);
     let label = side.label.as_ref().unwrap_or(&empty);
     if task == Task::Regression {
         let Some(prediction) = side.prediction.as_ref().or(side.score.as_ref()) else { return Ok(Vec::new()) };
@@ -63,8 +60,7 @@ pub fn fairness(
     }
     let columns = side.beside.columns(label, side.prediction.as_ref(), side.score.as_ref());
     let mut classes = Classes::of(&columns, &spec.measured(task, known));
-    let rows = usize::try_from(samples.rows).unwrap_or(usize::MAX);
-    classes.label.resize(rows, MISSING);
+    classes.label.resize(samples.rows(), MISSING);
     let kernel = classes.rows();
     let favourable = match &spec.favourable {
         Some(class) => kernel.code(class),
@@ -89,20 +85,23 @@ pub fn fairness(
 }
 
 /// A column of the samples as segments are made of it.
-fn column(samples: &Dataset, name: &str, spec: &Spec) -> Result<Option<Column>, Error> {
-    let Some(Ok(Some(kind))) = samples.field(name).map(|field| field.kind.clone()) else { return Ok(None) };
+fn column(samples: &impl Table, name: &str, spec: &Spec) -> Result<Option<Column>, Error> {
+    let (Some(kind), Some(series)) = (samples.kind(name), samples.column(name)?) else { return Ok(None) };
     let is_number = kind == ColumnKind::Number && !spec.categorical.iter().any(|of| of == name);
     Ok(match kind {
-        _ if is_number => Some(Column::Numbers { name: name.to_owned(), values: numbers(&samples.column(name)?) }),
+        _ if is_number => Some(Column::Numbers { name: name.to_owned(), values: numbers(&series) }),
         ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean => {
-            Coded::of_series(&samples.column(name)?).map(Column::Values)
+            Coded::of_series(&series).map(Column::Values)
         }
         ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings => None,
     })
 }
 
 /// Where it does worst: by rows that are wrong, of classes, else by how far they are.
-pub fn worst(samples: &Dataset, side: &Side, (spec, task): (&Spec, Task)) -> Result<Option<Found>, Error> {
+///
+/// # Errors
+/// A column cannot be read.
+pub fn worst(samples: &impl Table, side: &Side, (spec, task, _): Context<'_>) -> Result<Option<Found>, Error> {
     let (Some(label), Some(prediction)) = (&side.label, side.prediction.as_ref().or(side.score.as_ref())) else {
         return Ok(None);
     };
@@ -111,9 +110,9 @@ pub fn worst(samples: &Dataset, side: &Side, (spec, task): (&Spec, Task)) -> Res
         return Ok(None);
     }
     let mut columns = Vec::new();
-    for field in &samples.fields {
-        if spec.is_feature(&field.name) {
-            columns.extend(column(samples, &field.name, spec)?);
+    for name in samples.names() {
+        if spec.is_feature(&name) {
+            columns.extend(column(samples, &name, spec)?);
         }
     }
     Ok(Some(search(&columns, &loss, &search::Settings::default())))
@@ -124,10 +123,13 @@ const TOLD: usize = 20;
 const BINS: usize = 10;
 
 /// The measures by the values of each column that the description names.
+///
+/// # Errors
+/// A column that is named is not there.
 pub fn by_columns(
-    samples: &Dataset,
+    samples: &impl Table,
     side: &Side,
-    (spec, task, known): (&Spec, Task, &Labels),
+    (spec, task, known): Context<'_>,
 ) -> Result<Vec<By<Option<Performance>>>, Error> {
     let mut all = Vec::new();
     for name in &spec.segments {
@@ -137,14 +139,11 @@ pub fn by_columns(
                 Some(bins) => bins.coded(&name, &values),
                 None => continue,
             },
-            None => {
-                let file = samples.path().display().to_string();
-                return Err(Error::Column { file, column: name.clone() });
-            }
+            None => return Err(Error::Missing(name.clone())),
         };
         let measured = |rows: &[usize]| {
-            let part = side.part(&super::index(rows)).ok()?;
-            part.measured(spec, task, known).map(|(performance, _)| performance)
+            let part = side.part(rows).ok()?;
+            part.measured((spec, task, known)).map(|(performance, _)| performance)
         };
         all.push(by(&coded, TOLD, measured));
     }
