@@ -17,6 +17,7 @@ mod once;
 mod pipeline;
 pub mod recommender;
 mod references;
+pub mod replay;
 mod summary;
 mod supervise;
 

@@ -3,6 +3,7 @@
 mod drift;
 mod given;
 mod profile;
+mod replay;
 mod report;
 mod review;
 mod times;
@@ -41,7 +42,7 @@ impl Cli {
     /// Whether it reads the columns of data files, one after another, and is done.
     #[must_use]
     pub fn is_comparison(&self) -> bool {
-        matches!(self.command, Command::Drift(_) | Command::Review(_) | Command::Profile { .. })
+        matches!(self.command, Command::Drift(_) | Command::Review(_) | Command::Replay(_) | Command::Profile { .. })
     }
 }
 
@@ -63,6 +64,9 @@ enum Command {
     /// Review one model: performance with intervals, what moved, and the verdict, in one document.
     #[command(after_help = review::EXAMPLES)]
     Review(Box<review::Arguments>),
+    /// Take a model's stored samples in again: every window as the agent found it, or as it would with other settings.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::Arguments),
     /// Review capacity from an agent's data folder: what is over- or under-provisioned, in money, with patches.
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
@@ -138,6 +142,8 @@ pub enum Usage {
     Profile(#[from] profile::Error),
     /// A model's description, or a file that it is held to, is wrong.
     Review(#[from] review::Error),
+    /// What is asked of a replay is wrong.
+    Replay(#[from] replay::Error),
     /// What is asked of a report is wrong.
     Report(#[from] report::Error),
 }
@@ -151,6 +157,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Agent(arguments) => watch_node(&arguments)?,
         Command::Check { config } => check(&config)?,
         Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
+        Command::Replay(arguments) => replay::run(&arguments)?,
         Command::Report(arguments) => report::run(&arguments)?,
         Command::Review(arguments) => {
             if review::run(&arguments).map_err(Usage::from)? {
@@ -435,6 +442,7 @@ mod tests {
             }
             Command::Check { config } => check(&config)?,
             Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
+            Command::Replay(arguments) => replay::run(&arguments)?,
             Command::Report(arguments) => report::run(&arguments)?,
             Command::Review(arguments) => {
                 review::run(&arguments).map_err(Usage::from)?;
@@ -458,6 +466,7 @@ mod tests {
             ("agent", &[]),
             ("check", &[("config", "/nowhere.toml")]),
             ("report", &[("data", &data), ("output", &output)]),
+            ("replay", &[("data", &data), ("model", "m"), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),
             ("review", &[("model", &spec), ("reference", &reference), ("samples", &current), ("output", &output)]),
             ("build", &[("", &reference), ("output", &output)]),

@@ -26,7 +26,7 @@ use crate::segment::coded::Coded;
 use counts::{Counted, Counts, Rate, count};
 use four_fifths::FourFifths;
 use group::Group;
-use judged::{Enough, Judged};
+use judged::{Enough, Gap, Judged};
 use parity::Parity;
 use privileged::Privileged;
 
@@ -118,6 +118,41 @@ impl Fair {
         match self {
             Self::Shares(of) => &of.attribute,
             Self::Amounts(of) => &of.attribute,
+        }
+    }
+
+    /// The figures over the groups that are large enough, by name; those that are undefined are left out.
+    pub fn figures(&self) -> impl Iterator<Item = (&'static str, Gap)> {
+        let figures: Vec<(&'static str, &Option<Gap>)> = match self {
+            Self::Shares(of) => vec![
+                ("demographic_parity_difference", &of.judged.demographic_parity_difference),
+                ("demographic_parity_ratio", &of.judged.demographic_parity_ratio),
+                ("equalized_odds_difference", &of.judged.equalized_odds_difference),
+                ("equalized_odds_ratio", &of.judged.equalized_odds_ratio),
+                ("equal_opportunity_difference", &of.judged.equal_opportunity_difference),
+                ("equal_opportunity_ratio", &of.judged.equal_opportunity_ratio),
+                ("predictive_parity_difference", &of.judged.predictive_parity_difference),
+                ("false_positive_rate_difference", &of.judged.false_positive_rate_difference),
+                ("accuracy_difference", &of.judged.accuracy_difference),
+            ],
+            Self::Amounts(of) => vec![
+                ("mean_prediction_difference", &of.judged.mean_prediction_difference),
+                ("mean_error_difference", &of.judged.mean_error_difference),
+                ("mean_absolute_error_difference", &of.judged.mean_absolute_error_difference),
+            ],
+        };
+        let defined: Vec<_> = figures.into_iter().filter_map(|(name, gap)| Some((name, gap.clone()?))).collect();
+        defined.into_iter()
+    }
+
+    /// Whether the four-fifths rule is broken for certain; `None` of amounts, and where it is not judged.
+    #[must_use]
+    pub fn breaks_four_fifths(&self) -> Option<bool> {
+        let Self::Shares(of) = self else { return None };
+        match of.four_fifths.verdict {
+            four_fifths::Verdict::Below => Some(true),
+            four_fifths::Verdict::Met | four_fifths::Verdict::Unclear => Some(false),
+            four_fifths::Verdict::NotJudged => None,
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | drift | profile | review | report | check
+//! cli          agent | drift | profile | review | replay | report | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
 //! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender,
 //!              alerting, supervise, ...)
@@ -59,7 +59,7 @@
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
-//! report/      a comparison of two data sets, a profile, a model's review, a capacity review: table, JSON, Markdown, HTML, CSV
+//! report/      a comparison of two data sets, a profile, a model's review, its windows, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
 //! web/         /metrics, health, the JSON API and the page

@@ -522,6 +522,12 @@ impl Spec {
         ]
     }
 
+    /// What the sender's column is called in rows that passed the border.
+    #[must_use]
+    pub fn held_as<'a>(&self, column: &'a str) -> &'a str {
+        self.roles().into_iter().find(|(_, _, theirs)| *theirs == column).map_or(column, |(_, ours, _)| ours)
+    }
+
     /// The role the sender's column plays.
     #[must_use]
     pub fn role_of(&self, column: &str) -> Option<Role> {
@@ -543,9 +549,10 @@ impl Spec {
     /// all else.
     pub fn kept_apart(&self) -> impl Iterator<Item = &String> {
         let is_excluded = |column: &String| self.exclude.contains(column);
-        let protected = self.protected.iter().filter(move |protected| {
-            protected.usage == Usage::Fairness || is_excluded(&protected.column)
-        });
+        let protected = self
+            .protected
+            .iter()
+            .filter(move |protected| protected.usage == Usage::Fairness || is_excluded(&protected.column));
         let segments = self.segments.iter().filter(move |column| is_excluded(column));
         protected.map(|protected| &protected.column).chain(segments)
     }

@@ -5,6 +5,7 @@ pub mod drift;
 pub mod model;
 pub mod profile;
 pub mod review;
+pub mod windows;
 
 /// Names come from files and containers: what would move the cursor, end a line or turn the direction of writing is shown as a mark.
 fn plain(text: &str) -> String {

@@ -1,5 +1,7 @@
 //! One model's review: what its samples and labels say of it, in one document. Everything is measured elsewhere; here it stands together.
 
+pub mod sections;
+
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -32,6 +32,9 @@ pub enum Error {
     /// Another agent holds the folder.
     #[error("{0}: in use by another plumbline; give this one a folder of its own with --data")]
     Locked(PathBuf),
+    /// The samples of several nodes lie there.
+    #[error("{0}: has the samples of several nodes; choose one with --node")]
+    Nodes(PathBuf),
     /// Another version of plumbline wrote the folder.
     #[error(
         "{path}: written by another version of plumbline (this one reads and writes {ours}); move the data folder away, or give a new one with --data"

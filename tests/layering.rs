@@ -69,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "model",
             "performance",
             "quality",
+            "review",
             "rightsize",
             "signal",
             "snapshot",
@@ -76,7 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("dataset", &["frame"]),
-    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment"]),
+    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment", "stats", "units"]),
     (
         "report",
         &[
@@ -84,6 +85,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "drift",
             "estimate",
             "fairness",
+            "model",
             "performance",
             "quality",
             "review",

@@ -618,7 +618,7 @@ impl ModelWorker {
 }
 
 /// A kept reference as it is taken up again.
-fn given(held: Result<Held, Error>) -> Result<Given, String> {
+pub(super) fn given(held: Result<Held, Error>) -> Result<Given, String> {
     match held.map_err(|error| error.to_string())? {
         Held::Rows(frame) => Ok(frame.into()),
         Held::Profile(text) => Given::profile(&text),

@@ -22,7 +22,7 @@ use crate::estimate::Estimate;
 use crate::fairness::Fair;
 use crate::frame::normal::ColumnKind;
 use crate::model::assess::estimator::{self, Prepared};
-use crate::model::assess::{self, Side, Table, groups};
+use crate::model::assess::{self, Side, Table, beside, groups};
 use crate::model::{Beside, Spec};
 use crate::performance::figure::Figure;
 use crate::performance::interval::{self, Spread};
@@ -328,6 +328,10 @@ impl OfTask {
         let (described, limits) = ((spec, task, known), spec.limits());
         let reference = before.as_ref().and_then(|(_, side)| side.measured(described));
         let reference = reference.map(|(performance, _)| performance);
+        let named = spec.protected.iter().map(|protected| &protected.column).chain(&spec.segments);
+        if let Some(column) = named.into_iter().find(|column| samples.field(column).is_none()) {
+            return Err(Error::of(assess::Error::Missing(column.clone()), samples));
+        }
         let performance = current.measured(described).map(|(figures, detail)| {
             let changes = reference.as_ref().map_or_else(Vec::new, |was| changes(was, &figures, &limits));
             let verdict = verdict(&figures, &changes).map(|change| change.verdict);
@@ -353,7 +357,7 @@ impl OfTask {
             performance,
             estimated,
             fairness: groups::fairness(samples, current, described, notes).map_err(of_samples)?,
-            by_column: groups::by_columns(samples, current, described).map_err(of_samples)?,
+            by_column: groups::by_columns(samples, current, described, notes).map_err(of_samples)?,
             worst: groups::worst(samples, current, described).map_err(of_samples)?,
         })
     }
@@ -447,14 +451,6 @@ struct Context<'a> {
     prepared: Option<&'a Prepared<'a>>,
 }
 
-/// The estimate with the truth beside it, where that is known.
-fn beside(mut estimate: Estimate, performance: Option<&Performance>) -> Estimate {
-    let measures = performance.into_iter().flat_map(Performance::measures);
-    let called = |name: &'static str| if name == "pr_auc" { "average_precision" } else { name };
-    estimate.hold_against(measures.map(|(name, value)| (called(name), Some(value))));
-    estimate
-}
-
 fn parts(
     side: &Side,
     at: Option<&[i64]>,
@@ -479,7 +475,8 @@ fn parts(
         );
         let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
         let part = side.part(&places).map_err(|error| Error::Frame(error.to_string()))?;
-        let performance = part.measured((context.spec, context.task, context.known)).map(|(performance, _)| performance);
+        let performance =
+            part.measured((context.spec, context.task, context.known)).map(|(performance, _)| performance);
         let verdict = performance
             .as_ref()
             .zip(context.reference)

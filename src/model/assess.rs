@@ -3,10 +3,11 @@
 pub mod estimator;
 pub mod groups;
 
-use polars::prelude::{DataFrame, IdxCa, PolarsError, Series};
+use polars::prelude::{Column, DataFrame, IdxCa, PolarsError, Series};
 
 use super::border::RESERVED;
 use super::{Beside, Spec, kind_of};
+use crate::estimate::Estimate;
 use crate::frame::normal::ColumnKind;
 use crate::performance::detail::Detail;
 use crate::performance::{Labels, Performance, Task, measure};
@@ -29,6 +30,15 @@ impl From<PolarsError> for Error {
     fn from(error: PolarsError) -> Self {
         Self::Read(error.to_string())
     }
+}
+
+/// An estimate with the truth beside it, where that is known.
+#[must_use]
+pub fn beside(mut estimate: Estimate, performance: Option<&Performance>) -> Estimate {
+    let measures = performance.into_iter().flat_map(Performance::measures);
+    let called = |name: &'static str| if name == "pr_auc" { "average_precision" } else { name };
+    estimate.hold_against(measures.map(|(name, value)| (called(name), Some(value))));
+    estimate
 }
 
 /// Rows by column.
@@ -61,9 +71,7 @@ pub struct Window<'a> {
 impl Window<'_> {
     /// The column, by the name that the description has for it.
     fn series(&self, name: &str) -> Option<&Series> {
-        let role = self.spec.roles().into_iter().find(|(_, _, theirs)| *theirs == name);
-        let name = role.map_or(name, |(_, ours, _)| ours);
-        self.frame.column(name).ok().map(|column| column.as_materialized_series())
+        self.frame.column(self.spec.held_as(name)).ok().map(Column::as_materialized_series)
     }
 
     /// Its predictions and scores, with these labels.

@@ -190,7 +190,8 @@ fn names(array: &ArrayRef) -> Option<ArrayRef> {
     match array.data_type() {
         DataType::Boolean => convert(array, &DataType::Utf8View),
         DataType::Float64 => {
-            let finite = array.as_primitive::<Float64Type>().iter().map(|value| value.filter(|value| value.is_finite()));
+            let finite =
+                array.as_primitive::<Float64Type>().iter().map(|value| value.filter(|value| value.is_finite()));
             texts(&(Arc::new(finite.collect::<Float64Array>()) as ArrayRef)).ok()
         }
         _ => texts(array).ok(),

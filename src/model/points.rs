@@ -55,6 +55,13 @@ impl Points {
         self.made.extend(id.metric().map(point));
     }
 
+    /// The same of a gauge where its value is known.
+    fn extend(&mut self, id: Id<Model>, which: (&PointAttributes, &[&str]), value: Option<Number>) {
+        if let Some(value) = value {
+            self.add(id, which, value, None);
+        }
+    }
+
     fn of_model(&mut self, model: &ModelView, most: usize) {
         let whose = &of(&model.key);
         let exported = exported(model, most);
@@ -92,6 +99,8 @@ impl Points {
             let worse = Number::Int(u64::from(change.verdict == Verdict::Worse));
             self.add(const { id("performance_worse") }, (whose, &[change.measure][..]), worse, None);
         }
+        self.of_estimate(whose, model);
+        self.of_groups(whose, model);
         let Some(reference) = &model.reference else { return };
         for (measure, value) in reference.performance.iter().flat_map(Performance::measures) {
             let which = (whose, &[measure][..]);
@@ -100,6 +109,49 @@ impl Points {
         let provisional = model.verdict.provisional.to_string();
         for bins in model.bins.iter().filter(|bins| exported.has(&bins.column)) {
             self.of_bins(whose, bins, [&reference.about.bins, &provisional], reference.about.since);
+        }
+    }
+
+    /// What is expected without labels, and how wrong that was.
+    fn of_estimate(&mut self, whose: &PointAttributes, model: &ModelView) {
+        for figure in model.estimated().into_iter().flat_map(|estimate| &estimate.figures) {
+            let ends = [
+                (const { id("estimated") }, figure.value),
+                (const { id("estimated_low") }, figure.low),
+                (const { id("estimated_high") }, figure.high),
+            ];
+            for (signal, value) in ends {
+                self.extend(signal, (whose, &[&*figure.measure][..]), value.map(Number::Float));
+            }
+        }
+        let known = model.labelled().and_then(|window| window.estimated.as_ref());
+        for figure in known.into_iter().flat_map(|estimate| &estimate.figures) {
+            let which = (whose, &[&*figure.measure][..]);
+            self.extend(const { id("estimated_error") }, which, figure.error.map(Number::Float));
+        }
+        if let Some(change) = model.expected().filter(|change| change.verdict != Verdict::Unknown) {
+            let worse = Number::Int(u64::from(change.verdict == Verdict::Worse));
+            self.add(const { id("estimated_worse") }, (whose, &[change.measure][..]), worse, None);
+        }
+    }
+
+    /// What groups by protected attributes say, and the measure that speaks for the model by the columns that are named.
+    fn of_groups(&mut self, whose: &PointAttributes, model: &ModelView) {
+        for fair in model.fairness() {
+            for (measure, gap) in fair.figures() {
+                let which = (whose, &[fair.attribute(), measure][..]);
+                self.add(const { id("parity") }, which, Number::Float(gap.value), None);
+            }
+            let broken = fair.breaks_four_fifths().map(|broken| Number::Int(u64::from(broken)));
+            self.extend(const { id("four_fifths") }, (whose, &[fair.attribute()][..]), broken);
+        }
+        for by in model.labelled().into_iter().flat_map(|window| &window.by_column) {
+            for part in &by.parts {
+                let leading = part.statistic.as_ref().and_then(Performance::leading);
+                let Some((measure, value)) = leading else { continue };
+                let which = (whose, &[by.column.as_str(), part.name.as_str(), measure.name][..]);
+                self.add(const { id("segment.performance") }, which, Number::Float(value), None);
+            }
         }
     }
 
@@ -188,29 +240,37 @@ mod tests {
             "aspect": "values", "p_value": 0.1, "p_adjusted": 0.2, "measure": "shift", "effect": 0.3, "noise": 0.01, "threshold": 0.1,
             "verdict": "drift",
         });
+        let figure = json!({"measure": "accuracy", "value": 0.7, "low": 0.6, "high": 0.75, "alert": true, "realised": 0.9, "error": -0.2});
+        let estimated = json!({"rows": 1000, "missing": 0, "figures": [figure]});
+        let by = json!({
+            "column": "plan", "rows_without_value": 0, "parts": [{"name": "basic", "rows": 9, "share": 0.9, "statistic": performance}],
+        });
+        let sexes: Vec<Option<&str>> = (0..400).map(|row| Some(["f", "m"][row % 2])).collect();
+        let selected: Vec<Option<bool>> = (0..400).map(|row| Some(row % 2 == 1 && row % 3 > 0)).collect();
+        let rows = crate::fairness::Rows { selected: &selected, positive: &selected, score: &[] };
+        let sexes = crate::segment::coded::Coded::of_texts("sex", sexes);
+        let fairness = crate::fairness::measure(&sexes, &rows, &crate::fairness::Settings::default());
         let none = json!({"count": 0, "names": []});
         let judged = json!({
             "name": "x", "kind": "numeric", "verdict": "drift", "aspects": [aspect], "tests": tests, "current_missing": 0.5, "drift": true, "new_categories": none,
             "vanished_categories": none,
         });
         let window = json!({
-            "start": at, "end": at, "rows": 1000, "evaluated": at, "evaluations": 1, "features": [judged], "performance": performance,
+            "start": at, "end": at, "rows": 1000, "evaluated": at, "evaluations": 1, "features": [judged], "performance": performance, "estimated": estimated, "fairness": [fairness], "by_column": [by],
         });
         let window: WindowResult = serde_json::from_value(window).expect("a window");
         view.windows = vec![WindowSummary {
-            start: at,
-            end: at,
             rows: 1000,
-            versions: Vec::new(),
-            drift: None,
-            drifted: Vec::new(),
-            distances: std::collections::BTreeMap::new(),
             performance: window.performance.clone(),
+            estimated: window.estimated.clone(),
+            ..WindowSummary::default()
         }];
         let about =
             About { hash: "p".to_owned(), bins: "h".to_owned(), since: at, provisional, rows: 1000, profile: None };
-        view.reference = Some(ReferenceView { about, performance: window.performance.clone() });
+        view.reference = Some(ReferenceView { about, performance: window.performance.clone(), not_estimated: None });
         view.latest = Some(window);
+        view.segments =
+            Some(crate::model::view::Worst { start: at, end: at, found: crate::segment::search::Found::default() });
         let found = Found { values: 10, changes: 1, last: None };
         view.streams = [(Stream::Score, [(Detector::Adwin, found)].into())].into();
         (view.verdict.drift, view.verdict.provisional) = (Some(true), provisional);

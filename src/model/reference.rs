@@ -9,6 +9,8 @@ use polars::prelude::{DataFrame, PolarsError, PolarsResult, Series};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::assess::Window;
+use super::assess::estimator::{self, Estimator};
 use super::border::RESERVED;
 use super::made::Made;
 use super::profile::{TEXT, taken};
@@ -19,7 +21,7 @@ use crate::drift::order::slices;
 use crate::drift::profile::tally::Tally;
 use crate::drift::profile::{self, Profile};
 use crate::drift::{Bins, Kind, Sample};
-use crate::performance::{Labels, Performance, measure};
+use crate::performance::{Labels, Performance};
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::profiled;
 use crate::units::hex;
@@ -119,6 +121,8 @@ pub struct Reference {
     pub learnt: Learnt,
     /// How well its predictions fit its labels, where it has both.
     pub performance: Option<Performance>,
+    /// What tells, without labels, how well the model does; in words why nothing does.
+    pub estimator: Result<Estimator, String>,
     /// What its labels tell of the task.
     pub labels: Labels,
     /// What rows under a profile are counted in, of none yet.
@@ -233,6 +237,7 @@ impl Reference {
             made: Made::default(),
             learnt,
             performance: None,
+            estimator: Err("a profile has no rows with labels to learn from".to_owned()),
             labels: Labels::default(),
             tally: Some(Tally::new(profile)),
         }
@@ -277,21 +282,25 @@ impl Reference {
         if let Some(label) = &label {
             labels.learn(label);
         }
-        let score = series("score");
-        let prediction = series("prediction");
-        let performance = match (label, spec.task.or(labels.task())) {
-            (Some(label), Some(task)) => {
-                let beside = spec.beside(frame);
-                let columns = beside.columns(&label, prediction.as_ref(), score.as_ref());
-                let (measured, _) = measure(&columns, &spec.measured(task, &labels));
-                (measured.rows > 0).then_some(measured)
+        let window = Window { frame, spec };
+        let side = window.side(label);
+        let (performance, estimator) = match spec.task.or(labels.task()) {
+            Some(task) => {
+                let context = (spec, task, &labels);
+                let performance = side.measured(context).map(|(measured, _)| measured);
+                let learnt = if provisional {
+                    Err("the reference is the model's own first rows".to_owned())
+                } else {
+                    estimator::learn((&window, &side), None, context).unwrap_or_else(|error| Err(error.to_string()))
+                };
+                (performance, learnt)
             }
-            _ => None,
+            None => (None, Err("the reference has no labels".to_owned())),
         };
         let hash = hash(None, &columns);
         let rows = frame.height() as u64;
         let about = About { bins: hash.clone(), hash, since, provisional, rows, profile: None };
-        Self { about, columns, made, learnt, performance, labels, tally: None }
+        Self { about, columns, made, learnt, performance, estimator, labels, tally: None }
     }
 }
 

@@ -12,11 +12,16 @@ use crate::drift::comparison::{Finding, FindingKind};
 use crate::drift::profile::span::Span;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::Judged;
+use crate::estimate::Estimate;
+use crate::fairness::Fair;
 use crate::identity::ModelKey;
+use crate::performance::interval::Interval;
 use crate::performance::measures::Better;
-use crate::performance::verdict::{Change, Limits, changes, verdict};
+use crate::performance::verdict::{Change, Limits, changes, expected, verdict};
 use crate::performance::{Performance, Task};
 use crate::quality::{self, Check};
+use crate::segment::by::By;
+use crate::segment::search::Found;
 
 /// All models as of one instant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -60,8 +65,13 @@ pub struct ModelView {
     pub verdict: Verdict,
     /// The last window that was closed, in full.
     pub latest: Option<WindowResult>,
+    /// The newest window with labels, in full, where that is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<WindowResult>,
     /// The windows before it and itself, newest first.
     pub windows: Vec<WindowSummary>,
+    /// Where it does worst; `None` before labels have come.
+    pub segments: Option<Worst>,
     /// What is wrong with the rows: of the last window, and of what came of late.
     pub quality: Vec<quality::Finding>,
     /// What detectors found in its scores and errors, value by value.
@@ -171,6 +181,49 @@ impl ModelView {
         verdict(now, &all).cloned()
     }
 
+    /// The newest window with labels, in full.
+    #[must_use]
+    pub fn labelled(&self) -> Option<&WindowResult> {
+        self.labelled.as_ref().or(self.latest.as_ref().filter(|window| window.performance.is_some()))
+    }
+
+    /// What is expected of the newest window, without labels.
+    #[must_use]
+    pub fn estimated(&self) -> Option<&Estimate> {
+        self.latest.as_ref()?.estimated.as_ref()
+    }
+
+    /// The measure that speaks for the model as it is estimated over the newest window that has enough rows, beside the reference's.
+    #[must_use]
+    pub fn expected(&self) -> Option<Change> {
+        let reference = self.reference.as_ref().filter(|_| !self.verdict.provisional)?.performance.as_ref()?;
+        let estimates = self.windows.iter().filter_map(|window| window.estimated.as_ref());
+        let now = estimates.into_iter().find(|estimate| estimate.rows >= self.min_rows)?;
+        let of = |name: &str| {
+            let figure = now.figure(name)?;
+            Some((figure.value?, figure.low.zip(figure.high).map(|(low, high)| Interval { low, high })))
+        };
+        expected(reference, of, now.rows, &self.limits)
+    }
+
+    /// Groups are told apart, or it is told why not.
+    #[must_use]
+    pub fn has_groups(&self) -> bool {
+        !self.fairness().is_empty() || self.latest.as_ref().is_some_and(|window| !window.notes.is_empty())
+    }
+
+    /// What each attribute's groups say: of the newest window with labels, else of the newest that has groups.
+    #[must_use]
+    pub fn fairness(&self) -> &[Fair] {
+        let windows = [self.labelled(), self.latest.as_ref()];
+        windows
+            .into_iter()
+            .flatten()
+            .map(|window| window.fairness.as_slice())
+            .find(|all| !all.is_empty())
+            .unwrap_or_default()
+    }
+
     /// The same over the newest window that has so many labelled rows.
     #[must_use]
     pub fn leading_of(&self, rows: u64) -> Option<Leading> {
@@ -212,6 +265,9 @@ pub struct ReferenceView {
     pub about: About,
     /// How well its predictions fit its labels.
     pub performance: Option<Performance>,
+    /// Why nothing is estimated without labels; `None` where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_estimated: Option<String>,
 }
 
 /// Whether the model drifts.
@@ -240,7 +296,7 @@ pub struct InARow {
 }
 
 /// One window, judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WindowResult {
     /// When it begins: event time, or for windows of rows their first event.
     pub start: Timestamp,
@@ -272,10 +328,35 @@ pub struct WindowResult {
     pub quality: Vec<quality::Finding>,
     /// How well the predictions fit the labels that have come.
     pub performance: Option<Performance>,
+    /// How well they are expected to, without labels, and the truth beside it once labels have come; of all but the newest windows the
+    /// leading measure alone.
+    #[serde(default)]
+    pub estimated: Option<Estimate>,
+    /// By each protected attribute, and by two crossed; of the newest windows, and of the newest with labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fairness: Vec<Fair>,
+    /// The measures by the values of the columns that the description names (`segments`); of the same windows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_column: Vec<By<Option<Performance>>>,
+    /// Why groups are not told apart that the description names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Where the model does worst, over the newest windows with labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Worst {
+    /// When the first of them begins.
+    pub start: Timestamp,
+    /// When the last of them ends.
+    pub end: Timestamp,
+    /// What is claimed holds for rows that had no part in finding it.
+    #[serde(flatten)]
+    pub found: Found,
 }
 
 /// One window in a line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct WindowSummary {
     /// When it begins.
     pub start: Timestamp,
@@ -294,6 +375,8 @@ pub struct WindowSummary {
     pub distances: BTreeMap<String, f64>,
     /// How well the predictions fit the labels that have come.
     pub performance: Option<Performance>,
+    /// How well they are expected to, without labels.
+    pub estimated: Option<Estimate>,
 }
 
 /// A column's bins: the reference's counts, and those of what came since.

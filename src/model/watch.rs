@@ -5,6 +5,7 @@
 //! are pending until they have been judged (`judge`), and become pending again with a late row or label.
 
 mod judge;
+mod search;
 mod shown;
 pub mod stored;
 mod stream;
@@ -22,7 +23,7 @@ use super::intake::Intake;
 use super::reference::{About, Column, Given, Reference};
 use super::rows::{Ids, POSITION, Rows, keep, with_positions};
 use super::streams::{Changes, Streams};
-use super::view::{Counts, WindowResult};
+use super::view::{Counts, WindowResult, Worst};
 use super::{Schema, Spec};
 use crate::drift::Sample;
 use crate::drift::profile::tally::Tally;
@@ -73,6 +74,8 @@ pub struct Progress {
     arrived: i64,
     pending: BTreeSet<i64>,
     results: BTreeMap<i64, WindowResult>,
+    /// Where it does worst.
+    worst: Option<Worst>,
     known: Labels,
     /// Labels whose rows are not in memory: they are looked up among what is stored.
     missing: BTreeSet<String>,
@@ -82,6 +85,14 @@ pub struct Progress {
     bins: BTreeMap<String, Vec<u64>>,
     /// Of the newest windows that were held against a profile, their counts under it.
     tallies: BTreeMap<i64, Arc<Tally>>,
+}
+
+impl Progress {
+    /// Labels whose rows are not in memory.
+    #[must_use]
+    pub fn unmatched(&self) -> u64 {
+        self.counts.unmatched.saturating_add(self.missing.len() as u64)
+    }
 }
 
 /// A model that is watched.
@@ -111,11 +122,20 @@ pub struct Watch {
     /// Labels that came before this time have left memory.
     labels_left: i64,
     judged_again: Option<Duration>,
+    /// Labels have come since it was searched where the model does worst, and when that was.
+    search_due: bool,
+    searched: Option<Duration>,
     /// Windows judged since they were taken last.
     judged: Vec<WindowResult>,
 }
 
 impl Watch {
+    /// Its description.
+    #[must_use]
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
     /// For how long nothing has come for it.
     #[must_use]
     pub fn silent(&self, now: Timestamp) -> Duration {
@@ -150,6 +170,8 @@ impl Watch {
             left: i64::MIN,
             labels_left: i64::MIN,
             judged_again: None,
+            search_due: false,
+            searched: None,
             judged: Vec::new(),
         }
     }

@@ -61,34 +61,66 @@ pub struct Limits {
 /// lies beyond the margin as a whole, made as much wider as the significance asks for.
 #[must_use]
 pub fn changes(reference: &Performance, current: &Performance, limits: &Limits) -> Vec<Change> {
-    let few = too_few(reference, current, limits);
-    let wider = deviations(2.0 * limits.significance) / deviations(1.0 - LEVEL);
+    let few = too_few(("the reference", reference), limits).or_else(|| too_few(("the samples", current), limits));
     let both = MEASURES.iter().filter_map(|measure| Some((measure, measure.of(reference)?, measure.of(current)?)));
     let change = |(measure, before, now): (&Measure, f64, f64)| {
-        let change = now - before;
         let intervals = reference.interval(measure.name).zip(current.interval(measure.name));
         let interval = intervals.map(|(was, is)| difference((before, was), (now, is)));
-        let (verdict, reason) = match (&few, interval) {
-            (Some(few), _) => (Verdict::Unknown, Some(few.clone())),
-            (None, None) => (Verdict::Unknown, Some("how far it may be off is not known".to_owned())),
-            (None, Some(interval)) => {
-                let (low, high) = (change - wider * (change - interval.low), change + wider * (interval.high - change));
-                let margin = limits.margin * scale(measure, before);
-                let (worse, better) = match measure.better {
-                    Better::Higher => (high < -margin, low > margin),
-                    Better::Lower => (low > margin, high < -margin),
-                };
-                let verdict = match (worse, better) {
-                    (true, _) => Verdict::Worse,
-                    (_, true) => Verdict::Better,
-                    _ => Verdict::Same,
-                };
-                (verdict, None)
-            }
-        };
-        Change { measure: measure.name, reference: before, current: now, change, interval, verdict, reason }
+        judged(measure, (before, now), interval, few.clone(), limits)
     };
     both.map(change).collect()
+}
+
+/// The measure that speaks for the model as it is estimated over so many rows, beside what it was. `estimate` gives a measure's value and its
+/// band at 95 %.
+#[must_use]
+pub fn expected(
+    reference: &Performance,
+    estimate: impl Fn(&str) -> Option<(f64, Option<Interval>)>,
+    rows: u64,
+    limits: &Limits,
+) -> Option<Change> {
+    let (measure, before) = reference.leading()?;
+    let (now, band) = estimate(measure.name)?;
+    let of_samples = || {
+        let (least, why) = (limits.rows, "rows are estimated");
+        (rows < least).then(|| format!("{rows} {why}; {least} are needed"))
+    };
+    let few = too_few(("the reference", reference), limits).or_else(of_samples);
+    let intervals = reference.interval(measure.name).zip(band);
+    let interval = intervals.map(|(was, is)| difference((before, was), (now, is)));
+    Some(judged(measure, (before, now), interval, few, limits))
+}
+
+/// What is said of a measure whose change lies within an interval, unless there are too few rows.
+fn judged(
+    measure: &Measure,
+    (before, now): (f64, f64),
+    interval: Option<Interval>,
+    few: Option<String>,
+    limits: &Limits,
+) -> Change {
+    let wider = deviations(2.0 * limits.significance) / deviations(1.0 - LEVEL);
+    let change = now - before;
+    let (verdict, reason) = match (few, interval) {
+        (Some(few), _) => (Verdict::Unknown, Some(few)),
+        (None, None) => (Verdict::Unknown, Some("how far it may be off is not known".to_owned())),
+        (None, Some(interval)) => {
+            let (low, high) = (change - wider * (change - interval.low), change + wider * (interval.high - change));
+            let margin = limits.margin * scale(measure, before);
+            let (worse, better) = match measure.better {
+                Better::Higher => (high < -margin, low > margin),
+                Better::Lower => (low > margin, high < -margin),
+            };
+            let verdict = match (worse, better) {
+                (true, _) => Verdict::Worse,
+                (_, true) => Verdict::Better,
+                _ => Verdict::Same,
+            };
+            (verdict, None)
+        }
+    };
+    Change { measure: measure.name, reference: before, current: now, change, interval, verdict, reason }
 }
 
 /// What a change of a figure is measured by: itself; of one within 0 and 1 what is larger, itself or what it lacks to 1.
@@ -96,16 +128,12 @@ fn scale(measure: &Measure, before: f64) -> f64 {
     if measure.bounds == SHARE { before.max(1.0 - before) } else { before.abs() }
 }
 
-fn too_few(reference: &Performance, current: &Performance, limits: &Limits) -> Option<String> {
-    for (side, of) in [("the reference", reference), ("the samples", current)] {
-        if of.rows < limits.rows {
-            return Some(format!("{} rows with labels in {side}; {} are needed", of.rows, limits.rows));
-        }
-        if let Some(rarest) = of.rarest.filter(|rarest| *rarest < limits.class_rows) {
-            return Some(format!("{rarest} rows of the rarest class in {side}; {} are needed", limits.class_rows));
-        }
+fn too_few((side, of): (&str, &Performance), limits: &Limits) -> Option<String> {
+    if of.rows < limits.rows {
+        return Some(format!("{} rows with labels in {side}; {} are needed", of.rows, limits.rows));
     }
-    None
+    let rarest = of.rarest.filter(|rarest| *rarest < limits.class_rows)?;
+    Some(format!("{rarest} rows of the rarest class in {side}; {} are needed", limits.class_rows))
 }
 
 /// The verdict on the model: that on the measure that speaks for it.

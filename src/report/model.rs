@@ -3,15 +3,14 @@
 //! All of them but JSON tell the same sections; each is a few lines and a table.
 
 mod page;
-mod sections;
 
 use std::fmt::Write;
 
 pub use page::html;
-use sections::{Section, sections, verdict};
 
 use super::{aligned, plain};
 use crate::review::Review;
+use crate::review::sections::{Section, sections, verdict};
 
 /// For programs.
 #[must_use]

@@ -21,6 +21,9 @@ const TEST: Each = Each { attributes: &["feature", "test"], field: "feature" };
 const ASPECT: Each = Each { attributes: &["feature", "aspect"], field: "feature" };
 const CHECK: Each = Each { attributes: &["check"], field: "check" };
 const STREAM: Each = Each { attributes: &["stream", "detector"], field: "stream" };
+const ATTRIBUTE: Each = Each { attributes: &["attribute"], field: "attribute" };
+const PARITY: Each = Each { attributes: &["attribute", "measure"], field: "attribute" };
+const SEGMENT: Each = Each { attributes: &["segment", "value", "measure"], field: "segment" };
 const BIN: Each = Each { attributes: &["feature", "bin", "reference.hash", "reference.provisional"], field: "feature" };
 
 const DROPPED: Metric = metric(
@@ -277,6 +280,104 @@ impl Table for Model {
             ),
         )
         .each(MEASURE),
+        Signal::real(
+            "estimated",
+            metric(
+                "plumbline.model.performance.estimated",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "measure"],
+                "Performance expected of the last window without labels, by measure. Blind to concept drift: inputs are taken to mean what they meant in the reference.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::real(
+            "estimated_low",
+            metric(
+                "plumbline.model.performance.estimated.low",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "measure"],
+                "Lower end of the estimate's 95 % band.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::real(
+            "estimated_high",
+            metric(
+                "plumbline.model.performance.estimated.high",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "measure"],
+                "Upper end of the estimate's 95 % band.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::real(
+            "estimated_error",
+            metric(
+                "plumbline.model.performance.estimated.error",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "measure"],
+                "The estimate less what labels say, over the newest window with both: how wrong the estimator was.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::count(
+            "estimated_worse",
+            metric(
+                "plumbline.model.performance.estimated.worse",
+                Gauge,
+                "1",
+                &["model", "model.namespace", "measure"],
+                "1 where the leading measure is estimated to be worse than over the reference, for certain and by more than the margin; else 0. Without enough rows there is none.",
+            ),
+        )
+        .each(MEASURE),
+        Signal::real(
+            "parity",
+            metric(
+                "plumbline.model.fairness",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "attribute", "measure"],
+                "How far groups by a protected attribute, or by two, lie apart (demographic_parity_difference, equalized_odds_difference, ...), over the newest window with labels, else the last; groups of fewer than 30 rows are left out.",
+            ),
+        )
+        .each(PARITY),
+        Signal::count(
+            "four_fifths",
+            metric(
+                "plumbline.model.fairness.four_fifths.broken",
+                Gauge,
+                "1",
+                &["model", "model.namespace", "attribute"],
+                "1 where a group is selected less than four fifths as often as another, for certain; else 0. Absent where fewer than two groups are large enough.",
+            ),
+        )
+        .each(ATTRIBUTE),
+        Signal::real(
+            "segment.performance",
+            metric(
+                "plumbline.model.segment.performance",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "segment", "value", "measure"],
+                "The leading measure by the values of a column that the model's description names (segments), over the newest window with labels; the twenty values with most rows.",
+            ),
+        )
+        .each(SEGMENT),
+        Signal::count(
+            "segments",
+            metric(
+                "plumbline.model.segments.worse",
+                Gauge,
+                "{segment}",
+                Self::SUBJECT,
+                "Parts of the rows on which the model does worse than on the rest, found without being told where to look, over the newest windows with labels; ten at most. A sign, no alarm: most models have some.",
+            ),
+        ),
         Signal::new("leading", Form::Real, None)
             .minute("performance", "the leading measure over the newest window with labels", &[Last])
             .read_back(&[Last]),

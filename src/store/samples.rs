@@ -4,7 +4,7 @@
 //! `checkpoint.json`. A segment's files are named by its number, so that compacting it again after a crash writes the same files. Beside
 //! those of samples and labels lie the indexes of their ids (`ids`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub struct Samples {
     folder: PathBuf,
     /// This node's folder below each table.
     node: String,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// What of a segment is not stored.
@@ -98,7 +98,33 @@ impl Samples {
             Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
         }
         remove_unfinished(&folder)?;
-        Ok(Self { folder, node: node_folder(node), _lock: lock })
+        Ok(Self { folder, node: node_folder(node), _lock: Some(lock) })
+    }
+
+    /// The folder as another reads it: an agent may hold it meanwhile, and nothing is written. Without a node it is of the only one that
+    /// has samples there.
+    ///
+    /// # Errors
+    /// It is of another version, or several nodes have samples there.
+    pub fn look(data: &Path, node: Option<&str>) -> Result<Self, Error> {
+        layout::check(data)?;
+        let folder = data.join("models");
+        let node = match node {
+            Some(node) => node_folder(node),
+            None => {
+                let of_table = |table: &str| fs::read_dir(folder.join(table)).into_iter().flatten().flatten();
+                let entries = ["samples", "references"].into_iter().flat_map(of_table);
+                let names = entries.filter_map(|entry| entry.file_name().to_str().map(str::to_owned));
+                let mut names: BTreeSet<String> = names.filter(|name| name.starts_with("node=")).collect();
+                let first = names.pop_first();
+                if names.is_empty() {
+                    first.unwrap_or_else(|| node_folder(""))
+                } else {
+                    return Err(Error::Nodes(folder));
+                }
+            }
+        };
+        Ok(Self { folder, node, _lock: None })
     }
 
     /// Where the log lies.

@@ -10,6 +10,7 @@ mod model;
 mod models;
 mod node;
 mod sizes;
+mod told;
 mod window;
 
 use std::net::SocketAddr;
@@ -392,27 +393,23 @@ mod tests {
                 start: at(w * 3600),
                 end: at((w + 1) * 3600),
                 rows: 1000,
-                versions: Vec::new(),
                 drift: Some(true),
                 drifted: vec!["feature_with_a_name_1".to_owned()],
                 distances: (0..30).map(|f| (format!("feature_with_a_name_{f}"), f64::from(f) / 10.0)).collect(),
                 performance: Some(performance(w)),
+                ..WindowSummary::default()
             })
             .collect();
         view.latest = Some(WindowResult {
             start: at(0),
             end: at(3600),
             rows: 1000,
-            versions: Vec::new(),
-            reference: None,
             evaluated: at(0),
             evaluations: 1,
             drift: Some(true),
-            drifted: Vec::new(),
-            distances: BTreeMap::new(),
             features: (0..50).map(feature).collect(),
-            quality: Vec::new(),
             performance: Some(performance(0)),
+            ..WindowResult::default()
         });
         view.verdict.drift = Some(true);
         view.verdict.columns = (0..10).map(|f| format!("feature_with_a_name_{f}")).collect();

@@ -13,7 +13,7 @@ use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::model::border::AHEAD;
 use crate::model::watch::Watch;
-use crate::model::watch::stored::{LABELS, MEASURED, labelled};
+use crate::model::watch::stored::{LABELS, labelled};
 use crate::store::ids::{Span, hash, hashes};
 use crate::store::log::Kind;
 use crate::store::samples::read_columns;
@@ -233,11 +233,11 @@ impl Look<'_> {
                 share_of(hash, shares) == share && ids.binary_search(&hash).is_ok()
             };
             let (mut rows, mut labels) = (DataFrame::empty(), DataFrame::empty());
-            self.each(samples, MEASURED, |part| stack(&mut rows, of(&between(part, from, to)?, &ours)?))?;
+            self.each(samples, &watch.measured_by(), |part| stack(&mut rows, of(&between(part, from, to)?, &ours)?))?;
             self.each((Kind::Labels, &answers), LABELS, |part| stack(&mut labels, of(part, &ours)?))?;
             let joined = of(&held, &ours).and_then(|part| stack(&mut rows, part));
             let joined = joined.and_then(|()| stack(&mut labels, of(&labels_in_memory, &ours)?));
-            let (named, measured) = joined.and_then(|()| labelled(&rows, &labels)).map_err(broken)?;
+            let (named, measured) = joined.and_then(|()| labelled(watch, &rows, &labels)).map_err(broken)?;
             count = count.saturating_add(named);
             if measured.height() > 0 {
                 stack(&mut all, measured).map_err(broken)?;

@@ -59,6 +59,69 @@ fn begun(
     (models, worker)
 }
 
+/// What was concluded is a function of what was stored, part of it Parquet by now and part still in the log.
+#[test]
+fn a_replay_gives_what_the_live_agent_gave() {
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (out, queue) = channel();
+    let described = "[[model]]\nname = \"m\"\nprotected = [{ column = \"sex\", use = \"fairness\" }]\n";
+    let config = Config::parse(described).expect("a config");
+    let (models, mut worker) = begun(data.path(), config.clone(), out, &clock);
+    let mut random = fastrand::Rng::with_seed(9);
+    let mut row = |hour: i64, i: i64, level: f64| {
+        let (at, score) = (hour * 3_600_000 + i * 12_000, random.f64());
+        let (x, sex, prediction) =
+            (level + random.f64(), ["f", "m"][usize::from(random.bool())], u8::from(score > 0.5));
+        let label = u8::from(random.f64() < score);
+        let row = format!(
+            r#""id": "{hour}-{i}", "timestamp": {at}, "x": {x}, "sex": "{sex}", "score": {score}, "prediction": {prediction}"#
+        );
+        (
+            format!("{{{row}}}"),
+            format!("{{{row}, \"label\": {label}}}"),
+            format!(r#"{{"id": "{hour}-{i}", "label": {label}}}"#),
+        )
+    };
+    let reference: Vec<String> = (0..300).map(|i| row(-2, i, 0.0).1).collect();
+    send(&mut worker, &queue, Purpose::Reference, &reference);
+    for hour in 0..12 {
+        clock.advance(Duration::from_secs(3600));
+        let rows: Vec<_> = (0..300).map(|i| row(hour, i, if hour > 8 { 0.5 } else { 0.0 })).collect();
+        send(&mut worker, &queue, Purpose::Samples, &rows.iter().map(|row| row.0.clone()).collect::<Vec<_>>());
+        let labels: Vec<String> = rows.iter().filter(|_| hour % 2 == 0).map(|row| row.2.clone()).collect();
+        if !labels.is_empty() {
+            send(&mut worker, &queue, Purpose::Labels, &labels);
+        }
+        if hour == 5 {
+            models.with_log(|log| log.rotate().expect("rotated"));
+            worker.keep_checkpoint();
+            worker.compact();
+        }
+    }
+    clock.advance(Duration::from_secs(60));
+    worker.judge();
+    let live = worker.watches[&key()].view(clock.now());
+    let bins = config.models.metric_bins;
+    let replayed =
+        crate::agent::replay::replay((data.path(), None), (&config.model[0], bins), clock.now(), &mut |_, _| {});
+    let replayed = replayed.expect("replayed");
+    assert_eq!(replayed.warnings, Vec::<String>::new());
+    assert!(live.windows.len() >= 10 && live.verdict.drift == Some(true), "{:?}", live.verdict);
+    assert_eq!((&replayed.view.windows, &replayed.view.verdict), (&live.windows, &live.verdict));
+    assert_eq!((replayed.view.counts, replayed.unmatched), (live.counts, 0));
+    let fairness = |view: &crate::model::view::ModelView| view.latest.as_ref().map(|window| window.fairness.clone());
+    assert!(
+        fairness(&live).is_some_and(|fairness| !fairness.is_empty()) && fairness(&live) == fairness(&replayed.view)
+    );
+    let told = crate::report::windows::table(&replayed.view, &replayed.windows);
+    assert!(told.starts_with("m: drift: x\n3\u{202f}600 samples"), "{told}");
+    let other = crate::model::Spec::new("other");
+    let nothing = crate::agent::replay::replay((data.path(), None), (&other, bins), clock.now(), &mut |_, _| {});
+    let nothing = nothing.expect_err("nothing").to_string();
+    assert!(nothing.ends_with("holds nothing of other; there are: m"), "{nothing}");
+}
+
 /// Weeks of rows that memory holds a fraction of; then labels for the first of them.
 #[test]
 fn labels_that_come_late_find_their_rows_in_the_store() {

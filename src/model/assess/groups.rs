@@ -19,10 +19,10 @@ const CROSSED: usize = 4;
 /// Values of each that a pair is made of.
 const VALUES: usize = 30;
 
-/// The figures of each protected attribute, and of two crossed.
+/// The figures of each protected attribute that the rows have, and of two crossed.
 ///
 /// # Errors
-/// An attribute is not among the columns, or is of no values that groups are made of.
+/// An attribute is of no values that groups are made of.
 pub fn fairness(
     samples: &impl Table,
     side: &Side,
@@ -32,7 +32,10 @@ pub fn fairness(
     let mut attributes = Vec::new();
     for protected in &spec.protected {
         let column = &protected.column;
-        let series = samples.column(column)?.ok_or_else(|| Error::Missing(column.clone()))?;
+        let Some(series) = samples.column(column)? else {
+            notes.push(format!("Groups by `{column}` (protected) are not compared: there is no such column."));
+            continue;
+        };
         let coded = Coded::of_series(&series).ok_or_else(|| {
             Error::Read(format!("protected column `{column}`: is of no values that groups are made of"))
         })?;
@@ -90,9 +93,7 @@ fn column(samples: &impl Table, name: &str, spec: &Spec) -> Result<Option<Column
     let is_number = kind == ColumnKind::Number && !spec.categorical.iter().any(|of| of == name);
     Ok(match kind {
         _ if is_number => Some(Column::Numbers { name: name.to_owned(), values: numbers(&series) }),
-        ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean => {
-            Coded::of_series(&series).map(Column::Values)
-        }
+        ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean => Coded::of_series(&series).map(Column::Values),
         ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings => None,
     })
 }
@@ -122,14 +123,15 @@ pub fn worst(samples: &impl Table, side: &Side, (spec, task, _): Context<'_>) ->
 const TOLD: usize = 20;
 const BINS: usize = 10;
 
-/// The measures by the values of each column that the description names.
+/// The measures by the values of each column that the description names and the rows have.
 ///
 /// # Errors
-/// A column that is named is not there.
+/// A column cannot be read.
 pub fn by_columns(
     samples: &impl Table,
     side: &Side,
     (spec, task, known): Context<'_>,
+    notes: &mut Vec<String>,
 ) -> Result<Vec<By<Option<Performance>>>, Error> {
     let mut all = Vec::new();
     for name in &spec.segments {
@@ -139,7 +141,15 @@ pub fn by_columns(
                 Some(bins) => bins.coded(&name, &values),
                 None => continue,
             },
-            None => return Err(Error::Missing(name.clone())),
+            None if samples.kind(name).is_none() => {
+                notes.push(format!("Nothing is told by `{name}` (segments): there is no such column."));
+                continue;
+            }
+            None => {
+                return Err(Error::Read(format!(
+                    "segments column `{name}`: holds times or lists, no values or numbers"
+                )));
+            }
         };
         let measured = |rows: &[usize]| {
             let part = side.part(rows).ok()?;

@@ -16,13 +16,17 @@ use crate::drift::derived::Side;
 use crate::drift::over_time::distances;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::{Judged, Measured, judge};
+use crate::estimate::Estimate;
+use crate::fairness::Fair;
+use crate::model::assess::{Window, beside, groups};
 use crate::model::made::cloud;
 use crate::model::reference::Reference;
 use crate::model::view::WindowResult;
-use crate::performance::{Performance, measure};
+use crate::performance::Performance;
 use crate::quality;
 use crate::quality::learnt::Across;
 use crate::quality::profiled;
+use crate::segment::by::By;
 
 /// Versions that a window names at most.
 const VERSIONS: usize = 20;
@@ -34,6 +38,16 @@ fn versions(frame: &DataFrame) -> Vec<String> {
     versions.sort();
     versions.truncate(VERSIONS);
     versions
+}
+
+/// How well the model does on some rows.
+#[derive(Default)]
+pub(super) struct Assessed {
+    pub(super) performance: Option<Performance>,
+    estimated: Option<Estimate>,
+    pub(super) fairness: Vec<Fair>,
+    pub(super) by_column: Vec<By<Option<Performance>>>,
+    pub(super) notes: Vec<String>,
 }
 
 /// What is found of a window's rows.
@@ -104,9 +118,14 @@ impl Watch {
                 let left = self.has_left(*end) || self.labels_have_left(*end);
                 if left && self.progress.counts.labels > 0 {
                     self.progress.stored.insert(*end);
-                    let before = self.progress.results.get(end);
-                    result.performance = before.and_then(|before| before.performance.clone()).or(result.performance);
+                    if let Some(before) = self.progress.results.get(end).filter(|before| before.performance.is_some()) {
+                        result.performance.clone_from(&before.performance);
+                        result.fairness.clone_from(&before.fairness);
+                        result.by_column.clone_from(&before.by_column);
+                        result.estimated = result.estimated.map(|of| beside(of, before.performance.as_ref()));
+                    }
                 }
+                self.search_due |= result.performance.is_some();
                 self.judged.push(result.clone());
                 self.progress.results.insert(*end, result);
             }
@@ -128,7 +147,23 @@ impl Watch {
         for result in self.progress.results.values_mut().rev().skip(DETAILED) {
             (result.features, result.quality) = (Vec::new(), Vec::new());
         }
+        self.slim();
+        self.search(monotonic)?;
         Ok(!due.is_empty())
+    }
+
+    /// Of groups and estimates keeps in full what is shown: the newest windows' and the newest one's with labels.
+    pub(super) fn slim(&mut self) {
+        let leading = self.reference.as_ref().and_then(|of| Some(of.performance.as_ref()?.leading()?.0.name));
+        let labelled = self.progress.results.iter().rev().find(|(_, result)| result.performance.is_some());
+        let labelled = labelled.map(|(end, _)| *end);
+        let older = self.progress.results.iter_mut().rev().skip(DETAILED);
+        for (_, result) in older.filter(|(end, _)| Some(**end) != labelled) {
+            (result.fairness, result.by_column, result.notes) = (Vec::new(), Vec::new(), Vec::new());
+            if let (Some(estimate), Some(leading)) = (&mut result.estimated, leading) {
+                estimate.figures.retain(|figure| figure.measure == leading);
+            }
+        }
     }
 
     fn judge_window(&self, end: i64, now: Timestamp) -> PolarsResult<Option<(WindowResult, Option<Tally>)>> {
@@ -153,6 +188,8 @@ impl Watch {
         } else {
             (time(from), time(to))
         };
+        let label = label_of(&frame, self.latest_labels.as_ref())?;
+        let assessed = self.assessed(&frame, label, true);
         let result = WindowResult {
             start,
             end: end_time,
@@ -166,7 +203,11 @@ impl Watch {
             distances: if enough { distances(&features) } else { BTreeMap::new() },
             features,
             quality,
-            performance: self.performance(&frame)?,
+            performance: assessed.performance,
+            estimated: assessed.estimated,
+            fairness: assessed.fairness,
+            by_column: assessed.by_column,
+            notes: assessed.notes,
         };
         Ok(Some((result, tally)))
     }
@@ -207,25 +248,33 @@ impl Watch {
         Found { features, quality, tally }
     }
 
-    /// How well the rows' predictions fit the labels that have come for them.
-    fn performance(&self, frame: &DataFrame) -> PolarsResult<Option<Performance>> {
-        match label_of(frame, self.latest_labels.as_ref())? {
-            Some(label) => Ok(self.performance_of(frame, &label)),
-            None => Ok(None),
-        }
-    }
-
-    /// How well the rows' predictions fit these labels, in the rows' order.
-    pub(super) fn performance_of(&self, frame: &DataFrame, label: &Series) -> Option<Performance> {
-        let score = series(frame, "score");
-        let prediction = series(frame, "prediction");
+    /// How well the model does on rows, with labels in their order where there are any; `estimates` says whether it is to be estimated
+    /// too. Of what cannot be told nothing is said.
+    pub(super) fn assessed(&self, frame: &DataFrame, label: Option<Series>, estimates: bool) -> Assessed {
         let mut known = self.progress.known.clone();
-        known.learn(label);
-        let task = self.spec.task.or(known.task())?;
-        let beside = self.spec.beside(frame);
-        let columns = beside.columns(label, prediction.as_ref(), score.as_ref());
-        let (measured, _) = measure(&columns, &self.spec.measured(task, &known));
-        (measured.rows > 0).then_some(measured)
+        if let Some(label) = &label {
+            known.learn(label);
+        }
+        let Some(task) = self.spec.task.or(known.task()) else { return Assessed::default() };
+        let window = Window { frame, spec: &self.spec };
+        let (side, context) = (window.side(label), (&self.spec, task, &known));
+        let performance = side.measured(context).map(|(performance, _)| performance);
+        let estimator = self.reference.as_ref().filter(|_| estimates).and_then(|of| of.estimator.as_ref().ok());
+        let prepared = estimator.and_then(|estimator| estimator.prepare(&window, &side, context).ok().flatten());
+        let all: Vec<usize> = (0..frame.height()).collect();
+        let estimated = prepared.map(|prepared| beside(prepared.estimate(&all), performance.as_ref()));
+        let mut notes = Vec::new();
+        let fairness = groups::fairness(&window, &side, context, &mut notes);
+        let by_column = groups::by_columns(&window, &side, context, &mut notes);
+        let told = [fairness.as_ref().err(), by_column.as_ref().err()];
+        notes.extend(told.into_iter().flatten().map(ToString::to_string));
+        Assessed {
+            performance,
+            estimated: estimated.filter(|estimate| estimate.rows > 0),
+            fairness: fairness.unwrap_or_default(),
+            by_column: by_column.unwrap_or_default(),
+            notes,
+        }
     }
 
     /// Brings together the labels that came since windows were judged last.

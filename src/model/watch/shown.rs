@@ -35,9 +35,12 @@ impl Watch {
             reference: self.reference.as_ref().map(|reference| ReferenceView {
                 about: reference.about.clone(),
                 performance: reference.performance.clone(),
+                not_estimated: reference.estimator.as_ref().err().cloned(),
             }),
             verdict: self.verdict(),
             latest: self.progress.results.values().next_back().cloned(),
+            labelled: self.labelled(),
+            segments: self.progress.worst.clone(),
             windows: results.enumerate().map(|(at, result)| summary(result, at < RECENT)).collect(),
             quality: self.quality(now),
             streams: self.progress.changes.clone(),
@@ -45,6 +48,13 @@ impl Watch {
             bins: self.bins(),
             tallies: self.tallies(),
         }
+    }
+
+    /// The newest window with labels, where it is not the latest.
+    fn labelled(&self) -> Option<WindowResult> {
+        let (at, result) =
+            self.progress.results.values().rev().enumerate().find(|(_, result)| result.performance.is_some())?;
+        (at > 0).then(|| result.clone())
     }
 
     fn quality(&self, now: Timestamp) -> Vec<quality::Finding> {
@@ -169,5 +179,6 @@ fn summary(result: &WindowResult, recent: bool) -> WindowSummary {
         drifted: result.drifted.clone(),
         distances: if recent { result.distances.clone() } else { BTreeMap::new() },
         performance: result.performance.clone(),
+        estimated: result.estimated.clone(),
     }
 }

@@ -11,13 +11,15 @@ use polars::prelude::{DataFrame, PolarsResult, UniqueKeepStrategy};
 use super::RESULTS;
 use super::Watch;
 use super::judge::{label_of, latest};
+use crate::model::Spec;
+use crate::model::assess::beside;
 use crate::model::border::AHEAD;
 use crate::model::view::WindowResult;
 
 /// Labels that wait to be looked up; more are unmatched at once.
 const MISSING: usize = 1_000_000;
-/// The columns of stored samples that a measurement takes.
-pub const MEASURED: &[&str] = &["id", "timestamp", "prediction", "score", "label"];
+/// The columns of stored samples that every measurement takes.
+const MEASURED: [&str; 5] = ["id", "timestamp", "prediction", "score", "label"];
 /// The columns of stored labels that it takes.
 pub const LABELS: &[&str] = &["id", "label", "timestamp"];
 
@@ -83,12 +85,32 @@ impl Watch {
         Some((end, self.from(end), end.saturating_mul(self.spec.step())))
     }
 
+    /// The columns of stored samples that a measurement takes.
+    #[must_use]
+    pub fn measured_by(&self) -> Vec<&str> {
+        MEASURED.into_iter().chain(self.beside()).collect()
+    }
+
+    /// Those of them that not every measurement takes.
+    fn beside(&self) -> impl Iterator<Item = &str> {
+        let Spec { scores, group, protected, segments, .. } = &self.spec;
+        let protected = protected.iter().map(|protected| &protected.column);
+        let all = scores.values().chain(group).chain(protected).chain(segments);
+        let all: BTreeSet<&str> = all.map(|name| self.spec.held_as(name)).collect();
+        all.into_iter().filter(|name| !MEASURED.contains(name))
+    }
+
+    /// Whether rows without a label are measured too: groups are told apart by what was predicted of all.
+    fn wants_all(&self) -> bool {
+        !self.spec.protected.is_empty()
+    }
+
     /// The rows of a time that memory holds.
     ///
     /// # Errors
     /// Never, for rows that were pushed before.
     pub fn rows_between(&self, from: i64, to: i64) -> PolarsResult<DataFrame> {
-        only(&self.rows.range(from, to)?, MEASURED)
+        only(&self.rows.range(from, to)?, &self.measured_by())
     }
 
     /// The labels that memory holds, as they came.
@@ -105,31 +127,27 @@ impl Watch {
         if rows == 0 {
             return;
         }
-        let label = labelled.column("label").ok();
-        let performance = label.and_then(|label| self.performance_of(labelled, label.as_materialized_series()));
+        let label = labelled.column("label").ok().map(|label| label.as_materialized_series().clone());
+        let assessed = self.assessed(labelled, label, false);
         let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let (from, to) = (self.from(end), end.saturating_mul(self.spec.step()));
         let result = self.progress.results.entry(end).or_insert_with(|| WindowResult {
             start: time(from),
             end: time(to),
             rows,
-            versions: Vec::new(),
-            reference: None,
-            evaluated: now,
-            evaluations: 0,
-            drift: None,
-            drifted: Vec::new(),
-            distances: std::collections::BTreeMap::new(),
-            features: Vec::new(),
-            quality: Vec::new(),
-            performance: None,
+            ..WindowResult::default()
         });
-        result.performance = performance;
+        result.estimated = result.estimated.take().map(|estimate| beside(estimate, assessed.performance.as_ref()));
+        result.performance = assessed.performance;
+        if result.performance.is_some() {
+            (result.fairness, result.by_column) = (assessed.fairness, assessed.by_column);
+        }
         result.evaluated = now;
         result.evaluations += 1;
         while self.progress.results.len() > RESULTS {
             self.progress.results.pop_first();
         }
+        self.slim();
     }
 
     /// Gives up the measurement of a window whose rows cannot be read.
@@ -143,7 +161,7 @@ impl Watch {
 ///
 /// # Errors
 /// The rows are of other types than this version stores.
-pub fn labelled(rows: &DataFrame, labels: &DataFrame) -> PolarsResult<(u64, DataFrame)> {
+pub fn labelled(watch: &Watch, rows: &DataFrame, labels: &DataFrame) -> PolarsResult<(u64, DataFrame)> {
     let Ok(ids) = rows.column("id") else { return Ok((0, DataFrame::empty())) };
     let named = rows.filter(&ids.is_not_null())?;
     let rows = named.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::First, None)?;
@@ -151,9 +169,9 @@ pub fn labelled(rows: &DataFrame, labels: &DataFrame) -> PolarsResult<(u64, Data
     let labels = if labels.height() > 0 { Some(latest(labels)?) } else { None };
     let Some(label) = label_of(&rows, labels.as_ref())? else { return Ok((count, DataFrame::empty())) };
     let there = label.is_not_null();
-    let mut measured = only(&rows, &["prediction", "score"])?;
+    let mut measured = only(&rows, &["prediction", "score"].into_iter().chain(watch.beside()).collect::<Vec<_>>())?;
     measured.with_column(label.with_name("label".into()).into())?;
-    Ok((count, measured.filter(&there)?))
+    Ok((count, if watch.wants_all() { measured } else { measured.filter(&there)? }))
 }
 
 /// Those of the columns that are there.

@@ -2,11 +2,14 @@
 
 use super::stored::labelled;
 use super::*;
+use crate::fairness::Fair;
 use crate::frame::json::{Layout, Limits, decode};
 use crate::frame::stack::frame_of;
 use crate::model::border::{Purpose, expected, pass};
+use crate::model::view::ModelView;
 use crate::quality::Check;
 
+mod assessed;
 mod made;
 
 const HOUR: i64 = 3_600_000;
@@ -267,7 +270,7 @@ fn a_window_whose_labels_have_left_memory_keeps_them() {
     let (end, from, to) = watch.to_measure().expect("to be measured from what is stored");
     assert_eq!(end, 11);
     let held = watch.rows_between(from, to).expect("rows");
-    let (count, measured) = labelled(&held, &watch.labels_in_memory().expect("labels")).expect("joined");
+    let (count, measured) = labelled(&watch, &held, &watch.labels_in_memory().expect("labels")).expect("joined");
     assert_eq!((count, measured.height()), (50, 1), "memory has the one that came last");
 }
 

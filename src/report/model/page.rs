@@ -2,7 +2,6 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::sections::{Chart, Section, followed, sections, verdict};
 use crate::chart;
 use crate::chart::bands::{Band, bands};
 use crate::chart::groups::{Row, bars};
@@ -10,6 +9,7 @@ use crate::chart::reliability::{Point, reliability};
 use crate::estimate::Estimated;
 use crate::performance::Performance;
 use crate::report::plain;
+use crate::review::sections::{Chart, Section, followed, sections, verdict};
 use crate::review::{Part, Review};
 
 const STYLE: &str = include_str!("../drift/page.css");

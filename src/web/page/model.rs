@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::models::{by_distance, cost, over_time, overlay_text, verdict};
-use super::{View, ago, anchor, section, unknown, wide};
+use super::{View, ago, anchor, section, told, unknown, wide};
 use crate::chart;
 use crate::chart::heat::{Heat, Row};
 use crate::drift::moved::shortened;
@@ -38,6 +38,9 @@ pub fn sections(view: &View, place: usize, model: &ModelView) -> Markup {
         (section("quality", "Data quality", &quality(model)))
         (section("drift", "Drift over time", &drift(model)))
         (section("performance", "Performance over time", &performance(model)))
+        (section("estimate", "Estimated without labels", &told::without_labels(model)))
+        @if model.has_groups() { (section("groups", "Groups", &told::groups(model))) }
+        (section("parts", "Where it does worst", &told::parts(model)))
         (section("served", "Served by", &served(view, place, model)))
     }
 }

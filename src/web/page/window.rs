@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::model::{address_of, faults, features, measures, said};
-use super::section;
+use super::{section, told};
 use crate::model::address;
 use crate::model::view::{ModelView, WindowResult};
 use crate::units::grouped;
@@ -24,6 +24,7 @@ pub fn sections(model: &ModelView, window: &WindowResult) -> Markup {
                 small { (grouped(performance.rows)) " labelled rows" }
             }))
         }
+        (told::of_window(window))
     }
 }
 

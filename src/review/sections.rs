@@ -2,27 +2,36 @@
 
 use jiff::Timestamp;
 
+use super::{Labelled, Measured, Part, Review};
 use crate::drift::words::{chance, figure};
-use crate::estimate::Estimated;
-use crate::fairness::{Fair, Fairness};
+use crate::estimate::{Estimate, Estimated};
 use crate::fairness::amounts::Amounts;
 use crate::fairness::four_fifths::Verdict as Rule;
+use crate::fairness::{Fair, Fairness};
 use crate::performance::Performance;
 use crate::performance::figure::Figure;
 use crate::performance::interval::Interval as Within;
 use crate::performance::verdict::{Change, Verdict};
-use crate::report::dash;
-use crate::review::{Labelled, Measured, Part, Review};
 use crate::segment::by::By;
+use crate::segment::search::Segment;
 use crate::stats::interval::Interval;
 use crate::units::percent;
 
+/// What stands where nothing is known.
+fn dash() -> String {
+    "-".to_owned()
+}
+
 /// Lines and a table under a title.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Section {
+    /// What it is about.
     pub title: String,
     /// Whole sentences.
     pub said: Vec<String>,
+    /// The table's heads.
     pub heads: Vec<&'static str>,
+    /// Its rows.
     pub rows: Vec<Vec<String>>,
     /// What is drawn of groups: the name and the rate with its interval.
     pub groups: Vec<(String, Interval)>,
@@ -42,6 +51,7 @@ pub enum Chart {
 }
 
 /// The review in one sentence.
+#[must_use]
 pub fn verdict(review: &Review) -> String {
     let name = &review.model;
     let Some(measured) = &review.performance else {
@@ -78,6 +88,7 @@ pub fn verdict(review: &Review) -> String {
 }
 
 /// All of them that have something to tell.
+#[must_use]
 pub fn sections(review: &Review) -> Vec<Section> {
     let mut all = vec![about(review)];
     if let Some(measured) = &review.performance {
@@ -86,10 +97,10 @@ pub fn sections(review: &Review) -> Vec<Section> {
         all.extend(confusion(measured));
         all.extend(reliability(measured));
     }
-    all.extend(estimated(review));
+    all.extend(review.estimated.as_ref().map(estimated));
     all.extend(over_time(review));
     all.extend(review.fairness.iter().map(fair));
-    all.extend(segments(review));
+    all.extend(review.segments_searched.map(|columns| segments(&review.segments, columns)));
     all.extend(review.by_column.iter().map(by_column));
     all.extend(drift(review));
     all.extend(quality(review));
@@ -256,8 +267,9 @@ fn reliability(measured: &Measured) -> Option<Section> {
     Some(Section { chart: Some(Chart::Reliability), ..of })
 }
 
-fn estimated(review: &Review) -> Option<Section> {
-    let estimate = review.estimated.as_ref()?;
+/// What is expected without labels, and what came true.
+#[must_use]
+pub fn estimated(estimate: &Estimate) -> Section {
     let mut said = vec![format!("As far as that can be told without labels: {}.", estimate.caveat)];
     if estimate.missing > 0 {
         said.push(format!("{} rows without a score or prediction are left out.", count(estimate.missing)));
@@ -279,7 +291,7 @@ fn estimated(review: &Review) -> Option<Section> {
     };
     let rows = estimate.figures.iter().filter_map(row).collect();
     let heads = ["measure", "estimate", "by labels", "off by", "reference's parts", ""];
-    Some(Section { said, ..section("Estimated", &heads, rows) })
+    Section { said, ..section("Estimated", &heads, rows) }
 }
 
 fn band(of: &Estimated) -> Option<Within> {
@@ -287,6 +299,7 @@ fn band(of: &Estimated) -> Option<Within> {
 }
 
 /// The measure that is told part by part: the one that speaks for the model, else of those that are estimated the first of these.
+#[must_use]
 pub fn followed(review: &Review) -> Option<&'static str> {
     let estimates = |name: &str| review.estimated.as_ref()?.figure(name)?.value;
     let by_label = review.performance.as_ref().and_then(|measured| measured.figures.leading());
@@ -334,7 +347,9 @@ fn of_interval(of: Option<Interval>) -> String {
     })
 }
 
-fn fair(of: &Fair) -> Section {
+/// The groups of an attribute.
+#[must_use]
+pub fn fair(of: &Fair) -> Section {
     match of {
         Fair::Shares(of) => shares(of),
         Fair::Amounts(of) => amounts(of),
@@ -413,14 +428,15 @@ fn amounts(of: &Amounts) -> Section {
     Section { said, groups, chart: Some(Chart::Groups), ..of }
 }
 
-fn segments(review: &Review) -> Option<Section> {
-    let searched = review.segments_searched?;
-    let said = vec![if review.segments.is_empty() {
+/// Where the model does worst, searched in so many columns.
+#[must_use]
+pub fn segments(found: &[Segment], searched: u64) -> Section {
+    let said = vec![if found.is_empty() {
         format!("Of {searched} columns and their pairs none has a part on which it does worse, for certain.")
     } else {
         "Mean error of the part and of all other rows, on rows that had no part in finding it.".to_owned()
     }];
-    let row = |of: &crate::segment::search::Segment| {
+    let row = |of: &Segment| {
         let share = percent(of.share);
         vec![
             of.segment.clone(),
@@ -431,14 +447,14 @@ fn segments(review: &Review) -> Option<Section> {
             chance(of.p_value),
         ]
     };
-    let rows = review.segments.iter().map(row).collect();
-    Some(Section {
-        said,
-        ..section("Where it does worst", &["part", "rows", "of all", "its error", "all others'", "p"], rows)
-    })
+    let rows = found.iter().map(row).collect();
+    let heads = ["part", "rows", "of all", "its error", "all others'", "p"];
+    Section { said, ..section("Where it does worst", &heads, rows) }
 }
 
-fn by_column(of: &By<Option<Performance>>) -> Section {
+/// The measure that speaks for the model by a column's values.
+#[must_use]
+pub fn by_column(of: &By<Option<Performance>>) -> Section {
     let leading =
         of.parts.iter().filter_map(|part| part.statistic.as_ref()?.leading()).map(|(measure, _)| measure).next();
     let cell = |performance: &Option<Performance>| {

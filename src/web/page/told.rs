@@ -1,0 +1,135 @@
+//! Sections of a model's review on the page: what is expected without labels, groups, parts.
+
+use maud::{Markup, html};
+
+use super::wide;
+use crate::chart::bands::{Band, bands};
+use crate::chart::groups::{Row, bars};
+use crate::model::view::{ModelView, WindowResult};
+use crate::review::sections::{Section, by_column, estimated, fair, segments};
+
+/// Windows drawn.
+const WINDOWS: usize = 60;
+
+/// Lines, the groups drawn, and the table.
+fn shown(section: &Section) -> Markup {
+    let groups = section.groups.iter();
+    let groups: Vec<Row> =
+        groups.map(|(name, of)| Row { name: name.clone(), value: of.value, interval: (of.low, of.high) }).collect();
+    html! {
+        @for line in &section.said { p { (line) } }
+        @if !groups.is_empty() {
+            (bars(&groups, &format!("{} of each group, with its interval", section.heads.get(3).copied().unwrap_or_default())))
+        }
+        @if !section.rows.is_empty() {
+            (wide(&section.title, &html! { table.narrow {
+                thead { tr { @for head in &section.heads { th scope="col" { (head) } } } }
+                tbody { @for row in &section.rows { tr {
+                    @for (at, cell) in row.iter().enumerate() {
+                        @if at == 0 { th scope="row" { (cell) } } @else { td.number { (cell) } }
+                    }
+                } } }
+            } }))
+        }
+    }
+}
+
+/// What is expected of the newest windows.
+pub fn without_labels(model: &ModelView) -> Markup {
+    let why = model.reference.as_ref().and_then(|reference| reference.not_estimated.as_deref());
+    let Some(estimate) = model.estimated() else {
+        return html! { p.empty {
+            @match (why, &model.reference) {
+                (Some(why), _) => { "Nothing is estimated: " (why) "." }
+                (None, None) => { "Nothing is estimated without a reference that has labels." }
+                (None, Some(_)) => { "No closed window has what an estimate takes: scores, or the features of the reference." }
+            }
+        } };
+    };
+    let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
+    let leading = model.reference.as_ref().and_then(|reference| reference.performance.as_ref()?.leading());
+    let drawn = leading.map(|(measure, value)| {
+        let part = |at: &&crate::model::view::WindowSummary| {
+            let figure = at.estimated.as_ref().and_then(|estimate| estimate.figure(measure.name));
+            Band { value: figure.and_then(|of| of.value), interval: figure.and_then(|of| of.low.zip(of.high)) }
+        };
+        let parts: Vec<Band> = windows.iter().map(part).collect();
+        let name = measure.name.replace('_', " ");
+        let text = format!("{name} as estimated by window, with its band; over the reference {value:.3}");
+        (text.clone(), bands(&parts, Some(Band { value: Some(value), interval: None }), &text))
+    });
+    // What labels say stands beside the estimate of the window that they came for.
+    let known = model.labelled().filter(|window| Some(window.end) != model.latest.as_ref().map(|latest| latest.end));
+    html! {
+        @if let Some((text, chart)) = drawn { p { (text) } (chart) }
+        (shown(&estimated(estimate)))
+        @if let Some((window, estimate)) = known.and_then(|window| Some((window, window.estimated.as_ref()?))) {
+            details {
+                summary { "The estimate and the truth of the newest window with labels, to " (window.end.strftime("%Y-%m-%d %H:%M UTC")) }
+                (shown(&estimated(estimate)))
+            }
+        }
+    }
+}
+
+/// The groups of each protected attribute.
+pub fn groups(model: &ModelView) -> Markup {
+    html! {
+        @for fair_of in model.fairness() {
+            @let section = fair(fair_of);
+            h3 { (section.title) }
+            (shown(&section))
+        }
+        (notes(model.latest.as_ref()))
+    }
+}
+
+/// Where it does worst, and the measures by columns that are named.
+pub fn parts(model: &ModelView) -> Markup {
+    html! {
+        @match &model.segments {
+            Some(worst) => {
+                small { "Rows of " (worst.start.strftime("%Y-%m-%d %H:%M")) " to " (worst.end.strftime("%Y-%m-%d %H:%M UTC")) }
+                (shown(&segments(&worst.found.segments, worst.found.columns)))
+            }
+            None => { p.empty { "Parts on which it does worse are searched once labels have come." } }
+        }
+        @for by in model.labelled().into_iter().flat_map(|window| &window.by_column) {
+            @let section = by_column(by);
+            h3 { (section.title) }
+            (shown(&section))
+        }
+    }
+}
+
+/// One window's own groups and estimate.
+pub fn of_window(window: &WindowResult) -> Markup {
+    html! {
+        @if let Some(estimate) = &window.estimated {
+            (super::section("estimate", "Estimated without labels", &shown(&estimated(estimate))))
+        }
+        @if !window.fairness.is_empty() {
+            (super::section("groups", "Groups", &html! {
+                @for fair_of in &window.fairness {
+                    @let section = fair(fair_of);
+                    h3 { (section.title) }
+                    (shown(&section))
+                }
+            }))
+        }
+        @if !window.by_column.is_empty() {
+            (super::section("parts", "Parts", &html! {
+                @for by in &window.by_column {
+                    @let section = by_column(by);
+                    h3 { (section.title) }
+                    (shown(&section))
+                }
+            }))
+        }
+        (notes(Some(window)))
+    }
+}
+
+fn notes(window: Option<&WindowResult>) -> Markup {
+    html! { @for note in window.into_iter().flat_map(|window| &window.notes) { p.empty { (note) } } }
+}
