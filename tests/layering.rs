@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quality", &["drift", "stats", "units"]),
     ("segment", &["stats"]),
     ("fairness", &["segment", "stats"]),
+    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment", "stats", "units"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
     (
         "model",
@@ -77,7 +78,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("dataset", &["frame"]),
-    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment", "stats", "units"]),
     (
         "report",
         &[
