@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Performance;
-use super::interval::{Interval, LEVEL, difference};
+use super::interval::{LEVEL, Within, difference};
 use super::measures::{Better, MEASURES, Measure, SHARE};
 use crate::stats::tails::deviations;
 
@@ -33,7 +33,7 @@ pub struct Change {
     /// The second less the first.
     pub change: f64,
     /// Where that may lie, at 95 %.
-    pub interval: Option<Interval>,
+    pub interval: Option<Within>,
     /// What is said of it.
     pub verdict: Verdict,
     /// Why nothing can be said.

@@ -72,13 +72,23 @@ pub fn wilson(part: u64, whole: u64, alpha: f64) -> Option<Interval> {
     if whole == 0 {
         return None;
     }
-    let (n, z) = (whole as f64, tails::deviations(alpha));
-    let value = part as f64 / n;
-    let middle = value + z * z / (2.0 * n);
-    let reach = z * (value * (1.0 - value) / n + z * z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + z * z / n;
-    let low = if part == 0 { 0.0 } else { (middle - reach) / scale };
-    let high = if part >= whole { 1.0 } else { (middle + reach) / scale };
+    wilson_of(part as f64 / whole as f64, whole as f64, alpha)
+}
+
+/// The same of a share that is known, of so many rows, which need not be whole: as many as would give a plain share the variance that this
+/// one has. `None` of no rows, and of what is no share.
+#[must_use]
+pub fn wilson_of(value: f64, rows: f64, alpha: f64) -> Option<Interval> {
+    if rows.is_nan() || rows <= 0.0 || !(0.0..=1.0).contains(&value) {
+        return None;
+    }
+    let z = tails::deviations(alpha);
+    let middle = value + z * z / (2.0 * rows);
+    let reach = z * (value * (1.0 - value) / rows + z * z / (4.0 * rows * rows)).sqrt();
+    let scale = 1.0 + z * z / rows;
+    // Rounding shuts nothing out that it holds.
+    let low = if value <= 0.0 { 0.0 } else { ((middle - reach) / scale).clamp(0.0, value) };
+    let high = if value >= 1.0 { 1.0 } else { ((middle + reach) / scale).clamp(value, 1.0) };
     Some(Interval { value, low, high })
 }
 

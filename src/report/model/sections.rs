@@ -9,7 +9,7 @@ use crate::fairness::amounts::Amounts;
 use crate::fairness::four_fifths::Verdict as Rule;
 use crate::performance::Performance;
 use crate::performance::figure::Figure;
-use crate::performance::interval::Interval as Within;
+use crate::performance::interval::Within;
 use crate::performance::verdict::{Change, Verdict};
 use crate::report::dash;
 use crate::review::{Fair, Labelled, Measured, Part, Review};
