@@ -1,6 +1,6 @@
 //! Whether the model does as well by every group, and where it does worst: the samples' columns brought to `fairness` and `segment`.
 
-use polars::prelude::{DataType, Series};
+use polars::prelude::{DataType, IdxCa, Series};
 
 use super::{Error, Side};
 use crate::dataset::Dataset;
@@ -88,21 +88,31 @@ pub fn fairness(
     Ok(attributes.iter().map(of).collect())
 }
 
-/// A column of the samples as segments are made of it.
-fn column(samples: &Dataset, name: &str, spec: &Spec) -> Result<Option<Column>, Error> {
+/// A column of the samples as segments are made of it, of some of the rows where they are named.
+fn column(samples: &Dataset, name: &str, rows: Option<&IdxCa>, spec: &Spec) -> Result<Option<Column>, Error> {
     let Some(Ok(Some(kind))) = samples.field(name).map(|field| field.kind.clone()) else { return Ok(None) };
     let is_number = kind == ColumnKind::Number && !spec.categorical.iter().any(|of| of == name);
+    let read = || -> Result<Series, Error> {
+        let all = samples.column(name)?;
+        Ok(match rows {
+            Some(rows) => all.take(rows)?,
+            None => all,
+        })
+    };
     Ok(match kind {
-        _ if is_number => Some(Column::Numbers { name: name.to_owned(), values: numbers(&samples.column(name)?) }),
-        ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean => {
-            Coded::of_series(&samples.column(name)?).map(Column::Values)
-        }
+        _ if is_number => Some(Column::Numbers { name: name.to_owned(), values: numbers(&read()?) }),
+        ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean => Coded::of_series(&read()?).map(Column::Values),
         ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings => None,
     })
 }
 
-/// Where it does worst: by rows that are wrong, of classes, else by how far they are.
-pub fn worst(samples: &Dataset, side: &Side, (spec, task): (&Spec, Task)) -> Result<Option<Found>, Error> {
+/// Where it does worst: by rows that are wrong, of classes, else by how far they are. The side is of these rows of the samples, or of all.
+pub fn worst(
+    samples: &Dataset,
+    side: &Side,
+    rows: Option<&IdxCa>,
+    (spec, task): (&Spec, Task),
+) -> Result<Option<Found>, Error> {
     let (Some(label), Some(prediction)) = (&side.label, side.prediction.as_ref().or(side.score.as_ref())) else {
         return Ok(None);
     };
@@ -113,7 +123,7 @@ pub fn worst(samples: &Dataset, side: &Side, (spec, task): (&Spec, Task)) -> Res
     let mut columns = Vec::new();
     for field in &samples.fields {
         if spec.is_feature(&field.name) {
-            columns.extend(column(samples, &field.name, spec)?);
+            columns.extend(column(samples, &field.name, rows, spec)?);
         }
     }
     Ok(Some(search(&columns, &loss, &search::Settings::default())))
@@ -131,7 +141,7 @@ pub fn by_columns(
 ) -> Result<Vec<By<Option<Performance>>>, Error> {
     let mut all = Vec::new();
     for name in &spec.segments {
-        let coded = match column(samples, name, spec)? {
+        let coded = match column(samples, name, None, spec)? {
             Some(Column::Values(coded)) => coded,
             Some(Column::Numbers { name, values }) => match Bins::of(&values, BINS) {
                 Some(bins) => bins.coded(&name, &values),
