@@ -26,7 +26,7 @@ use classification::Scores;
 use cost::Cost;
 use detail::Detail;
 use figure::Figure;
-use interval::Interval;
+use interval::Within;
 use measures::{MEASURES, Measure};
 
 /// What a model predicts.
@@ -99,7 +99,7 @@ pub struct Performance {
     pub rarest: Option<u64>,
     /// Where they may lie, at 95 %, by their names. How each is made stands in [`interval`].
     #[serde(default)]
-    pub intervals: BTreeMap<String, Interval>,
+    pub intervals: BTreeMap<String, Within>,
 }
 
 impl Performance {
@@ -142,7 +142,7 @@ impl Performance {
 
     /// Where a measure may lie.
     #[must_use]
-    pub fn interval(&self, name: &str) -> Option<Interval> {
+    pub fn interval(&self, name: &str) -> Option<Within> {
         self.intervals.get(name).copied()
     }
 

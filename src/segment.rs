@@ -4,9 +4,13 @@
 pub mod axis;
 pub mod bins;
 pub mod by;
+mod candidates;
 pub mod coded;
+mod grid;
 pub mod loss;
+mod part;
 pub mod search;
+mod sums;
 pub mod tally;
 
 #[cfg(test)]

@@ -136,6 +136,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "fairness",
             "fetch",
             "frame",
+            "identity",
             "model",
             "performance",
             "quality",

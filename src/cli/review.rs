@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use polars::prelude::{PolarsError, Series};
+use polars::prelude::{IdxCa, PolarsError, Series};
 
+use self::labels::Lags;
 use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
 use super::times::times;
@@ -248,6 +249,8 @@ fn side(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Side, Erro
 struct Material {
     samples: Dataset,
     current: Side,
+    /// The rows that have a label, where not all have: figures of labels are of these alone, however many others there are.
+    known_rows: Option<(IdxCa, Side)>,
     reference: Option<Given>,
     /// The reference's rows, where it has any.
     before: Option<(Dataset, Side)>,
@@ -272,30 +275,6 @@ impl Material {
         }
         let labels = arguments.labels.as_ref().map(|path| Given::new(path, "labels")).transpose()?;
         let labels = labels.map(|given| opened(&given)).transpose()?;
-        let joined = labels.map(|labels| labels::join(&samples, &labels, spec)).transpose()?;
-        let (label, lag, mut labelled) = match joined {
-            Some(joined) => (Some(joined.label), joined.lag, joined.labelled),
-            None => (None, None, Labelled::default()),
-        };
-        let current = side(&samples, spec, label)?;
-        if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
-            let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
-            return Err(Error::Column { file, column });
-        }
-        let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(opened).transpose()?;
-        let before = data.map(|data| side(&data, spec, None).map(|side| (data, side))).transpose()?;
-        let mut known = Labels::default();
-        let sides = [Some(&current), before.as_ref().map(|(_, side)| side)];
-        for label in sides.into_iter().flatten().filter_map(|side| side.label.as_ref()) {
-            known.learn(label);
-        }
-        let task = spec.task.or(known.task());
-        labelled.rows = current.labelled();
-        labelled.coverage = (samples.rows > 0).then(|| labelled.rows as f64 / samples.rows as f64);
-        if let (Some(lag), Some(task)) = (&lag, task) {
-            lags(&mut labelled, lag);
-            labelled.early = early(&current, lag, task);
-        }
         let mut at = None;
         if samples.field(&spec.timestamp).is_some() {
             match times(&samples.column(&spec.timestamp)?) {
@@ -306,8 +285,42 @@ impl Material {
                 }
             }
         }
+        let joined = labels.map(|labels| labels::join(&samples, at.as_deref(), &labels, spec)).transpose()?;
+        let (label, lags, mut labelled) = match joined {
+            Some(joined) => (Some(joined.label), joined.lags, joined.labelled),
+            None => (None, None, Labelled::default()),
+        };
+        let current = side(&samples, spec, label)?;
+        if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
+            let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
+            return Err(Error::Column { file, column });
+        }
+        let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(opened).transpose()?;
+        let before = data.map(|data| side(&data, spec, None).map(|side| (data, side))).transpose()?;
+        let known_rows = match current.with_labels() {
+            Some(rows) => Some((rows.clone(), current.taken(&rows)?)),
+            None => None,
+        };
+        let judged = known_rows.as_ref().map_or(&current, |(_, side)| side);
+        let mut known = Labels::default();
+        let sides = [Some(judged), before.as_ref().map(|(_, side)| side)];
+        for label in sides.into_iter().flatten().filter_map(|side| side.label.as_ref()) {
+            known.learn(label);
+        }
+        let task = spec.task.or(known.task());
+        labelled.rows = current.labelled();
+        labelled.coverage = (samples.rows > 0).then(|| labelled.rows as f64 / samples.rows as f64);
+        if let (Some(lags), Some(task)) = (&lags, task) {
+            told_lags(&mut labelled, lags);
+            labelled.early = early(&current, lags, task)?;
+        }
         let window = arguments.chunk.unwrap_or(Window::Rows(samples.rows.div_ceil(PARTS).max(1)));
-        Ok(Self { samples, current, reference, before, known, task, labelled, at, window, notes })
+        Ok(Self { samples, current, known_rows, reference, before, known, task, labelled, at, window, notes })
+    }
+
+    /// What figures of labels are of.
+    fn judged(&self) -> &Side {
+        self.known_rows.as_ref().map_or(&self.current, |(_, side)| side)
     }
 }
 
@@ -325,6 +338,7 @@ struct OfTask {
 impl OfTask {
     fn of(material: &Material, spec: &Spec, task: Task, notes: &mut Vec<String>) -> Result<Self, Error> {
         let Material { samples, current, before, known, at, window, .. } = material;
+        let known_rows = material.known_rows.as_ref().map(|(rows, _)| rows);
         let (described, limits) = ((spec, task, known), spec.limits());
         let reference = before.as_ref().and_then(|(_, side)| side.measured(described));
         let reference = reference.map(|(performance, _)| performance);
@@ -332,7 +346,7 @@ impl OfTask {
         if let Some(column) = named.into_iter().find(|column| samples.field(column).is_none()) {
             return Err(Error::of(assess::Error::Missing(column.clone()), samples));
         }
-        let performance = current.measured(described).map(|(figures, detail)| {
+        let performance = material.judged().measured(described).map(|(figures, detail)| {
             let changes = reference.as_ref().map_or_else(Vec::new, |was| changes(was, &figures, &limits));
             let verdict = verdict(&figures, &changes).map(|change| change.verdict);
             Measured { figures, detail, reference: reference.clone(), changes, verdict }
@@ -347,9 +361,9 @@ impl OfTask {
         let of_samples = |error| Error::of(error, samples);
         let prepared = estimator.as_ref().map(|estimator| estimator.prepare(samples, current, described));
         let prepared = prepared.transpose().map_err(of_samples)?.flatten();
-        let all: Vec<usize> = (0..usize::try_from(samples.rows).unwrap_or(usize::MAX)).collect();
+        let all = || -> Vec<usize> { (0..samples.rows()).collect() };
         let figures = performance.as_ref().map(|measured| &measured.figures);
-        let estimated = prepared.as_ref().map(|prepared| beside(prepared.estimate(&all), figures));
+        let estimated = prepared.as_ref().map(|prepared| beside(prepared.estimate(&all()), figures));
         let (reference, prepared) = (reference.as_ref(), prepared.as_ref());
         let context = Context { spec, task, known, reference, limits: &limits, prepared };
         Ok(Self {
@@ -358,7 +372,7 @@ impl OfTask {
             estimated,
             fairness: groups::fairness(samples, current, described, notes).map_err(of_samples)?,
             by_column: groups::by_columns(samples, current, described, notes).map_err(of_samples)?,
-            worst: groups::worst(samples, current, described).map_err(of_samples)?,
+            worst: groups::worst(samples, material.judged(), known_rows, described).map_err(of_samples)?,
         })
     }
 }
@@ -394,21 +408,26 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     })
 }
 
-fn lags(labelled: &mut Labelled, lag: &[Option<i64>]) {
-    let mut seconds: Vec<f64> = lag.iter().flatten().map(|ms| *ms as f64 / 1000.0).collect();
+fn told_lags(labelled: &mut Labelled, lags: &Lags) {
+    let mut seconds: Vec<f64> = lags.ms.iter().map(|ms| *ms as f64 / 1000.0).collect();
     labelled.lag_p50 = quantile(&mut seconds, 0.5);
     labelled.lag_p95 = quantile(&mut seconds, 0.95);
 }
 
 /// The errors of the rows whose labels came first beside those whose came last. `None` where all came at once.
-fn early(side: &Side, lag: &[Option<i64>], task: Task) -> Option<Early> {
-    let (label, prediction) = (side.label.as_ref()?, side.prediction.as_ref()?);
-    let mut known: Vec<i64> = lag.iter().flatten().copied().collect();
+fn early(side: &Side, lags: &Lags, task: Task) -> Result<Option<Early>, Error> {
+    let (Some(label), Some(prediction)) = (&side.label, &side.prediction) else { return Ok(None) };
+    let rows = IdxCa::from_vec("rows".into(), lags.rows.clone());
+    Ok(first_and_last(&errors(task, &label.take(&rows)?, &prediction.take(&rows)?), &lags.ms))
+}
+
+/// Of errors, and how long after its row the label of each came.
+fn first_and_last(errors: &[Option<f64>], lags: &[i64]) -> Option<Early> {
+    let mut known: Vec<i64> = lags.to_vec();
     known.sort_unstable();
     let middle = *known.get(known.len() / 2)?;
-    let errors = errors(task, label, prediction);
     let of = |first: bool| -> Spread {
-        let halves = errors.iter().zip(lag).filter(|(_, lag)| lag.is_some_and(|lag| (lag < middle) == first));
+        let halves = errors.iter().zip(lags).filter(|(_, lag)| (**lag < middle) == first);
         halves.filter_map(|(error, _)| *error).collect()
     };
     let (first, last) = (of(true), of(false));
@@ -427,17 +446,20 @@ const PARTS: u64 = 10;
 /// More are not told.
 const MOST: usize = 400;
 
-/// The rows of each part, in order of time.
-fn places(times: &[i64], window: Window) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..times.len()).collect();
-    order.sort_by_key(|row| times.get(*row));
+/// The rows in order of time.
+fn in_order(times: &[i64]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..).take(times.len()).collect();
+    order.sort_by_key(|row| times.get(*row as usize));
+    order
+}
+
+/// The rows of each part, of rows in order of time.
+fn places<'a>(order: &'a [u32], times: &[i64], window: Window) -> Vec<&'a [u32]> {
     match window {
-        Window::Rows(rows) => {
-            order.chunks(usize::try_from(rows).unwrap_or(usize::MAX)).map(<[usize]>::to_vec).collect()
-        }
+        Window::Rows(rows) => order.chunks(usize::try_from(rows).unwrap_or(usize::MAX)).collect(),
         Window::Time(length) => {
-            let part = |row: &usize| times.get(*row).map(|time| time.div_euclid(length.max(1)));
-            order.chunk_by(|one, other| part(one) == part(other)).map(<[usize]>::to_vec).collect()
+            let part = |row: &u32| times.get(*row as usize).map(|time| time.div_euclid(length.max(1)));
+            order.chunk_by(|one, other| part(one) == part(other)).collect()
         }
     }
 }
@@ -458,23 +480,25 @@ fn parts(
     rows: u64,
     context: &Context<'_>,
 ) -> Result<Vec<Part>, Error> {
-    let in_order: Vec<i64>;
+    let counted: Vec<i64>;
     let times = if let Some(times) = at {
         times
     } else {
-        in_order = (0..).take(usize::try_from(rows).unwrap_or(usize::MAX)).collect();
-        &in_order
+        counted = (0..).take(usize::try_from(rows).unwrap_or(usize::MAX)).collect();
+        &counted
     };
-    let places = places(times, window);
+    let order = in_order(times);
+    let places = places(&order, times, window);
     let skipped = places.len().saturating_sub(MOST);
     let mut parts = Vec::new();
     for places in places.into_iter().skip(skipped) {
+        let places: Vec<usize> = places.iter().map(|row| *row as usize).collect();
         let (from, to) = (
             places.iter().filter_map(|row| times.get(*row)).min(),
             places.iter().filter_map(|row| times.get(*row)).max(),
         );
         let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
-        let part = side.part(&places).map_err(|error| Error::Frame(error.to_string()))?;
+        let part = side.part(&places)?;
         let performance =
             part.measured((context.spec, context.task, context.known)).map(|(performance, _)| performance);
         let verdict = performance

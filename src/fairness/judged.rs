@@ -16,7 +16,8 @@ pub struct Gap {
     pub value: f64,
     /// The lower limit.
     pub low: f64,
-    /// The upper limit.
+    /// The upper limit; of a ratio it may be infinite (in JSON null).
+    #[serde(deserialize_with = "interval::upper")]
     pub high: f64,
     /// The group with the smallest rate or mean.
     pub lowest: String,

@@ -3,7 +3,7 @@
 pub mod estimator;
 pub mod groups;
 
-use polars::prelude::{Column, DataFrame, IdxCa, PolarsError, Series};
+use polars::prelude::{Column, DataFrame, IdxCa, PolarsError, PolarsResult, Series};
 
 use super::border::RESERVED;
 use super::{Beside, Spec, kind_of};
@@ -115,20 +115,37 @@ pub struct Side {
 }
 
 impl Side {
-    /// Some of its rows.
+    /// Some of its rows, by their places.
     ///
     /// # Errors
     /// There are not so many.
-    pub fn part(&self, rows: &[usize]) -> Result<Self, Error> {
-        let rows = IdxCa::from_vec("rows".into(), rows.iter().filter_map(|row| u32::try_from(*row).ok()).collect());
-        let of = |series: &Option<Series>| series.as_ref().map(|series| series.take(&rows)).transpose();
-        let scores = self.beside.scores.iter().map(|(class, of)| Ok((class.clone(), of.take(&rows)?)));
+    pub fn part(&self, rows: &[usize]) -> PolarsResult<Self> {
+        let rows = rows.iter().filter_map(|row| u32::try_from(*row).ok()).collect();
+        self.taken(&IdxCa::from_vec("rows".into(), rows))
+    }
+
+    /// The same, by places as polars has them.
+    ///
+    /// # Errors
+    /// There are not so many.
+    pub fn taken(&self, rows: &IdxCa) -> PolarsResult<Self> {
+        let of = |series: &Option<Series>| series.as_ref().map(|series| series.take(rows)).transpose();
+        let scores = self.beside.scores.iter().map(|(class, of)| Ok((class.clone(), of.take(rows)?)));
         Ok(Self {
             label: of(&self.label)?,
             prediction: of(&self.prediction)?,
             score: of(&self.score)?,
-            beside: Beside { scores: scores.collect::<Result<_, PolarsError>>()?, group: of(&self.beside.group)? },
+            beside: Beside { scores: scores.collect::<PolarsResult<_>>()?, group: of(&self.beside.group)? },
         })
+    }
+
+    /// The rows that have a label; `None` where all have, or none can.
+    #[must_use]
+    pub fn with_labels(&self) -> Option<IdxCa> {
+        let label = self.label.as_ref().filter(|label| label.has_nulls())?;
+        let rows = label.is_not_null();
+        let rows = rows.iter().zip(0..).filter_map(|(is, row)| (is == Some(true)).then_some(row));
+        Some(IdxCa::from_vec("rows".into(), rows.collect()))
     }
 
     /// How well predictions fit labels, and what stands behind it. `None` without a label.

@@ -15,7 +15,7 @@ use crate::drift::verdict::Judged;
 use crate::estimate::Estimate;
 use crate::fairness::Fair;
 use crate::identity::ModelKey;
-use crate::performance::interval::Interval;
+use crate::performance::interval::Within;
 use crate::performance::measures::Better;
 use crate::performance::verdict::{Change, Limits, changes, expected, verdict};
 use crate::performance::{Performance, Task};
@@ -201,7 +201,7 @@ impl ModelView {
         let now = estimates.into_iter().find(|estimate| estimate.rows >= self.min_rows)?;
         let of = |name: &str| {
             let figure = now.figure(name)?;
-            Some((figure.value?, figure.low.zip(figure.high).map(|(low, high)| Interval { low, high })))
+            Some((figure.value?, figure.low.zip(figure.high).map(|(low, high)| Within { low, high })))
         };
         expected(reference, of, now.rows, &self.limits)
     }

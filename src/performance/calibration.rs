@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
-use super::interval::{Interval, Spread, wilson};
+use super::interval::{Spread, Within, wilson};
 use crate::stats::tails::sum_of_squares;
 
 /// Bins of scores, of equal width; a score on an edge belongs below it.
@@ -24,7 +24,7 @@ pub struct Bin {
     /// The share of them that is positive.
     pub realised: Option<f64>,
     /// Where that share may lie.
-    pub interval: Option<Interval>,
+    pub interval: Option<Within>,
 }
 
 /// What scores within 0 and 1 are worth as probabilities.
@@ -53,7 +53,7 @@ impl Calibration {
     /// Of scores and outcomes; `None` without any, or where a score is no probability.
     pub fn of(rows: impl Iterator<Item = (f64, bool)>) -> Option<Self> {
         let mut bins = [Held::default(); BINS];
-        let (mut brier, mut log_loss) = (Spread::default(), Spread::default());
+        let (mut brier, mut log_loss) = (Spread::NONE, Spread::NONE);
         for (score, positive) in rows {
             if !(0.0..=1.0).contains(&score) {
                 return None;
@@ -71,7 +71,7 @@ impl Calibration {
         }
         brier.mean()?;
         let of = |spread: &Spread, most: f64| {
-            let cut = |interval: Interval| Interval { low: interval.low.max(0.0), high: interval.high.min(most) };
+            let cut = |interval: Within| Within { low: interval.low.max(0.0), high: interval.high.min(most) };
             Figure { value: spread.mean(), interval: spread.interval().map(cut) }
         };
         Some(Self {
@@ -146,7 +146,7 @@ fn error(bins: &[Held; BINS]) -> Figure {
     let tail = (1.0 - super::interval::LEVEL) / 2.0;
     let known = parts.iter().any(|[_, _, error]| *error > 0.0) && seen > 0.0;
     // Rounding shuts out nothing that was seen.
-    let interval = known.then(|| Interval {
+    let interval = known.then(|| Within {
         low: (scale_at(tail) * seen).min(seen),
         high: (scale_at(1.0 - tail) * seen).clamp(seen, 1.0),
     });

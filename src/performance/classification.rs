@@ -5,7 +5,7 @@ use super::classes::MISSING;
 use super::confusion::{Average, Confusion, Of};
 use super::detail::{Detail, OfClass, Shares};
 use super::figure::Figure;
-use super::interval::{self, Interval, Spread};
+use super::interval::{self, Spread, Within};
 use super::ranked::{Ranked, sides};
 use super::{Performance, Task};
 
@@ -251,7 +251,7 @@ fn mean_of(areas: &[(u32, Figure)]) -> Figure {
     };
     let low = all(&|area| area.interval.map(|interval| interval.low));
     let high = all(&|area| area.interval.map(|interval| interval.high));
-    Figure { value: all(&|area| area.value), interval: low.zip(high).map(|(low, high)| Interval { low, high }) }
+    Figure { value: all(&|area| area.value), interval: low.zip(high).map(|(low, high)| Within { low, high }) }
 }
 
 /// Rows with a label and a probability of each class.
@@ -279,7 +279,7 @@ fn log_loss(label: &[u32], all: &[(u32, Vec<f64>)]) -> Figure {
         -of_label.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
     };
     let spread: Spread = rows.filter(|(_, scores)| scores.iter().sum::<f64>() > 0.0).map(loss).collect();
-    let cut = |interval: Interval| Interval { low: interval.low.max(0.0), ..interval };
+    let cut = |interval: Within| Within { low: interval.low.max(0.0), ..interval };
     Figure { value: spread.mean(), interval: spread.interval().map(cut) }
 }
 
@@ -365,7 +365,7 @@ mod tests {
                     let value = measure.of(&measured);
                     prop_assert!(value.is_none_or(|value| measure.bounds.contains(&value)), "{}: {value:?}", measure.name);
                     let interval = measured.interval(measure.name);
-                    let holds = |interval: Interval| value.is_some_and(|value| interval.low <= value && value <= interval.high);
+                    let holds = |interval: Within| value.is_some_and(|value| interval.low <= value && value <= interval.high);
                     prop_assert!(interval.is_none_or(holds), "{}: {value:?} {interval:?}", measure.name);
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use super::classification::{self, Rows, Scores};
-use super::interval::Interval;
+use super::interval::Within;
 use super::{Performance, ranking, regression};
 
 const DRAWS: usize = 1000;
@@ -150,7 +150,7 @@ fn an_error_of_nothing_is_held_to_be_nothing() {
             })
             .collect();
         let found = super::calibration::Calibration::of(rows.into_iter()).expect("defined").ece;
-        found.interval.is_some_and(|Interval { low, .. }| low <= 0.0)
+        found.interval.is_some_and(|Within { low, .. }| low <= 0.0)
     });
     let share = holds.count() as f64 / 400.0;
     assert!(share > 0.95, "{share}");

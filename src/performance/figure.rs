@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Interval, wilson};
+use super::interval::{Within, wilson};
 
 /// A figure and its interval. What is undefined is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -11,13 +11,13 @@ pub struct Figure {
     pub value: Option<f64>,
     /// Where it may lie, at 95 %: `low` and `high` beside the value.
     #[serde(flatten)]
-    pub interval: Option<Interval>,
+    pub interval: Option<Within>,
 }
 
 impl Figure {
     /// One that is defined.
     #[must_use]
-    pub fn new(value: f64, interval: Option<Interval>) -> Self {
+    pub fn new(value: f64, interval: Option<Within>) -> Self {
         Self { value: Some(value).filter(|value| value.is_finite()), interval }
     }
 

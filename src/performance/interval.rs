@@ -4,27 +4,40 @@
 //! share the variance that the figure has (for a plain share, its rows). A figure without an upper end has one on its logarithm, or
 //! a plain one of a mean; both by Student's distribution.
 //!
-//! Sources: E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927); R. G. Newcombe and
-//! A. Zou's MOVER (Zou and Donner, Statistics in Medicine 27, 2008) for differences.
+//! How they are made, and that of a difference, is [`stats::interval`](crate::stats::interval)'s, where the value is one with its limits.
+//! Here the limits stand beside a figure that may be undefined, as they are written.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::stats::tails::deviations;
+use crate::stats::interval::{Interval, wilson_of};
+use crate::stats::moments::Moments;
+use crate::stats::tails;
 
 /// How often an interval holds the true figure.
 pub const LEVEL: f64 = 0.95;
 
-/// From where to where.
+/// The limits of a figure that stands beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// Its lower end.
+pub struct Within {
+    /// The lower.
     pub low: f64,
-    /// Its upper end.
+    /// The upper.
     pub high: f64,
 }
 
-impl Interval {
+impl From<Interval> for Within {
+    fn from(of: Interval) -> Self {
+        Self { low: of.low, high: of.high }
+    }
+}
+
+impl Within {
+    /// One with its figure.
+    #[must_use]
+    pub fn of(self, value: f64) -> Interval {
+        Interval { value, low: self.low, high: self.high }
+    }
+
     /// Holds the value.
     #[must_use]
     pub fn holds(self, value: f64) -> bool {
@@ -44,7 +57,7 @@ impl Interval {
 
 /// A figure within 0 and 1, by the variance of its estimate; where that is nothing, as at either end, it is of `rows`.
 #[must_use]
-pub fn share(value: f64, variance: f64, rows: f64) -> Option<Interval> {
+pub fn share(value: f64, variance: f64, rows: f64) -> Option<Within> {
     let room = value * (1.0 - value);
     let effective = if variance > 0.0 && room > 0.0 { (room / variance).min(1e15) } else { rows };
     wilson(value, effective)
@@ -52,96 +65,79 @@ pub fn share(value: f64, variance: f64, rows: f64) -> Option<Interval> {
 
 /// A plain share of so many rows.
 #[must_use]
-pub fn wilson(share: f64, rows: f64) -> Option<Interval> {
-    if rows.is_nan() || rows <= 0.0 || !(0.0..=1.0).contains(&share) {
-        return None;
-    }
-    let z = deviations(1.0 - LEVEL);
-    let squared = z * z / rows;
-    let middle = (share + squared / 2.0) / (1.0 + squared);
-    let half = z / (1.0 + squared) * (share * (1.0 - share) / rows + squared / (4.0 * rows)).sqrt();
-    // Rounding shuts nothing out that it holds.
-    Some(Interval { low: (middle - half).clamp(0.0, share), high: (middle + half).clamp(share, 1.0) })
+pub fn wilson(share: f64, rows: f64) -> Option<Within> {
+    wilson_of(share, rows, 1.0 - LEVEL).map(Within::from)
 }
 
 /// A mean of `rows` values, by the variance of its estimate.
 #[must_use]
-pub fn mean(value: f64, variance: f64, rows: f64) -> Option<Interval> {
+pub fn mean(value: f64, variance: f64, rows: f64) -> Option<Within> {
     let half = student(rows)? * variance.sqrt();
-    Interval { low: value - half, high: value + half }.finite()
+    Within { low: value - half, high: value + half }.finite()
 }
 
 /// A figure above zero, on its logarithm.
 #[must_use]
-pub fn positive(value: f64, variance: f64, rows: f64) -> Option<Interval> {
+pub fn positive(value: f64, variance: f64, rows: f64) -> Option<Within> {
     if value.is_nan() || value <= 0.0 {
         return None;
     }
     let half = student(rows)? * variance.sqrt() / value;
-    Interval { low: value * (-half).exp(), high: value * half.exp() }.finite()
+    Within { low: value * (-half).exp(), high: value * half.exp() }.finite()
 }
 
 /// What `now` is more than `before`, of rows that have nothing to do with each other.
 #[must_use]
-pub fn difference((before, at_before): (f64, Interval), (now, at_now): (f64, Interval)) -> Interval {
-    let change = now - before;
-    Interval {
-        low: change - (now - at_now.low).hypot(at_before.high - before),
-        high: change + (at_now.high - now).hypot(before - at_before.low),
-    }
+pub fn difference((before, at_before): (f64, Within), (now, at_now): (f64, Within)) -> Within {
+    at_now.of(now).less(at_before.of(before)).into()
 }
 
 /// Beyond so many standard errors a mean of `rows` values lies by chance in one of twenty.
 fn student(rows: f64) -> Option<f64> {
-    let law = StudentsT::new(0.0, 1.0, rows - 1.0).ok().filter(|_| rows > 1.0)?;
-    Some(law.inverse_cdf(f64::midpoint(1.0, LEVEL)))
+    tails::student_deviations(1.0 - LEVEL, rows - 1.0)
 }
 
 /// Values whose mean is wanted, and how it varies.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Spread {
-    count: f64,
-    mean: f64,
-    squares: f64,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct Spread(Moments);
 
 impl Spread {
-    /// One more, as Welford adds it.
+    /// Of none.
+    pub const NONE: Self = Self(Moments::NONE);
+
+    /// One more.
     pub fn push(&mut self, value: f64) {
-        self.count += 1.0;
-        let off = value - self.mean;
-        self.mean += off / self.count;
-        self.squares += off * (value - self.mean);
+        self.0.add(value);
     }
 
     /// How many.
     #[must_use]
     pub fn count(&self) -> f64 {
-        self.count
+        self.0.count
     }
 
     /// Their mean; `None` of none, and beyond the largest number.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
-        (self.count > 0.0 && self.mean.is_finite()).then_some(self.mean)
+        (self.0.count > 0.0 && self.0.mean.is_finite()).then_some(self.0.mean)
     }
 
     /// The variance of their mean.
     #[must_use]
     pub fn of_mean(&self) -> f64 {
-        if self.count > 1.0 { self.squares / (self.count - 1.0) / self.count } else { f64::NAN }
+        if self.0.count > 1.0 { self.0.squares / (self.0.count - 1.0) / self.0.count } else { f64::NAN }
     }
 
     /// The interval of their mean.
     #[must_use]
-    pub fn interval(&self) -> Option<Interval> {
-        mean(self.mean()?, self.of_mean(), self.count)
+    pub fn interval(&self) -> Option<Within> {
+        mean(self.mean()?, self.of_mean(), self.0.count)
     }
 }
 
 impl FromIterator<f64> for Spread {
     fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
-        let mut spread = Self::default();
+        let mut spread = Self::NONE;
         for value in values {
             spread.push(value);
         }

@@ -20,7 +20,7 @@ pub fn ndcg(rows: impl Iterator<Item = (u32, f64, f64)>, k: usize) -> Figure {
         value: spread.mean(),
         interval: spread
             .interval()
-            .map(|interval| super::interval::Interval { low: interval.low.max(0.0), high: interval.high.min(1.0) }),
+            .map(|interval| super::interval::Within { low: interval.low.max(0.0), high: interval.high.min(1.0) }),
     }
 }
 

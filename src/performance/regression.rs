@@ -1,7 +1,7 @@
 //! Measures of regression.
 
 use super::figure::Figure;
-use super::interval::{self, Interval, Spread};
+use super::interval::{self, Spread, Within};
 use super::{Performance, Task};
 
 /// Measures labels against predictions; `quantile` is the level that the predictions are meant to be of, if any.
@@ -51,7 +51,7 @@ fn explained(pairs: &[(f64, f64)], squares: &Spread) -> Figure {
         |(label, predicted): &(f64, f64)| ((label - predicted).powi(2) - left * (label - middle).powi(2)) / variance;
     let influences: Spread = pairs.iter().map(influence).collect();
     let interval = interval::positive(left, influences.of_mean(), rows);
-    Figure::new(1.0 - left, interval.map(|interval| Interval { low: 1.0 - interval.high, high: 1.0 - interval.low }))
+    Figure::new(1.0 - left, interval.map(|interval| Within { low: 1.0 - interval.high, high: 1.0 - interval.low }))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Performance;
-use super::interval::{Interval, LEVEL, difference};
+use super::interval::{LEVEL, Within, difference};
 use super::measures::{Better, MEASURES, Measure, SHARE};
 use crate::stats::tails::deviations;
 
@@ -33,7 +33,7 @@ pub struct Change {
     /// The second less the first.
     pub change: f64,
     /// Where that may lie, at 95 %.
-    pub interval: Option<Interval>,
+    pub interval: Option<Within>,
     /// What is said of it.
     pub verdict: Verdict,
     /// Why nothing can be said.
@@ -76,7 +76,7 @@ pub fn changes(reference: &Performance, current: &Performance, limits: &Limits) 
 #[must_use]
 pub fn expected(
     reference: &Performance,
-    estimate: impl Fn(&str) -> Option<(f64, Option<Interval>)>,
+    estimate: impl Fn(&str) -> Option<(f64, Option<Within>)>,
     rows: u64,
     limits: &Limits,
 ) -> Option<Change> {
@@ -96,7 +96,7 @@ pub fn expected(
 fn judged(
     measure: &Measure,
     (before, now): (f64, f64),
-    interval: Option<Interval>,
+    interval: Option<Within>,
     few: Option<String>,
     limits: &Limits,
 ) -> Change {

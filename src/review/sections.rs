@@ -10,7 +10,7 @@ use crate::fairness::four_fifths::Verdict as Rule;
 use crate::fairness::{Fair, Fairness};
 use crate::performance::Performance;
 use crate::performance::figure::Figure;
-use crate::performance::interval::Interval as Within;
+use crate::performance::interval::Within;
 use crate::performance::verdict::{Change, Verdict};
 use crate::segment::by::By;
 use crate::segment::search::Segment;

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use super::coded::Coded;
 use crate::stats::pick;
-use crate::stats::quantile::quantile_of_sorted;
 
-/// Of more values so many are looked at for the quantiles.
-const LOOKED_AT: usize = 100_000;
+/// Of more values so many are looked at for the quantiles: a bin of a tenth has 9.5 to 10.5 % of the rows.
+const LOOKED_AT: usize = 20_000;
 /// An edge is rounded to a power of ten that is no more than this share of the way to the next.
 const ROUNDING: f64 = 0.05;
 
@@ -41,8 +40,9 @@ impl Bins {
         let mut sorted: Vec<f64> =
             pick::spread(finite.len(), LOOKED_AT).filter_map(|at| finite.get(at).copied()).collect();
         sorted.sort_unstable_by(f64::total_cmp);
+        // Values as they are, not between two: of whole numbers an edge is whole.
         let marks: Vec<f64> =
-            (0..=most).filter_map(|at| quantile_of_sorted(&sorted, at as f64 / most as f64)).collect();
+            (0..=most).filter_map(|at| sorted.get(at * sorted.len().saturating_sub(1) / most).copied()).collect();
         let largest = *marks.last()?;
         let mut edges: Vec<f64> = Vec::new();
         for around in marks.windows(3) {

@@ -1,16 +1,18 @@
 //! Where a model does worst, found without being told where to look.
 //!
 //! Candidates are values of a column of names, bins of a column of numbers and runs of them, rows without a value, and every pair of such
-//! of two columns. One half of the rows is searched: the candidate whose mean loss stands out most is taken and its rows are set aside,
-//! then the next, so that what overlaps is told once. The other half, which had no part in it, confirms: each find must be worse than the
+//! of two columns. One half of the rows is searched: the candidate whose mean loss stands out most is taken and explained, its rows brought
+//! down to the mean of the others, then the next. The other half, which had no part in it, confirms: each find must be worse than the
 //! rest there (`tally::larger`), a pair also than what is left of either of its parents, with p-values corrected for the finds (Holm). So
 //! it does not matter in how many places was looked. A pair that is not confirmed may be its better parent, with some of its rows left out
-//! by chance: that is tried with it.
+//! by chance: that is tried with it. What is confirmed is told in order of how much worse it is for certain, each as far as those before
+//! it leave something to be told.
 
 use serde::{Deserialize, Serialize};
 
-use super::axis::{Axis, Column, Span};
-use super::tally::{Tally, larger};
+use super::axis::{Axis, Column};
+use super::candidates::{Candidate, candidates};
+use super::part::{Losses, Part};
 use crate::stats::correction::holm;
 use crate::stats::interval::Interval;
 use crate::stats::pick;
@@ -41,15 +43,6 @@ impl Default for Settings {
 
 /// Rows of the first half that are looked at.
 const SEARCHED: usize = 100_000;
-/// Columns of which pairs are looked at: those in which something stands out most.
-const PAIRED: usize = 30;
-/// What stands out by fewer standard errors is not worth a test.
-const NOTABLE: f64 = 3.0;
-/// By so many a pair stands out from each of its parents.
-const BEYOND_PARENTS: f64 = 2.0;
-/// With a larger share of the rows it is no segment: what is left is.
-const LARGEST: f64 = 0.6;
-
 /// A part of the rows on which the model does worse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
@@ -76,7 +69,7 @@ pub struct Segment {
 /// What was found, and in what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Found {
-    /// The segments claimed, what explains most first.
+    /// The segments claimed, the worst first: by the lower limit of the difference.
     pub segments: Vec<Segment>,
     /// Rows with a loss.
     pub rows: u64,
@@ -86,31 +79,6 @@ pub struct Found {
     pub columns_left_out: u64,
     /// Finds of the first half, which the second confirmed or not.
     pub tried: u64,
-}
-
-/// A part of the rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Part {
-    /// Places of the axes; of one column the second is the whole, the last of them.
-    axes: (usize, usize),
-    spans: (Span, Span),
-}
-
-/// What is found in one half.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Candidate {
-    part: Part,
-    /// Of a pair, the column that stands out more without the other, where it is small enough.
-    parent: Option<Part>,
-    /// How far it stands out from the rest, in standard errors.
-    z: f64,
-}
-
-impl Candidate {
-    /// What it may be, the first that is confirmed: itself, or its better parent.
-    fn claims(&self) -> impl Iterator<Item = Part> {
-        std::iter::once(self.part).chain(self.parent)
-    }
 }
 
 /// Searches the columns for where the loss is larger. A loss is any number that is larger where the model is worse, an error of 0 or 1
@@ -124,243 +92,85 @@ pub fn search(columns: &[Column], loss: &[Option<f64>], settings: &Settings) -> 
     axes.push(Axis::whole(loss.len()));
 
     let known = || loss.iter().enumerate().filter_map(|(row, loss)| Some((row, (*loss)?)));
-    let (searched, held_out): (Vec<_>, Vec<_>) = known().partition(|(row, _)| pick::scattered(*row as u64) & 1 == 0);
-    // Measured from their mean, so that losses far from zero lose no digit to their distance.
-    let mean = searched.iter().map(|(_, loss)| loss).sum::<f64>() / searched.len().max(1) as f64;
+    let (searched, held_out): (Losses, Losses) = known().partition(|(row, _)| pick::scattered(*row as u64) & 1 == 0);
     let sample = || pick::spread(searched.len(), SEARCHED).filter_map(|at| searched.get(at).copied());
     // Only these rows, next to one another in memory: they are walked over once for each pair of columns.
     let of_sample: Vec<Axis> = axes.iter().map(|axis| axis.of_rows(sample().map(|(row, _)| row))).collect();
-    let losses = sample().map(|(_, loss)| Some(loss - mean)).collect();
-    let candidates = candidates(&of_sample, losses, settings);
+    let candidates = candidates(&of_sample, sample().map(|(_, loss)| loss).collect(), settings);
 
-    let tests = confirmed(&axes, &candidates, &held_out);
-    let corrected = holm(&tests.iter().flatten().copied().map(Some).collect::<Vec<_>>());
-    let mut corrected = corrected.into_iter().flatten();
-    let mut told: Vec<(Part, Segment)> = Vec::new();
-    for (candidate, tests) in candidates.iter().zip(&tests) {
-        let p_values: Vec<f64> = corrected.by_ref().take(tests.len()).collect();
-        let claims = candidate.claims().zip(p_values).filter(|(_, p_value)| *p_value < settings.alpha);
-        let mut claims = claims.filter_map(|(part, p)| Some((part, part.told(&axes, &held_out, settings, p)?)));
-        if let Some((part, segment)) = claims.next().filter(|(part, _)| told.iter().all(|(other, _)| part != other)) {
-            let rows = known().filter(|(row, _)| part.holds(&axes, *row)).count() as u64;
-            told.push((part, Segment { rows, share: rows as f64 / known().count() as f64, ..segment }));
-        }
-    }
+    let rows = known().count() as u64;
+    let of_all = |(part, segment): (Part, Segment)| {
+        let inside = known().filter(|(row, _)| part.holds(&axes, *row)).count() as u64;
+        Segment { rows: inside, share: inside as f64 / rows as f64, ..segment }
+    };
     Found {
-        segments: told.into_iter().map(|(_, segment)| segment).collect(),
-        rows: known().count() as u64,
+        segments: worst_first(confirmed(&axes, &candidates, &held_out, settings), &axes, &held_out, settings)
+            .into_iter()
+            .map(of_all)
+            .collect(),
+        rows,
         columns: looked_at as u64,
         columns_left_out: (columns.len() - looked_at) as u64,
-        tried: candidates.len() as u64,
+        tried: candidates.iter().filter(|candidate| candidate.claims().next().is_some()).count() as u64,
     }
 }
 
-/// What stands out most, then what does without its rows, and so on.
-fn candidates(axes: &[Axis], mut losses: Vec<Option<f64>>, settings: &Settings) -> Vec<Candidate> {
-    let whole = axes.len() - 1;
-    let mut found = Vec::new();
-    while found.len() < settings.most {
-        let total = losses.iter().fold(Sums::default(), |sums, loss| sums.with(*loss));
-        let mut alone: Vec<(usize, Option<Candidate>)> =
-            (0..whole).map(|axis| (axis, best_of((axis, whole), axes, &losses, total, settings))).collect();
-        let z = |of: &Option<Candidate>| of.map_or(0.0, |of| of.z);
-        alone.sort_by(|a, b| z(&b.1).total_cmp(&z(&a.1)));
-        let paired: Vec<usize> = alone.iter().take(PAIRED).map(|(axis, _)| *axis).collect();
-        let pairs =
-            paired.iter().enumerate().flat_map(|(at, one)| paired.iter().skip(at + 1).map(move |two| (*one, *two)));
-        let pairs =
-            pairs.filter_map(|(one, two)| best_of((one.min(two), one.max(two)), axes, &losses, total, settings));
-        let best = alone.iter().filter_map(|(_, of)| *of).chain(pairs).max_by(|a, b| a.z.total_cmp(&b.z));
-        let Some(best) = best.filter(|best| best.z >= NOTABLE) else { break };
-        for (row, loss) in losses.iter_mut().enumerate() {
-            *loss = loss.filter(|_| !best.part.holds(axes, row));
-        }
-        found.push(best);
-    }
-    found
-}
-
-/// Rows that are still there, their losses added up, and the squares of those.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    /// With those that were set aside.
-    all: f64,
-    rows: f64,
-    sum: f64,
-    squares: f64,
-}
-
-impl Sums {
-    /// And one row; without a loss it was set aside.
-    fn with(self, loss: Option<f64>) -> Self {
-        let (rows, loss) = (f64::from(u8::from(loss.is_some())), loss.unwrap_or(0.0));
-        self.plus(Self { all: 1.0, rows, sum: loss, squares: loss * loss })
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            all: self.all + other.all,
-            rows: self.rows + other.rows,
-            sum: self.sum + other.sum,
-            squares: self.squares + other.squares,
-        }
-    }
-
-    fn less(self, other: Self) -> Self {
-        Self {
-            all: self.all - other.all,
-            rows: self.rows - other.rows,
-            sum: self.sum - other.sum,
-            squares: self.squares - other.squares,
-        }
-    }
-
-    fn mean(self) -> f64 {
-        self.sum / self.rows
-    }
-
-    fn variance(self) -> f64 {
-        (self.squares / self.rows - self.mean().powi(2)).max(0.0)
-    }
-
-    /// How many standard errors its mean is above the other's, by the variance of each and by that of both: the fewer.
-    fn above(self, other: Self) -> f64 {
-        let errors = |one: f64, two: f64| (one / self.rows + two / other.rows).sqrt();
-        let together = self.plus(other).variance();
-        let error = errors(self.variance(), other.variance()).max(errors(together, together));
-        if error > 0.0 { (self.mean() - other.mean()) / error } else { 0.0 }
-    }
-}
-
-/// The only cell of an axis that says nothing.
-const WHOLE: Span = Span { first: 0, last: 0 };
-
-/// The span, or pair of spans, of two columns that stands out most.
-fn best_of(
-    (one, two): (usize, usize),
-    axes: &[Axis],
-    losses: &[Option<f64>],
-    total: Sums,
-    settings: &Settings,
-) -> Option<Candidate> {
-    let (a, b) = (axes.get(one)?, axes.get(two)?);
-    let is_pair = two + 1 < axes.len();
-    let mut grid = vec![Sums::default(); a.count * b.count];
-    for ((loss, one), two) in losses.iter().zip(&a.cells).zip(&b.cells) {
-        let cell = &mut grid[usize::from(*one) * b.count + usize::from(*two)];
-        *cell = cell.with(*loss);
-    }
-    let of_b = grid.chunks(b.count).fold(vec![Sums::default(); b.count], added);
-    let others: Vec<(Span, Sums)> = b.spans().map(|other| (other, sum(&of_b, other))).collect();
-    let is_small = |sums: Sums| sums.all <= LARGEST * total.all;
-    let mut best: Option<Candidate> = None;
-    for span in a.spans() {
-        let lines = grid.chunks(b.count).take(span.last + 1).skip(span.first);
-        let line = lines.fold(vec![Sums::default(); b.count], added);
-        let of_a = line.iter().fold(Sums::default(), |sums, cell| sums.plus(*cell));
-        if of_a.rows < settings.least_rows as f64 {
-            continue;
-        }
-        for (other, of_other) in &others {
-            let inside = sum(&line, *other);
-            let rest = total.less(inside);
-            if inside.rows < settings.least_rows as f64 || rest.rows < 2.0 || !is_small(inside) {
-                continue;
-            }
-            let z = inside.above(rest);
-            let parents = [(one, span, of_a), (two, *other, *of_other)].into_iter().filter(|_| is_pair);
-            let stands_out = |(.., parent): (usize, Span, Sums)| {
-                let left = parent.less(inside);
-                left.rows >= 1.0 && inside.above(left) >= BEYOND_PARENTS
-            };
-            if best.is_none_or(|best| z > best.z) && parents.clone().all(stands_out) {
-                let alone = |(axis, span, sums): (usize, Span, Sums)| {
-                    let part = Part { axes: (axis, axes.len() - 1), spans: (span, WHOLE) };
-                    (part, sums.above(total.less(sums)))
-                };
-                let parents = parents.filter(|(.., sums)| is_small(*sums)).map(alone);
-                let parent = parents.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(part, _)| part);
-                best = Some(Candidate { part: Part { axes: (one, two), spans: (span, *other) }, parent, z });
-            }
-        }
-    }
-    best
-}
-
-fn sum(cells: &[Sums], span: Span) -> Sums {
-    cells.iter().take(span.last + 1).skip(span.first).fold(Sums::default(), |sums, cell| sums.plus(*cell))
-}
-
-fn added(mut sums: Vec<Sums>, more: &[Sums]) -> Vec<Sums> {
-    for (sum, more) in sums.iter_mut().zip(more) {
-        *sum = sum.plus(*more);
-    }
-    sums
-}
-
-/// The p-values of what each candidate may be, in the half that had no part in finding it, among rows that no earlier one has.
-fn confirmed(axes: &[Axis], candidates: &[Candidate], held_out: &[(usize, f64)]) -> Vec<Vec<f64>> {
-    let mut left = held_out.to_vec();
-    let mut tests = Vec::new();
-    for candidate in candidates {
+/// What of the candidates, or of their better parents, is worse than the rest in the half that had no part in finding them.
+fn confirmed(axes: &[Axis], candidates: &[Candidate], held_out: &Losses, settings: &Settings) -> Vec<(Part, Segment)> {
+    let mut left = held_out.clone();
+    let mut tests: Vec<(usize, Part, f64)> = Vec::new();
+    for (at, candidate) in candidates.iter().enumerate() {
         // What cannot be tested counts as a test that failed.
-        tests.push(candidate.claims().map(|part| part.worse(axes, &left).unwrap_or(1.0)).collect());
-        left.retain(|(row, _)| !candidate.part.holds(axes, *row));
+        tests.extend(candidate.claims().map(|part| (at, part, part.worse(axes, &left).unwrap_or(1.0))));
+        candidate.part.explain(axes, &mut left);
     }
-    tests
+    let corrected = holm(&tests.iter().map(|(.., p)| Some(*p)).collect::<Vec<_>>());
+    let mut told: Vec<(usize, Part, Segment)> = Vec::new();
+    for ((at, part, _), p_value) in tests.into_iter().zip(corrected.into_iter().flatten()) {
+        let is_told = told.iter().any(|(from, other, _)| *from == at || *other == part);
+        if !is_told && p_value < settings.alpha {
+            told.extend(segment(part, axes, held_out, settings, p_value).map(|segment| (at, part, segment)));
+        }
+    }
+    told.into_iter().map(|(_, part, segment)| (part, segment)).collect()
 }
 
-impl Part {
-    /// Whether the row lies within either span.
-    fn sides(&self, axes: &[Axis], row: usize) -> (bool, bool) {
-        let side = |axis: usize, span: Span| {
-            axes.get(axis).and_then(|axis| axis.cells.get(row)).is_some_and(|cell| span.holds(*cell))
-        };
-        (side(self.axes.0, self.spans.0), side(self.axes.1, self.spans.1))
-    }
-
-    fn holds(&self, axes: &[Axis], row: usize) -> bool {
-        self.sides(axes, row) == (true, true)
-    }
-
-    /// How likely its rows would be so much worse than the rest by chance and, of a pair, than what is left of each parent: the larger.
-    fn worse(&self, axes: &[Axis], rows: &[(usize, f64)]) -> Option<f64> {
-        let losses = |is: &dyn Fn((bool, bool)) -> bool| -> Vec<f64> {
-            rows.iter().filter(|(row, _)| is(self.sides(axes, *row))).map(|(_, loss)| *loss).collect()
-        };
-        let inside = losses(&|(a, b)| a && b);
-        let p = larger(&inside, &losses(&|(a, b)| !(a && b)))?;
-        if self.axes.1 + 1 >= axes.len() {
-            return Some(p);
+/// In order of how much worse they are for certain, each only as far as its rows that none before it has are still worse than all others
+/// that none has: what is told is not told again, nor is what is worse for its sake alone.
+fn worst_first(
+    mut all: Vec<(Part, Segment)>,
+    axes: &[Axis],
+    held_out: &Losses,
+    settings: &Settings,
+) -> Vec<(Part, Segment)> {
+    all.sort_by(|(_, a), (_, b)| b.difference.low.total_cmp(&a.difference.low));
+    let mut left = held_out.clone();
+    all.retain(|(part, _)| {
+        let says_more = segment(*part, axes, &left, settings, 0.0).is_some_and(|more| more.difference.low > 0.0);
+        if says_more {
+            left.retain(|(row, _)| !part.holds(axes, *row));
         }
-        let [one, other] =
-            [losses(&|(a, b)| a && !b), losses(&|(a, b)| b && !a)].map(|parent| larger(&inside, &parent));
-        Some(p.max(one?).max(other?))
-    }
+        says_more
+    });
+    all
+}
 
-    /// `None` where it has too few rows in the second half, or is not so much worse there.
-    fn told(&self, axes: &[Axis], held_out: &[(usize, f64)], settings: &Settings, p_value: f64) -> Option<Segment> {
-        let side = |inside: bool| {
-            Tally::of(held_out.iter().filter(|(row, _)| self.holds(axes, *row) == inside).map(|(_, loss)| *loss))
-        };
-        let (inside, outside) = (side(true), side(false));
-        let (statistic, rest) = (inside.mean(settings.interval_alpha)?, outside.mean(settings.interval_alpha)?);
-        let difference = statistic.less(rest);
-        let enough = inside.rows() >= settings.least_rows && difference.value > settings.margin * rest.value.abs();
-        let parts = || [(self.axes.0, self.spans.0), (self.axes.1, self.spans.1)].into_iter();
-        let told =
-            parts().filter_map(|(axis, span)| axes.get(axis).and_then(|axis| Some((axis.name(), axis.words(span)?))));
-        let (columns, words): (Vec<&str>, Vec<String>) = told.unzip();
-        enough.then(|| Segment {
-            segment: words.join(" and "),
-            columns: columns.into_iter().map(str::to_owned).collect(),
-            rows: 0,
-            share: 0.0,
-            rows_held_out: inside.rows(),
-            statistic,
-            rest,
-            difference,
-            p_value,
-        })
-    }
+/// `None` where it has too few rows in the second half, or is not so much worse there.
+fn segment(part: Part, axes: &[Axis], held_out: &Losses, settings: &Settings, p_value: f64) -> Option<Segment> {
+    let (inside, outside) = part.tallies(axes, held_out);
+    let (statistic, rest) = (inside.mean(settings.interval_alpha)?, outside.mean(settings.interval_alpha)?);
+    let difference = statistic.less(rest);
+    let enough = inside.rows() >= settings.least_rows && difference.value > settings.margin * rest.value.abs();
+    let (columns, words) = part.words(axes);
+    enough.then(|| Segment {
+        segment: words.join(" and "),
+        columns,
+        rows: 0,
+        share: 0.0,
+        rows_held_out: inside.rows(),
+        statistic,
+        rest,
+        difference,
+        p_value,
+    })
 }

@@ -14,14 +14,22 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Of none.
+    pub const NONE: Self = Self { moments: Moments::NONE, is_share: true };
+
     /// Of some losses.
     pub fn of(losses: impl IntoIterator<Item = f64>) -> Self {
-        let mut tally = Self { moments: Moments::NONE, is_share: true };
+        let mut tally = Self::NONE;
         for loss in losses {
-            tally.moments.add(loss);
-            tally.is_share &= loss.to_bits() == 0 || loss.to_bits() == 1.0_f64.to_bits();
+            tally.add(loss);
         }
         tally
+    }
+
+    /// One more.
+    pub fn add(&mut self, loss: f64) {
+        self.moments.add(loss);
+        self.is_share &= loss.to_bits() == 0 || loss.to_bits() == 1.0_f64.to_bits();
     }
 
     /// How many they are.

@@ -101,6 +101,59 @@ fn two_that_are_planted_are_both_found_and_missing_values_are_a_segment() {
 }
 
 #[test]
+fn a_worse_part_within_a_bad_one_is_told_before_it() {
+    let drawn = Drawn { seed: 8, rows: 24_000 };
+    let chance = |row: u64| match (drawn.of(2, &REGIONS, row), drawn.of(3, &PLANS, row)) {
+        ("west", "pro") => 0.35,
+        ("west", _) => 0.2,
+        _ => 0.08,
+    };
+    let found = drawn.found(&drawn.errors(chance));
+    assert_eq!(words(&found), ["region = west and plan = pro", "region = west"], "{found:?}");
+    assert!(found.segments[1].statistic.holds(0.275), "of all of its rows");
+}
+
+#[test]
+fn what_another_column_says_again_is_not_told_again() {
+    let drawn = Drawn { seed: 9, rows: 24_000 };
+    let mut columns = drawn.columns();
+    // Of each region nine in ten rows have the city of the same name.
+    let city =
+        |row| if drawn.uniform(10, row) < 0.9 { drawn.of(2, &REGIONS, row) } else { drawn.of(11, &REGIONS, row) };
+    columns.push(Column::Values(Coded::of_texts("city", (0..drawn.rows).map(|row| Some(city(row))))));
+    let loss = drawn.errors(|row| if drawn.of(2, &REGIONS, row) == "north" { 0.3 } else { 0.1 });
+    let found = search(&columns, &loss, &Settings::default());
+    assert_eq!(words(&found), ["region = north"], "{found:?}");
+    // Of the city alone it is told by the city.
+    columns.retain(|column| column.name() != "region");
+    assert_eq!(words(&search(&columns, &loss, &Settings::default())), ["city = north"]);
+}
+
+#[test]
+fn most_of_the_rows_are_no_segment_nor_is_a_piece_of_them() {
+    let drawn = Drawn { seed: 10, rows: 24_000 };
+    let calm = |row: u64| drawn.age(row) <= 30.0;
+    let found = drawn.found(&drawn.errors(|row| if calm(row) { 0.02 } else { 0.2 }));
+    assert_eq!((found.segments, found.tried), (vec![], 0));
+    let worse = |row: u64| if drawn.of(5, &["a", "b", "c", "d", "e", "f", "g", "h"], row) == "c" { 0.4 } else { 0.2 };
+    let found = drawn.found(&drawn.errors(|row| if calm(row) { 0.02 } else { worse(row) }));
+    let columns: Vec<&[String]> = found.segments.iter().map(|found| found.columns.as_slice()).collect();
+    assert_eq!(columns, [["age", "letter"]], "{found:?}");
+}
+
+#[test]
+fn the_worst_comes_first() {
+    let drawn = Drawn { seed: 11, rows: 40_000 };
+    // A large part stands out by more standard errors than a small one that is worse.
+    let letter = |row| drawn.of(5, &["a", "b", "c", "d", "e", "f", "g", "h"], row);
+    let is = |is: bool, more: f64| if is { more } else { 0.0 };
+    let chance = |row| 0.1 + is(letter(row) == "h", 0.22) + is(drawn.of(3, &PLANS, row) == "pro", 0.17);
+    let found = drawn.found(&drawn.errors(chance));
+    assert_eq!(words(&found), ["letter = h", "plan = pro"], "{found:?}");
+    assert!(found.segments.is_sorted_by(|a, b| a.difference.low >= b.difference.low));
+}
+
+#[test]
 fn amounts_are_losses_too() {
     let drawn = Drawn { seed: 5, rows: 6000 };
     let distance = |row: u64| -(1.0 - drawn.uniform(9, row)).ln() * if drawn.age(row) < 30.0 { 3.0 } else { 1.0 };

@@ -5,7 +5,7 @@
 //! confidence intervals for functions of the normal mean and standard deviation", 2012): of two Wilson intervals the difference is
 //! Newcombe's.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::moments::Moments;
 use super::tails;
@@ -18,7 +18,16 @@ pub struct Interval {
     /// The lower limit.
     pub low: f64,
     /// The upper limit; of a ratio it is infinite (in JSON null) where the lower limit of what it is over is 0.
+    #[serde(deserialize_with = "upper")]
     pub high: f64,
+}
+
+/// An upper limit as it is written: none is infinite.
+///
+/// # Errors
+/// It is no number.
+pub fn upper<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
 }
 
 impl Interval {
@@ -72,13 +81,23 @@ pub fn wilson(part: u64, whole: u64, alpha: f64) -> Option<Interval> {
     if whole == 0 {
         return None;
     }
-    let (n, z) = (whole as f64, tails::deviations(alpha));
-    let value = part as f64 / n;
-    let middle = value + z * z / (2.0 * n);
-    let reach = z * (value * (1.0 - value) / n + z * z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + z * z / n;
-    let low = if part == 0 { 0.0 } else { (middle - reach) / scale };
-    let high = if part >= whole { 1.0 } else { (middle + reach) / scale };
+    wilson_of(part as f64 / whole as f64, whole as f64, alpha)
+}
+
+/// The same of a share that is known, of so many rows, which need not be whole: as many as would give a plain share the variance that this
+/// one has. `None` of no rows, and of what is no share.
+#[must_use]
+pub fn wilson_of(value: f64, rows: f64, alpha: f64) -> Option<Interval> {
+    if rows.is_nan() || rows <= 0.0 || !(0.0..=1.0).contains(&value) {
+        return None;
+    }
+    let z = tails::deviations(alpha);
+    let middle = value + z * z / (2.0 * rows);
+    let reach = z * (value * (1.0 - value) / rows + z * z / (4.0 * rows * rows)).sqrt();
+    let scale = 1.0 + z * z / rows;
+    // Rounding shuts nothing out that it holds.
+    let low = if value <= 0.0 { 0.0 } else { ((middle - reach) / scale).clamp(0.0, value) };
+    let high = if value >= 1.0 { 1.0 } else { ((middle + reach) / scale).clamp(value, 1.0) };
     Some(Interval { value, low, high })
 }
 
@@ -128,6 +147,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn one_without_an_upper_end_is_read_back() {
+        let of = Interval { value: 0.5, low: 0.25, high: f64::INFINITY };
+        let text = serde_json::to_string(&of).expect("JSON");
+        assert_eq!(text, r#"{"value":0.5,"low":0.25,"high":null}"#);
+        assert_eq!(serde_json::from_str::<Interval>(&text).expect("read back"), of);
+    }
 
     proptest! {
         #[test]

@@ -1,10 +1,11 @@
 //! Labels brought to the samples they are of, by the id of both.
 
 use std::collections::HashMap;
-use std::collections::hash_map::{DefaultHasher, Entry};
-use std::hash::{Hash, Hasher};
+use std::collections::hash_map::Entry;
 
-use polars::prelude::{DataType, IdxCa, NewChunkedArray, Series};
+use foldhash::fast::RandomState;
+use polars::prelude::{ChunkedBuilder, DataType, IdxType, PrimitiveChunkedBuilder, Series};
+use siphasher::sip128::SipHasher13;
 
 use super::Error;
 use crate::cli::times::times;
@@ -16,22 +17,27 @@ use crate::review::Labelled;
 pub struct Joined {
     /// Of each row of the samples, in their order.
     pub label: Series,
-    /// How long after its row each label came, in milliseconds, where both have times.
-    pub lag: Option<Vec<Option<i64>>>,
+    /// How long after their rows labels came, where both have times.
+    pub lags: Option<Lags>,
     /// What there is to tell; the coverage is not known yet.
     pub labelled: Labelled,
 }
 
-/// An id as a number: two hashes, so that hardly ever two ids are one.
-type Key = u128;
+/// How long after its row each label came.
+#[derive(Default)]
+pub struct Lags {
+    /// The rows of the samples that have a label.
+    pub rows: Vec<u32>,
+    /// In milliseconds.
+    pub ms: Vec<i64>,
+}
 
-fn key(text: impl Hash) -> Key {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, &text).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
+/// An id as 128 bits, so that hardly ever two ids are one: a table of these is far smaller than one of texts.
+type Key = (u64, u64);
+
+fn key(text: &str) -> Key {
+    let hash = SipHasher13::new().hash(text.as_bytes());
+    (hash.h1, hash.h2)
 }
 
 /// The ids of a column in the order of the rows. Numbers and texts that are written alike are the same.
@@ -46,15 +52,9 @@ fn each_key(data: &Dataset, column: &str, mut take: impl FnMut(Option<Key>)) -> 
     Ok(())
 }
 
-/// A label: the row it stands in, and when it came.
-struct Held {
-    row: u32,
-    at: Option<i64>,
-    used: bool,
-}
-
-/// Brings them together: of several labels of one sample the latest counts, by their time, else by their place in the file.
-pub fn join(samples: &Dataset, labels: &Dataset, spec: &Spec) -> Result<Joined, Error> {
+/// Brings them together, given when each row of the samples was: of several labels of one sample the latest counts, by their time, else by
+/// their place in the file. The labels are held by the hashes of their ids, and the samples' ids pass by.
+pub fn join(samples: &Dataset, at: Option<&[i64]>, labels: &Dataset, spec: &Spec) -> Result<Joined, Error> {
     for (data, column) in [(samples, &spec.id), (labels, &spec.id), (labels, &spec.label)] {
         if data.field(column).is_none() {
             let file = data.path().display().to_string();
@@ -62,49 +62,53 @@ pub fn join(samples: &Dataset, labels: &Dataset, spec: &Spec) -> Result<Joined, 
         }
     }
     let values = labels.column(&spec.label)?;
-    let at = |data: &Dataset| -> Result<Option<Vec<i64>>, Error> {
-        if data.field(&spec.timestamp).is_none() { Ok(None) } else { Ok(times(&data.column(&spec.timestamp)?).ok()) }
+    let label_times = match labels.field(&spec.timestamp) {
+        Some(_) => times(&labels.column(&spec.timestamp)?).ok(),
+        None => None,
     };
-    let (sample_times, label_times) = (at(samples)?, at(labels)?);
-    let mut labelled = Labelled::default();
-    let mut held: HashMap<Key, Held> = HashMap::new();
-    let mut row = 0_u32;
+    let came = |row: u32| label_times.as_ref().and_then(|times| times.get(row as usize).copied());
     let same = |a: u32, b: u32| values.get(a as usize).ok() == values.get(b as usize).ok();
+    let mut labelled = Labelled::default();
+    let mut held: HashMap<Key, u32, RandomState> = HashMap::default();
+    let mut row = 0_u32;
     each_key(labels, &spec.id, |key| {
-        let now =
-            Held { row, at: label_times.as_ref().and_then(|times| times.get(row as usize).copied()), used: false };
+        let now = row;
         row = row.saturating_add(1);
-        let known = values.get(now.row as usize).is_ok_and(|value| !value.is_null());
+        let known = values.get(now as usize).is_ok_and(|value| !value.is_null());
         let Some(key) = key.filter(|_| known) else { return };
         match held.entry(key) {
             Entry::Vacant(place) => {
                 place.insert(now);
             }
             Entry::Occupied(mut place) => {
-                let before = place.get_mut();
-                *if same(before.row, now.row) { &mut labelled.duplicates } else { &mut labelled.corrections } += 1;
-                if now.at >= before.at {
-                    *before = now;
+                let before = *place.get();
+                *if same(before, now) { &mut labelled.duplicates } else { &mut labelled.corrections } += 1;
+                if came(now) >= came(before) {
+                    place.insert(now);
                 }
             }
         }
     })?;
-    let mut places: Vec<Option<u32>> = Vec::new();
-    let mut lag: Option<Vec<Option<i64>>> = sample_times.is_some().then(Vec::new).filter(|_| label_times.is_some());
+    let mut used = vec![false; values.len()];
+    let mut lags = at.is_some().then(Lags::default).filter(|_| label_times.is_some());
+    let rows = usize::try_from(samples.rows).unwrap_or(0);
+    let mut places = PrimitiveChunkedBuilder::<IdxType>::new("rows".into(), rows);
+    let mut sample = 0_u32;
     each_key(samples, &spec.id, |key| {
-        let found = key.and_then(|key| held.get_mut(&key));
-        let (row, at) = found.map_or((None, None), |found| {
-            found.used = true;
-            (Some(found.row), found.at)
-        });
-        if let Some(lag) = &mut lag {
-            let sampled = sample_times.as_ref().and_then(|times| times.get(places.len()).copied());
-            lag.push(at.zip(sampled).map(|(at, sampled)| at.saturating_sub(sampled)));
+        let found = key.and_then(|key| held.get(&key).copied());
+        if let Some(used) = found.and_then(|row| used.get_mut(row as usize)) {
+            *used = true;
         }
-        places.push(row);
+        let sampled = at.and_then(|at| at.get(sample as usize).copied());
+        if let (Some(lags), Some(came), Some(sampled)) = (&mut lags, found.and_then(came), sampled) {
+            lags.rows.push(sample);
+            lags.ms.push(came.saturating_sub(sampled));
+        }
+        places.append_option(found);
+        sample = sample.saturating_add(1);
     })?;
-    labelled.unknown = held.values().filter(|held| !held.used).count() as u64;
-    let places = IdxCa::from_slice_options("rows".into(), &places);
-    let label = values.take(&places).map_err(|error| Error::Frame(error.to_string()))?;
-    Ok(Joined { label, lag, labelled })
+    labelled.unknown = held.values().filter(|row| used.get(**row as usize) == Some(&false)).count() as u64;
+    drop(held);
+    let label = values.take(&places.finish()).map_err(|error| Error::Frame(error.to_string()))?;
+    Ok(Joined { label, lags, labelled })
 }

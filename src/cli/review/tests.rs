@@ -161,6 +161,38 @@ fn labels_are_brought_to_samples() {
 }
 
 #[test]
+fn rows_without_a_label_change_no_figure_of_labels() {
+    let folder = Folder::new();
+    let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\n");
+    let mut random = fastrand::Rng::with_seed(5);
+    let rows: Vec<(u32, String, bool, bool)> = (0..4000)
+        .map(|n| {
+            let region = ["north", "east", "south"][random.usize(..3)];
+            let label = random.bool();
+            let is_wrong = random.f64() < if region == "south" { 0.4 } else { 0.1 };
+            (n, format!("{n},{},{region}", u8::from(label != is_wrong)), label, n % 3 == 1)
+        })
+        .collect();
+    let write = |name: &str, is_in: &dyn Fn(bool) -> bool| {
+        let kept = rows.iter().filter(|row| is_in(row.3)).map(|(_, row, ..)| format!("{row}\n"));
+        folder.write(name, &format!("id,prediction,region\n{}", kept.collect::<String>()))
+    };
+    let (all, some) = (write("all.csv", &|_| true), write("some.csv", &|is_labelled| is_labelled));
+    let labels = rows.iter().filter(|row| row.3).rev().map(|(n, _, label, _)| format!("{n},{}\n", u8::from(*label)));
+    let labels = folder.write("l.csv", &format!("id,label\n{}", labels.collect::<String>()));
+    let of = |samples: &str| folder.json(&["--model", &spec, "--samples", samples, "--labels", &labels]);
+    let (of_all, of_some) = (of(&all), of(&some));
+    assert_eq!(
+        (&of_all["rows"], &of_all["labels"]["rows"], &of_some["rows"]),
+        (&4000.into(), &1333.into(), &1333.into())
+    );
+    assert_eq!(of_all["segments"][0]["segment"], "region = south");
+    for part in ["performance", "segments", "segments_searched"] {
+        assert_eq!(of_all[part], of_some[part], "{part}");
+    }
+}
+
+#[test]
 fn ids_of_either_type_are_the_same() {
     let folder = Folder::new();
     let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\n");

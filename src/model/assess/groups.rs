@@ -1,6 +1,6 @@
 //! Whether the model does as well by every group, and where it does worst: columns brought to `fairness` and `segment`.
 
-use polars::prelude::{DataType, Series};
+use polars::prelude::{DataType, IdxCa, Series};
 
 use super::{Context, Error, Side, Table};
 use crate::fairness::{self, Fair, Rows, Settings, amounts};
@@ -87,22 +87,35 @@ pub fn fairness(
     Ok(attributes.iter().map(of).collect())
 }
 
-/// A column of the samples as segments are made of it.
-fn column(samples: &impl Table, name: &str, spec: &Spec) -> Result<Option<Column>, Error> {
-    let (Some(kind), Some(series)) = (samples.kind(name), samples.column(name)?) else { return Ok(None) };
+/// A column of the samples as segments are made of it, of some of the rows where they are named.
+fn column(samples: &impl Table, name: &str, rows: Option<&IdxCa>, spec: &Spec) -> Result<Option<Column>, Error> {
+    let Some(kind) = samples.kind(name) else { return Ok(None) };
     let is_number = kind == ColumnKind::Number && !spec.categorical.iter().any(|of| of == name);
+    let read = || -> Result<Option<Series>, Error> {
+        Ok(match (samples.column(name)?, rows) {
+            (Some(all), Some(rows)) => Some(all.take(rows)?),
+            (all, _) => all,
+        })
+    };
     Ok(match kind {
-        _ if is_number => Some(Column::Numbers { name: name.to_owned(), values: numbers(&series) }),
-        ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean => Coded::of_series(&series).map(Column::Values),
+        _ if is_number => read()?.map(|series| Column::Numbers { name: name.to_owned(), values: numbers(&series) }),
+        ColumnKind::Number | ColumnKind::String | ColumnKind::Boolean => {
+            read()?.and_then(|series| Coded::of_series(&series)).map(Column::Values)
+        }
         ColumnKind::Timestamp | ColumnKind::Numbers | ColumnKind::Strings => None,
     })
 }
 
-/// Where it does worst: by rows that are wrong, of classes, else by how far they are.
+/// Where it does worst: by rows that are wrong, of classes, else by how far they are. The side is of these rows of the samples, or of all.
 ///
 /// # Errors
 /// A column cannot be read.
-pub fn worst(samples: &impl Table, side: &Side, (spec, task, _): Context<'_>) -> Result<Option<Found>, Error> {
+pub fn worst(
+    samples: &impl Table,
+    side: &Side,
+    rows: Option<&IdxCa>,
+    (spec, task, _): Context<'_>,
+) -> Result<Option<Found>, Error> {
     let (Some(label), Some(prediction)) = (&side.label, side.prediction.as_ref().or(side.score.as_ref())) else {
         return Ok(None);
     };
@@ -113,7 +126,7 @@ pub fn worst(samples: &impl Table, side: &Side, (spec, task, _): Context<'_>) ->
     let mut columns = Vec::new();
     for name in samples.names() {
         if spec.is_feature(&name) {
-            columns.extend(column(samples, &name, spec)?);
+            columns.extend(column(samples, &name, rows, spec)?);
         }
     }
     Ok(Some(search(&columns, &loss, &search::Settings::default())))
@@ -135,7 +148,7 @@ pub fn by_columns(
 ) -> Result<Vec<By<Option<Performance>>>, Error> {
     let mut all = Vec::new();
     for name in &spec.segments {
-        let coded = match column(samples, name, spec)? {
+        let coded = match column(samples, name, None, spec)? {
             Some(Column::Values(coded)) => coded,
             Some(Column::Numbers { name, values }) => match Bins::of(&values, BINS) {
                 Some(bins) => bins.coded(&name, &values),

@@ -42,7 +42,7 @@ impl Watch {
         known.learn(&label);
         let Some(task) = self.spec.task.or(known.task()) else { return Ok(()) };
         let window = Window { frame: &frame, spec: &self.spec };
-        let found = groups::worst(&window, &window.side(Some(label)), (&self.spec, task, &known)).ok().flatten();
+        let found = groups::worst(&window, &window.side(Some(label)), None, (&self.spec, task, &known)).ok().flatten();
         let of = |end: i64| self.progress.results.get(&end);
         if let (Some(found), Some(first), Some(last)) = (found, of(first), of(last)) {
             self.progress.worst = Some(Worst { start: first.start, end: last.end, found });
