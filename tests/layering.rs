@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quality", &["drift", "stats", "units"]),
     ("segment", &["stats"]),
     ("fairness", &["segment", "stats"]),
+    ("versions", &["performance", "segment", "stats", "units"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
     (
         "model",
@@ -62,7 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("dataset", &["frame"]),
-    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment"]),
+    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment", "versions"]),
     (
         "report",
         &[
@@ -77,6 +78,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "segment",
             "stats",
             "units",
+            "versions",
         ],
     ),
     ("telemetry", &["health"]),
@@ -131,6 +133,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "stats",
             "telemetry",
             "units",
+            "versions",
         ],
     ),
 ];
@@ -155,6 +158,7 @@ const CORE: &[&str] = &[
     "quality",
     "segment",
     "fairness",
+    "versions",
     "rightsize",
     "alert",
     "health",

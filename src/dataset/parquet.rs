@@ -45,6 +45,11 @@ impl Parquet {
         self.metadata.row_groups.len()
     }
 
+    /// Rows that stand before a group.
+    pub fn rows_before(&self, group: usize) -> usize {
+        self.metadata.row_groups.iter().take(group).map(|group| group.num_rows()).sum()
+    }
+
     /// A column, of some of the groups.
     pub fn column(&self, name: &str, groups: Range<usize>) -> Result<Vec<ArrayRef>, String> {
         let (_, readable) =

@@ -4,14 +4,20 @@
 
 mod page;
 mod sections;
+mod versions;
 
 use std::fmt::Write;
 
 pub use page::html;
-use sections::{Section, sections, verdict};
+use sections::{Section, verdict};
 
 use super::{aligned, plain};
 use crate::review::Review;
+
+/// Every section, in order.
+fn told(review: &Review) -> Vec<Section> {
+    sections::sections(review, versions::sections(review))
+}
 
 /// For programs.
 #[must_use]
@@ -26,7 +32,7 @@ pub fn table(review: &Review, colour: bool) -> String {
         |code: &str, text: &str| if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() };
     let code = if review.is_worse() { "1;31" } else { "1" };
     let mut text = paint(code, &plain(&verdict(review))) + "\n";
-    for Section { title, said, heads, rows, .. } in sections(review) {
+    for Section { title, said, heads, rows, .. } in told(review) {
         let _ = writeln!(text, "\n{}", paint("1", &plain(&title)));
         for line in said {
             let _ = writeln!(text, "{}", plain(&line));
@@ -47,7 +53,7 @@ pub fn markdown(review: &Review) -> String {
     let row =
         |cells: &[String]| format!("| {} |\n", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
     let mut text = format!("# {}\n\n**{}**\n", escape(&review.model), escape(&verdict(review)));
-    for Section { title, said, heads, rows, .. } in sections(review) {
+    for Section { title, said, heads, rows, .. } in told(review) {
         let _ = writeln!(text, "\n## {}\n", escape(&title));
         for line in said {
             let _ = writeln!(text, "{}\n", escape(&line));

@@ -23,7 +23,7 @@ pub struct Joined {
 }
 
 /// An id as a number: two hashes, so that hardly ever two ids are one.
-type Key = u128;
+pub type Key = u128;
 
 fn key(text: impl Hash) -> Key {
     let half = |salt: u8| {
@@ -35,7 +35,7 @@ fn key(text: impl Hash) -> Key {
 }
 
 /// The ids of a column in the order of the rows. Numbers and texts that are written alike are the same.
-fn each_key(data: &Dataset, column: &str, mut take: impl FnMut(Option<Key>)) -> Result<(), Error> {
+pub fn each_key(data: &Dataset, column: &str, mut take: impl FnMut(Option<Key>)) -> Result<(), Error> {
     for part in data.parts(column) {
         let no_ids = |_| Error::Id(column.to_owned());
         let texts = part?.cast(&DataType::String).map_err(no_ids)?;

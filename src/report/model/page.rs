@@ -2,7 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::sections::{Chart, Section, followed, sections, verdict};
+use super::sections::{Chart, Section, followed, verdict};
+use super::told;
 use crate::chart;
 use crate::chart::bands::{Band, bands};
 use crate::chart::groups::{Row, bars};
@@ -30,7 +31,7 @@ pub fn html(review: &Review) -> String {
             body {
                 h1 { (plain(&review.model)) }
                 p class=(class) { (plain(&verdict(review))) }
-                @for section in sections(review) { (shown(review, &section)) }
+                @for section in told(review) { (shown(review, &section)) }
             }
         }
     }

@@ -77,8 +77,8 @@ pub fn verdict(review: &Review) -> String {
     }
 }
 
-/// All of them that have something to tell.
-pub fn sections(review: &Review) -> Vec<Section> {
+/// All of them that have something to tell, those of versions among them.
+pub fn sections(review: &Review, versions: Vec<Section>) -> Vec<Section> {
     let mut all = vec![about(review)];
     if let Some(measured) = &review.performance {
         all.push(performance(measured));
@@ -88,6 +88,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
     }
     all.extend(estimated(review));
     all.extend(over_time(review));
+    all.extend(versions);
     all.extend(review.fairness.iter().map(fair));
     all.extend(segments(review));
     all.extend(review.by_column.iter().map(by_column));
@@ -97,7 +98,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
 }
 
 /// A name of the tables as words.
-fn words(name: &str) -> String {
+pub fn words(name: &str) -> String {
     match name {
         "roc_auc" => "ROC-AUC".to_owned(),
         "pr_auc" | "average_precision" => "PR-AUC".to_owned(),
@@ -109,26 +110,26 @@ fn words(name: &str) -> String {
     }
 }
 
-fn with_interval(value: f64, interval: Option<Within>) -> String {
+pub fn with_interval(value: f64, interval: Option<Within>) -> String {
     interval.map_or_else(
         || figure(value),
         |Within { low, high }| format!("{} ({} to {})", figure(value), figure(low), figure(high)),
     )
 }
 
-fn shown(of: Figure) -> String {
+pub fn shown(of: Figure) -> String {
     of.value.map_or_else(dash, |value| with_interval(value, of.interval))
 }
 
-fn count(rows: u64) -> String {
+pub fn count(rows: u64) -> String {
     crate::units::grouped(rows)
 }
 
-fn time(at: Timestamp) -> String {
+pub fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-fn section(title: &str, heads: &[&'static str], rows: Vec<Vec<String>>) -> Section {
+pub fn section(title: &str, heads: &[&'static str], rows: Vec<Vec<String>>) -> Section {
     Section { title: title.to_owned(), said: Vec::new(), heads: heads.to_vec(), rows, groups: Vec::new(), chart: None }
 }
 
