@@ -413,7 +413,9 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     let of_task = material.task.map(|task| OfTask::of(&material, spec, task, &mut notes)).transpose()?;
     let OfTask { performance, estimated, over_time, fairness, by_column, worst } = of_task.unwrap_or_default();
     let Material { samples, reference, task, labelled, window, rows, span, versions, .. } = material;
-    let compared = reference.map(|reference| of_model(&reference, &samples, (spec, window), &mut notes)).transpose()?;
+    let several = versions.coded.as_ref().is_some_and(|coded| coded.names.len() > 1);
+    let compared =
+        reference.map(|reference| of_model(&reference, &samples, (spec, window), several, &mut notes)).transpose()?;
     let (comparison, quality) = compared.unzip();
     let (segments, segments_searched) = worst.map(|found| (found.segments, found.columns)).unzip();
     let time = |ms: i64| Timestamp::from_millisecond(ms).ok();

@@ -404,6 +404,7 @@ mod tests {
             end: at(3600),
             rows: 1000,
             versions: Vec::new(),
+            unjudged: BTreeMap::new(),
             reference: None,
             evaluated: at(0),
             evaluations: 1,

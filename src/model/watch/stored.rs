@@ -105,6 +105,8 @@ impl Watch {
         if rows == 0 {
             return;
         }
+        let own = self.reference.as_ref().and_then(|reference| reference.own(labelled.clone()).ok());
+        let labelled = own.as_ref().map_or(labelled, |(own, _)| own);
         let label = labelled.column("label").ok();
         let performance = label.and_then(|label| self.performance_of(labelled, label.as_materialized_series()));
         let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -114,6 +116,7 @@ impl Watch {
             end: time(to),
             rows,
             versions: Vec::new(),
+            unjudged: std::collections::BTreeMap::new(),
             reference: None,
             evaluated: now,
             evaluations: 0,
@@ -139,19 +142,21 @@ impl Watch {
 }
 
 /// Of a window's rows in the order in which they came, those that have a label, with what a measurement takes of them; and how many
-/// rows there are. A row that is stored and in memory, or was sent twice, is one. Rows without an id can have no label that comes later.
+/// rows there are. A row that is stored and in memory, or was sent twice, is one; of several versions' rows of an id each is. Rows without an id can have no label that comes later.
 ///
 /// # Errors
 /// The rows are of other types than this version stores.
 pub fn labelled(rows: &DataFrame, labels: &DataFrame) -> PolarsResult<(u64, DataFrame)> {
     let Ok(ids) = rows.column("id") else { return Ok((0, DataFrame::empty())) };
     let named = rows.filter(&ids.is_not_null())?;
-    let rows = named.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::First, None)?;
+    let by: Vec<String> =
+        ["id", "version"].into_iter().filter(|name| named.column(name).is_ok()).map(str::to_owned).collect();
+    let rows = named.unique_stable(Some(&by), UniqueKeepStrategy::First, None)?;
     let count = rows.height() as u64;
     let labels = if labels.height() > 0 { Some(latest(labels)?) } else { None };
     let Some(label) = label_of(&rows, labels.as_ref())? else { return Ok((count, DataFrame::empty())) };
     let there = label.is_not_null();
-    let mut measured = only(&rows, &["prediction", "score"])?;
+    let mut measured = only(&rows, &["prediction", "score", "version"])?;
     measured.with_column(label.with_name("label".into()).into())?;
     Ok((count, measured.filter(&there)?))
 }

@@ -79,16 +79,16 @@ fn beside(champion: &Version, challenger: &Version, of: &Comparison) -> Option<S
     let mut said = vec![how(of)];
     if let Some(mcnemar) = of.mcnemar {
         said.push(format!(
-            "{} requests {} alone got right, {} {} alone (McNemar's test: p {}).",
-            count(mcnemar.challenger_alone),
+            "{} alone got {} requests right, {} alone {} (McNemar's test: p {}).",
             challenger.version,
-            count(mcnemar.champion_alone),
+            count(mcnemar.challenger_alone),
             champion.version,
+            count(mcnemar.champion_alone),
             chance(mcnemar.p_value)
         ));
     }
     if let Some(agreement) = of.predictions.agreement {
-        said.push(format!("They said the same in a share of {} of the requests.", shown(agreement)));
+        said.push(format!("Share of requests on which they said the same: {}.", shown(agreement)));
     }
     if let Some(apart) = of.predictions.apart {
         said.push(format!("Their predictions lie {} apart, on average.", shown(apart)));

@@ -4,6 +4,7 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use super::super::tests::Folder;
+use crate::units::grouped;
 
 const SPEC: &str = "[[model]]\nname = \"m\"\n";
 
@@ -57,7 +58,7 @@ fn a_shadow_is_told_beside_the_champion_in_every_format() {
     for (format, wanted) in [
         ("table", "2.0 does worse than 1.0: accuracy 0."),
         ("markdown", "## Version 2.0 beside 1.0"),
-        ("html", "On the same 1,000 requests"),
+        ("html", &format!("On the same {} requests", grouped(1000))),
     ] {
         let text = folder.review(format, &words).expect("reviewed");
         assert!(text.contains(wanted) && !text.contains("NaN"), "{format}: {text}");
@@ -134,8 +135,8 @@ fn a_version_that_the_reference_is_not_of_is_not_judged() {
             (&"unpaired".into(), &"worse".into())
         );
         let text = folder.review("table", &words).expect("reviewed");
-        let thousands = if unjudged > 999 { format!("1,{:03}", unjudged - 1000) } else { unjudged.to_string() };
-        assert!(text.contains(&format!("Version 2.0 has no reference: {thousands} rows not judged.")), "{text}");
+        let said = format!("Version 2.0 has no reference: {} rows not judged.", grouped(unjudged));
+        assert!(text.contains(&said), "{text}");
     }
     // Where nothing says of which version it is, all is as it was.
     let (reference, samples) = canary(&folder, false);
