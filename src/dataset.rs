@@ -349,8 +349,8 @@ mod tests {
         let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/housing_later.parquet");
         let folder = tempfile::tempdir().expect("a folder");
         let csv = folder.path().join("a.csv");
-        let lines: String = (0..500).map(|at| format!("{at}.5\n")).collect();
-        std::fs::write(&csv, format!("MedInc\n{lines}")).expect("written");
+        let lines: Vec<String> = (0..500).map(|at| format!("{at}.5")).collect();
+        std::fs::write(&csv, format!("MedInc\n{}", lines.join("\n"))).expect("written");
         for path in [demo, csv] {
             let open = || Dataset::open(&path).expect("opened");
             let (all, _) = numbers(&open(), "MedInc");

@@ -131,7 +131,7 @@ pub fn compare(rows: &Rows<'_>, wanted: &Wanted<'_>, settings: &Settings<'_>) ->
         let labelled = taken.labelled();
         let performance = Some(measure(&taken.columns(), wanted).0).filter(|performance| performance.rows > 0);
         let is_champion = std::ptr::eq(kept, champion);
-        let against = || against(rows, Pick::of(rows, &champion.rows, &kept.rows), wanted, &limits);
+        let against = || against(rows, &Pick::of(rows, &champion.rows, &kept.rows), wanted, &limits);
         versions.push(Version {
             version: kept.name.clone(),
             champion: is_champion,
@@ -152,7 +152,7 @@ pub fn compare(rows: &Rows<'_>, wanted: &Wanted<'_>, settings: &Settings<'_>) ->
     })
 }
 
-fn against(rows: &Rows<'_>, pick: Pick, wanted: &Wanted<'_>, limits: &Limits) -> Option<Comparison> {
+fn against(rows: &Rows<'_>, pick: &Pick, wanted: &Wanted<'_>, limits: &Limits) -> Option<Comparison> {
     let sides = [
         Taken::of(rows, &pick.champion, pick.labels.as_ref().unwrap_or(&pick.champion))?,
         Taken::of(rows, &pick.challenger, pick.labels.as_ref().unwrap_or(&pick.challenger))?,

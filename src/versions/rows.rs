@@ -53,7 +53,7 @@ impl Pick {
     /// Paired where both answered half of the requests of the version with fewer rows, at least.
     pub fn of(rows: &Rows<'_>, champion: &[u32], challenger: &[u32]) -> Self {
         let pairs = pairs(rows.request, champion, challenger);
-        if pairs.len() > 0 && 2 * pairs.len() >= champion.len().min(challenger.len()) {
+        if !pairs.is_empty() && 2 * pairs.len() >= champion.len().min(challenger.len()) {
             let pairs = answered_alike(&rows.columns, pairs);
             let labelled = |row: u32| rows.columns.label.get(row as usize).is_ok_and(|label| !label.is_null());
             let label = |(one, other): &(u32, u32)| if labelled(*one) || !labelled(*other) { *one } else { *other };

@@ -126,7 +126,7 @@ fn few_rows_are_no_verdict_and_one_version_is_none() {
 
 #[test]
 fn without_labels_what_they_say_is_compared() {
-    let row = |at: u32, version| (version, at / 2, i64::from(at), None, Some(i64::from(at % 4 == 0)));
+    let row = |at: u32, version| (version, at / 2, i64::from(at), None, Some(i64::from(at.is_multiple_of(4))));
     let mut rows: Vec<Row> = (0..2000).map(|at| row(at, if at % 2 == 0 { "1" } else { "2" })).collect();
     let found = told(&rows, Task::Classification, &settings(None), true).expect("two versions");
     let of = found.versions[1].against_champion.as_ref().expect("compared");

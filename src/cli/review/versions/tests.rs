@@ -18,7 +18,7 @@ const HEAD: &str = "id,timestamp,version,x,prediction\n";
 /// A shadow's rows, and the requests' labels.
 fn shadow() -> (String, String) {
     let mut random = Rng::with_seed(3);
-    let (mut samples, mut labels) = (HEAD.to_owned(), "id,label\n".to_owned());
+    let (mut samples, mut labels) = (HEAD.to_owned(), vec!["id,label".to_owned()]);
     for id in 0..1000 {
         let x = random.f64();
         let label = i64::from(random.f64() < x);
@@ -26,9 +26,9 @@ fn shadow() -> (String, String) {
         let challenger = if random.f64() < 0.15 { 1 - champion } else { champion };
         samples += &line(id, id, "1.0", x, champion);
         samples += &line(id, id, "2.0", x, challenger);
-        labels += &format!("{id},{label}\n");
+        labels.push(format!("{id},{label}"));
     }
-    (samples, labels)
+    (samples, labels.join("\n"))
 }
 
 fn challenger(found: &Value) -> &Value {
@@ -90,7 +90,7 @@ fn one_version_or_none_has_no_section() {
 fn canary(folder: &Folder, reference_says: bool) -> (String, String) {
     let mut random = Rng::with_seed(8);
     let mut rows = |count: u32, canary: bool, named: bool| {
-        let mut text = "id,timestamp,x,prediction,label".to_owned() + if named { ",version\n" } else { "\n" };
+        let mut lines = vec!["id,timestamp,x,prediction,label".to_owned() + if named { ",version" } else { "" }];
         for id in 0..count {
             let new = canary && random.f64() < 0.3;
             let x = random.f64() + if new { 2.0 } else { 0.0 };
@@ -98,13 +98,10 @@ fn canary(folder: &Folder, reference_says: bool) -> (String, String) {
             let right = random.f64() < if new { 0.5 } else { 0.9 };
             let prediction = if right { label } else { 1 - label };
             let version = if new { ",2.0" } else { ",1.4" };
-            text += &format!(
-                "{id},{},{x:.4},{prediction},{label}{}\n",
-                u64::from(id) * 60_000,
-                if named { version } else { "" }
-            );
+            let version = if named { version } else { "" };
+            lines.push(format!("{id},{},{x:.4},{prediction},{label}{version}", u64::from(id) * 60_000));
         }
-        text
+        lines.join("\n")
     };
     let reference = folder.write("r.csv", &rows(3000, false, reference_says));
     (reference, folder.write("s.csv", &rows(3000, true, true)))
