@@ -13,7 +13,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::filter;
 use arrow::datatypes::DataType;
 use polars::prelude::Series;
 
@@ -72,6 +73,8 @@ pub struct Dataset {
     /// What was passed over, for people.
     pub warnings: Vec<String>,
     source: Source,
+    /// Which of the file's rows are its own, where not all are.
+    kept: Option<BooleanArray>,
 }
 
 enum Source {
@@ -182,7 +185,38 @@ impl Dataset {
         if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(failed(format!("column `{name}` occurs twice")));
         }
-        Ok(Self { path: name.to_owned(), fields, rows, warnings, source })
+        Ok(Self { path: name.to_owned(), fields, rows, warnings, source, kept: None })
+    }
+
+    /// Some of its rows alone: those that are marked, in their order.
+    #[must_use]
+    pub fn only(mut self, marked: &[bool]) -> Self {
+        let mut marks = marked.iter().copied();
+        let kept = match &self.kept {
+            Some(before) => before.iter().map(|was| was == Some(true) && marks.next() == Some(true)).collect(),
+            None => marks.collect::<Vec<bool>>(),
+        };
+        self.rows = kept.iter().filter(|kept| **kept).count() as u64;
+        for field in &mut self.fields {
+            field.wrong = field.wrong.min(self.rows);
+        }
+        self.kept = Some(kept.into());
+        self
+    }
+
+    /// Of arrays that follow one another from this row of the file on, its own rows.
+    fn own(&self, arrays: Vec<ArrayRef>, mut from: usize) -> Result<Vec<ArrayRef>, String> {
+        let Some(kept) = &self.kept else { return Ok(arrays) };
+        let own = |array: &ArrayRef| {
+            let to = from.saturating_add(array.len());
+            if to > kept.len() {
+                return Err("has more rows than the others".to_owned());
+            }
+            let marks = kept.slice(from, array.len());
+            from = to;
+            filter(array, &marks).map_err(|error| error.to_string())
+        };
+        arrays.iter().map(own).collect()
     }
 
     /// What it is called.
@@ -213,10 +247,11 @@ impl Dataset {
     }
 
     fn arrays(&self, name: &str) -> Result<Vec<ArrayRef>, String> {
-        match &self.source {
-            Source::Parquet(source) => source.column(name, 0..source.groups()),
-            Source::Memory(batches) => Ok(batches.iter().filter_map(|b| b.column_by_name(name).cloned()).collect()),
-        }
+        let arrays = match &self.source {
+            Source::Parquet(source) => source.column(name, 0..source.groups())?,
+            Source::Memory(batches) => batches.iter().filter_map(|b| b.column_by_name(name).cloned()).collect(),
+        };
+        self.own(arrays, 0)
     }
 
     /// Reads a column as it is written, whatever its type.
@@ -243,13 +278,14 @@ impl Dataset {
         };
         (0..parts).map(move |at| {
             let read = || {
-                let arrays = match &self.source {
-                    Source::Parquet(source) => source.column(name, at..at.saturating_add(1))?,
-                    Source::Memory(batches) => {
-                        batches.get(at).and_then(|batch| batch.column_by_name(name).cloned()).into_iter().collect()
-                    }
+                let (arrays, before): (Vec<ArrayRef>, usize) = match &self.source {
+                    Source::Parquet(source) => (source.column(name, at..at.saturating_add(1))?, source.rows_before(at)),
+                    Source::Memory(batches) => (
+                        batches.get(at).and_then(|batch| batch.column_by_name(name).cloned()).into_iter().collect(),
+                        batches.iter().take(at).map(RecordBatch::num_rows).sum(),
+                    ),
                 };
-                series(name, arrays)
+                series(name, self.own(arrays, before)?)
             };
             guarded(read)
                 .map_err(|message| Error { path: self.path.clone(), message: format!("column `{name}`: {message}") })
@@ -296,4 +332,37 @@ fn described(name: &str, given: &DataType) -> Field {
 /// Runs a decoder; a panic in it becomes an error.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     guard::guarded(decode).unwrap_or_else(|| Err(format!("the file is broken: its decoder gave up{}", guard::place())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(data: &Dataset, name: &str) -> (Vec<f64>, Vec<f64>) {
+        let of = |series: Series| series.f64().expect("numbers").iter().flatten().collect::<Vec<f64>>();
+        let parts = data.parts(name).flat_map(|part| of(part.expect("read"))).collect();
+        (of(data.column(name).expect("read")), parts)
+    }
+
+    #[test]
+    fn some_rows_alone_are_the_same_whole_and_in_parts() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/housing_later.parquet");
+        let folder = tempfile::tempdir().expect("a folder");
+        let csv = folder.path().join("a.csv");
+        let lines: Vec<String> = (0..500).map(|at| format!("{at}.5")).collect();
+        std::fs::write(&csv, format!("MedInc\n{}", lines.join("\n"))).expect("written");
+        for path in [demo, csv] {
+            let open = || Dataset::open(&path).expect("opened");
+            let (all, _) = numbers(&open(), "MedInc");
+            let third: Vec<bool> = (0..all.len()).map(|at| at % 3 == 1).collect();
+            let some = open().only(&third);
+            let wanted: Vec<f64> = all.iter().skip(1).step_by(3).copied().collect();
+            assert_eq!((numbers(&some, "MedInc"), some.rows), ((wanted.clone(), wanted.clone()), wanted.len() as u64));
+            assert_eq!(some.array("MedInc").expect("read").len(), wanted.len());
+            // Some of those.
+            let again: Vec<bool> = (0..wanted.len()).map(|at| at % 2 == 0).collect();
+            let wanted: Vec<f64> = wanted.into_iter().step_by(2).collect();
+            assert_eq!(numbers(&some.only(&again), "MedInc").0, wanted);
+        }
+    }
 }

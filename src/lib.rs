@@ -31,6 +31,7 @@
 //! segment/     a column as codes (coded), a number as bins (bins); a statistic by them; where a model does worst (search)
 //! fairness/    groups by a protected attribute: counts, the figures of fairlearn (parity), those of groups large enough (judged), the
 //!              four-fifths rule
+//! versions/    versions of a model side by side: which rows are compared, differences with intervals; what a reference is not of
 //! review       one model's review: all that is said of its samples and labels, in one document
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
@@ -155,4 +156,5 @@ pub mod step;
 pub mod store;
 pub mod telemetry;
 pub mod units;
+pub mod versions;
 pub mod web;

@@ -127,6 +127,9 @@ pub struct Spec {
     /// Which version of the model it was.
     #[serde(default = "version")]
     pub version: String,
+    /// The version that the others are held against. By default it is the one with the most rows in the first tenth of the time.
+    #[serde(default)]
+    pub champion: Option<String>,
     /// Which rows are ranked together: how well is measured by NDCG.
     #[serde(default)]
     pub group: Option<String>,
@@ -194,6 +197,10 @@ pub struct Spec {
     /// The reference's SHA-256 in hex: the file's, or a profile's own. Another is not taken.
     #[serde(default)]
     pub reference_hash: Option<String>,
+    /// Which version of the model its reference is of, where the reference has no column that says so: rows of other versions are not held
+    /// against it.
+    #[serde(default)]
+    pub reference_version: Option<String>,
     /// How often the reference is asked for.
     #[serde(default = "default_reference_every", deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
@@ -311,6 +318,7 @@ impl Spec {
             scores: BTreeMap::new(),
             label: label(),
             version: version(),
+            champion: None,
             group: None,
             top: default_top(),
             quantile: None,
@@ -331,6 +339,7 @@ impl Spec {
             max_rows: default_max_rows(),
             reference: None,
             reference_hash: None,
+            reference_version: None,
             reference_every: default_reference_every(),
             reference_rows: default_reference_rows(),
             min_rows: default_min_rows(),

@@ -9,6 +9,7 @@ pub mod confusion;
 pub mod cost;
 pub mod detail;
 pub mod figure;
+pub mod influence;
 pub mod interval;
 pub mod measures;
 pub mod ranked;

@@ -2,6 +2,8 @@
 
 pub mod sections;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -15,6 +17,7 @@ use crate::performance::{Performance, Task};
 use crate::quality::Finding;
 use crate::segment::by::By;
 use crate::segment::search::Segment;
+use crate::versions::{Others, Version};
 
 /// What was found of a model.
 #[derive(Debug, Clone, Serialize)]
@@ -52,6 +55,12 @@ pub struct Review {
     pub segments_searched: Option<u64>,
     /// The measures by the values of the columns that the description names.
     pub by_column: Vec<By<Option<Performance>>>,
+    /// Each version of the model, the champion first, where its rows are of two or more.
+    pub versions: Vec<Version>,
+    /// Versions that there is no room for.
+    pub other_versions: Others,
+    /// Rows of versions that the reference is not of, by version: nothing but `versions` and `labels` is of them.
+    pub unjudged: BTreeMap<String, u64>,
     /// What a reader ought to know of how this came about.
     pub notes: Vec<String>,
 }

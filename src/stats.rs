@@ -14,6 +14,7 @@ pub mod linear_ranks;
 pub mod logistic;
 pub mod mersenne;
 pub mod moments;
+pub mod paired;
 pub mod pick;
 pub mod quantile;
 pub mod random;

@@ -32,6 +32,8 @@ mod peers;
 mod performance;
 #[path = "known/stream.rs"]
 mod stream;
+#[path = "known/versions.rs"]
+mod versions;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -3,6 +3,7 @@
 mod labels;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use polars::prelude::{IdxCa, PolarsError, Series};
 
 use self::labels::Lags;
+use self::versions::Told;
 use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
 use super::times::times;
@@ -34,6 +36,7 @@ use crate::review::{Early, Labelled, Measured, Part, Review};
 use crate::segment::by::By;
 use crate::segment::search::Found;
 use crate::stats::quantile::quantile;
+use crate::versions::reference::Judged;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -245,12 +248,25 @@ fn side(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Side, Erro
     })
 }
 
+/// The rows that have a label, where not all have.
+fn with_labels(side: &Side) -> Result<Option<(IdxCa, Side)>, Error> {
+    Ok(match side.with_labels() {
+        Some(rows) => Some((rows.clone(), side.taken(&rows)?)),
+        None => None,
+    })
+}
+
 /// What there is to review.
 struct Material {
+    /// Those of them that are judged.
     samples: Dataset,
     current: Side,
     /// The rows that have a label, where not all have: figures of labels are of these alone, however many others there are.
     known_rows: Option<(IdxCa, Side)>,
+    /// How many they are with those that are not, and between which times.
+    rows: u64,
+    span: Option<(i64, i64)>,
+    versions: Told,
     reference: Option<Given>,
     /// The reference's rows, where it has any.
     before: Option<(Dataset, Side)>,
@@ -265,7 +281,9 @@ struct Material {
 
 impl Material {
     fn of(arguments: &Arguments, spec: &Spec) -> Result<Self, Error> {
-        let opened = |given: &Given| open(given, &|_| &[]);
+        // Versions are names, whatever they look like.
+        let texts: &[ColumnKind] = &[ColumnKind::String];
+        let opened = |given: &Given| open(given, &|name| if name == spec.version { texts } else { &[] });
         let samples = opened(&Given::new(&arguments.samples, "samples")?)?;
         let mut notes = Vec::new();
         let named = arguments.reference.clone().or(spec.reference.as_ref().map(PathBuf::from));
@@ -297,10 +315,7 @@ impl Material {
         }
         let data = reference.as_ref().filter(|given| !drift::is_profile(given)).map(opened).transpose()?;
         let before = data.map(|data| side(&data, spec, None).map(|side| (data, side))).transpose()?;
-        let known_rows = match current.with_labels() {
-            Some(rows) => Some((rows.clone(), current.taken(&rows)?)),
-            None => None,
-        };
+        let known_rows = with_labels(&current)?;
         let judged = known_rows.as_ref().map_or(&current, |(_, side)| side);
         let mut known = Labels::default();
         let sides = [Some(judged), before.as_ref().map(|(_, side)| side)];
@@ -314,13 +329,52 @@ impl Material {
             told_lags(&mut labelled, lags);
             labelled.early = early(&current, lags, task)?;
         }
-        let window = arguments.chunk.unwrap_or(Window::Rows(samples.rows.div_ceil(PARTS).max(1)));
-        Ok(Self { samples, current, known_rows, reference, before, known, task, labelled, at, window, notes })
+        let versions = versions::told(&samples, &current, at.as_deref(), (spec, task, &known), &mut notes)?;
+        let before_data = before.as_ref().map(|(data, _)| data);
+        let judged = versions::judged(versions.coded.as_ref(), before_data, spec, reference.is_some())?;
+        let span = at.iter().flatten().min().copied().zip(at.iter().flatten().max().copied());
+        let window = Window::Rows(0);
+        let material = Self {
+            rows: samples.rows,
+            span,
+            versions,
+            samples,
+            current,
+            known_rows,
+            reference,
+            before,
+            known,
+            task,
+            labelled,
+            at,
+            window,
+            notes,
+        };
+        material.only(judged, arguments.chunk)
     }
 
     /// What figures of labels are of.
     fn judged(&self) -> &Side {
         self.known_rows.as_ref().map_or(&self.current, |(_, side)| side)
+    }
+
+    /// Leaves out what the reference is not of; where that is everything, the reference.
+    fn only(mut self, judged: Option<Judged>, chunk: Option<Window>) -> Result<Self, Error> {
+        if let Some(judged) = judged.filter(|judged| !judged.all()) {
+            self.notes.extend(judged.words());
+            if judged.rows.iter().any(|judged| *judged) {
+                let places: Vec<usize> = (0..judged.rows.len()).filter(|at| judged.rows[*at]).collect();
+                self.current = self.current.part(&places)?;
+                self.known_rows = with_labels(&self.current)?;
+                self.at = self.at.map(|at| places.iter().filter_map(|place| at.get(*place)).copied().collect());
+                self.samples = self.samples.only(&judged.rows);
+            } else {
+                (self.reference, self.before) = (None, None);
+            }
+            self.versions.unjudged = judged.unjudged;
+        }
+        self.window = chunk.unwrap_or(Window::Rows(self.samples.rows.div_ceil(PARTS).max(1)));
+        Ok(self)
     }
 }
 
@@ -382,18 +436,21 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     let mut notes = std::mem::take(&mut material.notes);
     let of_task = material.task.map(|task| OfTask::of(&material, spec, task, &mut notes)).transpose()?;
     let OfTask { performance, estimated, over_time, fairness, by_column, worst } = of_task.unwrap_or_default();
-    let Material { samples, reference, task, labelled, at, window, .. } = material;
-    let compared = reference.map(|reference| of_model(&reference, &samples, (spec, window), &mut notes)).transpose()?;
+    let Material { samples, reference, task, labelled, window, rows, span, versions, .. } = material;
+    let several = versions.coded.as_ref().is_some_and(|coded| coded.names.len() > 1);
+    let compared =
+        reference.map(|reference| of_model(&reference, &samples, (spec, window), several, &mut notes)).transpose()?;
     let (comparison, quality) = compared.unzip();
     let (segments, segments_searched) = worst.map(|found| (found.segments, found.columns)).unzip();
-    let time = |ms: Option<&i64>| ms.and_then(|ms| Timestamp::from_millisecond(*ms).ok());
+    let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
+    let (versions, other_versions, unjudged) = versions.parts();
     Ok(Review {
         model: spec.name.clone(),
         namespace: spec.namespace.clone(),
         task,
-        rows: samples.rows,
-        from: time(at.iter().flatten().min()),
-        to: time(at.iter().flatten().max()),
+        rows,
+        from: span.and_then(|(from, _)| time(from)),
+        to: span.and_then(|(_, to)| time(to)),
         labels: labelled,
         performance,
         estimated,
@@ -404,6 +461,9 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         segments: segments.unwrap_or_default(),
         segments_searched,
         by_column,
+        versions,
+        other_versions,
+        unjudged,
         notes,
     })
 }

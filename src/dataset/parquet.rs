@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use polars_arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use polars_buffer::Buffer;
 use polars_parquet::read::{
-    BasicDecompressor, FileMetadata, PageReader, column_iter_to_arrays, infer_schema, read_metadata,
+    BasicDecompressor, FileMetadata, PageReader, RowGroupMetadata, column_iter_to_arrays, infer_schema, read_metadata,
 };
 
 use super::{Field, described};
@@ -43,6 +43,11 @@ impl Parquet {
     /// Runs of rows that are read one by one.
     pub fn groups(&self) -> usize {
         self.metadata.row_groups.len()
+    }
+
+    /// Rows that stand before a group.
+    pub fn rows_before(&self, group: usize) -> usize {
+        self.metadata.row_groups.iter().take(group).map(RowGroupMetadata::num_rows).sum()
     }
 
     /// A column, of some of the groups.

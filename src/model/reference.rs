@@ -2,7 +2,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, PolarsError, PolarsResult, Series};
@@ -14,6 +14,7 @@ use super::assess::estimator::{self, Estimator};
 use super::border::RESERVED;
 use super::made::Made;
 use super::profile::{TEXT, taken};
+use super::rows::keep;
 use super::{Schema, Spec, chunks};
 use crate::drift::baseline::Baseline;
 use crate::drift::derived::Side;
@@ -24,7 +25,9 @@ use crate::drift::{Bins, Kind, Sample};
 use crate::performance::{Labels, Performance};
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::profiled;
+use crate::segment::coded::Coded;
 use crate::units::hex;
+use crate::versions::reference::Judged;
 
 /// A window's Kolmogorov-Smirnov p-value is exact up to so many values a side; of more it would cost more than all the rest.
 const EXACT_UP_TO: usize = 1000;
@@ -127,6 +130,8 @@ pub struct Reference {
     pub labels: Labels,
     /// What rows under a profile are counted in, of none yet.
     pub tally: Option<Tally>,
+    /// The versions of the model that it is of; none where nothing says.
+    pub versions: BTreeSet<String>,
 }
 
 /// One column of a reference.
@@ -240,6 +245,7 @@ impl Reference {
             estimator: Err("a profile has no rows with labels to learn from".to_owned()),
             labels: Labels::default(),
             tally: Some(Tally::new(profile)),
+            versions: spec.reference_version.iter().cloned().collect(),
         }
     }
 
@@ -300,7 +306,27 @@ impl Reference {
         let hash = hash(None, &columns);
         let rows = frame.height() as u64;
         let about = About { bins: hash.clone(), hash, since, provisional, rows, profile: None };
-        Self { about, columns, made, learnt, performance, estimator, labels, tally: None }
+        let versions = match &spec.reference_version {
+            Some(version) => BTreeSet::from([version.clone()]),
+            None => super::rows::versions(frame).flatten().map(str::to_owned).collect(),
+        };
+        Self { about, columns, made, learnt, performance, estimator, labels, tally: None, versions }
+    }
+
+    /// Of rows those that are held against it: all but those of versions that it is not of; and how many of each such version there are.
+    ///
+    /// # Errors
+    /// Never, for rows that passed the border.
+    pub fn own(&self, frame: DataFrame) -> PolarsResult<(DataFrame, BTreeMap<String, u64>)> {
+        let Ok(told) = frame.column("version").and_then(|column| column.str()) else {
+            return Ok((frame, BTreeMap::new()));
+        };
+        if self.versions.is_empty() {
+            return Ok((frame, BTreeMap::new()));
+        }
+        let judged = Judged::of(&Coded::of_texts("version", told.iter()), &self.versions);
+        let kept = if judged.all() { frame } else { keep(&frame, &judged.rows)? };
+        Ok((kept, judged.unjudged))
     }
 }
 

@@ -187,18 +187,31 @@ pub fn with_positions(mut frame: DataFrame, positions: Vec<i64>) -> PolarsResult
     Ok(frame)
 }
 
-/// The ids that are known, each with its row's position. Ids are kept as 128-bit hashes with keys of this process, so that
-/// long ones cost no more and nobody can make two that are taken for one.
+/// Versions whose rows may have one id; the row of another counts as one that came before.
+const VERSIONS: usize = 20;
+
+/// The ids that are known, each with the positions of its rows: one a version, as a shadow answers the same requests. Ids are kept as
+/// 128-bit hashes with keys of this process, so that long ones cost no more and nobody can make two that are taken for one.
 #[derive(Default)]
 pub struct Ids {
     keys: [RandomState; 2],
     known: HashMap<u128, Known>,
+    /// Of ids with rows of several versions those after the first.
+    more: HashMap<u128, Vec<Known>>,
 }
 
 struct Known {
     position: i64,
+    version: u32,
     /// Its error has passed the detectors.
     streamed: bool,
+}
+
+/// What a row is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    id: u128,
+    version: u32,
 }
 
 impl Ids {
@@ -207,35 +220,66 @@ impl Ids {
         u128::from(high) << 64 | u128::from(low)
     }
 
-    /// Notes the id, which has no position yet. None if it is known already, else what it is known by.
-    pub fn note(&mut self, id: &str) -> Option<u128> {
-        let key = self.key(id);
-        match self.known.entry(key) {
-            Entry::Occupied(_) => None,
+    fn keyed(&self, id: &str, version: Option<&str>) -> Key {
+        let version = self.keys.first().map_or(0, |key| key.hash_one(version) >> 32);
+        Key { id: self.key(id), version: u32::try_from(version).unwrap_or_default() }
+    }
+
+    /// Notes the id of a row of this version, which has no position yet. None if it is known already, else what it is known by.
+    pub fn note(&mut self, id: &str, version: Option<&str>) -> Option<Key> {
+        let key = self.keyed(id, version);
+        let fresh = Known { position: i64::MIN, version: key.version, streamed: false };
+        match self.known.entry(key.id) {
+            Entry::Occupied(first) if first.get().version == key.version => return None,
+            Entry::Occupied(_) => {
+                let more = self.more.entry(key.id).or_default();
+                if more.len() + 1 >= VERSIONS || more.iter().any(|known| known.version == key.version) {
+                    return None;
+                }
+                more.push(fresh);
+            }
             Entry::Vacant(place) => {
-                place.insert(Known { position: i64::MIN, streamed: false });
-                Some(key)
+                place.insert(fresh);
             }
         }
+        Some(key)
     }
 
     /// Gives a noted id its row's position, or forgets it if the row is not held.
-    pub fn place(&mut self, key: u128, position: Option<i64>) {
-        match position {
-            Some(position) => {
-                let streamed = self.known.get(&key).is_some_and(|known| known.streamed);
-                self.known.insert(key, Known { position, streamed });
-            }
-            None => {
-                self.known.remove(&key);
-            }
+    pub fn place(&mut self, key: Key, position: Option<i64>) {
+        let Some(position) = position else { return self.remove(key) };
+        let all = self.known.get_mut(&key.id).into_iter().chain(self.more.get_mut(&key.id).into_iter().flatten());
+        for known in all.filter(|known| known.version == key.version) {
+            known.position = position;
         }
     }
 
-    /// The position of the row with this id.
-    #[must_use]
-    pub fn position(&self, id: &str) -> Option<i64> {
-        self.known.get(&self.key(id)).map(|known| known.position)
+    fn remove(&mut self, key: Key) {
+        let more = self.more.get_mut(&key.id);
+        match self.known.get_mut(&key.id) {
+            Some(first) if first.version == key.version => match more.and_then(Vec::pop) {
+                // Errors are of ids: what has passed has.
+                Some(next) => *first = Known { streamed: first.streamed, ..next },
+                None => {
+                    self.known.remove(&key.id);
+                }
+            },
+            _ => {
+                if let Some(more) = more {
+                    more.retain(|known| known.version != key.version);
+                }
+            }
+        }
+        if self.more.get(&key.id).is_some_and(Vec::is_empty) {
+            self.more.remove(&key.id);
+        }
+    }
+
+    /// The positions of the rows with this id.
+    pub fn positions(&self, id: &str) -> impl Iterator<Item = i64> {
+        let key = self.key(id);
+        let more = self.more.get(&key).into_iter().flatten();
+        self.known.get(&key).into_iter().chain(more).map(|known| known.position)
     }
 
     /// Notes that the error of the row with this id passes the detectors. Whether it does so for the first time; of a row that is not held
@@ -253,10 +297,11 @@ impl Ids {
 
     /// Forgets the ids of these rows.
     pub fn forget(&mut self, frame: &DataFrame) {
-        let Ok(ids) = frame.column("id").and_then(|column| Ok(column.str()?.clone())) else { return };
-        for id in ids.iter().flatten() {
-            let key = self.key(id);
-            self.known.remove(&key);
+        let Ok(ids) = frame.column("id").and_then(|column| column.str()) else { return };
+        for (id, version) in ids.iter().zip(versions(frame)) {
+            if let Some(id) = id {
+                self.remove(self.keyed(id, version));
+            }
         }
         if self.known.capacity() > 4 * self.known.len() + 1024 {
             self.known.shrink_to_fit();
@@ -266,8 +311,15 @@ impl Ids {
     /// About how many bytes they take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.known.capacity() as u64 * 33
+        let more: usize = self.more.values().map(|more| 64 + 16 * more.capacity()).sum();
+        self.known.capacity() as u64 * 33 + more as u64
     }
+}
+
+/// Of each row its version; None of every row where none is told.
+pub fn versions(frame: &DataFrame) -> impl Iterator<Item = Option<&str>> {
+    let told = frame.column("version").ok().and_then(|column| column.str().ok());
+    (0..frame.height()).map(move |row| told.and_then(|versions| versions.get(row)))
 }
 
 #[cfg(test)]
@@ -307,16 +359,46 @@ mod tests {
         }
     }
 
+    fn positions_of(ids: &Ids, id: &str) -> Vec<i64> {
+        ids.positions(id).collect()
+    }
+
     #[test]
     fn an_id_is_known_until_its_row_is_forgotten() {
         let mut ids = Ids::default();
-        let key = ids.note("1").expect("new");
+        let key = ids.note("1", None).expect("new");
         ids.place(key, Some(1));
-        assert_eq!((ids.note("1"), ids.position("1")), (None, Some(1)));
+        assert_eq!((ids.note("1", None), positions_of(&ids, "1")), (None, vec![1]));
         assert_eq!((ids.stream("1"), ids.stream("1"), ids.stream("2")), (true, false, false));
         ids.place(key, Some(2));
         assert!(ids.is_streamed("1"), "wherever it is placed");
         ids.forget(&frame(&[1]));
-        assert_eq!((ids.position("1"), ids.is_streamed("1")), (None, false));
+        assert_eq!((positions_of(&ids, "1"), ids.is_streamed("1")), (Vec::new(), false));
+    }
+
+    #[test]
+    fn an_id_has_a_row_of_each_version() {
+        let mut ids = Ids::default();
+        let (first, second) =
+            (ids.note("1", Some("a")).expect("new"), ids.note("1", Some("b")).expect("of another version"));
+        assert_eq!((ids.note("1", Some("a")), ids.note("1", Some("b"))), (None, None));
+        ids.place(first, Some(1));
+        ids.place(second, Some(7));
+        assert!(ids.stream("1") && positions_of(&ids, "1") == [1, 7]);
+        let of = |version: &str| {
+            let mut rows = frame(&[1]);
+            rows.with_column(Series::new("version".into(), [version]).into_column()).expect("a column");
+            rows
+        };
+        ids.forget(&of("a"));
+        assert_eq!((positions_of(&ids, "1"), ids.stream("1")), (vec![7], false), "its error has passed");
+        assert!(ids.note("1", Some("a")).is_some() && ids.note("1", Some("b")).is_none());
+        ids.place(second, None);
+        assert_eq!(positions_of(&ids, "1").len(), 1);
+        ids.forget(&of("a"));
+        assert_eq!((positions_of(&ids, "1"), ids.known.len(), ids.more.len()), (Vec::new(), 0, 0));
+        // However many versions there are said to be.
+        let noted = (0..100).filter(|version| ids.note("2", Some(&version.to_string())).is_some());
+        assert_eq!(noted.count(), VERSIONS);
     }
 }

@@ -307,6 +307,9 @@ pub struct WindowResult {
     /// The versions of the model that its rows are of, in order, twenty at most; none where samples name none.
     #[serde(default)]
     pub versions: Vec<String>,
+    /// Rows of versions that the reference is not of, by version: nothing else that is told here is of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unjudged: BTreeMap<String, u64>,
     /// The hash of the reference it was held against.
     pub reference: Option<String>,
     /// When it was judged last.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::border::ARRIVAL;
 use super::intake::Intake;
 use super::reference::{About, Column, Given, Reference};
-use super::rows::{Ids, POSITION, Rows, keep, with_positions};
+use super::rows::{Ids, Key, POSITION, Rows, keep, versions, with_positions};
 use super::streams::{Changes, Streams};
 use super::view::{Counts, WindowResult, Worst};
 use super::{Schema, Spec};
@@ -240,14 +240,14 @@ impl Watch {
         self.repeated.take()
     }
 
-    /// Leaves out rows whose id is known. Gives what the others' ids are known by, in the order of the rows.
-    fn without_repetition(&mut self, frame: DataFrame, mode: Mode) -> PolarsResult<(DataFrame, Vec<Option<u128>>)> {
+    /// Leaves out rows whose id is known, of the same version. Gives what the others' ids are known by, in the order of the rows.
+    fn without_repetition(&mut self, frame: DataFrame, mode: Mode) -> PolarsResult<(DataFrame, Vec<Option<Key>>)> {
         self.repeated = None;
         let Ok(ids) = frame.column("id").and_then(|column| column.str()) else { return Ok((frame, Vec::new())) };
         let mut keys = Vec::with_capacity(frame.height());
         let mut fresh = Vec::with_capacity(frame.height());
-        for id in ids.iter() {
-            let key = id.map(|id| self.ids.note(id));
+        for (id, version) in ids.iter().zip(versions(&frame)) {
+            let key = id.map(|id| self.ids.note(id, version));
             fresh.push(key != Some(None));
             if key != Some(None) {
                 keys.push(key.flatten());
@@ -266,7 +266,7 @@ impl Watch {
     }
 
     /// Gives the rows their positions, and makes the windows they fall in pending.
-    fn place(&mut self, frame: DataFrame, keys: &[Option<u128>], mode: Mode) -> PolarsResult<DataFrame> {
+    fn place(&mut self, frame: DataFrame, keys: &[Option<Key>], mode: Mode) -> PolarsResult<DataFrame> {
         let (times, arrivals) = (milliseconds(&frame, "timestamp")?, milliseconds(&frame, ARRIVAL)?);
         let before = self.watermark();
         let step = self.spec.step();
@@ -414,16 +414,16 @@ impl Watch {
         if mode == Mode::Live {
             self.progress.counts.labels += frame.height() as u64;
             for id in frame.column("id")?.str()?.iter().flatten() {
-                match self.ids.position(id) {
-                    Some(position) => {
-                        let bucket = position.div_euclid(step);
-                        let (gone, whole): (Vec<i64>, Vec<i64>) = (bucket.saturating_add(1)
-                            ..=bucket.saturating_add(steps))
-                            .partition(|end| self.has_left(*end));
-                        self.progress.pending.extend(whole);
-                        self.progress.stored.extend(gone);
-                    }
-                    None => self.miss(id),
+                let positions: Vec<i64> = self.ids.positions(id).collect();
+                if positions.is_empty() {
+                    self.miss(id);
+                }
+                for position in positions {
+                    let bucket = position.div_euclid(step);
+                    let (gone, whole): (Vec<i64>, Vec<i64>) =
+                        (bucket.saturating_add(1)..=bucket.saturating_add(steps)).partition(|end| self.has_left(*end));
+                    self.progress.pending.extend(whole);
+                    self.progress.stored.extend(gone);
                 }
             }
         }
@@ -486,8 +486,10 @@ impl Watch {
         };
         let before = std::mem::take(&mut self.ids);
         if let Ok(ids) = all.column("id").and_then(|column| column.str()) {
-            for (id, position) in ids.iter().zip(&positions).filter_map(|(id, position)| Some((id?, position))) {
-                if let Some(key) = self.ids.note(id) {
+            let named = ids.iter().zip(versions(&all)).zip(&positions);
+            for (id, version, position) in named.filter_map(|((id, version), position)| Some((id?, version, position)))
+            {
+                if let Some(key) = self.ids.note(id, version) {
                     self.ids.place(key, Some(*position));
                     if before.is_streamed(id) {
                         self.ids.stream(id);

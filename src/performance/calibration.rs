@@ -84,7 +84,7 @@ impl Calibration {
 }
 
 /// Between the bins.
-const EDGES: [f64; BINS - 1] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+pub(super) const EDGES: [f64; BINS - 1] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 fn shown(at: usize, bin: &Held) -> Bin {
     let edge = |at: usize| at.checked_sub(1).and_then(|at| EDGES.get(at)).copied();

@@ -74,7 +74,7 @@ impl Rows<'_> {
     }
 
     /// The score of the positive class in a row.
-    fn score(&self, at: usize) -> Option<f64> {
+    pub(super) fn score(&self, at: usize) -> Option<f64> {
         let scores = match self.scores {
             Scores::None => None,
             Scores::Positive(scores) => scores.get(at),
@@ -84,6 +84,12 @@ impl Rows<'_> {
             }
         };
         scores.copied().filter(|score| score.is_finite())
+    }
+
+    /// What a row of this label and this prediction costs.
+    pub(super) fn cost(&self, label: u32, predicted: u32) -> f64 {
+        let of = self.costs.iter().find(|cost| (cost.0, cost.1) == (predicted, label));
+        of.map_or(0.0, |(.., cost)| *cost)
     }
 
     /// What was predicted for each row.
@@ -169,18 +175,14 @@ pub fn measure(rows: &Rows<'_>) -> (Performance, Detail) {
         measured.set("brier", brier(rows.label, all));
     }
     if !rows.costs.is_empty() {
-        let cost = |pair: (u32, u32)| {
-            let of = rows.costs.iter().find(|(predicted, label, _)| (*label, *predicted) == pair);
-            of.map_or(0.0, |(.., cost)| *cost)
-        };
-        let spread: Spread = pairs().map(cost).collect();
+        let spread: Spread = pairs().map(|(label, predicted)| rows.cost(label, predicted)).collect();
         measured.set("cost", Figure { value: spread.mean(), interval: spread.interval() });
     }
     let detail = Detail::new(rows.classes, &table, &areas, calibration.map(|calibration| calibration.bins));
     (measured, detail)
 }
 
-const SHARES: [(&str, Of); 3] = [("precision", Of::Precision), ("recall", Of::Recall), ("f1", Of::F1)];
+pub(super) const SHARES: [(&str, Of); 3] = [("precision", Of::Precision), ("recall", Of::Recall), ("f1", Of::F1)];
 
 impl Detail {
     /// More classes than this are not told one by one.
@@ -254,11 +256,11 @@ fn mean_of(areas: &[(u32, Figure)]) -> Figure {
     Figure { value: all(&|area| area.value), interval: low.zip(high).map(|(low, high)| Within { low, high }) }
 }
 
-/// Rows with a label and a probability of each class.
+/// Rows with a label and a probability of each class, by their places.
 fn probabilities<'a>(
     label: &'a [u32],
     all: &'a [(u32, Vec<f64>)],
-) -> Option<impl Iterator<Item = (u32, Vec<f64>)> + 'a> {
+) -> Option<impl Iterator<Item = (usize, u32, Vec<f64>)> + 'a> {
     let valid =
         all.iter().all(|(_, scores)| scores.iter().all(|score| !score.is_finite() || (0.0..=1.0).contains(score)));
     let row = |at: usize| -> Option<Vec<f64>> {
@@ -266,31 +268,46 @@ fn probabilities<'a>(
     };
     valid.then(|| {
         let known = label.iter().enumerate().filter(|(_, label)| **label != MISSING);
-        known.filter_map(move |(at, label)| Some((*label, row(at)?)))
+        known.filter_map(move |(at, label)| Some((at, *label, row(at)?)))
     })
 }
 
-/// A label that no score is of is one that the model held for impossible.
-fn log_loss(label: &[u32], all: &[(u32, Vec<f64>)]) -> Figure {
-    let Some(rows) = probabilities(label, all) else { return Figure::default() };
-    let loss = |(label, scores): (u32, Vec<f64>)| {
+/// The loss of each row with a score of each class, by its place: `None` where a score is no probability. A label that no score is of is
+/// one that the model held for impossible.
+pub(super) fn log_losses<'a>(
+    label: &'a [u32],
+    all: &'a [(u32, Vec<f64>)],
+) -> Option<impl Iterator<Item = (usize, f64)> + 'a> {
+    let loss = |(at, label, scores): (usize, u32, Vec<f64>)| {
         let whole: f64 = scores.iter().sum();
         let of_label = all.iter().position(|(class, _)| *class == label).map_or(0.0, |at| scores[at] / whole);
-        -of_label.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
+        (at, -of_label.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln())
     };
-    let spread: Spread = rows.filter(|(_, scores)| scores.iter().sum::<f64>() > 0.0).map(loss).collect();
+    Some(probabilities(label, all)?.filter(|(.., scores)| scores.iter().sum::<f64>() > 0.0).map(loss))
+}
+
+/// Half the squared distance of scores and outcome, likewise: of two classes what it is of the positive one alone.
+pub(super) fn square_losses<'a>(
+    label: &'a [u32],
+    all: &'a [(u32, Vec<f64>)],
+) -> Option<impl Iterator<Item = (usize, f64)> + 'a> {
+    let loss = |(at, label, scores): (usize, u32, Vec<f64>)| {
+        let apart = |(class, score): (usize, &f64)| (score - f64::from(u8::from(all[class].0 == label))).powi(2);
+        (at, scores.iter().enumerate().map(apart).sum::<f64>() / 2.0)
+    };
+    Some(probabilities(label, all)?.map(loss))
+}
+
+fn log_loss(label: &[u32], all: &[(u32, Vec<f64>)]) -> Figure {
+    let Some(losses) = log_losses(label, all) else { return Figure::default() };
+    let spread: Spread = losses.map(|(_, loss)| loss).collect();
     let cut = |interval: Within| Within { low: interval.low.max(0.0), ..interval };
     Figure { value: spread.mean(), interval: spread.interval().map(cut) }
 }
 
-/// Half the squared distance of scores and outcome: of two classes what it is of the positive one alone.
 fn brier(label: &[u32], all: &[(u32, Vec<f64>)]) -> Figure {
-    let Some(rows) = probabilities(label, all) else { return Figure::default() };
-    let loss = |(label, scores): (u32, Vec<f64>)| {
-        let apart = |(at, score): (usize, &f64)| (score - f64::from(u8::from(all[at].0 == label))).powi(2);
-        scores.iter().enumerate().map(apart).sum::<f64>() / 2.0
-    };
-    let spread: Spread = rows.map(loss).collect();
+    let Some(losses) = square_losses(label, all) else { return Figure::default() };
+    let spread: Spread = losses.map(|(_, loss)| loss).collect();
     let interval = spread.mean().and_then(|mean| interval::positive(mean, spread.of_mean(), spread.count()));
     Figure { value: spread.mean(), interval }
 }

@@ -34,6 +34,23 @@ pub enum Average {
     Weighted,
 }
 
+/// What a row more in a cell does to an average of the classes: linear in what it does to the classes of its label and its prediction.
+#[derive(Debug, Clone)]
+pub struct Steps {
+    by_class: BTreeMap<u32, [f64; 3]>,
+    moved: f64,
+}
+
+impl Steps {
+    /// What a row of this label and this prediction does.
+    #[must_use]
+    pub fn of(&self, (label, predicted): (u32, u32)) -> f64 {
+        let of = |class: u32, part: usize| self.by_class.get(&class).map_or(0.0, |parts| parts[part]);
+        let right = if label == predicted { of(label, 2) } else { 0.0 };
+        of(label, 0) + of(predicted, 1) + right - self.moved
+    }
+}
+
 /// Cells that are counted in a table at first, of so many classes; rare ones go into the map at once.
 const DENSE: u32 = 32;
 
@@ -115,13 +132,22 @@ impl Confusion {
     /// The mean of the classes' shares; what is undefined for a class counts as 0: it was not found.
     #[must_use]
     pub fn average(&self, of: Of, by: Average) -> Figure {
+        let Some((average, steps)) = self.steps(of, by) else { return Figure::default() };
+        let variance = self.cells.iter().map(|(cell, count)| *count as f64 * steps.of(*cell).powi(2)).sum();
+        // Sums of rounded shares may end a little beyond.
+        let average = f64::min(average, 1.0);
+        Figure::new(average, interval::share(average, variance, self.rows as f64))
+    }
+
+    /// The mean of the classes' shares, and what a row does to it. `None` of no rows.
+    #[must_use]
+    pub fn steps(&self, of: Of, by: Average) -> Option<(f64, Steps)> {
         if self.rows == 0 {
-            return Figure::default();
+            return None;
         }
         let (rows, classes) = (self.rows as f64, self.counts.len() as f64);
-        // What a row more in a cell does to the average is linear in what it does to the classes of its label and its prediction.
         let mut average = 0.0;
-        let mut by_class: BTreeMap<u32, [f64; 4]> = BTreeMap::new();
+        let mut by_class: BTreeMap<u32, [f64; 3]> = BTreeMap::new();
         for (class, [given, predicted, both]) in &self.counts {
             let [given, predicted, both] = [*given as f64, *predicted as f64, *both as f64];
             let (whole, twice) = match of {
@@ -142,19 +168,10 @@ impl Confusion {
                 Of::F1 => (1.0, 1.0),
             };
             let by_weight = if by == Average::Weighted { share / rows } else { 0.0 };
-            by_class
-                .insert(*class, [by_weight - of_given * per * share, -of_predicted * per * share, twice * per, 0.0]);
+            by_class.insert(*class, [by_weight - of_given * per * share, -of_predicted * per * share, twice * per]);
         }
         let moved = if by == Average::Weighted { average / rows } else { 0.0 };
-        let step = |(label, predicted): (u32, u32)| {
-            let of = |class: u32, part: usize| by_class.get(&class).map_or(0.0, |parts| parts[part]);
-            let right = if label == predicted { of(label, 2) } else { 0.0 };
-            of(label, 0) + of(predicted, 1) + right - moved
-        };
-        let variance = self.cells.iter().map(|(cell, count)| *count as f64 * step(*cell).powi(2)).sum();
-        // Sums of rounded shares may end a little beyond.
-        let average = f64::min(average, 1.0);
-        Figure::new(average, interval::share(average, variance, rows))
+        Some((average, Steps { by_class, moved }))
     }
 
     /// The most frequent classes, `most` of them at most, in their order; and how many rows are of others.

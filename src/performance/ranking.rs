@@ -8,6 +8,18 @@ use super::interval::Spread;
 /// has none, and is left out.
 #[must_use]
 pub fn ndcg(rows: impl Iterator<Item = (u32, f64, f64)>, k: usize) -> Figure {
+    let spread: Spread = by_group(rows, k).into_iter().map(|(_, of)| of).collect();
+    Figure {
+        value: spread.mean(),
+        interval: spread
+            .interval()
+            .map(|interval| super::interval::Within { low: interval.low.max(0.0), high: interval.high.min(1.0) }),
+    }
+}
+
+/// That of each group that has one, by its code.
+#[must_use]
+pub fn by_group(rows: impl Iterator<Item = (u32, f64, f64)>, k: usize) -> Vec<(u32, f64)> {
     let mut rows: Vec<(u32, f64, f64)> = rows
         .filter(|(_, score, gain)| score.is_finite() && *gain >= 0.0)
         // No negative zero: it equals zero.
@@ -15,13 +27,7 @@ pub fn ndcg(rows: impl Iterator<Item = (u32, f64, f64)>, k: usize) -> Figure {
         .collect();
     rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
     let groups = rows.chunk_by(|a, b| a.0 == b.0);
-    let spread: Spread = groups.filter_map(|group| of_group(group, k)).collect();
-    Figure {
-        value: spread.mean(),
-        interval: spread
-            .interval()
-            .map(|interval| super::interval::Within { low: interval.low.max(0.0), high: interval.high.min(1.0) }),
-    }
+    groups.filter_map(|group| Some((group.first()?.0, of_group(group, k)?))).collect()
 }
 
 /// Of rows by falling score.

@@ -107,7 +107,7 @@ fn judged(
         (None, None) => (Verdict::Unknown, Some("how far it may be off is not known".to_owned())),
         (None, Some(interval)) => {
             let (low, high) = (change - wider * (change - interval.low), change + wider * (interval.high - change));
-            let margin = limits.margin * scale(measure, before);
+            let margin = limits.margin_of(measure, before);
             let (worse, better) = match measure.better {
                 Better::Higher => (high < -margin, low > margin),
                 Better::Lower => (low > margin, high < -margin),
@@ -123,9 +123,13 @@ fn judged(
     Change { measure: measure.name, reference: before, current: now, change, interval, verdict, reason }
 }
 
-/// What a change of a figure is measured by: itself; of one within 0 and 1 what is larger, itself or what it lacks to 1.
-fn scale(measure: &Measure, before: f64) -> f64 {
-    if measure.bounds == SHARE { before.max(1.0 - before) } else { before.abs() }
+impl Limits {
+    /// The change of a figure up to which it does not matter: a share of the figure itself, or of one within 0 and 1 of what is larger,
+    /// itself or what it lacks to 1.
+    #[must_use]
+    pub fn margin_of(&self, measure: &Measure, before: f64) -> f64 {
+        self.margin * if measure.bounds == SHARE { before.max(1.0 - before) } else { before.abs() }
+    }
 }
 
 fn too_few((side, of): (&str, &Performance), limits: &Limits) -> Option<String> {

@@ -1,5 +1,7 @@
 //! What a review tells, section by section, as lines and tables.
 
+mod versions;
+
 use jiff::Timestamp;
 
 use super::{Labelled, Measured, Part, Review};
@@ -99,6 +101,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
     }
     all.extend(review.estimated.as_ref().map(estimated));
     all.extend(over_time(review));
+    all.extend(versions::sections(review));
     all.extend(review.fairness.iter().map(fair));
     all.extend(review.segments_searched.map(|columns| segments(&review.segments, columns)));
     all.extend(review.by_column.iter().map(by_column));

@@ -32,16 +32,15 @@ pub struct Lags {
     pub ms: Vec<i64>,
 }
 
-/// An id as 128 bits, so that hardly ever two ids are one: a table of these is far smaller than one of texts.
-type Key = (u64, u64);
+/// An id as a number: 128 bits, so that hardly ever two ids are one, and a table of these is far smaller than one of texts.
+pub type Key = u128;
 
 fn key(text: &str) -> Key {
-    let hash = SipHasher13::new().hash(text.as_bytes());
-    (hash.h1, hash.h2)
+    SipHasher13::new().hash(text.as_bytes()).as_u128()
 }
 
 /// The ids of a column in the order of the rows. Numbers and texts that are written alike are the same.
-fn each_key(data: &Dataset, column: &str, mut take: impl FnMut(Option<Key>)) -> Result<(), Error> {
+pub fn each_key(data: &Dataset, column: &str, mut take: impl FnMut(Option<Key>)) -> Result<(), Error> {
     for part in data.parts(column) {
         let no_ids = |_| Error::Id(column.to_owned());
         let texts = part?.cast(&DataType::String).map_err(no_ids)?;

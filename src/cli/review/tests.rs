@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use crate::cli::{Cli, run};
 
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, text).expect("written");
         path.display().to_string()
     }
 
-    fn review(&self, format: &str, words: &[&str]) -> Result<String, String> {
+    pub fn review(&self, format: &str, words: &[&str]) -> Result<String, String> {
         let output = self.0.path().join("out").display().to_string();
         let all = ["plumbline", "review", "--format", format, "-o", &output];
         let cli = Cli::try_parse_from(all.iter().chain(words)).map_err(|error| error.to_string())?;
@@ -28,7 +28,7 @@ impl Folder {
         std::fs::read_to_string(&output).map_err(|error| error.to_string())
     }
 
-    fn json(&self, words: &[&str]) -> Value {
+    pub fn json(&self, words: &[&str]) -> Value {
         serde_json::from_str(&self.review("json", words).expect("reviewed")).expect("JSON")
     }
 }

@@ -174,28 +174,29 @@ impl Watch {
         if frame.height() == 0 {
             return Ok(None);
         }
+        let (rows, seen) = (frame.height() as u64, versions(&frame));
+        let (first, last) = self.ends((from, to), &frame)?;
+        let (frame, unjudged) = match &self.reference {
+            Some(reference) => reference.own(frame)?,
+            None => (frame, BTreeMap::new()),
+        };
+        // A window of other versions alone is held against nothing.
+        let reference = self.reference.as_ref().filter(|_| frame.height() > 0);
         let enough = frame.height() as u64 >= self.spec.min_rows;
         let Found { features, quality, tally } =
-            self.reference.as_ref().map(|reference| self.compared(reference, &frame, enough)).unwrap_or_default();
+            reference.map(|reference| self.compared(reference, &frame, enough)).unwrap_or_default();
         let count = |wanted: fn(Option<bool>) -> bool| features.iter().filter(|of| wanted(of.drift)).count() as u64;
         let drift =
             self.spec.thresholds.mode.data_set(count(|drift| drift == Some(true)), count(|drift| drift.is_some()));
-        let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-        let (start, end_time) = if self.spec.window_rows.is_some() {
-            let times = frame.column("timestamp")?.datetime()?;
-            let times = times.physical();
-            (time(times.min().unwrap_or_default()), time(times.max().unwrap_or_default()))
-        } else {
-            (time(from), time(to))
-        };
         let label = label_of(&frame, self.latest_labels.as_ref())?;
         let assessed = self.assessed(&frame, label, true);
         let result = WindowResult {
-            start,
-            end: end_time,
-            rows: frame.height() as u64,
-            versions: versions(&frame),
-            reference: self.reference.as_ref().map(|reference| reference.about.hash.clone()),
+            start: first,
+            end: last,
+            rows,
+            versions: seen,
+            unjudged,
+            reference: reference.map(|reference| reference.about.hash.clone()),
             evaluated: now,
             evaluations: self.progress.results.get(&end).map_or(1, |result| result.evaluations + 1),
             drift,
@@ -210,6 +211,16 @@ impl Watch {
             notes: assessed.notes,
         };
         Ok(Some((result, tally)))
+    }
+
+    /// When a window begins and ends: of one of rows its first and last event.
+    fn ends(&self, (from, to): (i64, i64), frame: &DataFrame) -> PolarsResult<(Timestamp, Timestamp)> {
+        let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        if self.spec.window_rows.is_none() {
+            return Ok((time(from), time(to)));
+        }
+        let times = frame.column("timestamp")?.datetime()?.physical();
+        Ok((time(times.min().unwrap_or_default()), time(times.max().unwrap_or_default())))
     }
 
     /// Every column of the rows against the reference's; without a verdict on any where they are not enough.

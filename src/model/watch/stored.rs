@@ -127,6 +127,8 @@ impl Watch {
         if rows == 0 {
             return;
         }
+        let own = self.reference.as_ref().and_then(|reference| reference.own(labelled.clone()).ok());
+        let labelled = own.as_ref().map_or(labelled, |(own, _)| own);
         let label = labelled.column("label").ok().map(|label| label.as_materialized_series().clone());
         let assessed = self.assessed(labelled, label, false);
         let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -157,19 +159,22 @@ impl Watch {
 }
 
 /// Of a window's rows in the order in which they came, those that have a label, with what a measurement takes of them; and how many
-/// rows there are. A row that is stored and in memory, or was sent twice, is one. Rows without an id can have no label that comes later.
+/// rows there are. A row that is stored and in memory, or was sent twice, is one; of several versions' rows of an id each is. Rows without an id can have no label that comes later.
 ///
 /// # Errors
 /// The rows are of other types than this version stores.
 pub fn labelled(watch: &Watch, rows: &DataFrame, labels: &DataFrame) -> PolarsResult<(u64, DataFrame)> {
     let Ok(ids) = rows.column("id") else { return Ok((0, DataFrame::empty())) };
     let named = rows.filter(&ids.is_not_null())?;
-    let rows = named.unique_stable(Some(&["id".to_owned()]), UniqueKeepStrategy::First, None)?;
+    let by: Vec<String> =
+        ["id", "version"].into_iter().filter(|name| named.column(name).is_ok()).map(str::to_owned).collect();
+    let rows = named.unique_stable(Some(&by), UniqueKeepStrategy::First, None)?;
     let count = rows.height() as u64;
     let labels = if labels.height() > 0 { Some(latest(labels)?) } else { None };
     let Some(label) = label_of(&rows, labels.as_ref())? else { return Ok((count, DataFrame::empty())) };
     let there = label.is_not_null();
-    let mut measured = only(&rows, &["prediction", "score"].into_iter().chain(watch.beside()).collect::<Vec<_>>())?;
+    let mut measured =
+        only(&rows, &["prediction", "score", "version"].into_iter().chain(watch.beside()).collect::<Vec<_>>())?;
     measured.with_column(label.with_name("label".into()).into())?;
     Ok((count, if watch.wants_all() { measured } else { measured.filter(&there)? }))
 }

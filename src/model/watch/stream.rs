@@ -62,7 +62,7 @@ impl Watch {
         let first: Vec<bool> =
             fresh.column("id")?.str()?.iter().map(|id| id.is_some_and(|id| self.ids.stream(id))).collect();
         let fresh = keep(&fresh, &first)?;
-        let positions = fresh.column("id")?.str()?.iter().flatten().filter_map(|id| self.ids.position(id));
+        let positions = fresh.column("id")?.str()?.iter().flatten().flat_map(|id| self.ids.positions(id));
         let Some((first, last)) = positions.fold(None, |ends: Option<(i64, i64)>, at| {
             Some(ends.map_or((at, at), |(first, last)| (first.min(at), last.max(at))))
         }) else {

@@ -447,3 +447,79 @@ fn a_restart_goes_on_where_it_was() {
     assert_eq!(before.view(now()).windows, after.view(now()).windows);
     assert_eq!(before.view(now()).counts, after.view(now()).counts);
 }
+
+/// A shadow answers the same requests: its rows are no repetition, and a label is of both.
+#[test]
+fn a_shadow_has_rows_of_the_same_ids() {
+    let row = |i: u32, version: &str, prediction: u32| {
+        format!(r#"{{"id": "{i}", "version": "{version}", "timestamp": {}, "prediction": {prediction}}}"#, 1000 * i)
+    };
+    let mut watch = Watch::new(spec(), 10, Progress::default(), now());
+    take(&mut watch, &(0..10).map(|i| row(i, "1", 1)).collect::<Vec<_>>());
+    take(&mut watch, &(0..10).map(|i| row(i, "2", u32::from(i < 5))).collect::<Vec<_>>());
+    assert_eq!((watch.progress.counts.samples, watch.progress.counts.repeated), (20, 0));
+    // Sent again it is one.
+    take(&mut watch, &[row(3, "2", 1), row(3, "1", 1)]);
+    assert_eq!((watch.progress.counts.samples, watch.progress.counts.repeated), (20, 2));
+    take(&mut watch, &[r#"{"id": "later", "timestamp": 7300000, "prediction": 1}"#.to_owned()]);
+    labels(
+        &mut watch,
+        &(0..10).map(|i| format!(r#"{{"id": "{i}", "label": 1, "timestamp": {i}}}"#)).collect::<Vec<_>>(),
+    );
+    judge_all(&mut watch, 0);
+    let window = watch.progress.results.values().next().expect("a window");
+    let performance = window.performance.as_ref().expect("labels came");
+    assert_eq!((window.rows, performance.rows, performance.accuracy), (20, 20, Some(0.75)));
+    // What is stored is measured alike.
+    let rows = watch.rows.range(0, HOUR).expect("rows");
+    let (count, measured) = labelled(&watch, &rows, &watch.labels.all().expect("labels")).expect("joined");
+    assert_eq!((count, measured.height()), (20, 20));
+}
+
+/// Rows of a version that the reference is not of are named and held against nothing.
+#[test]
+fn another_versions_rows_are_not_judged() {
+    let row = |i: u32, version: &str, x: u32| {
+        let at = 1000 * i;
+        format!(
+            r#"{{"id": "{version}{i}", "version": "{version}", "timestamp": {at}, "x": {x}, "prediction": 1, "label": {}}}"#,
+            x / 100
+        )
+    };
+    let reference: Vec<String> = (0..300).map(|i| row(i, "1", i % 10)).collect();
+    let close = |watch: &mut Watch| {
+        take(watch, &[r#"{"id": "later", "version": "1", "timestamp": 7300000, "x": 1, "prediction": 1}"#.to_owned()]);
+        judge_all(watch, 0);
+        watch.progress.results.values().next().cloned().expect("a window")
+    };
+    let told = Spec { reference_version: Some("1".to_owned()), ..spec() };
+    let unversioned: Vec<String> = reference.iter().map(|row| row.replace(r#""version": "1", "#, "")).collect();
+    for (spec, reference) in [(spec(), &reference), (told, &unversioned)] {
+        let mut watch = Watch::new(spec, 10, Progress::default(), now());
+        refer(&mut watch, reference);
+        take(&mut watch, &(0..300).map(|i| row(i, "1", i % 10)).collect::<Vec<_>>());
+        take(&mut watch, &(0..250).map(|i| row(i, "2", 100 + i % 10)).collect::<Vec<_>>());
+        let window = close(&mut watch);
+        assert_eq!((window.rows, window.unjudged.get("2"), window.unjudged.len()), (550, Some(&250), 1));
+        assert_eq!((window.drift, window.versions.as_slice()), (Some(false), &["1".to_owned(), "2".to_owned()][..]));
+        assert_eq!(window.performance.as_ref().map(|of| (of.rows, of.accuracy)), Some((300, Some(0.0))));
+        // What is stored is measured alike.
+        let rows = watch.rows.range(0, HOUR).expect("rows");
+        let (count, measured) = labelled(&watch, &rows, &DataFrame::empty()).expect("joined");
+        watch.measured(*watch.progress.results.keys().next().expect("a window"), count, &measured, now());
+        let again = watch.progress.results.values().next().and_then(|window| window.performance.clone());
+        assert_eq!(again.map(|of| of.rows), Some(300));
+        // A window of it alone.
+        let mut watch = Watch::new(watch.spec.clone(), 10, Progress::default(), now());
+        refer(&mut watch, reference);
+        take(&mut watch, &(0..250).map(|i| row(i, "2", 100 + i % 10)).collect::<Vec<_>>());
+        let window = close(&mut watch);
+        assert_eq!((window.rows, window.drift, window.reference, window.performance), (250, None, None, None));
+    }
+    // Where nothing says of which version the reference is, all rows are held against it.
+    let mut watch = Watch::new(spec(), 10, Progress::default(), now());
+    refer(&mut watch, &unversioned);
+    take(&mut watch, &(0..250).map(|i| row(i, "2", 100 + i % 10)).collect::<Vec<_>>());
+    let window = close(&mut watch);
+    assert_eq!((window.drift, window.unjudged.len(), window.reference.is_some()), (Some(true), 0, true));
+}
