@@ -88,16 +88,34 @@ pub fn fairness(
     Ok(attributes.iter().map(of).collect())
 }
 
+/// Some rows of a column, which are in order; of the others no more is held than a part of the file.
+fn some_rows(samples: &Dataset, name: &str, rows: &IdxCa) -> Result<Series, Error> {
+    let mut rows = rows.iter().flatten().peekable();
+    let mut all: Option<Series> = None;
+    let mut begun = 0;
+    for part in samples.parts(name) {
+        let part = part?;
+        let end = begun + u32::try_from(part.len()).unwrap_or(u32::MAX);
+        let here = std::iter::from_fn(|| rows.next_if(|row| *row < end)).map(|row| row - begun).collect();
+        let some = part.take(&IdxCa::from_vec("rows".into(), here))?;
+        match &mut all {
+            Some(all) => {
+                all.append_owned(some)?;
+            }
+            None => all = Some(some),
+        }
+        begun = end;
+    }
+    Ok(all.unwrap_or_else(|| Series::new_empty(name.into(), &DataType::Boolean)))
+}
+
 /// A column of the samples as segments are made of it, of some of the rows where they are named.
 fn column(samples: &Dataset, name: &str, rows: Option<&IdxCa>, spec: &Spec) -> Result<Option<Column>, Error> {
     let Some(Ok(Some(kind))) = samples.field(name).map(|field| field.kind.clone()) else { return Ok(None) };
     let is_number = kind == ColumnKind::Number && !spec.categorical.iter().any(|of| of == name);
-    let read = || -> Result<Series, Error> {
-        let all = samples.column(name)?;
-        Ok(match rows {
-            Some(rows) => all.take(rows)?,
-            None => all,
-        })
+    let read = || match rows {
+        Some(rows) => some_rows(samples, name, rows),
+        None => Ok(samples.column(name)?),
     };
     Ok(match kind {
         _ if is_number => Some(Column::Numbers { name: name.to_owned(), values: numbers(&read()?) }),
@@ -159,4 +177,26 @@ pub fn by_columns(
         all.push(by(&coded, TOLD, measured));
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_rows_of_several_parts_are_those_of_the_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.csv");
+        let text: String = (0..140_000).map(|row| format!("{row},r{}\n", row % 7)).collect();
+        std::fs::write(&path, format!("n,name\n{text}")).expect("written");
+        let samples = Dataset::open(&path).expect("read");
+        assert!(samples.parts("n").count() > 2);
+        for every in [1, 3, 70_001, 200_000] {
+            let rows = IdxCa::from_vec("rows".into(), (0..140_000).filter(|row| row % every == every - 1).collect());
+            for name in ["n", "name"] {
+                let whole = samples.column(name).and_then(|all| Ok(all.take(&rows))).expect("read").expect("within");
+                assert!(some_rows(&samples, name, &rows).expect("read").equals_missing(&whole), "{every} {name}");
+            }
+        }
+    }
 }
