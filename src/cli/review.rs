@@ -224,6 +224,32 @@ impl Table for Dataset {
         let read = self.field(name).is_some().then(|| self.column(name)).transpose();
         read.map_err(|error| assess::Error::Read(error.to_string()))
     }
+
+    fn taken(&self, name: &str, rows: &IdxCa) -> Result<Option<Series>, assess::Error> {
+        let read = self.field(name).is_some().then(|| some_rows(self, name, rows)).transpose();
+        read.map_err(|error| assess::Error::Read(error.to_string()))
+    }
+}
+
+/// Some rows of a column, which are in order; of the others no more is held than a part of the file.
+fn some_rows(samples: &Dataset, name: &str, rows: &IdxCa) -> Result<Series, Error> {
+    let mut rows = rows.iter().flatten().peekable();
+    let mut all: Option<Series> = None;
+    let mut begun = 0;
+    for part in samples.parts(name) {
+        let part = part?;
+        let end = begun + u32::try_from(part.len()).unwrap_or(u32::MAX);
+        let here = std::iter::from_fn(|| rows.next_if(|row| *row < end)).map(|row| row - begun).collect();
+        let some = part.take(&IdxCa::from_vec("rows".into(), here))?;
+        match &mut all {
+            Some(all) => {
+                all.append_owned(some)?;
+            }
+            None => all = Some(some),
+        }
+        begun = end;
+    }
+    Ok(all.unwrap_or_else(|| Series::new_empty(name.into(), &polars::prelude::DataType::Boolean)))
 }
 
 /// What a file says of predictions; labels may have come apart from it.

@@ -57,6 +57,14 @@ pub trait Table {
     /// # Errors
     /// It cannot be read.
     fn column(&self, name: &str) -> Result<Option<Series>, Error>;
+
+    /// Some rows of a column, which are in order.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn taken(&self, name: &str, rows: &IdxCa) -> Result<Option<Series>, Error> {
+        Ok(self.column(name)?.map(|column| column.take(rows)).transpose()?)
+    }
 }
 
 /// Rows that passed the border: what has a role has the name of it.

@@ -3,7 +3,6 @@
 use super::axis::{Axis, Span};
 use super::grid::Grid;
 use super::part::{Losses, Part, WHOLE};
-use super::search::Settings;
 use super::sums::Sums;
 use crate::stats::tails;
 
@@ -16,6 +15,17 @@ const BEYOND_PARENTS: f64 = 2.0;
 /// With a larger share of the rows it is no segment: half, and as much more as the larger of two values has that are about as frequent.
 /// One of a single column, of which what is left can be said as well, is explained without being told.
 const LARGEST: f64 = 0.55;
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Finds at most.
+    pub most: usize,
+    /// Rows that each has, and leaves, at least.
+    pub least_rows: u64,
+    /// By how much its mean loss is larger than the rest's, as a share of the mean of all.
+    pub margin: f64,
+}
 
 /// What is found in one half.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,20 +52,20 @@ impl Candidate {
 /// Of losses in the order of the axes' cells; the last axis is the whole. What is found is explained before the next is looked for: its
 /// rows are taken down to the mean of the rest. So nothing is found again in what overlaps it, and what is worse still within it is found.
 /// A column's span that is too large to be told is explained likewise, so that no piece of it is told in its place.
-pub fn candidates(axes: &[Axis], mut losses: Vec<f64>, settings: &Settings) -> Vec<Candidate> {
+pub fn candidates(axes: &[Axis], mut losses: Vec<f64>, wanted: Wanted) -> Vec<Candidate> {
     // Measured from their mean, so that losses far from zero lose no digit to their distance.
     let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
     for loss in &mut losses {
         *loss -= mean;
     }
-    let mut bar = Bar { least_rows: settings.least_rows as f64, excess: settings.margin * mean.abs(), z: 0.0 };
+    let mut bar = Bar { least_rows: wanted.least_rows as f64, excess: wanted.margin * mean.abs(), z: 0.0 };
     let mut grids = grids(axes, &losses, bar);
     let cells: usize = grids.iter().map(Grid::cells).sum();
     // Of so many places that say nothing one stands out so far.
     bar.z = tails::deviations(2.0 / cells.max(1) as f64).max(NOTABLE);
     let mut found: Vec<Candidate> = Vec::new();
     let is_enough = |found: &[Candidate]| {
-        found.len() >= 2 * settings.most || found.iter().filter(|of| of.is_small).count() >= settings.most
+        found.len() >= 2 * wanted.most || found.iter().filter(|of| of.is_small).count() >= wanted.most
     };
     while !is_enough(&found) {
         let better = |best: Option<Candidate>, grid| {

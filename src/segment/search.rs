@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::axis::{Axis, Column};
-use super::candidates::{Candidate, candidates};
+use super::candidates::{Candidate, Wanted, candidates};
 use super::part::{Losses, Part};
 use crate::stats::correction::holm;
 use crate::stats::interval::Interval;
@@ -96,7 +96,8 @@ pub fn search(columns: &[Column], loss: &[Option<f64>], settings: &Settings) -> 
     let sample = || pick::spread(searched.len(), SEARCHED).filter_map(|at| searched.get(at).copied());
     // Only these rows, next to one another in memory: they are walked over once for each pair of columns.
     let of_sample: Vec<Axis> = axes.iter().map(|axis| axis.of_rows(sample().map(|(row, _)| row))).collect();
-    let candidates = candidates(&of_sample, sample().map(|(_, loss)| loss).collect(), settings);
+    let wanted = Wanted { most: settings.most, least_rows: settings.least_rows, margin: settings.margin };
+    let candidates = candidates(&of_sample, sample().map(|(_, loss)| loss).collect(), wanted);
 
     let rows = known().count() as u64;
     let of_all = |(part, segment): (Part, Segment)| {

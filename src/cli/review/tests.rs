@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use clap::Parser;
+use polars::prelude::IdxCa;
 use serde_json::Value;
 
+use super::some_rows;
 use crate::cli::{Cli, run};
+use crate::dataset::Dataset;
 
 pub struct Folder(tempfile::TempDir);
 
@@ -224,4 +227,21 @@ fn what_is_wrong_is_told() {
     let found = folder.json(&[&one[..], &[&samples]].concat());
     assert_eq!((&found["performance"], &found["labels"]["rows"]), (&Value::Null, &0.into()));
     assert!(folder.review("table", &[&one[..], &[&samples]].concat()).expect("told").contains("no labels"));
+}
+
+#[test]
+fn some_rows_of_several_parts_are_those_of_the_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.csv");
+    let text: String = (0..140_000).map(|row| format!("{row},r{}\n", row % 7)).collect();
+    std::fs::write(&path, format!("n,name\n{text}")).expect("written");
+    let samples = Dataset::open(&path).expect("read");
+    assert!(samples.parts("n").count() > 2);
+    for every in [1, 3, 70_001, 200_000] {
+        let rows = IdxCa::from_vec("rows".into(), (0..140_000).filter(|row| row % every == every - 1).collect());
+        for name in ["n", "name"] {
+            let whole = samples.column(name).and_then(|all| Ok(all.take(&rows))).expect("read").expect("within");
+            assert!(some_rows(&samples, name, &rows).expect("read").equals_missing(&whole), "{every} {name}");
+        }
+    }
 }

@@ -91,11 +91,9 @@ pub fn fairness(
 fn column(samples: &impl Table, name: &str, rows: Option<&IdxCa>, spec: &Spec) -> Result<Option<Column>, Error> {
     let Some(kind) = samples.kind(name) else { return Ok(None) };
     let is_number = kind == ColumnKind::Number && !spec.categorical.iter().any(|of| of == name);
-    let read = || -> Result<Option<Series>, Error> {
-        Ok(match (samples.column(name)?, rows) {
-            (Some(all), Some(rows)) => Some(all.take(rows)?),
-            (all, _) => all,
-        })
+    let read = || match rows {
+        Some(rows) => samples.taken(name, rows),
+        None => samples.column(name),
     };
     Ok(match kind {
         _ if is_number => read()?.map(|series| Column::Numbers { name: name.to_owned(), values: numbers(&series) }),
