@@ -26,10 +26,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quality", &["drift", "stats", "units"]),
     ("segment", &["stats"]),
     ("fairness", &["segment", "stats"]),
+    ("attribution", &["estimate", "segment", "stats"]),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
     (
         "model",
         &[
+            "attribution",
             "drift",
             "estimate",
             "fairness",
@@ -76,10 +78,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("dataset", &["frame"]),
-    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment"]),
+    ("review", &["attribution", "drift", "estimate", "fairness", "performance", "quality", "segment"]),
     (
         "report",
         &[
+            "attribution",
             "chart",
             "drift",
             "estimate",
@@ -126,6 +129,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "agent",
+            "attribution",
             "clock",
             "config",
             "dataset",
@@ -169,6 +173,7 @@ const CORE: &[&str] = &[
     "quality",
     "segment",
     "fairness",
+    "attribution",
     "rightsize",
     "alert",
     "health",
