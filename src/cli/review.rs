@@ -15,6 +15,7 @@ use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
 use super::times::times;
 use super::{ENV, no_colour};
+use crate::attribution::Moved;
 use crate::config::{self, Config};
 use crate::dataset::{self, Dataset};
 use crate::drift::order::Window;
@@ -22,6 +23,7 @@ use crate::estimate::Estimate;
 use crate::fairness::Fair;
 use crate::frame::normal::ColumnKind;
 use crate::model::assess::estimator::{self, Prepared};
+use crate::model::assess::moved::moved;
 use crate::model::assess::{self, Side, Table, groups};
 use crate::model::{Beside, Spec};
 use crate::performance::figure::Figure;
@@ -320,6 +322,7 @@ struct OfTask {
     fairness: Vec<Fair>,
     by_column: Vec<By<Option<Performance>>>,
     worst: Option<Found>,
+    moved: Option<Moved>,
 }
 
 impl OfTask {
@@ -355,6 +358,10 @@ impl OfTask {
             fairness: groups::fairness(samples, current, described, notes).map_err(of_samples)?,
             by_column: groups::by_columns(samples, current, described).map_err(of_samples)?,
             worst: groups::worst(samples, current, described).map_err(of_samples)?,
+            moved: before
+                .as_ref()
+                .map(|(data, side)| moved((data, side), (samples, current), described).map_err(of_samples))
+                .transpose()?,
         })
     }
 }
@@ -363,7 +370,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     let mut material = Material::of(arguments, spec)?;
     let mut notes = std::mem::take(&mut material.notes);
     let of_task = material.task.map(|task| OfTask::of(&material, spec, task, &mut notes)).transpose()?;
-    let OfTask { performance, estimated, over_time, fairness, by_column, worst } = of_task.unwrap_or_default();
+    let OfTask { performance, estimated, over_time, fairness, by_column, worst, moved } = of_task.unwrap_or_default();
     let Material { samples, reference, task, labelled, at, window, .. } = material;
     let compared = reference.map(|reference| of_model(&reference, &samples, (spec, window), &mut notes)).transpose()?;
     let (comparison, quality) = compared.unzip();
@@ -380,6 +387,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         performance,
         estimated,
         drift: comparison,
+        moved,
         quality: quality.unwrap_or_default(),
         over_time,
         fairness,
@@ -479,7 +487,8 @@ fn parts(
         );
         let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
         let part = side.part(&places).map_err(|error| Error::Frame(error.to_string()))?;
-        let performance = part.measured((context.spec, context.task, context.known)).map(|(performance, _)| performance);
+        let performance =
+            part.measured((context.spec, context.task, context.known)).map(|(performance, _)| performance);
         let verdict = performance
             .as_ref()
             .zip(context.reference)

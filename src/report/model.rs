@@ -2,13 +2,16 @@
 //!
 //! All of them but JSON tell the same sections; each is a few lines and a table.
 
+mod moved;
 mod page;
+mod section;
 mod sections;
 
 use std::fmt::Write;
 
 pub use page::html;
-use sections::{Section, sections, verdict};
+use section::Section;
+use sections::{sections, verdict};
 
 use super::{aligned, plain};
 use crate::review::Review;

@@ -2,7 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::sections::{Chart, Section, followed, sections, verdict};
+use super::section::{Chart, Section};
+use super::sections::{followed, sections, verdict};
 use crate::chart;
 use crate::chart::bands::{Band, bands};
 use crate::chart::groups::{Row, bars};

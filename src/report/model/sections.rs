@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::section::{Chart, Section, count, section};
 use crate::drift::words::{chance, figure};
 use crate::estimate::Estimated;
-use crate::fairness::{Fair, Fairness};
 use crate::fairness::amounts::Amounts;
 use crate::fairness::four_fifths::Verdict as Rule;
+use crate::fairness::{Fair, Fairness};
 use crate::performance::Performance;
 use crate::performance::figure::Figure;
 use crate::performance::interval::Interval as Within;
@@ -16,30 +17,6 @@ use crate::review::{Labelled, Measured, Part, Review};
 use crate::segment::by::By;
 use crate::stats::interval::Interval;
 use crate::units::percent;
-
-/// Lines and a table under a title.
-pub struct Section {
-    pub title: String,
-    /// Whole sentences.
-    pub said: Vec<String>,
-    pub heads: Vec<&'static str>,
-    pub rows: Vec<Vec<String>>,
-    /// What is drawn of groups: the name and the rate with its interval.
-    pub groups: Vec<(String, Interval)>,
-    /// Which chart belongs to it.
-    pub chart: Option<Chart>,
-}
-
-/// The charts that the page draws.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chart {
-    /// The leading measure part by part.
-    OverTime,
-    /// Scores against what came true.
-    Reliability,
-    /// A rate of each group with its interval.
-    Groups,
-}
 
 /// The review in one sentence.
 pub fn verdict(review: &Review) -> String {
@@ -92,6 +69,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
     all.extend(segments(review));
     all.extend(review.by_column.iter().map(by_column));
     all.extend(drift(review));
+    all.extend(review.moved.iter().flat_map(super::moved::sections));
     all.extend(quality(review));
     all
 }
@@ -120,16 +98,8 @@ fn shown(of: Figure) -> String {
     of.value.map_or_else(dash, |value| with_interval(value, of.interval))
 }
 
-fn count(rows: u64) -> String {
-    crate::units::grouped(rows)
-}
-
 fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-fn section(title: &str, heads: &[&'static str], rows: Vec<Vec<String>>) -> Section {
-    Section { title: title.to_owned(), said: Vec::new(), heads: heads.to_vec(), rows, groups: Vec::new(), chart: None }
 }
 
 fn about(review: &Review) -> Section {
