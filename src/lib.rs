@@ -22,6 +22,7 @@
 //!              (stream); many columns together (multi); numbers made of texts and dates (derived); vectors as a cloud
 //!              (embedding); a reference without its rows, and counts under it that add up over replicas (profile); a comparison
 //!              of two data sets
+//! attribution/ what moved an error or a prediction: other inputs, another relation (split); the features behind either (inputs, relation)
 //! estimate/    performance without labels: of classes from calibrated scores (cbpe; as NannyML has it in cbpe/nannyml), of numbers from
 //!              a model of the error (dle); isotonic regression
 //! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show, and one
@@ -122,6 +123,7 @@
 pub mod agent;
 pub mod alert;
 pub mod analysis;
+pub mod attribution;
 pub mod catalogue;
 pub mod chart;
 pub mod cli;

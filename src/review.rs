@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::attribution::Moved;
 use crate::drift::comparison::Comparison;
 use crate::estimate::Estimate;
 use crate::fairness::Fair;
@@ -43,6 +44,8 @@ pub struct Review {
     pub estimated: Option<Estimate>,
     /// What moved against the reference; `None` where nothing can be compared.
     pub drift: Option<Comparison>,
+    /// What moved its errors and its predictions; `None` without a reference of rows.
+    pub moved: Option<Moved>,
     /// What is wrong with the rows themselves.
     pub quality: Vec<Finding>,
     /// Part by part, the oldest first.

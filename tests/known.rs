@@ -20,6 +20,8 @@ use plumbline::stats::tails::student;
 use polars::prelude::{IdxCa, NamedFrom, Series};
 use serde_json::Value;
 
+#[path = "known/attribution.rs"]
+mod attribution;
 #[path = "known/estimate.rs"]
 mod estimate;
 #[path = "known/fairness.rs"]

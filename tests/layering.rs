@@ -27,11 +27,27 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("segment", &["stats"]),
     ("fairness", &["segment", "stats"]),
     ("versions", &["performance", "segment", "stats", "units"]),
-    ("review", &["drift", "estimate", "fairness", "performance", "quality", "segment", "stats", "units", "versions"]),
+    ("attribution", &["estimate", "segment", "stats"]),
+    (
+        "review",
+        &[
+            "attribution",
+            "drift",
+            "estimate",
+            "fairness",
+            "performance",
+            "quality",
+            "segment",
+            "stats",
+            "units",
+            "versions",
+        ],
+    ),
     ("rightsize", &["frame", "identity", "signal", "stats", "units"]),
     (
         "model",
         &[
+            "attribution",
             "drift",
             "estimate",
             "fairness",
@@ -83,6 +99,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "report",
         &[
+            "attribution",
             "chart",
             "drift",
             "estimate",
@@ -131,6 +148,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "agent",
+            "attribution",
             "clock",
             "config",
             "dataset",
@@ -177,6 +195,7 @@ const CORE: &[&str] = &[
     "segment",
     "fairness",
     "versions",
+    "attribution",
     "rightsize",
     "alert",
     "health",

@@ -18,6 +18,7 @@ use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
 use super::times::times;
 use super::{ENV, no_colour};
+use crate::attribution::Moved;
 use crate::config::{self, Config};
 use crate::dataset::{self, Dataset};
 use crate::drift::order::Window;
@@ -25,6 +26,7 @@ use crate::estimate::Estimate;
 use crate::fairness::Fair;
 use crate::frame::normal::ColumnKind;
 use crate::model::assess::estimator::{self, Prepared};
+use crate::model::assess::moved::moved;
 use crate::model::assess::{self, Side, Table, beside, groups};
 use crate::model::{Beside, Spec};
 use crate::performance::figure::Figure;
@@ -413,6 +415,7 @@ struct OfTask {
     fairness: Vec<Fair>,
     by_column: Vec<By<Option<Performance>>>,
     worst: Option<Found>,
+    moved: Option<Moved>,
 }
 
 impl OfTask {
@@ -453,6 +456,10 @@ impl OfTask {
             fairness: groups::fairness(samples, current, described, notes).map_err(of_samples)?,
             by_column: groups::by_columns(samples, current, described, notes).map_err(of_samples)?,
             worst: groups::worst(samples, material.judged(), known_rows, described).map_err(of_samples)?,
+            moved: before
+                .as_ref()
+                .map(|(data, side)| moved((data, side), (samples, current), described).map_err(of_samples))
+                .transpose()?,
         })
     }
 }
@@ -461,7 +468,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     let mut material = Material::of(arguments, spec)?;
     let mut notes = std::mem::take(&mut material.notes);
     let of_task = material.task.map(|task| OfTask::of(&material, spec, task, &mut notes)).transpose()?;
-    let OfTask { performance, estimated, over_time, fairness, by_column, worst } = of_task.unwrap_or_default();
+    let OfTask { performance, estimated, over_time, fairness, by_column, worst, moved } = of_task.unwrap_or_default();
     let Material { samples, reference, task, labelled, window, rows, span, versions, .. } = material;
     let several = versions.coded.as_ref().is_some_and(|coded| coded.names.len() > 1);
     let compared =
@@ -481,6 +488,7 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         performance,
         estimated,
         drift: comparison,
+        moved,
         quality: quality.unwrap_or_default(),
         over_time,
         fairness,

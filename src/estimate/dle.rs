@@ -13,7 +13,7 @@
 //! 1,000), the bands of absolute and relative errors hold the truth in 94 to 97 % of cases, those of squared errors in 97 to 98 %.
 
 mod bins;
-mod trees;
+pub mod trees;
 
 use std::ops::Range;
 

@@ -2,6 +2,7 @@
 
 pub mod estimator;
 pub mod groups;
+pub mod moved;
 
 use polars::prelude::{Column, DataFrame, IdxCa, PolarsError, PolarsResult, Series};
 

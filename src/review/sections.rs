@@ -1,5 +1,6 @@
 //! What a review tells, section by section, as lines and tables.
 
+mod moved;
 mod versions;
 
 use jiff::Timestamp;
@@ -50,6 +51,16 @@ pub enum Chart {
     Reliability,
     /// A rate of each group with its interval.
     Groups,
+}
+
+/// A title and a table.
+fn section(title: &str, heads: &[&'static str], rows: Vec<Vec<String>>) -> Section {
+    Section { title: title.to_owned(), heads: heads.to_vec(), rows, ..Section::default() }
+}
+
+/// Rows, in thousands.
+fn count(rows: u64) -> String {
+    crate::units::grouped(rows)
 }
 
 /// The review in one sentence.
@@ -106,6 +117,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
     all.extend(review.segments_searched.map(|columns| segments(&review.segments, columns)));
     all.extend(review.by_column.iter().map(by_column));
     all.extend(drift(review));
+    all.extend(review.moved.iter().flat_map(moved::sections));
     all.extend(quality(review));
     all
 }
@@ -134,16 +146,8 @@ fn shown(of: Figure) -> String {
     of.value.map_or_else(dash, |value| with_interval(value, of.interval))
 }
 
-fn count(rows: u64) -> String {
-    crate::units::grouped(rows)
-}
-
 fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-fn section(title: &str, heads: &[&'static str], rows: Vec<Vec<String>>) -> Section {
-    Section { title: title.to_owned(), said: Vec::new(), heads: heads.to_vec(), rows, groups: Vec::new(), chart: None }
 }
 
 fn about(review: &Review) -> Section {

@@ -141,6 +141,83 @@ fn amounts_are_estimated_and_compared_by_group() {
 }
 
 #[test]
+fn what_moved_it_is_told_as_leads() {
+    let folder = Folder::new();
+    let spec = folder.write("m.toml", "[[model]]\nname = \"housing\"\n");
+    let (reference, samples) = (demo("housing_reference.parquet"), demo("housing_later.parquet"));
+    let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
+    let found = folder.json(&words);
+    // True concept drift, in other places than before.
+    let error = &found["moved"]["error"];
+    assert_eq!((&error["of"], &error["rows"]), (&"share of wrong predictions".into(), &vec![5832, 8232].into()));
+    let split = &error["found"]["split"];
+    assert_eq!((&split["another_relation"]["told"], &split["other_inputs"]["told"]), (&true.into(), &false.into()));
+    assert!(split["unseen_share"].as_f64() > Some(0.3), "{split}");
+    let names = |of: &Value| -> Vec<String> {
+        of.as_array().into_iter().flatten().filter_map(|lead| lead["feature"].as_str().map(str::to_owned)).collect()
+    };
+    let places = names(&error["found"]["relation"]);
+    assert!(places.iter().take(2).all(|name| ["Latitude", "Longitude"].contains(&name.as_str())), "{places:?}");
+    // The model is what it was: its score is of other inputs, and those are other places.
+    let score = &found["moved"]["prediction"];
+    assert_eq!(
+        (&score["of"], &score["found"]["split"]["another_relation"]["told"]),
+        (&"score of 1".into(), &false.into())
+    );
+    assert_eq!(score["found"]["split"]["other_inputs"]["told"], true);
+    assert_eq!(names(&score["found"]["inputs"]).first().map(String::as_str), Some("Longitude"));
+    for (format, wanted) in
+        [("table", "Another relation: the same inputs"), ("html", "<h2>What moved its predictions</h2>")]
+    {
+        let text = folder.review(format, &words).expect("reviewed");
+        assert!(
+            text.contains(wanted) && text.contains("Leads, not causes") && !text.contains("NaN"),
+            "{format}: {text}"
+        );
+    }
+    // Nothing moved what is calm; what has a role, or is kept for fairness alone, is no feature.
+    let spec =
+        folder.write("e.toml", "[[model]]\nname = \"e\"\nprotected = [{ column = \"SEX\", use = \"fairness\" }]\n");
+    let (reference, samples) = (demo("employment_reference.parquet"), demo("employment_later.parquet"));
+    let found = folder.json(&["--model", &spec, "--reference", &reference, "--samples", &samples]);
+    for of in ["error", "prediction"] {
+        let found = &found["moved"][of]["found"];
+        assert_eq!((&found["inputs"], &found["relation"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+        assert_eq!((&found["features"], &found["looked_at"]), (&15.into(), &vec![20_000, 20_000].into()));
+    }
+}
+
+#[test]
+fn without_labels_predictions_of_any_kind_are_told() {
+    let folder = Folder::new();
+    let mut random = fastrand::Rng::with_seed(6);
+    let mut rows = |count: u32, more: f64, label: bool| {
+        let row = |n: u32| {
+            let x = random.f64() + more;
+            let class = ["a", "b", "c"][usize::from(x > 0.5) + usize::from(x > 1.0)];
+            let label = if label { class } else { "" };
+            format!("{n},{x:.4},{},{class},{label}\n", random.f64())
+        };
+        format!("id,x,y,prediction,label\n{}", (0..count).map(row).collect::<String>())
+    };
+    let (reference, samples) =
+        (folder.write("r.csv", &rows(900, 0.2, true)), folder.write("s.csv", &rows(700, 0.4, false)));
+    let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\n");
+    let found = folder.json(&["--model", &spec, "--reference", &reference, "--samples", &samples]);
+    let of = &found["moved"]["prediction"];
+    assert_eq!((&found["moved"]["error"], &of["reason"]), (&Value::Null, &Value::Null));
+    // Of three classes that whose share moved most; what moved it is x alone.
+    assert!(["share predicted a", "share predicted c"].iter().any(|name| of["of"] == *name), "{of}");
+    assert_eq!(of["found"]["split"]["other_inputs"]["told"], true);
+    let leads = of["found"]["inputs"].as_array().expect("leads");
+    assert!(leads.len() == 1 && leads[0]["feature"] == "x", "{leads:?}");
+    let few = folder.write("f.csv", &rows(50, 0.4, false));
+    let found = folder.json(&["--model", &spec, "--reference", &reference, "--samples", &few]);
+    let of = &found["moved"]["prediction"];
+    assert!(of["found"] == Value::Null && of["reason"].as_str().is_some_and(|why| why.contains("100 rows")), "{of}");
+}
+
+#[test]
 fn labels_are_brought_to_samples() {
     let folder = Folder::new();
     let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\nid = \"key\"\nlabel = \"truth\"\n");

@@ -2,7 +2,7 @@
 //! boosting machine", 2001; histograms as in Ke et al., "LightGBM", 2017). Nothing is drawn: the same rows give the same trees.
 
 /// Bins of a column, the first for what is missing or new.
-pub(super) const BINS: usize = 64;
+pub const BINS: usize = 64;
 /// Trees.
 const ROUNDS: usize = 80;
 /// What of each tree is taken.
@@ -14,16 +14,16 @@ const LEAF: f64 = 30.0;
 
 /// A column's bins by row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Binned<'a> {
+pub struct Binned<'a> {
     /// Each below [`BINS`].
-    pub(super) bins: &'a [u8],
+    pub bins: &'a [u8],
     /// They have no order of their own, but for the first.
-    pub(super) is_named: bool,
+    pub is_named: bool,
 }
 
 /// What was fitted.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Boosted {
+pub struct Boosted {
     base: f64,
     trees: Vec<Node>,
     /// Of each column of names: the place of each bin by what it means for the target.
@@ -43,12 +43,12 @@ enum Node {
 
 impl Boosted {
     /// The same for every row.
-    pub(super) fn constant(base: f64) -> Self {
+    pub fn constant(base: f64) -> Self {
         Self { base, trees: Vec::new(), orders: Vec::new() }
     }
 
     /// Of these rows of columns and target.
-    pub(super) fn fit(columns: &[Binned<'_>], target: &[f64], rows: &[usize]) -> Self {
+    pub fn fit(columns: &[Binned<'_>], target: &[f64], rows: &[usize]) -> Self {
         let base = rows.iter().map(|row| target[*row]).sum::<f64>() / (rows.len() as f64).max(1.0);
         let order = |column: &Binned<'_>| column.is_named.then(|| by_mean(column.bins, target, rows, base));
         let mut found = Self { base, trees: Vec::new(), orders: columns.iter().map(order).collect() };
@@ -67,7 +67,7 @@ impl Boosted {
     }
 
     /// The target of a row, by its bin of each column.
-    pub(super) fn at(&self, bin: impl Fn(usize) -> u8) -> f64 {
+    pub fn at(&self, bin: impl Fn(usize) -> u8) -> f64 {
         let place = |column: usize| {
             let bin = bin(column);
             self.orders[column].as_ref().map_or(bin, |order| order[usize::from(bin)])
