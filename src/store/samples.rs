@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use serde::de::DeserializeOwned;
 pub use super::history::Config;
 use super::history::node_folder;
 use super::layout::model_of;
-use super::{Error, ids, layout, windows};
+use super::{Error, ids, layout, state, windows};
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::ids::{Index, Span};
@@ -30,6 +31,7 @@ use crate::identity::ModelKey;
 
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
+const AGENT: &str = "agent.json";
 /// Judged windows take one in so many bytes of what may be stored.
 const WINDOWS_SHARE: u64 = 20;
 const PROFILE: &str = "reference.profile.json";
@@ -99,6 +101,23 @@ impl Samples {
         }
         remove_unfinished(&folder)?;
         Ok(Self { folder, node: node_folder(node), _lock: lock })
+    }
+
+    /// What tells this folder, and so the agent that has it, from every other: 32 hexadecimal digits, drawn when it is made.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn agent(&self) -> Result<String, Error> {
+        let path = self.folder.join(AGENT);
+        // One that cannot be read is drawn anew: others then send again what this agent may have had from them.
+        if let Ok(Some(agent)) = state::read::<String>(&path) {
+            return Ok(agent);
+        }
+        // The system's random numbers are behind every state.
+        let drawn = || RandomState::new().hash_one(());
+        let agent = format!("{:016x}{:016x}", drawn(), drawn());
+        state::write(&path, &agent)?;
+        Ok(agent)
     }
 
     /// Where the log lies.
@@ -464,7 +483,7 @@ fn remove_stored(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn name(segment: u64) -> String {
+pub(super) fn name(segment: u64) -> String {
     format!("{segment:012}.{EXTENSION}")
 }
 
