@@ -39,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("collect", &["clock", "health", "identity", "reading", "signal", "stats", "units"]),
     ("client", &[]),
     ("fetch", &["client", "units"]),
+    ("forward", &["client", "identity", "model", "units"]),
     ("export", &["alert", "client", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "identity", "minute", "units"]),
     (
@@ -80,7 +81,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("telemetry", &["health"]),
-    ("config", &["alert", "collect", "export", "fetch", "ingest", "model", "rightsize", "store", "telemetry", "units"]),
+    (
+        "config",
+        &[
+            "alert",
+            "collect",
+            "export",
+            "fetch",
+            "forward",
+            "ingest",
+            "model",
+            "rightsize",
+            "store",
+            "telemetry",
+            "units",
+        ],
+    ),
     (
         "agent",
         &[
@@ -92,6 +108,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "dataset",
             "export",
             "fetch",
+            "forward",
             "frame",
             "health",
             "identity",
