@@ -5,11 +5,13 @@
 //! history (disk) -> recommender (one thread, from time to time) -> review -> pipeline's points, web
 //! pipeline's points -> alerts (on the pipeline's thread) -> view, events -> web, exporters
 //! references (tokio: files and addresses that the configuration names) -> models
+//! labels that clients sent (disk) -> forwarding (tokio) -> other agents
 //! ingest (tokio) -> models (log, queue) -> model_worker (one thread: windows, verdicts) -> view -> pipeline's points, web
 //! ```
 
 mod alerting;
 pub mod demo;
+mod forwarding;
 mod memory;
 mod model_worker;
 mod models;
@@ -116,7 +118,7 @@ pub async fn run(
     let (reports, incoming) = sync_channel(REPORTS);
     let (configs, configured) = watch::channel(config.clone());
     let stop_pipeline = Stop::default();
-    let (ingest, models_view, model_worker, references) =
+    let (ingest, models_view, model_worker, models_tasks) =
         start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
@@ -194,7 +196,7 @@ pub async fn run(
     }
 
     tracing::info!(grace = ?config.agent.grace, "stopping");
-    drop(references);
+    drop(models_tasks);
     stop_pipeline.stop();
     let _ = stop_web.send(true);
     let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
@@ -208,9 +210,9 @@ pub async fn run(
     Ok(())
 }
 
-type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, Task);
+type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, [Task; 2]);
 
-/// The ingest for samples, the thread behind it, and who reads references for it.
+/// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
 fn start_models(
     config: &Config,
     setting: &Setting,
@@ -230,6 +232,13 @@ fn start_models(
     };
     let following =
         references::follow(ingest.clone(), view.clone(), setting.data.clone(), configured.clone(), Arc::clone(health));
+    let forwarding = forwarding::Forwarding::new(
+        Arc::clone(&models),
+        (&setting.data, &setting.node),
+        Arc::clone(&clock),
+        Arc::clone(health),
+    )
+    .run(configured.clone());
     let (place, watched, worker_clock, worker_stop) =
         ((setting.data.clone(), setting.node.clone()), Arc::clone(health), Arc::clone(&clock), stop.clone());
     let mut configured = configured;
@@ -240,7 +249,7 @@ fn start_models(
         worker.run(&queue, &mut configured, &worker_stop);
     };
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
-    Ok((ingest, view, thread, Task(tokio::spawn(following))))
+    Ok((ingest, view, thread, [Task(tokio::spawn(following)), Task(tokio::spawn(forwarding))]))
 }
 
 /// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
-use crate::{alert, collect, export, fetch, ingest, model, rightsize, store, telemetry, units};
+use crate::{alert, collect, export, fetch, forward, ingest, model, rightsize, store, telemetry, units};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Config {
     pub history: store::history::Config,
     /// The ingest for samples.
     pub ingest: ingest::Config,
+    /// Labels on to other agents.
+    pub forward: forward::Config,
     /// How long samples are kept.
     pub samples: store::samples::Config,
     /// Bounds over all models.
@@ -160,6 +162,7 @@ impl Config {
         config.collect.gpu = config.gpu.clone();
         let mut problems = config.export.otlp.apply_env(env);
         config.collect.apply_env(env);
+        problems.extend(config.forward.apply_env(env));
         // The file alone was right, so what is wrong now came from the environment.
         let wrong = config.export.otlp.problems();
         if !wrong.is_empty() {
@@ -241,6 +244,8 @@ impl Config {
         if self.ingest.max_body > self.ingest.in_flight {
             found.push(("ingest.in_flight".to_owned(), "must be no less than ingest.max_body".to_owned()));
         }
+        let forwarding = self.forward.problems().into_iter();
+        found.extend(forwarding.map(|(field, message)| (format!("forward.{field}"), message)));
         let sizing = self.rightsizing.problems();
         found.extend(sizing.into_iter().map(|(field, message)| (format!("rightsizing.{field}"), message.to_owned())));
         let prices = self.cost.problems();

@@ -30,6 +30,8 @@ pub struct State {
     pub samples: SamplesState,
     /// References that the configuration names, by model.
     pub references: BTreeMap<String, ReferenceState>,
+    /// Labels that go on to other agents.
+    pub forwarding: ForwardingState,
     /// Containers beyond the configured bound, at the last read.
     pub containers_left_out: u64,
     /// How often a thread panicked and went on or began anew.
@@ -128,6 +130,46 @@ pub struct ReferenceState {
     /// Attempts that failed.
     pub failures: u64,
     /// The last error, while it lasts.
+    pub error: Option<String>,
+}
+
+/// Labels that clients sent here, on their way to other agents, and what those send on to this one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ForwardingState {
+    /// It is switched on.
+    pub enabled: bool,
+    /// Labels that other agents took, of each agent.
+    pub sent: u64,
+    /// Labels that another agent refused for good, of each agent.
+    pub refused: u64,
+    /// Labels that were too old, or removed, before every agent had them.
+    pub lost: u64,
+    /// Labels that other agents sent on to this one.
+    pub received: u64,
+    /// Why it is not known who the others are, while that lasts.
+    pub error: Option<String>,
+    /// That has lasted for long.
+    pub fault: bool,
+    /// The others, by address.
+    pub agents: BTreeMap<String, OtherAgent>,
+}
+
+/// Another agent that labels go on to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OtherAgent {
+    /// Who it says that it is.
+    pub agent: Option<String>,
+    /// It answers; false once it has not for a minute, `None` before its first answer.
+    pub up: Option<bool>,
+    /// When it last answered.
+    pub answered_at: Option<Duration>,
+    /// Labels it took.
+    pub sent: u64,
+    /// Labels it refused for good.
+    pub refused: u64,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// The last error, while it lasts; else why it refused labels last.
     pub error: Option<String>,
 }
 
@@ -302,6 +344,19 @@ impl State {
         add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
         add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
         add(&metric::SAMPLES_REMOVED_EARLY, None, Number::Int(self.samples.removed_early));
+        let forwarding = &self.forwarding;
+        if forwarding.enabled || forwarding.received > 0 {
+            add(&metric::LABELS_RECEIVED, None, Number::Int(forwarding.received));
+        }
+        if forwarding.enabled {
+            add(&metric::LABELS_FORWARDED, None, Number::Int(forwarding.sent));
+            add(&metric::LABELS_REFUSED, None, Number::Int(forwarding.refused));
+            add(&metric::LABELS_LOST, None, Number::Int(forwarding.lost));
+            for (state, up) in [("up", Some(true)), ("down", Some(false)), ("unknown", None)] {
+                let agents = forwarding.agents.values().filter(|agent| agent.up == up).count() as u64;
+                add(&metric::LABELS_AGENTS, Some(("state", state)), Number::Int(agents));
+            }
+        }
         add(&metric::HISTORY_UP, None, Number::Int(self.history.up.into()));
         add(&metric::HISTORY_ROWS, None, Number::Int(self.history.rows));
         add(&metric::HISTORY_DROPPED, None, Number::Int(self.history.dropped));

@@ -84,6 +84,12 @@ pub trait Sink: Send + Sync {
     /// Notes samples that were rejected for a value of another type.
     fn refused(&self, model: &ModelKey, wrong_types: &WrongTypes);
 
+    /// Who this agent is, once what was stored before is read.
+    fn agent(&self) -> Option<String>;
+
+    /// Whether labels that another agent sends on may be the first that comes for this model, if they are.
+    fn takes_forwarded(&self, model: &ModelKey) -> bool;
+
     /// Counts an answer, and the rows that it rejected.
     fn answered(&self, status: u16, rejected: u64);
 }

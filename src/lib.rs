@@ -58,6 +58,7 @@
 //!              kubernetes (pods and the node, watched), pod_logs (names of pods by the kubelet's folders), pod_resources (the
 //!              kubelet's), nvml; calls over local sockets (grpc), what such collectors share (sockets), a thread that follows a
 //!              service (following)
+//! forward/     labels on to other agents: who they are, and one call to one of them
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
@@ -137,6 +138,7 @@ pub mod estimate;
 pub mod export;
 pub mod fairness;
 pub mod fetch;
+pub mod forward;
 pub mod frame;
 pub mod health;
 pub mod identity;

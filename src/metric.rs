@@ -197,6 +197,41 @@ pub static SAMPLES_REMOVED_EARLY: Metric = metric(
     &[],
     "Rows that samples.max_bytes removed while labels for them could still come (label_horizon); their labels are unmatched.",
 );
+/// Labels that others took.
+pub static LABELS_FORWARDED: Metric = metric(
+    "plumbline.labels.forwarded",
+    Kind::Counter,
+    "{label}",
+    &[],
+    "Labels of clients that other agents took from this one, counted for each of them.",
+);
+/// Labels that others refused.
+pub static LABELS_REFUSED: Metric = metric(
+    "plumbline.labels.refused",
+    Kind::Counter,
+    "{label}",
+    &[],
+    "Labels that another agent refused for good; /healthz has why.",
+);
+/// Labels that some never got.
+pub static LABELS_LOST: Metric = metric(
+    "plumbline.labels.lost",
+    Kind::Counter,
+    "{label}",
+    &[],
+    "Labels that were beyond label_horizon, or removed by samples.max_bytes, before every other agent had them.",
+);
+/// Labels from others.
+pub static LABELS_RECEIVED: Metric =
+    metric("plumbline.labels.received", Kind::Counter, "{label}", &[], "Labels that other agents sent on to this one.");
+/// The others.
+pub static LABELS_AGENTS: Metric = metric(
+    "plumbline.labels.agents",
+    Kind::Gauge,
+    "{agent}",
+    &["state"],
+    "Other agents that labels go on to: up, down for a minute at least, or unknown before the first answer.",
+);
 /// The ingest.
 pub static INGEST_REQUESTS: Metric = metric(
     "plumbline.ingest.requests",
@@ -415,6 +450,11 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &SAMPLES_FAILED,
     &SAMPLES_DAMAGED,
     &SAMPLES_REMOVED_EARLY,
+    &LABELS_FORWARDED,
+    &LABELS_REFUSED,
+    &LABELS_LOST,
+    &LABELS_RECEIVED,
+    &LABELS_AGENTS,
     &INGEST_REQUESTS,
     &INGEST_REJECTED,
     &PROCESS_CPU_TIME,

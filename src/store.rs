@@ -7,6 +7,7 @@ pub mod history;
 pub mod ids;
 pub mod layout;
 pub mod log;
+pub mod outgoing;
 pub mod past;
 pub mod samples;
 pub mod state;

@@ -72,6 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("collect", &["clock", "health", "identity", "reading", "signal", "stats", "units"]),
     ("client", &[]),
     ("fetch", &["client", "units"]),
+    ("forward", &["client", "identity", "model", "units"]),
     ("export", &["alert", "client", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "identity", "minute", "units"]),
     (
@@ -116,7 +117,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("telemetry", &["health"]),
-    ("config", &["alert", "collect", "export", "fetch", "ingest", "model", "rightsize", "store", "telemetry", "units"]),
+    (
+        "config",
+        &[
+            "alert",
+            "collect",
+            "export",
+            "fetch",
+            "forward",
+            "ingest",
+            "model",
+            "rightsize",
+            "store",
+            "telemetry",
+            "units",
+        ],
+    ),
     (
         "agent",
         &[
@@ -128,6 +144,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "dataset",
             "export",
             "fetch",
+            "forward",
             "frame",
             "health",
             "identity",

@@ -25,15 +25,17 @@ use super::{OWN_PROC, memory, supervise};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
+use crate::frame::normal::FORWARDED;
 use crate::frame::stack::frame_of;
 use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::ingest::Sink as _;
 use crate::model::Schema;
 use crate::model::reference::Given;
-use crate::model::view::ModelsView;
+use crate::model::view::{ModelView, ModelsView};
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::log::{Entry, Kind, Segment};
+use crate::store::outgoing::Outgoing;
 use crate::store::samples::{Held, Leave, Retained};
 use crate::store::{Error, Samples};
 use crate::telemetry::weigh;
@@ -345,7 +347,11 @@ impl ModelWorker {
             tracing::info!(%model, "a model is met for the first time");
             Watch::new(self.models.spec(model), self.config.models.metric_bins, Progress::default(), now)
         });
-        if mode == Mode::Live {
+        // What other agents send on says that the model lives, but not that it does here.
+        let marked = if kind == Kind::Labels { forwarded(&frame) } else { 0 };
+        let forwarded = marked > 0 && marked == frame.height();
+        watch.progress.shared |= marked > 0;
+        if mode == Mode::Live && !forwarded {
             watch.progress.heard = Some(now);
         }
         match kind {
@@ -457,7 +463,7 @@ impl ModelWorker {
     fn publish(&mut self) {
         self.changed = false;
         let now = self.clock.now();
-        let models: Vec<_> = self.watches.values().map(|watch| watch.view(now)).collect();
+        let models: Vec<_> = self.watches.values().filter_map(|watch| self.shown(watch, now)).collect();
         for model in &models {
             let in_vain = model.in_vain();
             if self.in_vain.get(&model.key) != Some(&in_vain) {
@@ -483,11 +489,25 @@ impl ModelWorker {
         }
         let in_flight = self.models.in_flight.load(Ordering::Relaxed);
         self.health.update(|state| {
-            state.samples.models = models.len() as u64;
+            state.samples.models = self.watches.len() as u64;
             state.samples.in_flight = in_flight;
         });
         let metric_features = self.config.models.metric_features;
         self.view.send_replace(Arc::new(ModelsView { models, metric_features }));
+    }
+
+    /// The model as it is shown. One of which there is nothing here but labels that other agents sent on is theirs to show; and where
+    /// labels go to every agent, one without a sample here is no mistake.
+    fn shown(&self, watch: &Watch, now: jiff::Timestamp) -> Option<ModelView> {
+        let mut view = watch.view(now);
+        let received = watch.progress.shared;
+        if received && view.counts.samples == 0 && view.reference.is_none() && !self.models.is_described(&view.key) {
+            return None;
+        }
+        if received || self.config.forward.is_on() {
+            view.counts.elsewhere = std::mem::take(&mut view.counts.unmatched);
+        }
+        Some(view)
     }
 
     /// What all windows may take together.
@@ -567,8 +587,16 @@ impl ModelWorker {
             self.retained = Some(now);
             if let Some(store) = &self.store {
                 let horizon = |model: &ModelKey| self.models.spec(model).label_horizon;
+                let owed = self.owed();
                 match store.retain(&self.config.samples, self.clock.now(), horizon) {
                     Ok(Retained { bytes, early }) => {
+                        let lost = owed.saturating_sub(self.owed());
+                        if lost > 0 {
+                            tracing::warn!(
+                                labels = lost,
+                                "removed before every agent had them; raise samples.max_bytes"
+                            );
+                        }
                         if early > 0 {
                             tracing::warn!(
                                 rows = early,
@@ -578,12 +606,19 @@ impl ModelWorker {
                         self.health.update(|state| {
                             state.samples.bytes = bytes;
                             state.samples.removed_early = state.samples.removed_early.saturating_add(early);
+                            state.forwarding.lost = state.forwarding.lost.saturating_add(lost);
                         });
                     }
                     Err(error) => tracing::warn!(%error, "old samples cannot be removed"),
                 }
             }
         }
+    }
+
+    /// Stored labels that another agent is still to have.
+    fn owed(&self) -> u64 {
+        let from = self.models.owed_from();
+        from.map_or(0, |segment| Outgoing::new(&self.data, &self.node).stored_from(segment).unwrap_or(0))
     }
 
     /// Makes Parquet of closed segments that the checkpoint counts, a few at a time. Returns whether there was any.
@@ -615,6 +650,12 @@ impl ModelWorker {
         }
         !closed.is_empty()
     }
+}
+
+/// How many of these labels another agent sent on.
+fn forwarded(labels: &DataFrame) -> usize {
+    let marks = labels.column(FORWARDED).and_then(|column| Ok(column.bool()?.sum())).ok().flatten();
+    marks.map_or(0, |marks| marks as usize)
 }
 
 /// A kept reference as it is taken up again.

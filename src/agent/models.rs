@@ -12,7 +12,7 @@ use crate::frame::json::WrongTypes;
 use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::ingest::{Described, Refused, Reservation, Sink};
-use crate::model::border::{Batch, Purpose};
+use crate::model::border::{Batch, FORWARDED, Purpose};
 use crate::model::{Schema, Spec};
 use crate::store::log::{Entry, Kind};
 use crate::store::{Error, Log};
@@ -34,6 +34,10 @@ pub struct Models {
     /// The open log. Locked while rows are written, so never on the runtime's threads; always before `known`.
     log: Mutex<Option<Log>>,
     out: Sender<Accepted>,
+    /// Who this agent is, once its store is open; locked for moments only.
+    agent: Mutex<Option<String>>,
+    /// The log's segment from which on another agent still is to have labels.
+    owed_from: AtomicU64,
     /// Samples rejected for a value of another type, until the model worker takes note.
     wrong_types: Mutex<BTreeMap<ModelKey, WrongTypes>>,
     /// Memory is short: nothing more is taken in.
@@ -90,6 +94,8 @@ impl Models {
             closed: Mutex::new(Some(STARTING.to_owned())),
             log: Mutex::new(None),
             out,
+            agent: Mutex::default(),
+            owed_from: AtomicU64::new(u64::MAX),
             wrong_types: Mutex::default(),
             pressed: AtomicBool::new(false),
             in_flight: Arc::default(),
@@ -142,6 +148,21 @@ impl Models {
         let mut open = locked(&self.log);
         *locked(&self.closed) = closed;
         *open = log;
+    }
+
+    /// Says who this agent is, by the store that it has.
+    pub fn set_agent(&self, agent: Option<String>) {
+        *locked(&self.agent) = agent;
+    }
+
+    /// Says from which segment on another agent still is to have labels; `None` where all have all.
+    pub fn owe_from(&self, segment: Option<u64>) {
+        self.owed_from.store(segment.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What was said so last.
+    pub fn owed_from(&self) -> Option<u64> {
+        Some(self.owed_from.load(Ordering::Relaxed)).filter(|segment| *segment < u64::MAX)
     }
 
     /// Writes what the system still holds of the log to the disk, while others go on writing.
@@ -237,6 +258,10 @@ impl Sink for Models {
             schema.merge(&batch.schema);
         }
         drop(registry);
+        if batch.record.column_by_name(FORWARDED).is_some() {
+            let rows = batch.record.num_rows() as u64;
+            self.health.update(|state| state.forwarding.received = state.forwarding.received.saturating_add(rows));
+        }
         let entry = Entry { sequence, kind, model: model.clone(), record: batch.record };
         // The model_worker outlives the ingest; were it gone, the log has the rows for the next start.
         let _ = self.out.send(Accepted { entry, reservation });
@@ -271,6 +296,16 @@ impl Sink for Models {
         for (column, rows) in &wrong_types.by_column {
             of_model.add(column, *rows);
         }
+    }
+
+    fn agent(&self) -> Option<String> {
+        locked(&self.agent).clone()
+    }
+
+    fn takes_forwarded(&self, model: &ModelKey) -> bool {
+        let registry = locked(&self.known);
+        let known = registry.schemas.contains_key(model) || registry.specs.contains_key(model);
+        known || registry.schemas.len() < registry.max_models / 2
     }
 
     fn answered(&self, status: u16, rejected: u64) {

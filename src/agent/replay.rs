@@ -2,7 +2,7 @@
 //!
 //! Windows are held against the reference that is stored now. The data folder is read, never touched; an agent may hold it meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +54,9 @@ pub struct Replayed {
     pub warnings: Vec<String>,
 }
 
+/// Parts of the rows in order, and what could not be read.
+type Parts = (Vec<(Kind, Part)>, Vec<String>);
+
 /// Where a part of the rows lies.
 enum Part {
     Parquet(PathBuf),
@@ -93,7 +96,7 @@ pub fn replay(
         return Err(Error::Nothing { data: data.to_owned(), model: key, there });
     }
     let all = parts.len();
-    let mut windows = std::collections::BTreeMap::new();
+    let mut windows = BTreeMap::new();
     for (at, (kind, part)) in parts.into_iter().enumerate() {
         let frame = match part {
             Part::Logged(entry) => frame_of(&entry.record)?,
@@ -133,7 +136,7 @@ fn judge(
     watch: &mut Watch,
     now: Timestamp,
     monotonic: Duration,
-    windows: &mut std::collections::BTreeMap<Timestamp, WindowResult>,
+    windows: &mut BTreeMap<Timestamp, WindowResult>,
 ) -> PolarsResult<()> {
     while watch.judge(now, monotonic)? {}
     for window in watch.take_judged() {
@@ -151,7 +154,7 @@ fn arrived(frame: &DataFrame) -> PolarsResult<Option<Timestamp>> {
 
 /// Samples and labels of a model in the order in which they came, and what cannot be read of the log. The log is read first: a segment that
 /// becomes Parquet meanwhile is there twice, and counts once.
-fn parts(store: &Samples, key: &ModelKey) -> Result<(Vec<(Kind, Part)>, Vec<String>), Error> {
+fn parts(store: &Samples, key: &ModelKey) -> Result<Parts, Error> {
     let (mut parts, mut warnings, mut logged) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut removed = false;
     for segment in log::segments(&store.log_folder())? {

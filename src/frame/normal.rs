@@ -15,6 +15,8 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 
 /// The column of the time at which a row came.
 pub const ARRIVAL: &str = "_arrival";
+/// The column that is true in labels that another agent sent on.
+pub const FORWARDED: &str = "_forwarded";
 
 /// What a column holds, as far as people and schemas care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

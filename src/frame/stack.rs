@@ -1,9 +1,12 @@
 //! Frames below one another, though their columns differ: what one lacks is missing there, and numbers widen.
 
 use arrow::array::{Array, RecordBatch};
-use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, IntoColumn, NewChunkedArray, PolarsResult, Series};
+use polars::prelude::{
+    BooleanChunked, Column, CompatLevel, DataFrame, DataType, IntoColumn, NewChunkedArray, PolarsError, PolarsResult,
+    Series,
+};
 
-use super::bridge::to_polars;
+use super::bridge::{to_arrow, to_polars};
 
 /// A batch as a frame; every column is of a normalised type already.
 ///
@@ -14,6 +17,20 @@ pub fn frame_of(record: &RecordBatch) -> PolarsResult<DataFrame> {
     let columns = schema.fields().iter().zip(record.columns());
     let columns = columns.map(|(field, array)| Ok(to_polars(field.name(), array)?.into_column()));
     DataFrame::new(record.num_rows(), columns.collect::<PolarsResult<Vec<Column>>>()?)
+}
+
+/// A frame as a batch.
+///
+/// # Errors
+/// A column is of a type that arrow does not know.
+pub fn record_of(frame: &DataFrame) -> PolarsResult<RecordBatch> {
+    let columns = frame.columns().iter().map(|column| {
+        let whole = column.as_materialized_series().rechunk();
+        Ok((column.name().to_string(), to_arrow(whole.to_arrow(0, CompatLevel::newest()))?, true))
+    });
+    let columns = columns.collect::<PolarsResult<Vec<_>>>()?;
+    RecordBatch::try_from_iter_with_nullable(columns)
+        .map_err(|error| PolarsError::ComputeError(error.to_string().into()))
 }
 
 /// The bytes a batch's own values take. Columns of one body share its buffer, which the batch's own count adds up for each.

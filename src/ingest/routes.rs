@@ -1,5 +1,5 @@
 //! `POST /v1/models/{model}/samples` and `/labels`, `PUT /v1/models/{model}/reference`, `DELETE /v1/models/{model}`; each with
-//! `?namespace=` for a model in one.
+//! `?namespace=` for a model in one. `GET /v1/agent` says who this is, for agents that send labels on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{delete, post, put};
+use axum::routing::{delete, get, post, put};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
@@ -18,9 +18,9 @@ use super::{Ingest, Refused, Reservation, body};
 use crate::frame::json::{Limits, RowError};
 use crate::frame::stack::bytes_of;
 use crate::identity::ModelKey;
-use crate::model::address;
 use crate::model::border::{Passed, Purpose, expected, pass};
 use crate::model::profile::{self, Admitted};
+use crate::model::{Spec, address};
 
 /// Bodies decoded at once: it is work for a core each.
 const AT_ONCE: usize = 2;
@@ -46,6 +46,7 @@ pub fn router(ingest: Ingest) -> Router {
               body: Body| answer(shared, model, query, headers, body, purpose)
     };
     Router::new()
+        .route(address::AGENT, get(agent))
         .route("/v1/models/{model}", delete(remove))
         .route("/v1/models/{model}/samples", post(accept(Purpose::Samples)))
         .route("/v1/models/{model}/labels", post(accept(Purpose::Labels)))
@@ -137,6 +138,14 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// Who this is: 200, or 503 as long as nobody knows.
+async fn agent(State(shared): State<Shared>) -> Response {
+    match shared.ingest.sink.agent() {
+        Some(agent) => Json(serde_json::json!({ "agent": agent })).into_response(),
+        None => Refusal::from(Refused::NotStored("what was stored before is not read yet".to_owned())).into_response(),
+    }
+}
+
 /// Forgets a model: 204, or 404 where there is none.
 async fn remove(State(shared): State<Shared>, Path(model): Path<String>, RawQuery(query): RawQuery) -> Response {
     let sink = Arc::clone(&shared.ingest.sink);
@@ -182,13 +191,15 @@ async fn receive(
     body: Body,
     purpose: Purpose,
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
-    let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|upload| {
+    let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|mut upload| {
+        upload.forwarded &= purpose == Purpose::Labels;
         // Whether there is room is asked before the body is read, too.
         let known = shared.ingest.sink.describe(&upload.model)?;
+        for_us(&shared.ingest, &upload, &headers)?;
         let named = known.spec.reference.is_some() && purpose == Purpose::Reference;
         if named { Err(Refusal::new(StatusCode::CONFLICT, NAMED)) } else { Ok(upload) }
     });
-    let Upload { model, format, whole } = match upload {
+    let upload = match upload {
         Ok(upload) => upload,
         Err(refusal) => {
             body::drain(body, shared.ingest.config.max_body.as_u64()).await;
@@ -208,7 +219,7 @@ async fn receive(
     let ingest = shared.ingest;
     let work = move || {
         let _permit = permit;
-        decode_and_store(&ingest, &model, format, &bytes, reservation, purpose, whole)
+        decode_and_store(&ingest, &upload, &bytes, reservation, purpose)
     };
     let gone = |_| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be processed; this is a bug in plumbline")
@@ -221,6 +232,8 @@ struct Upload {
     model: ModelKey,
     format: Format,
     whole: bool,
+    /// Another agent sends on what clients sent to it.
+    forwarded: bool,
 }
 
 impl Upload {
@@ -234,8 +247,25 @@ impl Upload {
             let message = format!("{given} is not supported; send {CONTENT_TYPES}");
             Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
         })?;
-        Ok(Self { model, format, whole })
+        Ok(Self { model, format, whole, forwarded: headers.contains_key(address::FORWARDED_BY) })
     }
+}
+
+/// Refuses what another agent sends on to one that was here before us, or for a model that nobody here is waiting for and there is no room
+/// for.
+fn for_us(ingest: &Ingest, upload: &Upload, headers: &HeaderMap) -> Result<(), Refusal> {
+    let meant = headers.get(address::FOR_AGENT).map(|value| value.to_str().unwrap_or_default());
+    if meant.is_some_and(|meant| ingest.sink.agent().is_none_or(|agent| agent != meant)) {
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "this is another agent by now; ask it who it is"));
+    }
+    if upload.forwarded && !ingest.sink.takes_forwarded(&upload.model) {
+        let message = format!(
+            "half of models.max_models is taken, and the rest is kept for models of which samples come; `{}` is not known here",
+            upload.model
+        );
+        return Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, message));
+    }
+    Ok(())
 }
 
 /// `?all_or_nothing=true` refuses a body with any wrong row.
@@ -257,13 +287,12 @@ fn all_or_nothing(parameters: &[&str]) -> Result<bool, String> {
 
 fn decode_and_store(
     ingest: &Ingest,
-    model: &ModelKey,
-    format: Format,
+    upload: &Upload,
     bytes: &bytes::Bytes,
     mut reservation: Reservation,
     purpose: Purpose,
-    whole: bool,
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
+    let &Upload { ref model, format, whole, forwarded } = upload;
     if purpose == Purpose::Reference && format.is_json() && profile::begins(bytes) {
         return store_profile(ingest, model, bytes, reservation);
     }
@@ -277,6 +306,10 @@ fn decode_and_store(
             // A reference says itself what its columns hold.
             known.schema = Arc::default();
         }
+        if forwarded {
+            // The names are ours, whatever those of clients are.
+            known.spec = Arc::new(Spec::of(model));
+        }
         let rows = decode::decode(bytes, format, limits, &|field| expected(field, &known.spec, &known.schema))?;
         let now = ingest.clock.now();
         let Passed { batch, rejected, errors, wrong_types } =
@@ -286,7 +319,7 @@ fn decode_and_store(
                 ingest.sink.refused(model, &wrong_types);
             }
         };
-        let Some(batch) = batch.filter(|_| !whole || rejected == 0) else {
+        let Some(mut batch) = batch.filter(|_| !whole || rejected == 0) else {
             tell();
             let errors = if errors.is_empty() {
                 vec![RowError { row: None, field: None, message: "the body has no rows".to_owned() }]
@@ -298,6 +331,9 @@ fn decode_and_store(
                 RowsResponse { rejected, errors, ..RowsResponse::default() },
             ));
         };
+        if forwarded {
+            batch = batch.forwarded().map_err(|message| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message))?;
+        }
         let accepted = batch.record.num_rows() as u64;
         reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
         let handed = std::mem::replace(&mut reservation, Reservation::none(&ingest.in_flight));

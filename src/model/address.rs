@@ -5,6 +5,12 @@ use super::{check_name, check_namespace};
 use crate::identity::ModelKey;
 
 const NAMESPACE: &str = "namespace";
+/// Where an agent says who it is.
+pub const AGENT: &str = "/v1/agent";
+/// The header by which an agent says that clients sent it these labels, and who it is: they go no further.
+pub const FORWARDED_BY: &str = "plumbline-forwarded-by";
+/// The header by which it says whom they are for: another may have the address by now.
+pub const FOR_AGENT: &str = "plumbline-for";
 
 /// The model that an address names, and the parameters that say something else.
 ///

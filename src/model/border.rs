@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::rows::POSITION;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows, WrongTypes};
-pub use crate::frame::normal::ARRIVAL;
+pub use crate::frame::normal::{ARRIVAL, FORWARDED};
 use crate::frame::normal::{ColumnKind, convert, kind, normalise};
 use crate::stats::whole;
 
@@ -51,6 +51,26 @@ pub struct Batch {
     pub record: RecordBatch,
     /// What its columns hold.
     pub schema: Schema,
+}
+
+impl Batch {
+    /// The same labels, marked as sent on by another agent.
+    ///
+    /// # Errors
+    /// They are marked already.
+    pub fn forwarded(self) -> Result<Self, String> {
+        let Self { record, schema } = self;
+        let marks: ArrayRef = Arc::new(BooleanArray::from(vec![true; record.num_rows()]));
+        let given = record.schema();
+        let fields = given.fields().iter().map(|field| field.as_ref().clone());
+        let fields: Vec<Field> = fields.chain([Field::new(FORWARDED, DataType::Boolean, true)]).collect();
+        if record.column_by_name(FORWARDED).is_some() {
+            return Err(format!("column `{FORWARDED}` is there already"));
+        }
+        let columns = record.columns().iter().cloned().chain([marks]).collect();
+        let record = RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns);
+        Ok(Self { record: record.map_err(|error| error.to_string())?, schema })
+    }
 }
 
 /// What became of a body.

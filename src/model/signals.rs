@@ -17,6 +17,7 @@ pub fn read(model: &ModelView) -> Values<Model> {
     values.count(const { id("dropped.too_late") }, counts.too_late);
     values.count(const { id("dropped.forgotten") }, counts.forgotten);
     values.count(const { id("dropped.unmatched") }, counts.unmatched);
+    values.count(const { id("dropped.elsewhere") }, counts.elsewhere);
     values.count(const { id("dropped.labels_forgotten") }, counts.labels_forgotten);
     values.count(const { id("late") }, counts.late);
     values.count(const { id("memory") }, model.bytes_in_memory);

@@ -253,6 +253,8 @@ pub struct Counts {
     pub labels: u64,
     /// Labels whose sample was not there when they came.
     pub unmatched: u64,
+    /// The same where labels go to every agent: the sample is another's, as a rule. Never with `unmatched`.
+    pub elsewhere: u64,
     /// Labels given up from memory: too old, or to stay within bounds.
     pub labels_forgotten: u64,
 }

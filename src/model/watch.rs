@@ -59,6 +59,8 @@ pub struct Progress {
     pub registered: Option<Timestamp>,
     /// When something last came for it.
     pub heard: Option<Timestamp>,
+    /// Other agents have sent labels of it on.
+    pub shared: bool,
     /// What its columns hold.
     pub schema: Schema,
     /// The reference in effect.

@@ -49,8 +49,8 @@ fn line(window: &WindowResult) -> Vec<String> {
     let leading = window.performance.as_ref().and_then(Performance::leading);
     let shown = leading.map(|(measure, value)| format!("{} {}", measure.name, figure(value)));
     let estimates = window.estimated.as_ref();
-    let followed = ["ndcg", "roc_auc", "accuracy", "mae"].into_iter();
-    let estimate = followed.filter_map(|name| Some((name, estimates?.figure(name)?.value?))).next();
+    let mut followed = ["ndcg", "roc_auc", "accuracy", "mae"].into_iter();
+    let estimate = followed.find_map(|name| Some((name, estimates?.figure(name)?.value?)));
     vec![
         window.end.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         grouped(window.rows),

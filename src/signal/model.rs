@@ -31,7 +31,7 @@ const DROPPED: Metric = metric(
     Counter,
     "{row}",
     &["model", "model.namespace", "reason"],
-    "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample, labels_forgotten.",
+    "Rows that are in no window: repeated id, too_late for any window, forgotten to stay within bounds; labels unmatched with a sample, elsewhere where every agent gets them and the sample is another's, labels_forgotten.",
 );
 
 impl Table for Model {
@@ -60,6 +60,7 @@ impl Table for Model {
         Signal::count("dropped.too_late", DROPPED).series(&[("reason", "too_late")]),
         Signal::count("dropped.forgotten", DROPPED).series(&[("reason", "forgotten")]),
         Signal::count("dropped.unmatched", DROPPED).series(&[("reason", "unmatched")]),
+        Signal::count("dropped.elsewhere", DROPPED).series(&[("reason", "elsewhere")]),
         Signal::count("dropped.labels_forgotten", DROPPED).series(&[("reason", "labels_forgotten")]),
         Signal::count(
             "late",

@@ -4,7 +4,7 @@
 //! DATA/{container,gpu,model}_minute/version=N/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet
 //! DATA/models/{samples,labels,references}/node=NAME/model_namespace=NAMESPACE/model=NAME/...   (a reference: .parquet, or .profile.json)
 //! DATA/models/windows/node=NAME/model_namespace=NAMESPACE/model=NAME/END.json.gz
-//! DATA/models/log/...   DATA/alerts.json
+//! DATA/models/log/...   DATA/models/agent.json   DATA/models/forwarded.json   DATA/alerts.json
 //! ```
 
 use std::fs;
@@ -76,6 +76,11 @@ pub fn check(data: &Path) -> Result<(), Error> {
         return Err(Error::OtherVersion { path: log, ours: "another form of it".to_owned() });
     }
     Ok(())
+}
+
+/// The folders of all models below a table's folder of a node.
+pub(super) fn model_folders(table: &Path) -> impl Iterator<Item = PathBuf> {
+    folders(table).flat_map(|namespace| folders(&namespace).collect::<Vec<_>>())
 }
 
 fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -212,7 +213,7 @@ fn begin(folder: &Path, segment: u64) -> Result<File, Error> {
     Ok(file)
 }
 
-fn path(folder: &Path, segment: u64) -> PathBuf {
+pub(super) fn path(folder: &Path, segment: u64) -> PathBuf {
     folder.join(format!("{segment:012}.{EXTENSION}"))
 }
 
@@ -323,6 +324,58 @@ pub fn read(path: &Path, mut take: impl FnMut(Entry)) -> Result<End, Error> {
         left = left.saturating_sub(u64::from(length).saturating_add(FRAME as u64));
     }
     Ok(End::Whole)
+}
+
+/// Hands out the entries of a kind that end behind this byte, in order, until `take` has enough; others are passed over unread. Of a
+/// segment that is being written these are the entries that stand there whole. Returns the byte behind the last one.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_behind(
+    path: &Path,
+    from: u64,
+    kind: Kind,
+    mut take: impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<u64, Error> {
+    /// The sequence and the kind.
+    const BEGINNING: usize = 9;
+    let failed = Error::io(path);
+    let mut at = from.max(HEAD.len() as u64);
+    let mut read = || -> std::io::Result<()> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut head = [0; HEAD.len()];
+        if length < HEAD.len() as u64 || file.read_exact(&mut head).is_err() || &head != HEAD {
+            return Ok(());
+        }
+        while at.saturating_add((FRAME + BEGINNING) as u64) <= length {
+            let mut start = [0; FRAME + BEGINNING];
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut start)?;
+            let [l0, l1, l2, l3, c0, c1, c2, c3, .., code] = start;
+            let (bytes, checksum) = (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([c0, c1, c2, c3]));
+            let behind = at.saturating_add(FRAME as u64).saturating_add(u64::from(bytes));
+            if behind > length || bytes > MAX_ENTRY || (bytes as usize) < BEGINNING {
+                return Ok(());
+            }
+            let mut enough = ControlFlow::Continue(());
+            if code == kind.code() {
+                let mut entry = vec![0; bytes as usize];
+                file.seek(SeekFrom::Start(at.saturating_add(FRAME as u64)))?;
+                file.read_exact(&mut entry)?;
+                let whole = Some(&entry).filter(|entry| crc32fast::hash(entry) == checksum);
+                let Some(entry) = whole.and_then(|entry| decode(entry)) else { return Ok(()) };
+                enough = take(entry);
+            }
+            at = behind;
+            if enough.is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    };
+    read().map_err(failed)?;
+    Ok(at)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use serde::de::DeserializeOwned;
 pub use super::history::Config;
 use super::history::node_folder;
 use super::layout::model_of;
-use super::{Error, ids, layout, windows};
+use super::{Error, ids, layout, state, windows};
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::ids::{Index, Span};
@@ -30,6 +31,7 @@ use crate::identity::ModelKey;
 
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
+const AGENT: &str = "agent.json";
 /// Judged windows take one in so many bytes of what may be stored.
 const WINDOWS_SHARE: u64 = 20;
 const PROFILE: &str = "reference.profile.json";
@@ -109,22 +111,36 @@ impl Samples {
     pub fn look(data: &Path, node: Option<&str>) -> Result<Self, Error> {
         layout::check(data)?;
         let folder = data.join("models");
-        let node = match node {
-            Some(node) => node_folder(node),
-            None => {
-                let of_table = |table: &str| fs::read_dir(folder.join(table)).into_iter().flatten().flatten();
-                let entries = ["samples", "references"].into_iter().flat_map(of_table);
-                let names = entries.filter_map(|entry| entry.file_name().to_str().map(str::to_owned));
-                let mut names: BTreeSet<String> = names.filter(|name| name.starts_with("node=")).collect();
-                let first = names.pop_first();
-                if names.is_empty() {
-                    first.unwrap_or_else(|| node_folder(""))
-                } else {
-                    return Err(Error::Nodes(folder));
-                }
-            }
-        };
+        if let Some(node) = node {
+            return Ok(Self { folder, node: node_folder(node), _lock: None });
+        }
+        let of_table = |table: &str| fs::read_dir(folder.join(table)).into_iter().flatten().flatten();
+        let entries = ["samples", "references"].into_iter().flat_map(of_table);
+        let names = entries.filter_map(|entry| entry.file_name().to_str().map(str::to_owned));
+        let mut names: BTreeSet<String> = names.filter(|name| name.starts_with("node=")).collect();
+        let first = names.pop_first();
+        if !names.is_empty() {
+            return Err(Error::Nodes(folder));
+        }
+        let node = first.unwrap_or_else(|| node_folder(""));
         Ok(Self { folder, node, _lock: None })
+    }
+
+    /// What tells this folder, and so the agent that has it, from every other: 32 hexadecimal digits, drawn when it is made.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn agent(&self) -> Result<String, Error> {
+        let path = self.folder.join(AGENT);
+        // One that cannot be read is drawn anew: others then send again what this agent may have had from them.
+        if let Ok(Some(agent)) = state::read::<String>(&path) {
+            return Ok(agent);
+        }
+        // The system's random numbers are behind every state.
+        let drawn = || RandomState::new().hash_one(());
+        let agent = format!("{:016x}{:016x}", drawn(), drawn());
+        state::write(&path, &agent)?;
+        Ok(agent)
     }
 
     /// Where the log lies.
@@ -490,7 +506,7 @@ fn remove_stored(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn name(segment: u64) -> String {
+pub(super) fn name(segment: u64) -> String {
     format!("{segment:012}.{EXTENSION}")
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::health::{Brings, State};
+use crate::health::{self, Brings, ForwardingState, State};
 
 /// The agent's health, as people and probes read it.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,8 @@ pub struct Report {
     samples: Samples,
     /// References that the configuration names, by model.
     references: BTreeMap<String, Reference>,
+    /// Labels on their way to and from other agents.
+    forwarding: Forwarding,
     containers_left_out: u64,
     threads: BTreeMap<&'static str, Thread>,
     panics: u64,
@@ -102,6 +104,31 @@ struct Reference {
     error: Option<String>,
 }
 
+#[derive(Debug, Serialize)]
+struct Forwarding {
+    enabled: bool,
+    sent: u64,
+    refused: u64,
+    lost: u64,
+    received: u64,
+    error: Option<String>,
+    #[serde(skip)]
+    fault: bool,
+    agents: BTreeMap<String, OtherAgent>,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherAgent {
+    agent: Option<String>,
+    up: Option<bool>,
+    /// Seconds since it last answered.
+    staleness: Option<f64>,
+    sent: u64,
+    refused: u64,
+    failures: u64,
+    error: Option<String>,
+}
+
 impl Report {
     /// Who is to bring this, and why it does not: a sentence, where nobody brings it now.
     pub fn why_none(&self, what: Brings) -> Option<String> {
@@ -163,6 +190,24 @@ impl Report {
             let error = reference.error.as_deref().unwrap_or("unknown error");
             faults.push(format!("The reference of {model} cannot be taken, and the one before stays: {error}."));
         }
+        let forwarding = &self.forwarding;
+        if forwarding.fault {
+            let error = forwarding.error.as_deref().unwrap_or("unknown error");
+            faults.push(format!("Labels go to no other agent: {error}."));
+        }
+        for (address, other) in forwarding.agents.iter().filter(|(_, other)| other.up == Some(false)) {
+            let error = other.error.as_deref().unwrap_or("unknown error");
+            faults.push(format!("The agent at {address} takes no labels: {error}."));
+        }
+        if forwarding.refused > 0 {
+            faults.push(format!("Other agents refused {} labels; /healthz has why.", forwarding.refused));
+        }
+        if forwarding.lost > 0 {
+            faults.push(format!(
+                "{} labels were too old or removed before every agent had them: raise samples.max_bytes.",
+                forwarding.lost
+            ));
+        }
         if self.containers_left_out > 0 {
             faults.push(format!(
                 "{} containers are left out: collect.max_containers is reached.",
@@ -180,6 +225,32 @@ impl Report {
             faults.push("Some data was dropped; /healthz has the counts.".to_owned());
         }
         faults
+    }
+}
+
+/// How labels on their way are shown; `since` says how long ago a time was.
+fn forwarding(state: &ForwardingState, since: impl Fn(Option<Duration>) -> Option<f64>) -> Forwarding {
+    let other = |(address, other): (&String, &health::OtherAgent)| {
+        let shown = OtherAgent {
+            agent: other.agent.clone(),
+            up: other.up,
+            staleness: since(other.answered_at),
+            sent: other.sent,
+            refused: other.refused,
+            failures: other.failures,
+            error: other.error.clone(),
+        };
+        (address.clone(), shown)
+    };
+    Forwarding {
+        enabled: state.enabled,
+        sent: state.sent,
+        refused: state.refused,
+        lost: state.lost,
+        received: state.received,
+        error: state.error.clone(),
+        fault: state.fault,
+        agents: state.agents.iter().map(other).collect(),
     }
 }
 
@@ -255,6 +326,7 @@ pub fn report(state: &State, now: Duration) -> Report {
                 (model.clone(), reference)
             })
             .collect(),
+        forwarding: forwarding(&state.forwarding, since),
         containers_left_out: state.containers_left_out,
         threads: state
             .threads
@@ -336,12 +408,25 @@ mod tests {
             ..crate::health::ReferenceState::default()
         };
         state.references.insert("ml/m".to_owned(), gone);
+        let away = crate::health::OtherAgent {
+            up: Some(false),
+            error: Some("status 503".to_owned()),
+            ..crate::health::OtherAgent::default()
+        };
+        let forwarding = &mut state.forwarding;
+        forwarding.agents.insert("http://a:9477".to_owned(), away);
+        (forwarding.refused, forwarding.lost, forwarding.fault) = (5, 6, true);
+        forwarding.error = Some("all cannot be looked up".to_owned());
         (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
         let faults = report(&state, Duration::from_secs(3600)).faults();
         for fault in [
             "Collector docker hangs: no output for 3600 s; its source does not respond.",
             "The history cannot be written: disk full.",
             "The reference of ml/m cannot be taken, and the one before stays: https://models/m: the server answers 404 Not Found.",
+            "Labels go to no other agent: all cannot be looked up.",
+            "The agent at http://a:9477 takes no labels: status 503.",
+            "Other agents refused 5 labels; /healthz has why.",
+            "6 labels were too old or removed before every agent had them: raise samples.max_bytes.",
             "2 batches were stored but could not be evaluated: please report this with the log.",
             "3 files of samples could not be read to the end; the log names them.",
             "Threads panicked 4 times and were restarted: please report this with the log.",

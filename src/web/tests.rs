@@ -47,6 +47,14 @@ impl Sink for Taking {
 
     fn refused(&self, _: &ModelKey, _: &WrongTypes) {}
 
+    fn agent(&self) -> Option<String> {
+        None
+    }
+
+    fn takes_forwarded(&self, _: &ModelKey) -> bool {
+        true
+    }
+
     fn answered(&self, _: u16, _: u64) {}
 }
 

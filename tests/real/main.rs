@@ -20,6 +20,7 @@ mod cri;
 mod daemonset;
 mod dashboards;
 mod deploy;
+mod forwarding;
 mod gpus;
 mod history;
 mod kernel_v2;
@@ -51,6 +52,7 @@ fn main() {
         reference::TESTS,
         lifecycle::TESTS,
         models::TESTS,
+        forwarding::TESTS,
         profiles::TESTS,
         containers::TESTS,
         prometheus::TESTS,

@@ -23,6 +23,7 @@ impl ModelWorker {
                 let message = format!("samples cannot be stored: {error}");
                 tracing::error!("{message}");
                 self.store = None;
+                self.models.set_agent(None);
                 self.watches.clear();
                 self.models.set_log(Err(message));
                 self.health.update(|state| {
@@ -35,6 +36,7 @@ impl ModelWorker {
     fn recover(&mut self) -> Result<PathBuf, Error> {
         let store = Samples::open(&self.data, &self.node)?;
         let folder = store.log_folder();
+        self.models.set_agent(Some(store.agent()?));
         if !self.watches.is_empty() {
             // The folder was lost and is made anew: what is known is still here.
             self.models.set_log(Ok(Log::open(&folder, store.next_segment()?, self.through.saturating_add(1))?));

@@ -633,3 +633,71 @@ fn a_window_is_kept_in_full_when_memory_has_its_line_alone() {
     }
     assert!(kept(oldest).is_none(), "a removed model leaves none");
 }
+
+/// They join as any do; but of a model that is not here they make none that is shown, keeps another's place or lives for ever.
+#[test]
+fn labels_of_other_agents_join_and_are_no_model_of_ours() {
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (out, queue) = channel();
+    let config = Config::parse("[models]\nmax_models = 4\n[[model]]\nname = \"described\"\n").expect("a config");
+    let (models, mut worker) = begun(data.path(), config.clone(), out.clone(), &clock);
+    let send_on = |worker: &mut ModelWorker, model: &str, ids: std::ops::Range<i64>| {
+        let (models, key) = (Arc::clone(&worker.models), ModelKey::named(model));
+        let rows = ids.map(|i| format!(r#"{{"id": "{i}", "label": {}}}"#, i % 2)).collect::<Vec<_>>().join("\n");
+        let limits = Limits { rows: 1000, columns: 10, cells: 10_000 };
+        let known = models.describe(&key).expect("known");
+        let rows = decode(rows.as_bytes(), Layout::Lines, limits, &|_| None).expect("rows");
+        let batch = pass(rows, Purpose::Labels, &known.spec, &known.schema, 10, worker.clock.now()).batch;
+        let batch = batch.and_then(|batch| batch.forwarded().ok()).expect("a batch");
+        assert!(batch.clone().forwarded().is_err(), "they are marked once");
+        models.accept(&key, Purpose::Labels, batch, Reservation::none(&models.in_flight)).expect("accepted");
+        while let Ok(accepted) = queue.try_recv() {
+            worker.take(accepted);
+        }
+        worker.look_up();
+        worker.publish();
+    };
+    let rows = (0..10).map(|i| format!(r#"{{"id": "{i}", "timestamp": {i}, "prediction": 0}}"#)).collect::<Vec<_>>();
+    send_to(&mut worker, &queue, &key(), Purpose::Samples, &rows);
+    assert!(models.takes_forwarded(&ModelKey::named("other")));
+    send_on(&mut worker, "m", 5..15);
+    send_on(&mut worker, "other", 0..3);
+    send_on(&mut worker, "described", 0..3);
+    let shown = |worker: &ModelWorker| {
+        let view = worker.view.borrow();
+        let of = |view: &ModelView| {
+            let counts = view.counts;
+            (view.key.to_string(), counts.labels, counts.unmatched, counts.elsewhere)
+        };
+        view.models.iter().map(of).collect::<Vec<_>>()
+    };
+    let expected = vec![("described".to_owned(), 3, 0, 3), ("m".to_owned(), 10, 0, 5)];
+    assert_eq!(shown(&worker), expected);
+    let labels = worker.watches[&key()].labels_in_memory().expect("labels");
+    assert_eq!(labels.height(), 10);
+    assert_eq!(known(&worker), ["described", "m", "other"]);
+    // Half of the places are taken.
+    let takes = ["third", "other", "m", "described"].map(|model| models.takes_forwarded(&ModelKey::named(model)));
+    assert_eq!(takes, [false, true, true, true]);
+    // Nor do they keep one alive whose samples ended long ago.
+    clock.advance(Duration::from_secs(2 * DAY));
+    send_on(&mut worker, "other", 3..6);
+    assert_eq!(worker.watches[&ModelKey::named("other")].silent(clock.now()), Duration::from_secs(2 * DAY));
+    worker.keep_checkpoint();
+    let before = models.agent();
+    drop(worker);
+    models.set_log(Err("away".to_owned()));
+    let (models, mut worker) = begun(data.path(), config, out, &clock);
+    worker.publish();
+    assert_eq!((shown(&worker), models.agent()), (expected, before));
+    // Where this agent sends labels on, too, those of clients are no mistake either.
+    send(&mut worker, &queue, Purpose::Labels, &[r#"{"id": "away", "label": 1}"#.to_owned()]);
+    worker.watches.get_mut(&key()).expect("watched").progress.shared = false;
+    worker.look_up();
+    worker.publish();
+    assert_eq!(shown(&worker)[1], ("m".to_owned(), 11, 6, 0));
+    worker.config.forward.agents = vec!["http://a:9477".to_owned()];
+    worker.publish();
+    assert_eq!(shown(&worker)[1], ("m".to_owned(), 11, 0, 6));
+}

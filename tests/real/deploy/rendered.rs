@@ -39,13 +39,21 @@ const VARIANTS: &[Variant] = &[
     ),
     ("pod monitor", "podMonitor.enabled=true", ".", &["pod-monitor"], NAMESPACE),
     ("network policy", "networkPolicy.enabled=true", ".", &["network-policy"], NAMESPACE),
+    ("labels to all", "forward.enabled=true", ".", &["forward"], NAMESPACE),
+    (
+        "labels to all, within a policy",
+        "forward.enabled=true,networkPolicy.enabled=true",
+        ".",
+        &["network-policy", "forward"],
+        NAMESPACE,
+    ),
     ("OpenShift", "openshift.scc.enabled=true", ".", &["openshift"], NAMESPACE),
     (
         "everything",
         "gpu.enabled=true,podResources.enabled=true,kubernetes.autoscalers=true,podMonitor.enabled=true,\
-         prometheusRule.enabled=true,networkPolicy.enabled=true,openshift.scc.enabled=true",
+         prometheusRule.enabled=true,networkPolicy.enabled=true,forward.enabled=true,openshift.scc.enabled=true",
         "overlays/gpu",
-        &["autoscalers", "pod-monitor", "prometheus-rule", "network-policy", "openshift"],
+        &["autoscalers", "pod-monitor", "prometheus-rule", "network-policy", "forward", "openshift"],
         NAMESPACE,
     ),
     (
@@ -221,6 +229,7 @@ pub fn bad_values_are_refused() -> Result<(), Failed> {
     run("helm", &["lint", "--strict", &chart().to_string_lossy()])?;
     for (values, says) in [
         ("hostPid=true", "additional properties 'hostPid' not allowed"),
+        ("forward=true", "'/forward': got boolean, want object"),
         ("hostPID=yes", "'/hostPID': got string, want boolean"),
         ("kubernetes.tokens=true", "additional properties 'tokens' not allowed"),
         ("tolerations=all", "'/tolerations': got string, want array"),
