@@ -256,7 +256,11 @@ fn some_rows(samples: &Dataset, name: &str, rows: &IdxCa) -> Result<Series, Erro
 
 /// What a file says of predictions; labels may have come apart from it.
 fn side(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Side, Error> {
-    let column = |name: &str| data.field(name).is_some().then(|| data.column(name)).transpose();
+    // In one piece, which rows are taken from again and again.
+    let column = |name: &str| {
+        let read = data.field(name).is_some().then(|| data.column(name)).transpose()?;
+        Ok::<_, dataset::Error>(read.map(|read| read.rechunk()))
+    };
     let mut scores = Vec::new();
     for (class, name) in &spec.scores {
         match column(name)? {
@@ -543,7 +547,9 @@ const MOST: usize = 400;
 /// The rows in order of time.
 fn in_order(times: &[i64]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..).take(times.len()).collect();
-    order.sort_by_key(|row| times.get(*row as usize));
+    if !times.is_sorted() {
+        order.sort_by_key(|row| times.get(*row as usize));
+    }
     order
 }
 

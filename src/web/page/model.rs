@@ -81,6 +81,7 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                         " (" (counts.late) " late, " (counts.too_late) " too late, " (counts.repeated) " repeated, "
                         (counts.unmatched) " labels without a sample)"
                     }
+                    @if counts.elsewhere > 0 { ", " (grouped(counts.elsewhere)) " labels of other agents' samples" }
                 }
                 @if let Some(window) = &model.latest {
                     dt { "Last window" } dd {
