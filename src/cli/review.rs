@@ -204,7 +204,11 @@ struct Side {
 
 impl Side {
     fn of(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Self, Error> {
-        let column = |name: &str| data.field(name).is_some().then(|| data.column(name)).transpose();
+        // In one piece, which rows are taken from again and again.
+        let column = |name: &str| {
+            let read = data.field(name).is_some().then(|| data.column(name)).transpose()?;
+            Ok::<_, dataset::Error>(read.map(|read| read.rechunk()))
+        };
         let mut scores = Vec::new();
         for (class, name) in &spec.scores {
             match column(name)? {
@@ -458,7 +462,9 @@ fn index(places: &[usize]) -> IdxCa {
 /// The rows in order of time.
 fn in_order(times: &[i64]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..).take(times.len()).collect();
-    order.sort_by_key(|row| times.get(*row as usize));
+    if !times.is_sorted() {
+        order.sort_by_key(|row| times.get(*row as usize));
+    }
     order
 }
 
