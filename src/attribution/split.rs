@@ -35,6 +35,8 @@ const OUT: f64 = 0.5;
 
 /// What other inputs make leaves this share in the other part, at times: no more is not told as another relation.
 const LEFT_OVER: f64 = 0.05;
+/// And this more, by the share of rows that are unseen: next to those the reference has few, and what is expected there is a guess.
+const LEFT_OVER_BY_UNSEEN: f64 = 0.15;
 
 /// A side's rows.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +65,8 @@ pub struct Part {
     pub change: Interval,
     /// How likely as much is of chance.
     pub p_value: f64,
-    /// It is more than chance makes, and more than the margin; another relation also more than a twentieth of other inputs.
+    /// It is more than chance makes, and more than the margin; another relation also more than a twentieth of other inputs, and up to a
+    /// fifth the more rows are unseen.
     pub told: bool,
 }
 
@@ -136,7 +139,8 @@ pub fn split(reference: &Side<'_>, current: &Side<'_>, margin: f64, settings: &S
     };
     let (inputs, relation) = (of_expected.mean + out - before.mean, of_residuals.mean - out);
     found.other_inputs = part(inputs, per_row(&of_expected) + of_inputs);
+    let left_over = (LEFT_OVER + LEFT_OVER_BY_UNSEEN * found.unseen_share) * inputs.abs();
     found.another_relation = part(relation, per_row(&of_residuals) + of_relation)
-        .map(|part| Part { told: part.told && relation.abs() > LEFT_OVER * inputs.abs(), ..part });
+        .map(|part| Part { told: part.told && relation.abs() > left_over, ..part });
     found
 }

@@ -306,6 +306,6 @@ mod tests {
         let drift = |name: &str| points.iter().filter(|point| point.metric.name == name).count();
         assert_eq!((drift("plumbline.model.drift"), drift("plumbline.model.drift.provisional")), (1, 1));
         let reasons = points.iter().filter(|point| point.metric.name == "plumbline.model.dropped").count();
-        assert_eq!(reasons, 10, "five of each");
+        assert_eq!(reasons, 12, "six of each");
     }
 }
