@@ -85,6 +85,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let key = ModelKey { namespace: arguments.namespace.clone(), name: arguments.model.clone() };
     let described = config.model.iter().find(|spec| spec.key() == key);
     let mut spec = described.cloned().unwrap_or_else(|| Spec::of(&key));
+    if described.is_none() {
+        let file =
+            arguments.config.as_ref().map_or_else(|| "no --config".to_owned(), |file| file.display().to_string());
+        eprintln!("warning: {file}: no [[model]] describes {key}; the defaults apply, such as windows of an hour");
+    }
     spec.max_rows = arguments.max_rows.unwrap_or(spec.max_rows);
     let progress = std::io::stderr().is_terminal();
     let mut told = |done: usize, all: usize| {

@@ -37,8 +37,7 @@ impl From<PolarsError> for Error {
 #[must_use]
 pub fn beside(mut estimate: Estimate, performance: Option<&Performance>) -> Estimate {
     let measures = performance.into_iter().flat_map(Performance::measures);
-    let called = |name: &'static str| if name == "pr_auc" { "average_precision" } else { name };
-    estimate.hold_against(measures.map(|(name, value)| (called(name), Some(value))));
+    estimate.hold_against(measures.map(|(name, value)| (name, Some(value))));
     estimate
 }
 

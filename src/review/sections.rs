@@ -126,7 +126,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
 fn words(name: &str) -> String {
     match name {
         "roc_auc" => "ROC-AUC".to_owned(),
-        "pr_auc" | "average_precision" => "PR-AUC".to_owned(),
+        "pr_auc" => "PR-AUC".to_owned(),
         "ece" => "ECE".to_owned(),
         "mae" | "rmse" | "mape" | "ndcg" | "mse" | "msle" | "rmsle" => name.to_uppercase(),
         "r2" => "R²".to_owned(),

@@ -57,7 +57,7 @@ impl Figure {
         let of = |class: usize| classes.get(class).map_or("", String::as_str);
         Measure::Borrowed(match self {
             Self::RocAuc => "roc_auc",
-            Self::AveragePrecision => "average_precision",
+            Self::AveragePrecision => "pr_auc",
             Self::F1 => "f1",
             Self::Precision => "precision",
             Self::Recall => "recall",

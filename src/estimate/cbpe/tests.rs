@@ -26,7 +26,7 @@ fn value(estimate: &Estimate, measure: &str) -> f64 {
 }
 
 const MEASURES: [&str; 9] =
-    ["roc_auc", "average_precision", "f1", "precision", "recall", "specificity", "accuracy", "brier", "log_loss"];
+    ["roc_auc", "pr_auc", "f1", "precision", "recall", "specificity", "accuracy", "brier", "log_loss"];
 
 /// How often the truth lies within the band, of every measure; a share of 300 varies by 1.3 %.
 fn coverage(chance: impl Fn(f64) -> f64) -> f64 {
@@ -116,7 +116,7 @@ fn what_is_undefined_is_none() {
     let negatives = Side::new(&mut random, 300, |u| u, |_| 0.0);
     let fitted = fit(&negatives.labelled(), &Options::default()).expect("rows");
     let found = fitted.compare(&Side::new(&mut random, 200, |u| u, |_| 0.0).labelled());
-    for measure in ["roc_auc", "average_precision", "recall"] {
+    for measure in ["roc_auc", "pr_auc", "recall"] {
         let figure = found.figure(measure).expect("there");
         assert_eq!((figure.realised, figure.threshold_low), (None, None), "{figure:?}");
     }
@@ -127,7 +127,7 @@ fn what_is_undefined_is_none() {
     let alone = Binary { predicted: None, ..negatives.labelled() };
     let alone = fit(&alone, &Options::default()).expect("rows").estimate(&alone.scored());
     let names: Vec<&str> = alone.figures.iter().map(|figure| figure.measure.as_ref()).collect();
-    assert_eq!(names, ["roc_auc", "average_precision", "brier", "log_loss"]);
+    assert_eq!(names, ["roc_auc", "pr_auc", "brier", "log_loss"]);
 }
 
 #[test]
