@@ -1,6 +1,9 @@
 //! `plumbline review`: everything of one model over a file of samples, in one document.
 
+mod columns;
 mod labels;
+mod lag;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -10,9 +13,11 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use polars::prelude::{IdxCa, PolarsError, Series};
+use polars::prelude::{IdxCa, PolarsError};
 
-use self::labels::Lags;
+use self::columns::{side, with_labels};
+use self::lag::{early, told_lags};
+use self::parts::{Against, PARTS, parts};
 use self::versions::Told;
 use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
@@ -25,19 +30,16 @@ use crate::drift::order::Window;
 use crate::estimate::Estimate;
 use crate::fairness::Fair;
 use crate::frame::normal::ColumnKind;
-use crate::model::assess::estimator::{self, Prepared};
+use crate::model::Spec;
+use crate::model::assess::estimator;
 use crate::model::assess::moved::moved;
 use crate::model::assess::{self, Side, Table, beside, groups};
-use crate::model::{Beside, Spec};
-use crate::performance::figure::Figure;
-use crate::performance::interval::{self, Spread};
-use crate::performance::verdict::{Limits, changes, verdict};
-use crate::performance::{Labels, Performance, Task, errors};
+use crate::performance::verdict::{changes, verdict};
+use crate::performance::{Labels, Performance, Task};
 use crate::report::model as render;
-use crate::review::{Early, Labelled, Measured, Part, Review};
+use crate::review::{Labelled, Measured, Part, Review};
 use crate::segment::by::By;
 use crate::segment::search::Found;
-use crate::stats::quantile::quantile;
 use crate::versions::reference::Judged;
 
 pub const EXAMPLES: &str = "\
@@ -197,95 +199,6 @@ fn described(arguments: &Arguments) -> Result<Spec, Error> {
         (None, _, Some(name)) => Err(wrong(format!("describes no model {name}; there are: {all}"))),
         (None, _, None) => Err(wrong("describes no model; it needs a [[model]] table with a name".to_owned())),
     }
-}
-
-impl Error {
-    /// What is wrong with the rows of a file.
-    fn of(error: assess::Error, data: &Dataset) -> Self {
-        match error {
-            assess::Error::Missing(column) => Self::Column { file: data.path().display().to_string(), column },
-            assess::Error::Read(message) => Self::Frame(message),
-        }
-    }
-}
-
-impl Table for Dataset {
-    fn rows(&self) -> usize {
-        usize::try_from(self.rows).unwrap_or(usize::MAX)
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.fields.iter().map(|field| field.name.clone()).collect()
-    }
-
-    fn kind(&self, name: &str) -> Option<ColumnKind> {
-        self.field(name).and_then(|field| field.kind.clone().ok().flatten())
-    }
-
-    fn column(&self, name: &str) -> Result<Option<Series>, assess::Error> {
-        let read = self.field(name).is_some().then(|| self.column(name)).transpose();
-        read.map_err(|error| assess::Error::Read(error.to_string()))
-    }
-
-    fn taken(&self, name: &str, rows: &IdxCa) -> Result<Option<Series>, assess::Error> {
-        let read = self.field(name).is_some().then(|| some_rows(self, name, rows)).transpose();
-        read.map_err(|error| assess::Error::Read(error.to_string()))
-    }
-}
-
-/// Some rows of a column, which are in order; of the others no more is held than a part of the file.
-fn some_rows(samples: &Dataset, name: &str, rows: &IdxCa) -> Result<Series, Error> {
-    let mut rows = rows.iter().flatten().peekable();
-    let mut all: Option<Series> = None;
-    let mut begun = 0;
-    for part in samples.parts(name) {
-        let part = part?;
-        let end = begun + u32::try_from(part.len()).unwrap_or(u32::MAX);
-        let here = std::iter::from_fn(|| rows.next_if(|row| *row < end)).map(|row| row - begun).collect();
-        let some = part.take(&IdxCa::from_vec("rows".into(), here))?;
-        match &mut all {
-            Some(all) => {
-                all.append_owned(some)?;
-            }
-            None => all = Some(some),
-        }
-        begun = end;
-    }
-    Ok(all.unwrap_or_else(|| Series::new_empty(name.into(), &polars::prelude::DataType::Boolean)))
-}
-
-/// What a file says of predictions; labels may have come apart from it.
-fn side(data: &Dataset, spec: &Spec, label: Option<Series>) -> Result<Side, Error> {
-    // In one piece, which rows are taken from again and again.
-    let column = |name: &str| {
-        let read = data.field(name).is_some().then(|| data.column(name)).transpose()?;
-        Ok::<_, dataset::Error>(read.map(|read| read.rechunk()))
-    };
-    let mut scores = Vec::new();
-    for (class, name) in &spec.scores {
-        match column(name)? {
-            Some(of) => scores.push((class.clone(), of)),
-            None => return Err(Error::of(assess::Error::Missing(name.clone()), data)),
-        }
-    }
-    let group = spec.group.as_deref().map(column).transpose()?.flatten();
-    Ok(Side {
-        label: match label {
-            Some(label) => Some(label),
-            None => column(&spec.label)?,
-        },
-        prediction: column(&spec.prediction)?,
-        score: column(&spec.score)?,
-        beside: Beside { scores, group },
-    })
-}
-
-/// The rows that have a label, where not all have.
-fn with_labels(side: &Side) -> Result<Option<(IdxCa, Side)>, Error> {
-    Ok(match side.with_labels() {
-        Some(rows) => Some((rows.clone(), side.taken(&rows)?)),
-        None => None,
-    })
 }
 
 /// What there is to review.
@@ -452,9 +365,9 @@ impl OfTask {
         let figures = performance.as_ref().map(|measured| &measured.figures);
         let estimated = prepared.as_ref().map(|prepared| beside(prepared.estimate(&all()), figures));
         let (reference, prepared) = (reference.as_ref(), prepared.as_ref());
-        let context = Context { spec, task, known, reference, limits: &limits, prepared };
+        let against = Against { described, reference, limits: &limits, prepared };
         Ok(Self {
-            over_time: parts(current, at.as_deref(), *window, samples.rows, &context)?,
+            over_time: parts(current, at.as_deref(), *window, samples.rows, &against)?,
             performance,
             estimated,
             fairness: groups::fairness(samples, current, described, notes).map_err(of_samples)?,
@@ -504,110 +417,4 @@ fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
         unjudged,
         notes,
     })
-}
-
-fn told_lags(labelled: &mut Labelled, lags: &Lags) {
-    let mut seconds: Vec<f64> = lags.ms.iter().map(|ms| *ms as f64 / 1000.0).collect();
-    labelled.lag_p50 = quantile(&mut seconds, 0.5);
-    labelled.lag_p95 = quantile(&mut seconds, 0.95);
-}
-
-/// The errors of the rows whose labels came first beside those whose came last. `None` where all came at once.
-fn early(side: &Side, lags: &Lags, task: Task) -> Result<Option<Early>, Error> {
-    let (Some(label), Some(prediction)) = (&side.label, &side.prediction) else { return Ok(None) };
-    let rows = IdxCa::from_vec("rows".into(), lags.rows.clone());
-    Ok(first_and_last(&errors(task, &label.take(&rows)?, &prediction.take(&rows)?), &lags.ms))
-}
-
-/// Of errors, and how long after its row the label of each came.
-fn first_and_last(errors: &[Option<f64>], lags: &[i64]) -> Option<Early> {
-    let mut known: Vec<i64> = lags.to_vec();
-    known.sort_unstable();
-    let middle = *known.get(known.len() / 2)?;
-    let of = |first: bool| -> Spread {
-        let halves = errors.iter().zip(lags).filter(|(_, lag)| (**lag < middle) == first);
-        halves.filter_map(|(error, _)| *error).collect()
-    };
-    let (first, last) = (of(true), of(false));
-    let figure = |of: &Spread| Figure { value: of.mean(), interval: of.interval() };
-    let (before, after) = ((first.mean()?, first.interval()?), (last.mean()?, last.interval()?));
-    let apart = interval::difference(before, after);
-    let change = after.0 - before.0;
-    // In 999 of 1000, where the interval is one of 95 of 100.
-    let wider = 3.29 / 1.96;
-    let differ = change + wider * (apart.high - change) < 0.0 || change - wider * (change - apart.low) > 0.0;
-    Some(Early { first: figure(&first), last: figure(&last), differ })
-}
-
-/// Parts that are told one by one where nobody says how long they are.
-const PARTS: u64 = 10;
-/// More are not told.
-const MOST: usize = 400;
-
-/// The rows in order of time.
-fn in_order(times: &[i64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..).take(times.len()).collect();
-    if !times.is_sorted() {
-        order.sort_by_key(|row| times.get(*row as usize));
-    }
-    order
-}
-
-/// The rows of each part, of rows in order of time.
-fn places<'a>(order: &'a [u32], times: &[i64], window: Window) -> Vec<&'a [u32]> {
-    match window {
-        Window::Rows(rows) => order.chunks(usize::try_from(rows).unwrap_or(usize::MAX)).collect(),
-        Window::Time(length) => {
-            let part = |row: &u32| times.get(*row as usize).map(|time| time.div_euclid(length.max(1)));
-            order.chunk_by(|one, other| part(one) == part(other)).collect()
-        }
-    }
-}
-
-struct Context<'a> {
-    spec: &'a Spec,
-    task: Task,
-    known: &'a Labels,
-    reference: Option<&'a Performance>,
-    limits: &'a Limits,
-    prepared: Option<&'a Prepared<'a>>,
-}
-
-fn parts(
-    side: &Side,
-    at: Option<&[i64]>,
-    window: Window,
-    rows: u64,
-    context: &Context<'_>,
-) -> Result<Vec<Part>, Error> {
-    let counted: Vec<i64>;
-    let times = if let Some(times) = at {
-        times
-    } else {
-        counted = (0..).take(usize::try_from(rows).unwrap_or(usize::MAX)).collect();
-        &counted
-    };
-    let order = in_order(times);
-    let places = places(&order, times, window);
-    let skipped = places.len().saturating_sub(MOST);
-    let mut parts = Vec::new();
-    for places in places.into_iter().skip(skipped) {
-        let places: Vec<usize> = places.iter().map(|row| *row as usize).collect();
-        let (from, to) = (
-            places.iter().filter_map(|row| times.get(*row)).min(),
-            places.iter().filter_map(|row| times.get(*row)).max(),
-        );
-        let time = |ms: Option<&i64>| at.and(ms).and_then(|ms| Timestamp::from_millisecond(*ms).ok());
-        let part = side.part(&places)?;
-        let performance =
-            part.measured((context.spec, context.task, context.known)).map(|(performance, _)| performance);
-        let verdict = performance
-            .as_ref()
-            .zip(context.reference)
-            .and_then(|(now, was)| verdict(now, &changes(was, now, context.limits)).map(|change| change.verdict));
-        let estimated = context.prepared.map(|prepared| beside(prepared.estimate(&places), performance.as_ref()));
-        let (rows, labelled) = (places.len() as u64, part.labelled());
-        parts.push(Part { from: time(from), to: time(to), rows, labelled, performance, verdict, estimated });
-    }
-    Ok(parts)
 }

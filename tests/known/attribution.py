@@ -32,6 +32,8 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
+from uniform import uniform
+
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "src" / "demo"
 MOST_RATIO = 20.0
@@ -139,17 +141,6 @@ def one_by_one() -> list:
         found.append({"column": name, "explains": (gap * above).sum(), "error": float(np.sqrt(variance))})
     p = multipletests([2 * stats.norm.sf(abs(of["explains"]) / of["error"]) for of in found], method="holm")[1]
     return [{**of, "p_value": p} for of, p in zip(found, p)]
-
-
-def uniform(seed: int, count: int) -> np.ndarray:
-    """As in peers.py."""
-    with np.errstate(over="ignore"):
-        counter = np.arange(1, count + 1, dtype="uint64") * np.uint64(0x9E3779B97F4A7C15)
-        z = np.uint64(seed) * np.uint64(0xBF58476D1CE4E5B9) + counter
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype("float64") / 9007199254740992.0
 
 
 def chosen() -> dict:

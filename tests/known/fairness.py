@@ -21,6 +21,8 @@ import sklearn.metrics as sk
 import statsmodels
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
+from uniform import uniform
+
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "src" / "demo"
 
@@ -63,17 +65,6 @@ SHARES = [
     (123456, 1000000, 99000, 800000, 0.05),
     (500, 800000, 90, 100000, 0.000001),
 ]
-
-
-def uniform(seed: int, count: int) -> np.ndarray:
-    """As in peers.py."""
-    with np.errstate(over="ignore"):
-        counter = np.arange(1, count + 1, dtype="uint64") * np.uint64(0x9E3779B97F4A7C15)
-        z = np.uint64(seed) * np.uint64(0xBF58476D1CE4E5B9) + counter
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype("float64") / 9007199254740992.0
 
 
 def made(how: dict, seed: int) -> pd.DataFrame:

@@ -15,16 +15,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from make import HERE, load, text
-
-
-def uniform(seed: int, count: int) -> np.ndarray:
-    """splitmix64 of a counter, as 53 bits of [0, 1)."""
-    z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z = z + np.uint64(seed * 0xBF58476D1CE4E5B9 & (1 << 64) - 1)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+from uniform import uniform
 
 
 def ece(label, score) -> float:

@@ -19,6 +19,8 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_a
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from uniform import uniform
+
 HERE = Path(__file__).parent
 
 # Of the one alone, of the other alone, rows.
@@ -29,17 +31,6 @@ DISCORDANT = [
 # Rows, the share of positives, how far scores lie apart by class, how much noise both versions share, steps that scores are rounded to.
 CLASSES = [(300, 0.5, 0.3, 0.6, 0), (800, 0.1, 0.5, 0.9, 50), (500, 0.4, 0.1, 0.0, 20), (1000, 0.3, 0.2, 1.0, 0)]
 AMOUNTS = [(300, 1.0, 1.2, 0.5), (700, 0.5, 0.5, 0.9)]
-
-
-def uniform(seed: int, count: int) -> np.ndarray:
-    """As in peers.py."""
-    with np.errstate(over="ignore"):
-        counter = np.arange(1, count + 1, dtype="uint64") * np.uint64(0x9E3779B97F4A7C15)
-        z = np.uint64(seed) * np.uint64(0xBF58476D1CE4E5B9) + counter
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype("float64") / 9007199254740992.0
 
 
 def tango(b: int, c: int, n: int, alpha: float) -> list:

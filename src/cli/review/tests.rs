@@ -6,7 +6,7 @@ use clap::Parser;
 use polars::prelude::IdxCa;
 use serde_json::Value;
 
-use super::some_rows;
+use super::columns::some_rows;
 use crate::cli::{Cli, run};
 use crate::dataset::Dataset;
 
