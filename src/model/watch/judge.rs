@@ -99,9 +99,11 @@ impl Watch {
                 break;
             }
         }
-        if !due.is_empty() {
-            self.settle_labels()?;
+        if due.is_empty() {
+            self.search(monotonic)?;
+            return Ok(false);
         }
+        self.settle_labels()?;
         for end in &due {
             self.progress.pending.remove(end);
             // What was found when its rows were all here stands; only labels can add to it.
@@ -149,7 +151,7 @@ impl Watch {
         }
         self.slim();
         self.search(monotonic)?;
-        Ok(!due.is_empty())
+        Ok(true)
     }
 
     /// Of groups and estimates keeps in full what is shown: the newest windows' and the newest one's with labels.
@@ -289,7 +291,7 @@ impl Watch {
     }
 
     /// Brings together the labels that came since windows were judged last.
-    fn settle_labels(&mut self) -> PolarsResult<()> {
+    pub(super) fn settle_labels(&mut self) -> PolarsResult<()> {
         if self.latest_labels.is_none() && self.labels.rows() > 0 {
             self.latest_labels = Some(latest(&self.labels.all()?)?);
         }

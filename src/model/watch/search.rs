@@ -24,6 +24,7 @@ impl Watch {
             return Ok(());
         }
         (self.search_due, self.searched) = (false, Some(monotonic));
+        self.settle_labels()?;
         let (mut rows, mut ends) = (0_u64, Vec::new());
         for (end, result) in self.progress.results.iter().rev() {
             let Some(performance) = &result.performance else { continue };
