@@ -5,12 +5,15 @@
 //! history (disk) -> recommender (one thread, from time to time) -> review -> pipeline's points, web
 //! pipeline's points -> alerts (on the pipeline's thread) -> view, events -> web, exporters
 //! references (tokio: files and addresses that the configuration names) -> models
+//! descriptions of models (file, API, ConfigMaps) -> the configuration that everybody else reads
 //! labels that clients sent (disk) -> forwarding (tokio) -> other agents
 //! ingest (tokio) -> models (log, queue) -> model_worker (one thread: windows, verdicts) -> view -> pipeline's points, web
 //! ```
 
+mod access;
 mod alerting;
 pub mod demo;
+mod descriptions;
 mod forwarding;
 mod memory;
 mod model_worker;
@@ -69,6 +72,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Who may reach it is not settled.
+    #[error("{0}")]
+    Open(String),
     /// The system refused a thread or the listening socket broke.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -106,6 +112,10 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let address = config.agent.listen;
+    if let Some(why) = config.access.open_to_others(address) {
+        return Err(Error::Open(why));
+    }
+    let tokens = crate::access::Shared::new(config.access.read().map_err(Error::Open)?);
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let local = listener.local_addr()?;
     let setting = Arc::new(setting);
@@ -116,10 +126,13 @@ pub async fn run(
     let (snapshots, snapshot) = watch::channel(Arc::new(Snapshot::empty(setting.node.clone(), started_at)));
     let (points_out, points) = watch::channel(Arc::new(Points::default()));
     let (reports, incoming) = sync_channel(REPORTS);
-    let (configs, configured) = watch::channel(config.clone());
+    let descriptions = descriptions::Descriptions::open(config.clone(), &setting.data, Arc::clone(&health));
+    let configured = descriptions.configured();
     let stop_pipeline = Stop::default();
     let (ingest, models_view, model_worker, models_tasks) =
-        start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
+        start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
+    let following = Task(tokio::spawn(Arc::clone(&descriptions).follow()));
+    let reading = Task(tokio::spawn(access::follow(config.access.clone(), tokens.clone(), Arc::clone(&health))));
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
@@ -151,13 +164,14 @@ pub async fn run(
             data: setting.data.display().to_string(),
             started: started_at,
             names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
+            gate: web::access::Gate::new(tokens, Arc::clone(&health), Arc::clone(&clock)),
             address: Some(local),
             window: kept_windows(&setting),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
         },
-        ingest::router(ingest),
+        ingest::router(ingest).merge(ingest::descriptions::router(descriptions.clone())),
         stopped(stopped_web),
     ));
 
@@ -182,7 +196,7 @@ pub async fn run(
                         before.stop_collectors.stop();
                         let kept = |name: &str| next.collect.enabled().any(|entry| entry.name == name);
                         health.update(|state| state.collectors.retain(|name, _| kept(name)));
-                        configs.send_replace(next.clone());
+                        descriptions.reload(next.clone());
                         reloaded(&next);
                         tokio::spawn(tokio::time::timeout(config.agent.grace, before.stop()));
                         note_what_needs_a_restart(&config, &next);
@@ -196,7 +210,7 @@ pub async fn run(
     }
 
     tracing::info!(grace = ?config.agent.grace, "stopping");
-    drop(models_tasks);
+    drop((models_tasks, following, reading));
     stop_pipeline.stop();
     let _ = stop_web.send(true);
     let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
@@ -214,12 +228,12 @@ type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, 
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
 fn start_models(
-    config: &Config,
     setting: &Setting,
     health: &Arc<Health>,
     configured: watch::Receiver<Config>,
     stop: &Stop,
 ) -> Result<StartedModels, Error> {
+    let config = &configured.borrow().clone();
     let (view_out, view) = watch::channel(Arc::new(ModelsView::default()));
     let (taken, queue) = std::sync::mpsc::channel();
     let clock = Arc::clone(&setting.clock);

@@ -7,6 +7,7 @@ mod replay;
 mod report;
 mod review;
 mod times;
+mod tokens;
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -70,6 +71,9 @@ enum Command {
     /// Review capacity from an agent's data folder: what is over- or under-provisioned, in money, with patches.
     #[command(after_help = report::EXAMPLES)]
     Report(report::Arguments),
+    /// Make tokens that nobody can guess, as the file that --tokens names or as a Kubernetes Secret.
+    #[command(after_help = tokens::EXAMPLES)]
+    Tokens(tokens::Arguments),
     /// Check a configuration file: every error with its line, its field and the nearest valid name.
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
@@ -88,7 +92,7 @@ Examples:
   plumbline agent --demo                          the same, with two real models replayed, one of which drifts
   plumbline agent --once                          one full reading as a table
   plumbline agent --once --format json            the same for programs
-  plumbline agent --config plumbline.toml --listen 0.0.0.0:9477
+  plumbline agent --config plumbline.toml --listen 0.0.0.0:9477 --tokens tokens.toml
   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 plumbline agent
 
 Signals: SIGINT and SIGTERM drain and exit 0; SIGHUP reads the configuration file anew.
@@ -108,6 +112,12 @@ struct AgentArguments {
     /// Where to serve the page, the API and /metrics [default: 127.0.0.1:9477].
     #[arg(long, value_name = "ADDR", value_parser = config::parse_address)]
     listen: Option<SocketAddr>,
+    /// File of tokens: nobody is let in without one. Asked for where others can reach the address; `plumbline tokens` makes one.
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
+    /// Let in everybody who can reach the address, without a token.
+    #[arg(long, conflicts_with = "tokens")]
+    insecure: bool,
     /// Folder for the history and for models' samples [default: /var/lib/plumbline for root, else ~/.local/state/plumbline].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -132,19 +142,27 @@ enum Format {
 
 /// A failure that is the user's to mend: exit code 2.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
 pub enum Usage {
     /// The configuration is wrong.
+    #[error(transparent)]
     Config(#[from] config::Error),
+    /// Who may reach the agent is not settled, or the file of tokens is wrong.
+    #[error("{0}")]
+    Access(String),
     /// A data file, or what is asked of it, is wrong.
+    #[error(transparent)]
     Drift(#[from] drift::Error),
     /// What a profile is to be made of, or is read from, is wrong.
+    #[error(transparent)]
     Profile(#[from] profile::Error),
     /// A model's description, or a file that it is held to, is wrong.
+    #[error(transparent)]
     Review(#[from] review::Error),
     /// What is asked of a replay is wrong.
+    #[error(transparent)]
     Replay(#[from] replay::Error),
     /// What is asked of a report is wrong.
+    #[error(transparent)]
     Report(#[from] report::Error),
 }
 
@@ -156,6 +174,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Agent(arguments) => watch_node(&arguments)?,
         Command::Check { config } => check(&config)?,
+        Command::Tokens(arguments) => tokens::run(&arguments)?,
         Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
         Command::Replay(arguments) => replay::run(&arguments)?,
         Command::Report(arguments) => report::run(&arguments)?,
@@ -185,7 +204,8 @@ const ENV: Env<'static> = &environment;
 
 #[expect(clippy::print_stdout, reason = "what the command is for")]
 fn check(path: &Path) -> anyhow::Result<()> {
-    let (_, warnings) = Config::load(Some(path), ENV).map_err(Usage::from)?;
+    let (config, warnings) = Config::load(Some(path), ENV).map_err(Usage::from)?;
+    config.access.read().map_err(Usage::Access)?;
     for warning in warnings {
         println!("environment: {warning}");
     }
@@ -198,6 +218,16 @@ fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
     let (mut config, warnings) = Config::load(arguments.config.as_deref(), ENV)?;
     if let Some(listen) = arguments.listen {
         config.agent.listen = listen;
+    }
+    if let Some(tokens) = &arguments.tokens {
+        (config.access.tokens, config.access.insecure) = (Some(tokens.clone()), false);
+    }
+    if arguments.insecure {
+        (config.access.tokens, config.access.insecure) = (None, true);
+    }
+    config.access.read().map_err(Usage::Access)?;
+    if let Some(why) = config.access.open_to_others(config.agent.listen).filter(|_| !arguments.once) {
+        return Err(Usage::Access(why));
     }
     if let Some(data) = &arguments.data {
         config.agent.data = Some(data.clone());
@@ -441,6 +471,7 @@ mod tests {
                 assert!(!setting(&config).data.as_os_str().is_empty() || arguments.data.is_some());
             }
             Command::Check { config } => check(&config)?,
+            Command::Tokens(arguments) => tokens::run(&arguments)?,
             Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
             Command::Replay(arguments) => replay::run(&arguments)?,
             Command::Report(arguments) => report::run(&arguments)?,
@@ -465,6 +496,7 @@ mod tests {
         let usual: &[(&str, &[(&str, &str)])] = &[
             ("agent", &[]),
             ("check", &[("config", "/nowhere.toml")]),
+            ("tokens", &[]),
             ("report", &[("data", &data), ("output", &output)]),
             ("replay", &[("data", &data), ("model", "m"), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),

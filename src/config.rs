@@ -3,6 +3,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+pub mod description;
 mod diagnose;
 #[cfg(test)]
 mod reference;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
-use crate::{alert, collect, export, fetch, forward, ingest, model, rightsize, store, telemetry, units};
+use crate::{access, alert, collect, export, fetch, forward, ingest, model, rightsize, store, telemetry, units};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -25,6 +26,8 @@ use crate::{alert, collect, export, fetch, forward, ingest, model, rightsize, st
 pub struct Config {
     /// The agent as a whole.
     pub agent: AgentConfig,
+    /// Who is let in.
+    pub access: access::Config,
     /// What is read.
     pub collect: collect::Config,
     /// GPUs.
@@ -110,6 +113,7 @@ pub const AT_START: &[(&str, Differs)] = &[
     ("agent.allowed_hosts", |a, b| a.agent.allowed_hosts != b.agent.allowed_hosts),
     ("agent.data", |a, b| a.agent.data != b.agent.data),
     ("agent.node", |a, b| a.agent.node != b.agent.node),
+    ("access", |a, b| a.access != b.access),
     ("ingest", |a, b| a.ingest != b.ingest),
     ("models.memory_limit", |a, b| a.models.memory_limit != b.models.memory_limit),
 ];
@@ -181,6 +185,27 @@ impl Config {
         diagnose::parse(text, DEFAULTS, Self::contradictions)
     }
 
+    /// What is wrong with a model's description beside these settings, by its field.
+    #[must_use]
+    pub fn problems_of(&self, spec: &model::Spec) -> Vec<(String, String)> {
+        let mut found = spec.problems();
+        if let Some(Err(message)) = spec.reference.as_deref().map(fetch::Source::parse) {
+            found.push(("reference".to_owned(), message));
+        }
+        // Windows of rows are judged from memory alone.
+        if spec.window_rows.is_none() && spec.label_horizon > self.samples.retention {
+            let shown =
+                |duration: Duration| units::span(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX));
+            let message = format!(
+                "is {}, but samples.retention removes rows after {}, before their labels come; lower label_horizon, or raise samples.retention to it",
+                shown(spec.label_horizon),
+                shown(self.samples.retention)
+            );
+            found.push(("label_horizon".to_owned(), message));
+        }
+        found
+    }
+
     /// Settings that are right each by itself but not together: the field and what is wrong.
     fn contradictions(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
@@ -201,34 +226,27 @@ impl Config {
         if self.agent.data.as_deref().is_some_and(|data| data.as_os_str().is_empty()) {
             wrong("agent.data", "is empty; leave it out for the usual place");
         }
+        if let Some(why) = self.access.open_to_others(self.agent.listen) {
+            wrong("agent.listen", &why);
+        }
+        for (field, message) in self.access.problems() {
+            wrong(&format!("access.{field}"), message);
+        }
+        for prefix in &self.models.reference_prefixes {
+            if !prefix.contains("://") || !prefix.ends_with('/') {
+                wrong("models.reference_prefixes", "must each be an address that ends in /, such as \"s3://models/\"");
+            }
+        }
         if self.collect.max_containers == 0 {
             wrong("collect.max_containers", "must be at least 1");
         }
         for (at, spec) in self.model.iter().enumerate() {
-            let problems = spec.problems();
+            let problems = self.problems_of(spec).into_iter();
             found.extend(
-                problems.into_iter().map(|(field, message)| {
+                problems.map(|(field, message)| {
                     (format!("model.{at}.{field}"), format!("{message} (model `{}`)", spec.name))
                 }),
             );
-            if let Some(Err(message)) = spec.reference.as_deref().map(fetch::Source::parse) {
-                let field = format!("model.{at}.reference");
-                found.push((field, format!("{message} (model `{}`)", spec.name)));
-            }
-            // Windows of rows are judged from memory alone.
-            if spec.window_rows.is_none() && spec.label_horizon > self.samples.retention {
-                let shown =
-                    |duration: Duration| units::span(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX));
-                found.push((
-                    format!("model.{at}.label_horizon"),
-                    format!(
-                        "is {}, but samples.retention removes rows after {}, before their labels come; lower label_horizon, or raise samples.retention to it (model `{}`)",
-                        shown(spec.label_horizon),
-                        shown(self.samples.retention),
-                        spec.name
-                    ),
-                ));
-            }
             if self.model[..at].iter().any(|other| other.key() == spec.key()) {
                 found.push((format!("model.{at}.name"), format!("`{}` is described twice", spec.key())));
             }

@@ -17,6 +17,8 @@ use serde::Deserialize;
 
 /// Stands for all agents; wins over the file.
 const SERVICE: &str = "PLUMBLINE_FORWARD_SERVICE";
+/// The file with the token that is sent to them; wins over the file's.
+const TOKEN_FILE: &str = "PLUMBLINE_FORWARD_TOKEN_FILE";
 /// Other agents; more are left out, and told.
 const MOST: usize = 1000;
 
@@ -53,8 +55,11 @@ impl Config {
         !self.agents.is_empty() || self.service.is_some()
     }
 
-    /// Takes the variable of the environment. Returns what cannot be used.
+    /// Takes the variables of the environment. Returns what cannot be used.
     pub fn apply_env(&mut self, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+        if let Some(file) = env(TOKEN_FILE).filter(|value| !value.trim().is_empty()) {
+            self.token_file = Some(PathBuf::from(file.trim()));
+        }
         let Some(service) = env(SERVICE).filter(|value| !value.trim().is_empty()) else { return Vec::new() };
         match Base::parse(service.trim()) {
             Ok(_) => {

@@ -28,10 +28,16 @@ pub struct State {
     pub history: HistoryState,
     /// The models' samples.
     pub samples: SamplesState,
+    /// Descriptions of models that do not count, a sentence each without its full stop.
+    pub descriptions: Vec<String>,
     /// References that the configuration names, by model.
     pub references: BTreeMap<String, ReferenceState>,
     /// Labels that go on to other agents.
     pub forwarding: ForwardingState,
+    /// Why the file of tokens cannot be used, while that lasts; those before are in force.
+    pub tokens: Option<String>,
+    /// Requests that were refused for what token came with them, by the reason.
+    pub refused: BTreeMap<&'static str, u64>,
     /// Containers beyond the configured bound, at the last read.
     pub containers_left_out: u64,
     /// How often a thread panicked and went on or began anew.
@@ -320,6 +326,10 @@ impl State {
             add(&metric::COLLECTOR_FAILURES, label, Number::Int(collector.failures));
             add(&metric::COLLECTOR_DROPPED, label, Number::Int(collector.dropped));
         }
+        for (reason, refused) in &self.refused {
+            add(&metric::ACCESS_REFUSED, Some(("reason", *reason)), Number::Int(*refused));
+        }
+        add(&metric::DESCRIPTIONS_UNUSED, None, Number::Int(self.descriptions.len() as u64));
         add(&metric::CONTAINERS_LEFT_OUT, None, Number::Int(self.containers_left_out));
         for (name, exporter) in self.exporters.iter().filter(|(_, exporter)| exporter.enabled) {
             let label = Some(("exporter", *name));

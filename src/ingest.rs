@@ -6,6 +6,7 @@
 
 mod body;
 pub mod decode;
+pub mod descriptions;
 mod routes;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | drift | profile | review | replay | report | check
+//! cli          agent | drift | profile | review | replay | report | tokens | check
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
 //! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender,
 //!              alerting, supervise, ...)
@@ -54,6 +54,7 @@
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, gpu); which claim is about whom (claims)
 //! step         an event in; the snapshot, its points, alerts and the rows to be written out
 //! -- edges: they never import one another --
+//! access/      tokens, and what each may do with which models
 //! collect/     Collector, the list COLLECTORS, a thread each (driver); cgroup, engine (Docker, Podman), cri (containerd, CRI-O),
 //!              kubernetes (pods and the node, watched), pod_logs (names of pods by the kubelet's folders), pod_resources (the
 //!              kubelet's), nvml; calls over local sockets (grpc), what such collectors share (sockets), a thread that follows a
@@ -121,6 +122,7 @@
 //!   What was concluded is a function of what was stored: the checkpoint saves time, replay gives the same.
 //! - There is no global state, no macro of our own, no `mod.rs`. Unsafe stands in `main` and in `frame/bridge`.
 
+pub mod access;
 pub mod agent;
 pub mod alert;
 pub mod analysis;

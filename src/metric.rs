@@ -232,6 +232,22 @@ pub static LABELS_AGENTS: Metric = metric(
     &["state"],
     "Other agents that labels go on to: up, down for a minute at least, or unknown before the first answer.",
 );
+/// Who is not let in.
+pub static ACCESS_REFUSED: Metric = metric(
+    "plumbline.access.refused",
+    Kind::Counter,
+    "{request}",
+    &["reason"],
+    "Requests that were refused: without a token (none), with one that is not known (unknown), or with one that lacks the right (right).",
+);
+/// Descriptions of models.
+pub static DESCRIPTIONS_UNUSED: Metric = metric(
+    "plumbline.descriptions.unused",
+    Kind::Gauge,
+    "{description}",
+    &[],
+    "Descriptions of models by the API or in ConfigMaps that do not count; GET /v1/descriptions says why.",
+);
 /// The ingest.
 pub static INGEST_REQUESTS: Metric = metric(
     "plumbline.ingest.requests",
@@ -455,6 +471,8 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &LABELS_LOST,
     &LABELS_RECEIVED,
     &LABELS_AGENTS,
+    &ACCESS_REFUSED,
+    &DESCRIPTIONS_UNUSED,
     &INGEST_REQUESTS,
     &INGEST_REJECTED,
     &PROCESS_CPU_TIME,

@@ -1,6 +1,6 @@
 //! A model that is watched: what is known of it beforehand ([`Spec`]) and what its columns hold ([`Schema`]).
 //!
-//! Below: how it is addressed (`address`), the border a body crosses (`border`; `profile`), how rows come (`intake`), the reference, what
+//! Below: how it is addressed (`address`), who describes it (`described`), the border a body crosses (`border`; `profile`), how rows come (`intake`), the reference, what
 //! is made of features (`made`), the rows in event time (`rows`), detectors that values pass (`streams`), and the state that takes rows in
 //! and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
@@ -8,6 +8,7 @@ pub mod address;
 pub mod assess;
 pub mod border;
 mod chunks;
+pub mod described;
 pub mod intake;
 pub mod made;
 pub mod minute;
@@ -61,6 +62,8 @@ pub struct Config {
     #[serde(deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
     pub expire_after: Duration,
+    /// What addresses of references may begin with that a description names which came by the API or a ConfigMap; each ends in `/`.
+    pub reference_prefixes: Vec<String>,
     /// What all windows may take together.
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
@@ -83,6 +86,7 @@ impl Default for Config {
             metric_features: 50,
             metric_bins: 30,
             expire_after: Duration::from_secs(90 * 86_400),
+            reference_prefixes: Vec::new(),
             memory: ByteSize::mib(256),
             memory_limit: None,
         }

@@ -1,5 +1,6 @@
 //! The HTTP side: `/metrics`, health, the JSON API and the page. Reads what is shared, changes nothing.
 
+pub mod access;
 mod health;
 mod listener;
 pub mod origin;
@@ -14,17 +15,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::access::Right;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::identity::ModelKey;
@@ -51,6 +53,8 @@ pub struct Shared {
     pub started: Timestamp,
     /// The names it answers to.
     pub names: origin::Names,
+    /// Who is let in.
+    pub gate: access::Gate,
     /// Where this is served.
     pub address: Option<SocketAddr>,
     /// How the agent is doing.
@@ -77,7 +81,7 @@ pub async fn serve(
 }
 
 fn router(shared: Shared, more: Router) -> Router {
-    let names = shared.names.clone();
+    let (names, gate) = (shared.names.clone(), shared.gate.clone());
     Router::new()
         .route("/", get(page::page))
         .route("/models/{model}", get(page::model))
@@ -100,6 +104,8 @@ fn router(shared: Shared, more: Router) -> Router {
         .with_state(shared)
         // They bound their own time: a body may take longer than an answer.
         .merge(more)
+        .merge(access::routes(gate.clone()))
+        .layer(middleware::from_fn_with_state(gate, access::guard))
         .layer(middleware::from_fn_with_state(names, origin::guard))
         .layer(middleware::map_response(with_headers))
 }
@@ -119,11 +125,12 @@ async fn with_headers(mut response: Response) -> Response {
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static(
                 "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
-                 frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+                 frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
             ),
         ),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // Nothing goes to other sites; the form's own answer must say where it comes from.
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ];
     response.headers_mut().extend(HEADERS);
     response
@@ -134,10 +141,15 @@ async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type)], text)
 }
 
-async fn healthz(State(shared): State<Shared>) -> Response {
+/// A probe has no token: it is told how the agent is, and no more.
+async fn healthz(State(shared): State<Shared>, Extension(caller): Extension<access::Caller>) -> Response {
     let report = health::report(&shared.health.state(), shared.clock.monotonic());
     let status = if report.alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(report)).into_response()
+    if caller.may(Right::Read, None) {
+        (status, Json(report)).into_response()
+    } else {
+        (status, Json(serde_json::json!({ "status": report.status }))).into_response()
+    }
 }
 
 async fn readyz(State(shared): State<Shared>) -> Response {
@@ -207,7 +219,8 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
 
 async fn not_found() -> impl IntoResponse {
     const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
-         POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}; \
+         POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
+         /v1/models/{model}/description, /v1/descriptions; \
          models with ?namespace= where they are in one";
     (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))
 }

@@ -64,7 +64,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "versions",
         ],
     ),
-    ("ingest", &["clock", "frame", "identity", "model", "units"]),
+    ("access", &["identity"]),
+    ("ingest", &["access", "clock", "frame", "identity", "model", "units"]),
     ("health", &["metric"]),
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),
@@ -78,6 +79,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "web",
         &[
+            "access",
             "alert",
             "chart",
             "clock",
@@ -120,11 +122,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "access",
             "alert",
             "collect",
             "export",
             "fetch",
             "forward",
+            "identity",
             "ingest",
             "model",
             "rightsize",
@@ -136,6 +140,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
+            "access",
             "alert",
             "analysis",
             "clock",
@@ -164,6 +169,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "access",
             "agent",
             "attribution",
             "clock",

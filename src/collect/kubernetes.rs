@@ -6,6 +6,7 @@
 mod allow;
 mod autoscaler;
 mod claims;
+pub mod descriptions;
 mod object;
 mod quantity;
 #[cfg(test)]
@@ -57,6 +58,8 @@ pub struct Config {
     pub node: Option<String>,
     /// HorizontalPodAutoscalers and VerticalPodAutoscalers are listed every few minutes: the account needs the right to.
     pub autoscalers: bool,
+    /// Namespaces whose labelled ConfigMaps describe models; `*` for all. The account needs the right to list and watch them.
+    pub descriptions: Vec<String>,
     /// Labels of pods that are kept: keys, or what they begin with and a `*`.
     pub labels: Vec<String>,
     /// Annotations of pods that are kept, and read as labels.
@@ -72,6 +75,7 @@ impl Default for Config {
             kubeconfig: None,
             node: None,
             autoscalers: false,
+            descriptions: Vec::new(),
             labels: own(&[
                 "app",
                 "app.kubernetes.io/*",

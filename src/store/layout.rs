@@ -3,6 +3,7 @@
 //! ```text
 //! DATA/{container,gpu,model}_minute/version=N/node=NAME/date=YYYY-MM-DD/hour=HH/minutes.parquet
 //! DATA/models/{samples,labels,references}/node=NAME/model_namespace=NAMESPACE/model=NAME/...   (a reference: .parquet, or .profile.json)
+//! DATA/models/descriptions/model_namespace=NAMESPACE/model=NAME/description.toml   (by the API)
 //! DATA/models/windows/node=NAME/model_namespace=NAMESPACE/model=NAME/END.json.gz
 //! DATA/models/log/...   DATA/models/agent.json   DATA/models/forwarded.json   DATA/alerts.json
 //! ```

@@ -9,11 +9,14 @@ use serde::Serialize;
 
 use crate::health::{self, Brings, ForwardingState, State};
 
+/// So many descriptions that do not count are told one by one.
+const DESCRIPTIONS: usize = 10;
+
 /// The agent's health, as people and probes read it.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// `ok`; `degraded` when something needs attention; `stalled` when nothing moves.
-    status: &'static str,
+    pub status: &'static str,
     /// Every thread goes round.
     #[serde(skip)]
     pub alive: bool,
@@ -21,6 +24,10 @@ pub struct Report {
     exporters: BTreeMap<&'static str, Exporter>,
     history: History,
     samples: Samples,
+    /// Why the file of tokens cannot be used; those before are in force.
+    tokens: Option<String>,
+    /// Descriptions of models that do not count, a sentence each without its full stop.
+    descriptions: Vec<String>,
     /// References that the configuration names, by model.
     references: BTreeMap<String, Reference>,
     /// Labels on their way to and from other agents.
@@ -186,6 +193,15 @@ impl Report {
                 samples.removed_early
             ));
         }
+        if let Some(why) = &self.tokens {
+            faults.push(format!("The file of tokens cannot be used, and those before stay in force: {why}."));
+        }
+        for told in self.descriptions.iter().take(DESCRIPTIONS) {
+            faults.push(format!("{told}."));
+        }
+        if let Some(more) = self.descriptions.len().checked_sub(DESCRIPTIONS).filter(|more| *more > 0) {
+            faults.push(format!("{more} more descriptions do not count; /v1/descriptions lists them."));
+        }
         for (model, reference) in self.references.iter().filter(|(_, reference)| reference.up == Some(false)) {
             let error = reference.error.as_deref().unwrap_or("unknown error");
             faults.push(format!("The reference of {model} cannot be taken, and the one before stays: {error}."));
@@ -316,6 +332,8 @@ pub fn report(state: &State, now: Duration) -> Report {
             removed_early: state.samples.removed_early,
             message: state.samples.message.clone(),
         },
+        tokens: state.tokens.clone(),
+        descriptions: state.descriptions.clone(),
         references: state
             .references
             .iter()

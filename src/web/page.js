@@ -22,6 +22,8 @@ async function refresh() {
   if (busy()) return;
   try {
     const answer = await fetch(location.pathname + location.search, { cache: "no-store" });
+    // The session has ended: the agent sends whoever looks to the form.
+    if (answer.status === 401) return location.reload();
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (busy()) return;

@@ -16,6 +16,7 @@ mod window;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 use super::Shared;
+use super::access::Caller;
 use super::health::{self, Report};
 use crate::chart;
 use crate::model::address;
@@ -35,6 +37,8 @@ struct View {
     snapshot: Arc<Snapshot>,
     health: Report,
     address: String,
+    /// Who looks has signed in, and may sign out.
+    signed_in: bool,
     /// The data folder.
     data: String,
     /// Since when the agent watches.
@@ -43,11 +47,12 @@ struct View {
 }
 
 impl View {
-    fn of(shared: &Shared) -> Self {
+    fn of(shared: &Shared, caller: &Caller) -> Self {
         Self {
             snapshot: Arc::clone(&shared.snapshot.borrow()),
             health: health::report(&shared.health.state(), shared.clock.monotonic()),
             address: shared.address.map_or_else(|| "127.0.0.1:9477".to_owned(), |a: SocketAddr| a.to_string()),
+            signed_in: matches!(caller, Caller::Known(_)),
             data: shared.data.clone(),
             started: shared.started,
             now: shared.clock.now(),
@@ -59,8 +64,8 @@ impl View {
     }
 }
 
-pub async fn page(State(shared): State<Shared>) -> Html<String> {
-    Html(home(&View::of(&shared)))
+pub async fn page(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Html<String> {
+    Html(home(&View::of(&shared, &caller)))
 }
 
 fn home(view: &View) -> String {
@@ -77,8 +82,13 @@ fn home(view: &View) -> String {
     shell(view, &view.snapshot.node, None, &sections).into_string()
 }
 
-pub async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let view = View::of(&shared);
+pub async fn model(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let view = View::of(&shared, &caller);
     let key = address::alone(&name, query.as_deref());
     let name = key.as_ref().map_or(name, ToString::to_string);
     if let Some((place, found)) = key.ok().and_then(|key| view.snapshot.model(&key)) {
@@ -94,10 +104,11 @@ pub async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQu
 /// One window of a model, to be shown to somebody.
 pub async fn window(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path((name, end)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let view = View::of(&shared);
+    let view = View::of(&shared, &caller);
     match super::window::found(&shared, &name, &end, query.as_deref()).await {
         Ok((key, window)) => {
             let Some((_, model)) = view.snapshot.model(&key) else {
@@ -159,6 +170,7 @@ fn shell(view: &View, title: &str, below: Option<&str>, sections: &Markup) -> Ma
                         ("containers", "containers"), ("gpus", "GPUs"), ("models", "models"),
                         ("recommendations", "recommendations"), ("alerts", "alerts"),
                     ] { a href={ "/api/v1/" (path) } { (name) } " " }
+                    @if view.signed_in { form method="post" action="/sign-out" { button type="submit" { "Sign out" } } }
                 }
             }
         }
@@ -424,6 +436,7 @@ mod tests {
         let models = ModelsView { models: (0..MODELS).map(model).collect(), ..ModelsView::default() };
         let snapshot = snapshot.joined(Arc::new(models), Some(Arc::new(review())), Arc::default());
         View {
+            signed_in: false,
             snapshot: Arc::new(snapshot),
             health: health::report(&Health::default(), Duration::ZERO),
             address: "127.0.0.1:9477".to_owned(),

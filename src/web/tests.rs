@@ -71,6 +71,7 @@ async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
         data: "/nowhere".to_owned(),
         started: Timestamp::UNIX_EPOCH,
         names: origin::Names::new("node-1", &[]),
+        gate: access::Gate::new(crate::access::Shared::default(), Arc::default(), Arc::clone(&clock)),
         address: Some(address),
         health: Arc::default(),
         clock: Arc::clone(&clock),

@@ -26,11 +26,24 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- toYaml (merge $own .Values.labels) -}}
 {{- end -}}
 
-{{/* The metadata of an object: (dict "root" $ "labels" ... "annotations" ... "cluster" true). */}}
+{{/* The secret with the tokens. */}}
+{{- define "plumbline.tokens" -}}
+{{- .Values.access.existingSecret | default (printf "%s-tokens" (include "plumbline.name" . | trunc 56 | trimSuffix "-")) -}}
+{{- end -}}
+
+{{/* How who scrapes shows its token. */}}
+{{- define "plumbline.authorization" -}}
+{{- if not .Values.access.insecure }}
+authorization:
+  credentials: {name: {{ include "plumbline.tokens" . }}, key: read}
+{{- end }}
+{{- end -}}
+
+{{/* The metadata of an object: (dict "root" $ "name" ... "namespace" ... "labels" ... "annotations" ... "cluster" true). */}}
 {{- define "plumbline.metadata" -}}
-name: {{ include "plumbline.name" .root }}
+name: {{ .name | default (include "plumbline.name" .root) }}
 {{- if not .cluster }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
 {{- end }}
 labels:
   {{- $own := include "plumbline.labels" .root | fromYaml }}
@@ -47,8 +60,15 @@ annotations:
 {{- if .Values.logs.enabled -}}
 {{- $_ := set $collect "pod_logs" (dict "root" "/host/var/log") -}}
 {{- end -}}
+{{- $kubernetes := dict -}}
 {{- if .Values.kubernetes.autoscalers -}}
-{{- $_ := set $collect "kubernetes" (dict "autoscalers" true) -}}
+{{- $_ := set $kubernetes "autoscalers" true -}}
+{{- end -}}
+{{- with .Values.kubernetes.descriptions -}}
+{{- $_ := set $kubernetes "descriptions" . -}}
+{{- end -}}
+{{- if $kubernetes -}}
+{{- $_ := set $collect "kubernetes" $kubernetes -}}
 {{- end -}}
 {{- $config := fromToml .Values.config -}}
 {{- if hasKey $config "Error" -}}
@@ -94,6 +114,12 @@ annotations:
 {{- define "plumbline.refuse" -}}
 {{- if and .Values.kubernetes.autoscalers (not .Values.kubernetes.token) -}}
 {{- fail "kubernetes.autoscalers needs kubernetes.token" -}}
+{{- end -}}
+{{- if and .Values.kubernetes.descriptions (not .Values.kubernetes.token) -}}
+{{- fail "kubernetes.descriptions needs kubernetes.token" -}}
+{{- end -}}
+{{- if and .Values.access.insecure .Values.access.existingSecret -}}
+{{- fail "access.insecure asks nobody for a token, and access.existingSecret names some; leave one of them out" -}}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- fail "enable serviceMonitor or podMonitor: with both each agent would be scraped twice" -}}

@@ -1,0 +1,211 @@
+//! Who may do what over HTTP: a token in `Authorization: Bearer`, or for the page a session that began with one in the sign-in form.
+//!
+//! What an address asks for is a table ([`asked`]); what is not in it is asked for the right to read, or to write. Where there are no
+//! tokens everybody may do everything but describe models, which a token is always asked for. Which token may do what is `access`'s.
+
+mod sessions;
+mod sign_in;
+
+use std::sync::Arc;
+
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{MatchedPath, RawPathParams, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use self::sessions::Sessions;
+use crate::access::{self, Digest, Right, Token};
+use crate::clock::Clock;
+use crate::health::Health;
+use crate::identity::ModelKey;
+use crate::model::address;
+
+pub use sign_in::routes;
+
+/// What stands between a request and the routes.
+#[derive(Clone)]
+pub struct Gate {
+    /// The tokens in force.
+    tokens: access::Shared,
+    sessions: Arc<Sessions>,
+    health: Arc<Health>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    /// With these tokens.
+    #[must_use]
+    pub fn new(tokens: access::Shared, health: Arc<Health>, clock: Arc<dyn Clock>) -> Self {
+        Self { tokens, sessions: Arc::default(), health, clock }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Anybody: nobody is asked for a token.
+    Anybody,
+    /// Somebody without a token where one is asked for, at what is open all the same.
+    Stranger,
+    /// Who has this token.
+    Known(Arc<Token>),
+}
+
+impl Caller {
+    /// Whether it may do this with the model; with `None`, with all of them.
+    #[must_use]
+    pub fn may(&self, right: Right, model: Option<&ModelKey>) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Stranger => false,
+            Self::Known(token) => token.may(right, model),
+        }
+    }
+}
+
+/// What an address asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Nothing: it tells nothing of anybody.
+    Nothing,
+    /// Any token.
+    Token,
+    /// This right with the model that it names, or with all.
+    Right(Right),
+}
+
+/// What is asked for, by the route and the method.
+fn asked(method: &Method, route: Option<&str>) -> Asked {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    match route {
+        Some("/healthz" | "/readyz" | "/page.css" | "/page.js" | sign_in::PATH | sign_in::OUT) => Asked::Nothing,
+        Some(address::AGENT) => Asked::Token,
+        _ if reads => Asked::Right(Right::Read),
+        Some("/v1/models/{model}" | "/v1/models/{model}/description") => Asked::Right(Right::Describe),
+        _ => Asked::Right(Right::Write),
+    }
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Denied {
+    /// There is no token.
+    Missing,
+    /// There is one that is not known.
+    Unknown,
+    /// Models are described with a token alone, and there are none.
+    NoTokens,
+}
+
+/// Lets a request through, with the [`Caller`] among its extensions, or says what it lacks.
+pub async fn guard(
+    State(gate): State<Gate>,
+    matched: Option<MatchedPath>,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    RawQuery(query): RawQuery,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let asked = asked(request.method(), matched.as_ref().map(MatchedPath::as_str));
+    let caller = match (caller(&gate, request.method(), request.headers()), asked) {
+        (Ok(Caller::Anybody), Asked::Right(Right::Describe)) if describes(&request, matched.as_ref()) => {
+            return denied(&gate, Denied::NoTokens, &request);
+        }
+        (Ok(caller), _) => caller,
+        (Err(_), Asked::Nothing) => Caller::Stranger,
+        (Err(why), _) => return denied(&gate, why, &request),
+    };
+    if let (Caller::Known(token), Asked::Right(right)) = (&caller, asked) {
+        let named = parameters.ok().and_then(|all| Some(all.iter().find(|(name, _)| *name == "model")?.1.to_owned()));
+        // What is no model's name is none's, and is answered so behind this.
+        let model = named.and_then(|name| Some(address::with_more(&name, query.as_deref()).ok()?.0));
+        // At some addresses the body says which model is meant: there whoever takes it asks again.
+        let is_let_in = token.may(right, model.as_ref())
+            || (model.is_none() && names_its_model(&request, matched.as_ref()) && token.has(right));
+        if !is_let_in {
+            gate.count("right");
+            return forbidden(token, right, model.as_ref());
+        }
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// Describing is more than sending: a description may change what becomes of everybody's rows.
+fn describes(request: &Request, matched: Option<&MatchedPath>) -> bool {
+    let is_description = matched.is_some_and(|route| route.as_str().ends_with("/description"));
+    is_description && request.method() != Method::GET && request.method() != Method::HEAD
+}
+
+/// Addresses whose bodies name the model.
+fn names_its_model(request: &Request, matched: Option<&MatchedPath>) -> bool {
+    let events = matched.is_some_and(|route| matches!(route.as_str(), "/" | "/v1/events"));
+    events && request.method() == Method::POST
+}
+
+fn caller(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Caller, Denied> {
+    let Some(tokens) = gate.tokens.now() else { return Ok(Caller::Anybody) };
+    let known = |digest: &Digest| tokens.find(digest).map(|token| Caller::Known(Arc::new(token.clone())));
+    if let Some(given) = headers.get(header::AUTHORIZATION) {
+        return bearer(given).and_then(|token| known(&Digest::of(token))).ok_or(Denied::Unknown);
+    }
+    // A page of another site can make a browser send a cookie along: it is good for looking alone.
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let session = reads.then(|| sessions::id(headers)).flatten();
+    match session.and_then(|id| gate.sessions.token(&id, gate.clock.monotonic())) {
+        Some(digest) => known(&digest).ok_or(Denied::Missing),
+        None => Err(Denied::Missing),
+    }
+}
+
+/// The token in `Bearer TOKEN`.
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let (scheme, token) = value.as_bytes().split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
+}
+
+impl Gate {
+    fn count(&self, reason: &'static str) {
+        self.health.update(|state| *state.refused.entry(reason).or_default() += 1);
+    }
+}
+
+fn denied(gate: &Gate, why: Denied, request: &Request) -> Response {
+    let message = match why {
+        Denied::NoTokens => {
+            gate.count("none");
+            let message = "models are described with a token alone, and this agent has none: start it with --tokens FILE \
+                           (`plumbline tokens` makes one), or describe the model in the configuration file\n";
+            return (StatusCode::FORBIDDEN, message).into_response();
+        }
+        Denied::Missing => {
+            gate.count("none");
+            "a token is asked for: send Authorization: Bearer TOKEN\n"
+        }
+        Denied::Unknown => {
+            gate.count("unknown");
+            "this token is not known\n"
+        }
+    };
+    if why == Denied::Missing && *request.method() == Method::GET && wants_page(request.headers()) {
+        return Redirect::to(&sign_in::address(request.uri())).into_response();
+    }
+    let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plumbline\""))];
+    (StatusCode::UNAUTHORIZED, challenge, message).into_response()
+}
+
+fn forbidden(token: &Token, right: Right, model: Option<&ModelKey>) -> Response {
+    let what = model.map_or_else(|| "all models together".to_owned(), |model| format!("model `{model}`"));
+    let message = format!("token `{}` has no right to {} with {what}\n", token.name, right.name());
+    (StatusCode::FORBIDDEN, message).into_response()
+}
+
+/// A person looks, with a browser.
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+#[cfg(test)]
+mod tests;
