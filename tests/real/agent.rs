@@ -25,6 +25,8 @@ pub struct Options<'a> {
     pub env: Vec<(&'a str, String)>,
     /// A data folder that outlives this agent.
     pub data: Option<PathBuf>,
+    /// More of the command line.
+    pub arguments: &'a [&'a str],
 }
 
 /// A running agent.
@@ -98,6 +100,7 @@ impl Agent {
             .arg("--data")
             .arg(data)
             .args(more)
+            .args(options.arguments)
             .envs(options.env)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -150,6 +153,17 @@ impl Agent {
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, Failed> {
         let child = &mut self.child;
         eventually(limit, || child.try_wait()?.ok_or_else(|| "still runs".into()))
+    }
+
+    /// A request with a token, and with a body where it has one: the status and what it was answered.
+    pub fn ask(
+        &self,
+        request: &str,
+        token: Option<&str>,
+        content_type: &str,
+        body: &str,
+    ) -> Result<(u16, String), Failed> {
+        ask(&self.address, request, token, content_type, body)
     }
 
     /// GET over real TCP: the status and the body.
@@ -224,9 +238,26 @@ impl Drop for Agent {
 
 /// GET over real TCP, without a client that would forgive anything: the status and the body.
 pub fn get(address: &str, path: &str) -> Result<(u16, String), Failed> {
+    ask(address, &format!("GET {path}"), None, "", "")
+}
+
+/// The same of any request (`PUT /path`), with a token and a body where there is one.
+pub fn ask(
+    address: &str,
+    request: &str,
+    token: Option<&str>,
+    content_type: &str,
+    body: &str,
+) -> Result<(u16, String), Failed> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let bearer = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let about = if body.is_empty() {
+        String::new()
+    } else {
+        format!("Content-Type: {content_type}\r\nContent-Length: {}\r\n", body.len())
+    };
+    write!(stream, "{request} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{bearer}{about}\r\n{body}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("no header")?;

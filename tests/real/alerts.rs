@@ -181,7 +181,14 @@ fn a_restart_forgets_nothing() -> Result<(), Failed> {
     let data = tempfile::tempdir()?;
     let node = Node::new(&[busy()])?;
     let config = format!("{}{BUSY}", Node::config());
-    let start = || Agent::start(Options { config: &config, env: node.env(), data: Some(data.path().to_owned()) });
+    let start = || {
+        Agent::start(Options {
+            config: &config,
+            env: node.env(),
+            data: Some(data.path().to_owned()),
+            ..Options::default()
+        })
+    };
     let mut agent = start()?;
     is_firing(&agent)?;
     eventually(Duration::from_secs(5), || {

@@ -10,7 +10,7 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::Test;
-use crate::agent::get;
+use crate::agent;
 use crate::cluster::{self, Cluster, program};
 use crate::kubernetes::{Namespace, WORKLOADS, text};
 use crate::parts::{Part, check, command};
@@ -27,6 +27,8 @@ const RIGHTS: [(&str, &str); 2] = [("nodes", "[list watch]"), ("pods", "[list wa
 /// The agent in the cluster.
 struct Deployed<'a> {
     cluster: &'a Cluster,
+    /// That it is read with.
+    token: String,
     _namespace: Namespace<'a>,
 }
 
@@ -50,7 +52,11 @@ impl<'a> Deployed<'a> {
         command("sh", &["-c", &set])?;
         let namespace = Namespace(cluster, "plumbline");
         cluster.wait_for(Duration::from_secs(20), || cluster.kubectl(&["apply", "-k", &overlay.to_string_lossy()]))?;
-        let deployed = Self { cluster, _namespace: namespace };
+        let secret = agent::command().args(["tokens", "--format", "secret"]).output()?;
+        cluster.apply(&String::from_utf8(secret.stdout)?)?;
+        let token = "go-template={{.data.read | base64decode}}";
+        let token = cluster.kubectl(&["get", "secret", "plumbline-tokens", "-n", "plumbline", "-o", token])?;
+        let deployed = Self { cluster, token, _namespace: namespace };
         cluster.wait_for(Duration::from_secs(60), || {
             let pods = deployed.pods()?;
             let ready = |pod: &Value| pod["status"]["containerStatuses"][0]["ready"] == true;
@@ -71,12 +77,16 @@ impl<'a> Deployed<'a> {
         format!("{status:?}; {log:?}")
     }
 
-    fn ask(&self, path: &str) -> Result<Value, Failed> {
+    fn read(&self, path: &str) -> Result<String, Failed> {
         let pods = self.pods()?;
         let address = text(pods.first().ok_or("no pod")?, "/status/podIP").to_owned() + ":9477";
-        let (status, body) = get(&address, path)?;
+        let (status, body) = agent::ask(&address, &format!("GET {path}"), Some(&self.token), "", "")?;
         check(status == 200, || format!("{path}: {status}: {body}"))?;
-        Ok(serde_json::from_str(&body)?)
+        Ok(body)
+    }
+
+    fn ask(&self, path: &str) -> Result<Value, Failed> {
+        Ok(serde_json::from_str(&self.read(path)?)?)
     }
 
     /// The containers that it sees in a namespace, sandboxes left out.
@@ -224,7 +234,7 @@ fn what_the_api_knows_is_there(agent: &Deployed<'_>) -> Result<(), Failed> {
     let requested = cpu["requested"].as_f64().unwrap_or(0.0);
     // Of the workloads: 2 x 0.2, 0.05, 0.01, 0.02 and 0.12 (an init container beside a sidecar), and the agent's own.
     check(requested > 0.6 && requested < 0.8 && cpu["allocatable"].as_f64() > Some(1.0), || node.to_string())?;
-    let (_, metrics) = get(&(text(&agent.pods()?[0], "/status/podIP").to_owned() + ":9477"), "/metrics")?;
+    let metrics = agent.read("/metrics")?;
     let series = |name: &str, label: &str| metrics.lines().any(|line| line.starts_with(name) && line.contains(label));
     for (name, label) in [
         ("container_cpu_usage", "deployment=\"idle\""),
@@ -249,7 +259,7 @@ fn sizes_are_judged(agent: &Deployed<'_>) -> Result<(), Failed> {
         check(greedy["memory"]["provisioning"] == "under_provisioned", || greedy.to_string())?;
         check(greedy["replicas"] == 1, || greedy.to_string())?;
         // Each replica's series has its part: what sums them up must not count the workload twice.
-        let (_, metrics) = get(&(text(&agent.pods()?[0], "/status/podIP").to_owned() + ":9477"), "/metrics")?;
+        let metrics = agent.read("/metrics")?;
         let of_idle = metrics
             .lines()
             .filter(|line| line.starts_with("plumbline_container_cost") && line.contains("deployment=\"idle\""));

@@ -45,6 +45,7 @@ fn settings_and_command_lines_are_valid() -> Result<(), Failed> {
         "compose/plumbline.toml",
         "kubernetes/base/plumbline.toml",
         "kubernetes/components/autoscalers/plumbline.toml",
+        "kubernetes/components/descriptions/plumbline.toml",
         "../config/plumbline.toml",
     ] {
         let output = command().args(["check", "--config"]).arg(deploy().join(file)).output()?;
@@ -69,7 +70,7 @@ fn settings_and_command_lines_are_valid() -> Result<(), Failed> {
             })?;
         }
     }
-    check(lines == 6, || format!("{lines} command lines"))
+    check(lines == 7, || format!("{lines} command lines"))
 }
 
 fn nobody_in_a_container_sees_the_host() -> Result<(), Failed> {

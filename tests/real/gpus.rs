@@ -189,7 +189,8 @@ fn bursts_between_readings_are_seen() -> Result<(), Failed> {
     let mut bursty = gpu(0, 0, GIB, &[(1, GIB)]);
     bursty["samples"] = json!([[100, 90], [200, 0]]);
     let node = Node::new(&[bursty.clone()])?;
-    let options = Options { config: &Node::config(), env: node.env(), data: Some(data.path().to_owned()) };
+    let options =
+        Options { config: &Node::config(), env: node.env(), data: Some(data.path().to_owned()), ..Options::default() };
     let mut agent = Agent::start(options)?;
     let held = || check(gpus(&agent)?[0]["state"] == "held_idle", || agent.log());
     eventually(Duration::from_secs(10), held)?;
@@ -240,7 +241,8 @@ fn a_slow_one_delays_no_container() -> Result<(), Failed> {
 fn minutes_are_kept() -> Result<(), Failed> {
     let data = tempfile::tempdir()?;
     let node = Node::new(&[gpu(0, 87, 30 * GIB, &[])])?;
-    let options = Options { config: &Node::config(), env: node.env(), data: Some(data.path().to_owned()) };
+    let options =
+        Options { config: &Node::config(), env: node.env(), data: Some(data.path().to_owned()), ..Options::default() };
     let mut agent = Agent::start(options)?;
     eventually(Duration::from_secs(10), || check(gpus(&agent)?[0]["state"] == "active", || agent.log()))?;
     std::thread::sleep(Duration::from_secs(2));

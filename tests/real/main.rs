@@ -11,6 +11,7 @@
     reason = "tests live in real time, in a real environment, and report to a terminal"
 )]
 
+mod access;
 mod agent;
 mod alerts;
 mod browser;
@@ -20,6 +21,7 @@ mod cri;
 mod daemonset;
 mod dashboards;
 mod deploy;
+mod descriptions;
 mod forwarding;
 mod gpus;
 mod history;
@@ -53,6 +55,7 @@ fn main() {
         lifecycle::TESTS,
         models::TESTS,
         forwarding::TESTS,
+        access::TESTS,
         profiles::TESTS,
         containers::TESTS,
         prometheus::TESTS,
@@ -71,6 +74,7 @@ fn main() {
         kubernetes::TESTS,
         daemonset::TESTS,
         watch::TESTS,
+        descriptions::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

@@ -201,7 +201,7 @@ fn a_reference_is_read() -> Result<(), Failed> {
         pairs.into_iter().chain(keys).collect::<Vec<_>>()
     };
     let data = || Some(folder.path().join("data"));
-    let mut agent = Agent::start(Options { config: &config(&wrong), env: env(), data: data() })?;
+    let mut agent = Agent::start(Options { config: &config(&wrong), env: env(), data: data(), ..Options::default() })?;
     // Of another hash it is not taken, and health and log say why; the others are.
     eventually(SOON, || {
         let health = agent.json("/healthz")?;
@@ -260,7 +260,7 @@ fn a_reference_is_read() -> Result<(), Failed> {
     is_second(&agent)?;
     agent.signal("KILL")?;
     agent.wait(Duration::from_secs(5))?;
-    let agent = Agent::start(Options { config: &config(""), env: env(), data: data() })?;
+    let agent = Agent::start(Options { config: &config(""), env: env(), data: data(), ..Options::default() })?;
     gone(&agent)?;
     is_second(&agent)?;
     files.serve("/m.profile.json", &first);

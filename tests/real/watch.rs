@@ -94,9 +94,14 @@ subjects: [{kind: ServiceAccount, name: reader, namespace: scaled}]
 "#;
 
 /// What an account needs to speak to a server, its token in a file of its own.
-fn kubeconfig(folder: &Path, cluster: &Cluster, account: &str, server: &str) -> Result<PathBuf, Failed> {
+pub fn kubeconfig(
+    folder: &Path,
+    cluster: &Cluster,
+    (namespace, account): (&str, &str),
+    server: &str,
+) -> Result<PathBuf, Failed> {
     let token = folder.join(format!("token-{account}"));
-    fs::write(&token, cluster.token("scaled", account)?)?;
+    fs::write(&token, cluster.token(namespace, account)?)?;
     let path = folder.join(format!("kubeconfig-{account}"));
     let (_, authority) = cluster.api();
     let text = json!({
@@ -133,14 +138,14 @@ fn an_autoscaler_is_named_where_it_may_be_read() -> Result<(), Failed> {
     let _scaled = Namespace(cluster, "scaled");
     let folder = tempfile::tempdir()?;
     let (api, _) = cluster.api();
-    let may = agent(&kubeconfig(folder.path(), cluster, "reader", &api)?, true)?;
+    let may = agent(&kubeconfig(folder.path(), cluster, ("scaled", "reader"), &api)?, true)?;
     cluster.wait_for(Duration::from_secs(30), || {
         let found = web(&may)?["autoscalers"].clone();
         let expected = json!([{ "kind": "HorizontalPodAutoscaler", "name": "web-scaler", "resources": ["cpu"] }]);
         check(found == expected, || found.to_string())
     })?;
     // One that may not goes on without, and says so.
-    let may_not = agent(&kubeconfig(folder.path(), cluster, "narrow", &api)?, true)?;
+    let may_not = agent(&kubeconfig(folder.path(), cluster, ("scaled", "narrow"), &api)?, true)?;
     cluster.wait_for(Duration::from_secs(30), || {
         let found = web(&may_not)?;
         check(found["workload"]["to"]["name"] == "web" && found["autoscalers"] == json!([]), || found.to_string())?;
@@ -201,7 +206,7 @@ fn an_api_server_that_is_away_takes_nothing_along() -> Result<(), Failed> {
     let _scaled = Namespace(cluster, "scaled");
     let folder = tempfile::tempdir()?;
     let way = Way::to("10.96.0.1:443")?;
-    let kubeconfig = kubeconfig(folder.path(), cluster, "narrow", &way.address)?;
+    let kubeconfig = kubeconfig(folder.path(), cluster, ("scaled", "narrow"), &way.address)?;
     // A token that is worth something for as long as this is there.
     cluster.kubectl(&["create", "secret", "generic", "narrow-is-valid", "-n", "scaled"])?;
     let bound = ["--bound-object-kind=Secret", "--bound-object-name=narrow-is-valid"];

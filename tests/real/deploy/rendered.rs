@@ -30,6 +30,7 @@ const VARIANTS: &[Variant] = &[
     ("GPUs alone", "gpu.enabled=true", ".", &["gpu"], NAMESPACE),
     ("pod resources alone", "podResources.enabled=true", ".", &["pod-resources"], NAMESPACE),
     ("autoscalers", "kubernetes.autoscalers=true", ".", &["autoscalers"], NAMESPACE),
+    ("descriptions", "kubernetes.descriptions={*}", ".", &["descriptions"], NAMESPACE),
     (
         "monitoring",
         "serviceMonitor.enabled=true,prometheusRule.enabled=true",
@@ -185,7 +186,10 @@ fn difference(at: &str, one: &Value, other: &Value) -> Option<String> {
 pub fn helm_and_kustomize_say_the_same() -> Result<(), Failed> {
     for &(variant, values, overlay, components, namespace) in VARIANTS {
         let ours = comparable(of_kustomize(&kustomize(overlay, components, namespace)?)?)?;
-        let theirs = comparable(objects(&helm(values, namespace)?)?)?;
+        let mut theirs = comparable(objects(&helm(values, namespace)?)?)?;
+        // Kustomize cannot make up a token: `plumbline tokens` does.
+        let tokens = theirs.remove("Secret plumbline-tokens").ok_or("no tokens")?;
+        are_tokens(&tokens)?;
         check(ours.keys().eq(theirs.keys()), || {
             format!("{variant}: kustomize makes {:?}, helm {:?}", ours.keys(), theirs.keys())
         })?;
@@ -193,6 +197,22 @@ pub fn helm_and_kustomize_say_the_same() -> Result<(), Failed> {
             let differs = difference("", object, &theirs[name]);
             check(differs.is_none(), || format!("{variant}: {name}: {}", differs.unwrap_or_default()))?;
         }
+    }
+    Ok(())
+}
+
+/// The chart's own tokens: a file that the agent takes, with each that stands beside it.
+fn are_tokens(secret: &Value) -> Result<(), Failed> {
+    let text = |key: &str| secret["stringData"][key].as_str().map(str::to_owned).ok_or("no such token");
+    let folder = tempfile::tempdir()?;
+    let (file, config) = (folder.path().join("tokens.toml"), folder.path().join("plumbline.toml"));
+    fs::write(&file, text("tokens.toml")?)?;
+    fs::write(&config, format!("[access]\ntokens = \"{}\"\n", file.display()))?;
+    let output = crate::agent::command().args(["check", "--config"]).arg(&config).output()?;
+    check(output.status.success(), || String::from_utf8_lossy(&output.stderr).into_owned())?;
+    for right in ["read", "write", "describe"] {
+        let line = format!("token = \"{}\"\nmay = [\"{right}\"]", text(right)?);
+        check(text("tokens.toml")?.contains(&line), || format!("{right} is not in the file"))?;
     }
     Ok(())
 }
@@ -237,6 +257,8 @@ pub fn bad_values_are_refused() -> Result<(), Failed> {
         ("cgroupRoot=sys", "'/cgroupRoot': 'sys' does not match pattern"),
         ("config=[agent", "config is not TOML"),
         ("kubernetes.token=false,kubernetes.autoscalers=true", "kubernetes.autoscalers needs kubernetes.token"),
+        ("kubernetes.token=false,kubernetes.descriptions={ml}", "kubernetes.descriptions needs kubernetes.token"),
+        ("access.insecure=true,access.existingSecret=x", "leave one of them out"),
         ("serviceMonitor.enabled=true,podMonitor.enabled=true", "enable serviceMonitor or podMonitor"),
     ] {
         let printed = helm(values, NAMESPACE);
@@ -279,7 +301,10 @@ pub fn no_right_is_taken_that_is_not_named() -> Result<(), Failed> {
         let of_token = ["pods [list watch]", "nodes [list watch]"];
         let of_autoscalers =
             ["horizontalpodautoscalers.autoscaling [list]", "verticalpodautoscalers.autoscaling.k8s.io [list]"];
+        let descriptions = components.contains(&"descriptions");
+        let of_descriptions = ["configmaps [list watch]"];
         let expected = of_token.iter().filter(|_| token).chain(of_autoscalers.iter().filter(|_| autoscalers));
+        let expected = expected.chain(of_descriptions.iter().filter(|_| descriptions));
         check(rights(&objects).iter().eq(expected), || format!("{variant}: {:?}", rights(&objects)))?;
         for right in rights(&objects) {
             check(page.contains(&format!("`{right}`")), || format!("README.md does not name {right}"))?;
