@@ -1,8 +1,9 @@
-//! Who may do what: tokens, what each may do and with which models ([`Tokens`]), and when an agent may be reached without any
+//! Who may do what: tokens, what each may do and with which models ([`Tokens`]); certificates ([`Files`]); and when an agent may be reached without any
 //! ([`Config::open_to_others`]). How a token comes with a request, and what is asked for which address, is `web::access`'s.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod certificate;
 mod pattern;
 mod token;
 
@@ -12,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Deserialize;
 
+pub use certificate::Files;
 pub use token::{Digest, Right, Token, Tokens, fresh};
 
 /// Who is let in.
@@ -23,6 +25,12 @@ pub struct Config {
     pub tokens: Option<PathBuf>,
     /// Whoever reaches the agent may do everything: the only way to listen beyond loopback without tokens.
     pub insecure: bool,
+    /// PEM file: the agent's certificate, those behind it after it. With it the port speaks TLS alone.
+    pub certificate: Option<PathBuf>,
+    /// PEM file: its private key.
+    pub key: Option<PathBuf>,
+    /// PEM file: the authority that each client's certificate must be of.
+    pub client_authority: Option<PathBuf>,
 }
 
 /// A file of tokens is no longer than this, in bytes.
@@ -44,18 +52,38 @@ impl Config {
         Tokens::parse(&text).map(Some).map_err(failed)
     }
 
+    /// The files that TLS needs, as they are now; `None` where the port does not speak it.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn files(&self) -> Result<Option<Files>, String> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
+        Files::read(certificate, key, self.client_authority.as_deref()).map(Some)
+    }
+
     /// All that is wrong with the settings by themselves: the field and what is wrong. The file of tokens is not read: it is the agent's alone.
     #[must_use]
     pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
-        let contradiction = self.insecure && self.tokens.is_some();
-        let message = "asks nobody for a token, and tokens says the opposite; leave one of them out";
-        contradiction.then_some(("insecure", message)).into_iter().collect()
+        let mut found = Vec::new();
+        if self.insecure && self.tokens.is_some() {
+            found.push(("insecure", "asks nobody for a token, and tokens says the opposite; leave one of them out"));
+        }
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => found.push(("certificate", "needs access.key")),
+            (None, Some(_)) => found.push(("key", "needs access.certificate")),
+            (None, None) if self.client_authority.is_some() => {
+                found.push(("client_authority", "needs access.certificate and access.key: it is a part of TLS"));
+            }
+            _ => {}
+        }
+        found
     }
 
     /// Why the agent may not listen there: others would reach it, and nobody would be asked for a token.
     #[must_use]
     pub fn open_to_others(&self, listen: SocketAddr) -> Option<String> {
-        let open = !listen.ip().to_canonical().is_loopback() && self.tokens.is_none() && !self.insecure;
+        let asks = self.tokens.is_some() || self.client_authority.is_some();
+        let open = !listen.ip().to_canonical().is_loopback() && !asks && !self.insecure;
         open.then(|| {
             format!(
                 "{listen} can be reached by others, and nobody is asked for a token: name a file of tokens (--tokens, access.tokens; \

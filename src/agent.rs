@@ -115,9 +115,11 @@ pub async fn run(
     if let Some(why) = config.access.open_to_others(address) {
         return Err(Error::Open(why));
     }
-    let tokens = crate::access::Shared::new(config.access.read().map_err(Error::Open)?);
+    let in_force = access::InForce::read(&config.access).map_err(Error::Open)?;
+    let (tokens, tls) = (in_force.tokens(), in_force.tls());
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let local = listener.local_addr()?;
+    let base = format!("{}://{local}", if tls.is_some() { "https" } else { "http" });
     let setting = Arc::new(setting);
     let clock = Arc::clone(&setting.clock);
     let health = Arc::new(Health::default());
@@ -132,7 +134,7 @@ pub async fn run(
     let (ingest, models_view, model_worker, models_tasks) =
         start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
     let following = Task(tokio::spawn(Arc::clone(&descriptions).follow()));
-    let reading = Task(tokio::spawn(access::follow(config.access.clone(), tokens.clone(), Arc::clone(&health))));
+    let reading = Task(tokio::spawn(in_force.follow(Arc::clone(&health))));
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
@@ -159,13 +161,14 @@ pub async fn run(
     let (stop_web, stopped_web) = watch::channel(false);
     let web = tokio::spawn(web::serve(
         listener,
+        tls.clone(),
         web::Shared {
             snapshot: snapshot.clone(),
             data: setting.data.display().to_string(),
             started: started_at,
             names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
-            gate: web::access::Gate::new(tokens, Arc::clone(&health), Arc::clone(&clock)),
-            address: Some(local),
+            gate: web::access::Gate::new(tokens, tls.is_some(), Arc::clone(&health), Arc::clone(&clock)),
+            base: base.clone(),
             window: kept_windows(&setting),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
@@ -179,7 +182,7 @@ pub async fn run(
     let streams = Streams { points: points.clone(), alerts, delivered };
     let mut generation = Generation::start(&config, &setting, &health, &reports, &streams)?;
     summary::wait_until_known(&config, &health, snapshot).await;
-    started(&Summary::new(&config, &setting, local, &health.state()));
+    started(&Summary::new(&config, &setting, &base, &health.state()));
 
     if setting.demo {
         demo::replay(local);

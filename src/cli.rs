@@ -226,6 +226,11 @@ fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
         (config.access.tokens, config.access.insecure) = (None, true);
     }
     config.access.read().map_err(Usage::Access)?;
+    config.access.files().and_then(|files| files.map(|files| files.server()).transpose()).map_err(Usage::Access)?;
+    if arguments.demo && (config.access.tokens.is_some() || config.access.certificate.is_some()) {
+        let message = "the demonstration sends to itself, without a token and without TLS; leave access.tokens and access.certificate out";
+        return Err(Usage::Access(message.to_owned()));
+    }
     if let Some(why) = config.access.open_to_others(config.agent.listen).filter(|_| !arguments.once) {
         return Err(Usage::Access(why));
     }

@@ -34,8 +34,8 @@ pub struct State {
     pub references: BTreeMap<String, ReferenceState>,
     /// Labels that go on to other agents.
     pub forwarding: ForwardingState,
-    /// Why the file of tokens cannot be used, while that lasts; those before are in force.
-    pub tokens: Option<String>,
+    /// Files of tokens and certificates that cannot be used, a sentence each without its full stop; what was before is in force.
+    pub access: Vec<String>,
     /// Requests that were refused for what token came with them, by the reason.
     pub refused: BTreeMap<&'static str, u64>,
     /// Containers beyond the configured bound, at the last read.

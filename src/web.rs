@@ -7,11 +7,11 @@ pub mod origin;
 mod page;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 mod window;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,8 +55,8 @@ pub struct Shared {
     pub names: origin::Names,
     /// Who is let in.
     pub gate: access::Gate,
-    /// Where this is served.
-    pub address: Option<SocketAddr>,
+    /// Where this is served: `http://127.0.0.1:9477`.
+    pub base: String,
     /// How the agent is doing.
     pub health: Arc<Health>,
     /// The time.
@@ -66,17 +66,18 @@ pub struct Shared {
 /// Connections at once.
 const CONNECTIONS: listener::Bounds = listener::Bounds { all: 400, of_one: 300, bodies: 200 };
 
-/// Serves these routes and `more` until `shutdown` ends, then lets open requests finish.
+/// Serves these routes and `more`, over TLS where there is any, until `shutdown` ends, then lets open requests finish.
 ///
 /// # Errors
 /// The socket fails for good.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<tls::Tls>,
     shared: Shared,
     more: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let listener = listener::Bounded::new(listener, CONNECTIONS);
+    let listener = listener::Bounded::new(listener, tls, CONNECTIONS);
     axum::serve(listener, router(shared, more)).with_graceful_shutdown(shutdown).await
 }
 

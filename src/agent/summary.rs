@@ -1,7 +1,6 @@
 //! What the agent says of itself at the start: what it found, what it did not, and what that costs.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +49,7 @@ pub async fn wait_until_known(config: &Config, health: &Health, mut snapshot: wa
 
 impl Summary {
     /// What is known once the collectors have been opened.
-    pub fn new(config: &Config, setting: &Setting, local: SocketAddr, state: &State) -> Self {
+    pub fn new(config: &Config, setting: &Setting, base: &str, state: &State) -> Self {
         let mut parts = collector_parts(config, state);
         for (name, exporter) in &state.exporters {
             parts.push(Part { name, found: exporter.enabled, message: exporter.message.clone(), without: None });
@@ -73,13 +72,13 @@ impl Summary {
             name: "models",
             found: samples.up == Some(true),
             message: match samples.up {
-                Some(true) => format!("POST http://{local}/v1/models/{{model}}/samples; {} models", samples.models),
+                Some(true) => format!("POST {base}/v1/models/{{model}}/samples; {} models", samples.models),
                 Some(false) => samples.message.clone(),
                 None => "stored samples are still being read".to_owned(),
             },
             without: (samples.up == Some(false)).then_some("samples are rejected until they can be stored"),
         });
-        Self { version: env!("CARGO_PKG_VERSION"), node: setting.node.clone(), parts, url: format!("http://{local}/") }
+        Self { version: env!("CARGO_PKG_VERSION"), node: setting.node.clone(), parts, url: format!("{base}/") }
     }
 }
 

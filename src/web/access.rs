@@ -28,6 +28,8 @@ pub use sign_in::routes;
 pub struct Gate {
     /// The tokens in force.
     tokens: access::Shared,
+    /// Over TLS: browsers send its cookie over nothing else.
+    tls: bool,
     sessions: Arc<Sessions>,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
@@ -36,8 +38,8 @@ pub struct Gate {
 impl Gate {
     /// With these tokens.
     #[must_use]
-    pub fn new(tokens: access::Shared, health: Arc<Health>, clock: Arc<dyn Clock>) -> Self {
-        Self { tokens, sessions: Arc::default(), health, clock }
+    pub fn new(tokens: access::Shared, tls: bool, health: Arc<Health>, clock: Arc<dyn Clock>) -> Self {
+        Self { tokens, tls, sessions: Arc::default(), health, clock }
     }
 }
 

@@ -24,8 +24,8 @@ pub struct Report {
     exporters: BTreeMap<&'static str, Exporter>,
     history: History,
     samples: Samples,
-    /// Why the file of tokens cannot be used; those before are in force.
-    tokens: Option<String>,
+    /// Files of tokens and certificates that cannot be used, a sentence each without its full stop.
+    access: Vec<String>,
     /// Descriptions of models that do not count, a sentence each without its full stop.
     descriptions: Vec<String>,
     /// References that the configuration names, by model.
@@ -193,9 +193,7 @@ impl Report {
                 samples.removed_early
             ));
         }
-        if let Some(why) = &self.tokens {
-            faults.push(format!("The file of tokens cannot be used, and those before stay in force: {why}."));
-        }
+        faults.extend(self.access.iter().map(|told| format!("{told}.")));
         for told in self.descriptions.iter().take(DESCRIPTIONS) {
             faults.push(format!("{told}."));
         }
@@ -332,7 +330,7 @@ pub fn report(state: &State, now: Duration) -> Report {
             removed_early: state.samples.removed_early,
             message: state.samples.message.clone(),
         },
-        tokens: state.tokens.clone(),
+        access: state.access.clone(),
         descriptions: state.descriptions.clone(),
         references: state
             .references

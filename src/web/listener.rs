@@ -18,8 +18,10 @@ use std::time::Duration;
 use axum::serve::Listener;
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::tls::{Stream, Tls};
 
 /// A request's head is a packet or two.
 const HALF_OPEN: Duration = Duration::from_secs(5);
@@ -42,12 +44,13 @@ pub struct Bounds {
 
 pub struct Bounded {
     inner: TcpListener,
+    tls: Option<Tls>,
     places: Arc<Places>,
 }
 
 impl Bounded {
-    pub fn new(inner: TcpListener, bounds: Bounds) -> Self {
-        Self { inner, places: Arc::new(Places { bounds, taken: Mutex::default() }) }
+    pub fn new(inner: TcpListener, tls: Option<Tls>, bounds: Bounds) -> Self {
+        Self { inner, tls, places: Arc::new(Places { bounds, taken: Mutex::default() }) }
     }
 }
 
@@ -60,6 +63,7 @@ impl Listener for Bounded {
             let (stream, address) = Listener::accept(&mut self.inner).await;
             // Where nobody gives way all are at work: the newcomer may come again.
             if let Some(place) = Places::take(&self.places, address.ip()) {
+                let stream = Stream::new(stream, self.tls.as_ref());
                 return (Connection { stream, read: 0, deadline: Box::pin(sleep(HALF_OPEN)), place }, address);
             }
         }
@@ -167,7 +171,7 @@ impl Drop for Place {
 
 /// A connection that gives its place back when it is dropped.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Bytes since the deadline was last moved.
     read: usize,
     deadline: Pin<Box<Sleep>>,

@@ -13,7 +13,6 @@ mod sizes;
 mod told;
 mod window;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -36,7 +35,8 @@ use crate::units::{money, span};
 struct View {
     snapshot: Arc<Snapshot>,
     health: Report,
-    address: String,
+    /// Where this is served: `http://127.0.0.1:9477`.
+    base: String,
     /// Who looks has signed in, and may sign out.
     signed_in: bool,
     /// The data folder.
@@ -51,7 +51,7 @@ impl View {
         Self {
             snapshot: Arc::clone(&shared.snapshot.borrow()),
             health: health::report(&shared.health.state(), shared.clock.monotonic()),
-            address: shared.address.map_or_else(|| "127.0.0.1:9477".to_owned(), |a: SocketAddr| a.to_string()),
+            base: shared.base.clone(),
             signed_in: matches!(caller, Caller::Known(_)),
             data: shared.data.clone(),
             started: shared.started,
@@ -439,7 +439,7 @@ mod tests {
             signed_in: false,
             snapshot: Arc::new(snapshot),
             health: health::report(&Health::default(), Duration::ZERO),
-            address: "127.0.0.1:9477".to_owned(),
+            base: "http://127.0.0.1:9477".to_owned(),
             data: "/var/lib/plumbline".to_owned(),
             started: at(-86_400),
             now: at(14 * 86_400),

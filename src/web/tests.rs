@@ -1,5 +1,6 @@
 //! What comes over HTTP, in every place where a value stands: whatever it is, there is an answer, and the agent goes on.
 
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 
 use futures_util::{StreamExt, stream};
@@ -71,14 +72,14 @@ async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
         data: "/nowhere".to_owned(),
         started: Timestamp::UNIX_EPOCH,
         names: origin::Names::new("node-1", &[]),
-        gate: access::Gate::new(crate::access::Shared::default(), Arc::default(), Arc::clone(&clock)),
-        address: Some(address),
+        gate: access::Gate::new(crate::access::Shared::default(), false, Arc::default(), Arc::clone(&clock)),
+        base: format!("http://{address}"),
         health: Arc::default(),
         clock: Arc::clone(&clock),
     };
     let config = ingest::Config { max_rows: 1000, ..ingest::Config::default() };
     let more = ingest::router(Ingest { sink: Arc::new(Taking), config, clock, in_flight: Arc::new(AtomicU64::new(0)) });
-    tokio::spawn(serve(listener, shared, more, std::future::pending()));
+    tokio::spawn(serve(listener, None, shared, more, std::future::pending()));
     (address, sender)
 }
 

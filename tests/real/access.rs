@@ -10,13 +10,20 @@ use serde_json::Value;
 use crate::Test;
 use crate::agent::{Agent, Options, command};
 use crate::browser::{Browser, PHONE};
-use crate::parts::{Part, check, eventually, free_port};
+use crate::parts::{Part, check, command as run, eventually, free_port};
 
 pub const TESTS: &[Test] = &[
     (&[], "access::nobody_listens_to_others_without_a_token", nobody_listens_to_others_without_a_token),
     (&[], "access::a_token_is_asked_for_and_its_file_is_read_again", a_token_is_asked_for_and_its_file_is_read_again),
     (&[], "access::a_model_is_described_with_a_token", a_model_is_described_with_a_token),
     (&[Part::Chromium], "access::a_person_signs_in", a_person_signs_in),
+    (
+        &[Part::Curl],
+        "access::the_port_speaks_tls_and_its_certificate_is_renewed",
+        the_port_speaks_tls_and_its_certificate_is_renewed,
+    ),
+    (&[Part::Curl], "access::clients_show_a_certificate", clients_show_a_certificate),
+    (&[], "access::labels_go_on_over_tls_with_a_token", labels_go_on_over_tls_with_a_token),
 ];
 
 /// A folder of tokens as the program makes it; and those to read, to write and to describe.
@@ -88,7 +95,7 @@ fn a_token_is_asked_for_and_its_file_is_read_again() -> Result<(), Failed> {
     let health: Value = serde_json::from_str(&agent.ask("GET /healthz", Some(&read), "", "")?.1)?;
     check(health["collectors"].is_object(), || health.to_string())?;
     let metrics = agent.ask("GET /metrics", Some(&read), "", "")?.1;
-    check(metrics.contains("plumbline_access_refused_requests_total{reason=\"right\"} 2"), || {
+    check(metrics.contains("plumbline_access_refused_total{reason=\"right\"} 2"), || {
         metrics.lines().filter(|line| line.contains("access")).collect::<Vec<_>>().join("\n")
     })?;
     // Another token takes its place within moments; one that cannot be read changes nothing.
@@ -103,7 +110,7 @@ fn a_token_is_asked_for_and_its_file_is_read_again() -> Result<(), Failed> {
     fs::write(&file, "nonsense")?;
     eventually(Duration::from_secs(15), || {
         let health: Value = serde_json::from_str(&agent.ask("GET /healthz", Some(&other), "", "")?.1)?;
-        check(health["tokens"].as_str().is_some_and(|why| why.contains("tokens.toml")), || health.to_string())
+        check(health["access"].to_string().contains("tokens.toml"), || health.to_string())
     })?;
     check(status("GET /metrics", None)? == 401, || "a broken file lets nobody in".to_owned())?;
     let told = agent.log() + &agent.printed();
@@ -182,4 +189,91 @@ fn a_person_signs_in() -> Result<(), Failed> {
         let url = browser.url()?;
         check(url.contains("/sign-in"), || url.clone())
     })
+}
+
+/// A certificate for this machine in a folder, which is its own authority, and its key: both paths.
+fn certificate(folder: &Path, name: &str) -> Result<[String; 2], Failed> {
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    let [certificate, key] = ["crt", "key"].map(|end| folder.join(format!("{name}.{end}")));
+    fs::write(&certificate, pair.cert.pem())?;
+    fs::write(&key, pair.signing_key.serialize_pem())?;
+    Ok([certificate, key].map(|path| path.display().to_string()))
+}
+
+fn with_tls(more: &str, [certificate, key]: &[String; 2], arguments: &[&str]) -> Result<Agent, Failed> {
+    let config = format!("[access]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n{more}");
+    Agent::start(Options { config: &config, arguments, ..Options::default() })
+}
+
+fn curl(agent: &Agent, authority: &str, more: &[&str]) -> Result<String, Failed> {
+    let address = format!("https://{}/readyz", agent.address);
+    run("curl", &[&["-sS", "--max-time", "5", "--cacert", authority][..], more, &[&address]].concat())
+}
+
+fn the_port_speaks_tls_and_its_certificate_is_renewed() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let (served, next) = (certificate(folder.path(), "served")?, certificate(folder.path(), "next")?);
+    let before = folder.path().join("before.crt").display().to_string();
+    fs::copy(&served[0], &before)?;
+    let agent = with_tls("", &served, &[])?;
+    eventually(Duration::from_secs(10), || curl(&agent, &before, &[]).map(drop))?;
+    check(agent.get("/readyz").is_err(), || "it speaks without TLS, too".to_owned())?;
+    check(curl(&agent, &next[0], &[]).is_err(), || "another authority's".to_owned())?;
+    // Who connects and says nothing holds nobody up.
+    let silent: Vec<_> = (0..20).map(|_| std::net::TcpStream::connect(&agent.address)).collect::<Result<_, _>>()?;
+    curl(&agent, &before, &[])?;
+    drop(silent);
+    // Half of a pair is wrong, and changes nothing; the whole pair is the new one.
+    fs::copy(&next[0], &served[0])?;
+    std::thread::sleep(Duration::from_secs(7));
+    curl(&agent, &before, &[])?;
+    check(agent.log().contains("The certificate cannot be renewed"), || agent.log())?;
+    fs::copy(&next[1], &served[1])?;
+    eventually(Duration::from_secs(15), || curl(&agent, &next[0], &[]).map(drop))?;
+    check(curl(&agent, &before, &[]).is_err(), || "the old one is still served".to_owned())
+}
+
+fn clients_show_a_certificate() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let (served, client) = (certificate(folder.path(), "served")?, certificate(folder.path(), "client")?);
+    let stranger = certificate(folder.path(), "stranger")?;
+    let agent = with_tls(&format!("client_authority = \"{}\"\n", client[0]), &served, &[])?;
+    let shown = |[certificate, key]: &[String; 2]| curl(&agent, &served[0], &["--cert", certificate, "--key", key]);
+    eventually(Duration::from_secs(10), || shown(&client).map(drop))?;
+    check(shown(&stranger).is_err(), || "a certificate of somebody else's".to_owned())?;
+    check(curl(&agent, &served[0], &[]).is_err(), || "no certificate".to_owned())
+}
+
+fn labels_go_on_over_tls_with_a_token() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let served = certificate(folder.path(), "served")?;
+    let (file, [read, write, _]) = tokens(folder.path())?;
+    let second = with_tls("", &served, &["--tokens", &file])?;
+    let settings = |token: &str| -> Result<String, Failed> {
+        let path = folder.path().join("token");
+        fs::write(&path, token)?;
+        let address = second.address.replace("127.0.0.1", "localhost");
+        let (path, authority) = (path.display(), &served[0]);
+        Ok(format!(
+            "[forward]\nagents = [\"https://{address}\"]\ntoken_file = \"{path}\"\ncertificate = \"{authority}\"\n"
+        ))
+    };
+    let first = Agent::start(Options { config: &settings(&read)?, ..Options::default() })?;
+    let label = "{\"id\":\"a\",\"label\":1}";
+    eventually(Duration::from_secs(10), || {
+        let (status, _, answer) = first.send("POST /v1/models/m/labels", "application/x-ndjson", label.as_bytes())?;
+        check(status == 202, || answer.to_string())
+    })?;
+    let health = || -> Result<Value, Failed> { Ok(first.json("/healthz")?["forwarding"].clone()) };
+    eventually(Duration::from_secs(20), || {
+        let health = health()?;
+        check(health.to_string().contains("403"), || format!("a token to read is none to write: {health}"))
+    })?;
+    settings(&write)?;
+    eventually(Duration::from_secs(90), || {
+        let health = health()?;
+        check(health["sent"] == 1, || health.to_string())
+    })?;
+    drop(second);
+    Ok(())
 }

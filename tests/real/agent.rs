@@ -111,7 +111,8 @@ impl Agent {
             let text = log.lock().expect("the log").clone();
             let line = text.lines().find_map(|line| line.trim().strip_prefix("page"));
             let url = line.ok_or_else(|| format!("no summary; the log: {text}"))?;
-            Ok(url.trim().trim_start_matches("http://").trim_end_matches('/').to_owned())
+            let address = url.trim().trim_start_matches("http://").trim_start_matches("https://");
+            Ok(address.trim_end_matches('/').to_owned())
         })?;
         Ok(Self { child, address, config, log, printed, _folder: folder })
     }

@@ -61,7 +61,7 @@ async fn sign_in(State(gate): State<Gate>, body: Bytes) -> Response {
             "This token has no right to read."
         }
         Some(token) => match gate.sessions.begin(token.digest(), gate.clock.monotonic()) {
-            Ok(id) => return with_cookie(&format!("{id}; Max-Age={}", LASTS.as_secs()), to),
+            Ok(id) => return with_cookie(&gate, &format!("{id}; Max-Age={}", LASTS.as_secs()), to),
             Err(_) => "No session could be begun: the system gives no random numbers.",
         },
     };
@@ -72,12 +72,13 @@ async fn sign_out(State(gate): State<Gate>, headers: HeaderMap) -> Response {
     if let Some(id) = sessions::id(&headers) {
         gate.sessions.end(&id);
     }
-    with_cookie("; Max-Age=0", PATH)
+    with_cookie(&gate, "; Max-Age=0", PATH)
 }
 
 /// On to an address with the session's number, which no script reads and no other site sends but by a link.
-fn with_cookie(value: &str, to: &str) -> Response {
-    let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax");
+fn with_cookie(gate: &Gate, value: &str, to: &str) -> Response {
+    let secure = if gate.tls { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax{secure}");
     let mut response = Redirect::to(to).into_response();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -30,7 +30,7 @@ models = ["shop/churn"]
 
 fn gate(tokens: Option<&str>) -> Gate {
     let tokens = access::Shared::new(tokens.map(|text| Tokens::parse(text).expect("tokens")));
-    Gate::new(tokens, Arc::default(), Arc::new(FixedClock::new(jiff::Timestamp::UNIX_EPOCH)))
+    Gate::new(tokens, false, Arc::default(), Arc::new(FixedClock::new(jiff::Timestamp::UNIX_EPOCH)))
 }
 
 /// Routes like the agent's behind the gate; each answers 200.

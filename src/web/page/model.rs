@@ -70,7 +70,7 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                             @if let Some(of) = &reference.about.profile { ", by the profile of " (of) }
                         }
                         None => { (unknown("none yet")) ". " code {
-                            "curl -X PUT 'http://" (view.address) (address::of("/v1/models", &model.key, "/reference"))
+                            "curl -X PUT '" (view.base) (address::of("/v1/models", &model.key, "/reference"))
                             "' -H 'Content-Type: application/x-ndjson' --data-binary @train.ndjson"
                         } }
                     }

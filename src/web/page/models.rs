@@ -23,7 +23,7 @@ pub fn section(view: &View) -> Markup {
             p.empty {
                 "No samples yet. Send the first: "
                 code {
-                    "curl http://" (view.address) "/v1/models/my-model/samples -H 'Content-Type: application/json' -d '"
+                    "curl " (view.base) "/v1/models/my-model/samples -H 'Content-Type: application/json' -d '"
                     r#"{"id": "1", "age": 41, "prediction": 1, "score": 0.83}"# "'"
                 }
             }
