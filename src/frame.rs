@@ -4,6 +4,7 @@
 //! and the tests follow from the lists. Storing frames is left to `store`.
 
 pub mod bridge;
+pub mod delimited;
 pub mod gpu;
 pub mod guard;
 pub mod json;

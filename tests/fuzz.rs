@@ -126,6 +126,16 @@ fn json_seeds() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
+fn csv_seeds() -> Vec<Vec<u8>> {
+    let seeds = [
+        "id,timestamp,prediction,score,x,plan\na,2026-01-01T00:00:00Z,1,0.5,3,basic\nb,,0,,NaN,\"a, \"\"b\"\"\"\n",
+        "id,label\n1,true\n2,false\n3,\n",
+        "id\tx\ty\n1\t1e308\t-1e-320\n2\t18446744073709551616\t9223372036854775807\n",
+        "\u{feff}a\n\"\"\n\n1,2\n",
+    ];
+    seeds.iter().map(|seed| seed.as_bytes().to_vec()).collect()
+}
+
 fn arrow_seeds() -> Vec<Vec<u8>> {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("id", Arc::new(StringArray::from(vec![Some("a"), None, Some("a longer one than is inline")]))),
@@ -223,4 +233,9 @@ fn json_bodies_keep_the_laws() {
 #[test]
 fn arrow_bodies_keep_the_laws() {
     run("arrow", &arrow_seeds(), &[Format::ArrowStream]);
+}
+
+#[test]
+fn csv_bodies_keep_the_laws() {
+    run("csv", &csv_seeds(), &[Format::Csv, Format::Tsv]);
 }

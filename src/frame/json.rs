@@ -15,7 +15,7 @@ use arrow::array::ArrayRef;
 use column::Column;
 use serde::Serialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use value::Value;
+pub(super) use value::Value;
 
 use super::normal::ColumnKind;
 
@@ -49,6 +49,11 @@ pub struct Limits {
     /// Rows times columns: what a sparse body unfolds to.
     pub cells: usize,
 }
+
+/// Objects within objects are taken apart so deep.
+const DEEPEST: usize = 8;
+/// The name of a field within objects is no longer, in bytes.
+const LONGEST_NAME: usize = 1000;
 
 /// Errors that are told one by one; the rest are counted.
 pub const ERRORS_TOLD: usize = 100;
@@ -189,8 +194,8 @@ fn syntax(error: &serde_json::Error) -> String {
     format!("not a JSON object: {message} at byte {}", error.column())
 }
 
-/// The columns as they grow.
-struct Table<'e> {
+/// The columns as they grow, row by row.
+pub(super) struct Table<'e> {
     columns: Vec<(String, Column)>,
     by_name: HashMap<String, usize>,
     /// Where the next field is expected: rows mostly have their fields in one order.
@@ -205,20 +210,68 @@ struct Table<'e> {
 }
 
 impl<'e> Table<'e> {
-    fn new(limits: Limits, expected: &'e dyn Fn(&str) -> Option<ColumnKind>) -> Self {
+    pub(super) fn new(limits: Limits, expected: &'e dyn Fn(&str) -> Option<ColumnKind>) -> Self {
         let (columns, by_name, rows) = Default::default();
         Self { columns, by_name, next: 0, row: 0, rows, limits, expected, too_many: false, sets_aside: false }
     }
 
-    /// The column of this name, which may be new.
-    fn column(&mut self, name: &str) -> Result<usize, String> {
+    /// The column of this name, if there is one.
+    fn known(&self, name: &str) -> Option<usize> {
         if self.columns.get(self.next).is_some_and(|(known, _)| known == name) {
-            let index = self.next;
-            self.next = index.saturating_add(1);
-            return Ok(index);
+            return Some(self.next);
         }
-        let index = match self.by_name.get(name) {
-            Some(index) => *index,
+        self.by_name.get(name).copied()
+    }
+
+    /// Adds a field to the row; of an object each of its own, their names joined by dots.
+    fn field<'v>(&mut self, name: Name, value: Value<'v>, row: &mut Fields<'v>) -> Result<(), String> {
+        if let Value::Object(fields) = value {
+            let name = match name {
+                Name::Known(index) => self.columns.get(index).map(|(name, _)| name.clone()).unwrap_or_default(),
+                Name::New(name) => name,
+            };
+            return self.fields(&name, fields, 1, row);
+        }
+        let index = match name {
+            Name::Known(index) => index,
+            Name::New(name) => self.column(&name)?,
+        };
+        self.next = index.saturating_add(1);
+        row.push((index, value));
+        Ok(())
+    }
+
+    /// The fields of an object that stands in so many others.
+    fn fields<'v>(
+        &mut self,
+        above: &str,
+        fields: Vec<(String, Value<'v>)>,
+        depth: usize,
+        row: &mut Fields<'v>,
+    ) -> Result<(), String> {
+        if depth > DEEPEST {
+            return Err(format!("`{above}` stands in more than {DEEPEST} objects"));
+        }
+        for (name, value) in fields {
+            let name = format!("{above}.{name}");
+            if name.len() > LONGEST_NAME {
+                return Err(format!("a field's name is longer than {LONGEST_NAME} bytes"));
+            }
+            match value {
+                Value::Object(fields) => self.fields(&name, fields, depth.saturating_add(1), row)?,
+                value => {
+                    let index = self.column(&name)?;
+                    row.push((index, value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The column of this name, which may be new.
+    pub(super) fn column(&mut self, name: &str) -> Result<usize, String> {
+        let index = match self.known(name) {
+            Some(index) => index,
             None if self.columns.len() >= self.limits.columns => {
                 return Err(format!("more than {} fields", self.limits.columns));
             }
@@ -234,7 +287,7 @@ impl<'e> Table<'e> {
     }
 
     /// Takes the row, or tells why not.
-    fn end_row(&mut self, broken: Option<String>, mut row: Vec<(usize, Value<'_>)>) {
+    pub(super) fn end_row(&mut self, broken: Option<String>, mut row: Vec<(usize, Value<'_>)>) {
         let number = self.row;
         self.row = number.saturating_add(1);
         self.next = 0;
@@ -277,7 +330,7 @@ impl<'e> Table<'e> {
         }
     }
 
-    fn finish(self) -> Rows {
+    pub(super) fn finish(self) -> Rows {
         let length = self.rows.kept.len();
         let mut rows = self.rows;
         rows.mixed = self.columns.iter().filter_map(|(name, column)| column.mixed(name)).collect();
@@ -308,35 +361,41 @@ impl<'de> Visitor<'de> for Row<'_, '_, '_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(column) = map.next_key_seed(Key { table: self.table })? {
-            self.row.push((column, map.next_value()?));
+        while let Some(key) = map.next_key_seed(Key { table: self.table })? {
+            self.table.field(key, map.next_value()?, self.row).map_err(de::Error::custom)?;
         }
         Ok(())
     }
 }
 
-/// Reads a key as its column's index.
+/// A field's name: a column that is known, or one that may become one once its value is.
+enum Name {
+    Known(usize),
+    New(String),
+}
+
+/// Reads a key. What is known is told without a copy.
 struct Key<'t, 'e> {
-    table: &'t mut Table<'e>,
+    table: &'t Table<'e>,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
-    type Value = usize;
+    type Value = Name;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for Key<'_, '_> {
-    type Value = usize;
+    type Value = Name;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field's name")
     }
 
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<usize, E> {
-        self.table.column(name).map_err(E::custom)
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
+        Ok(self.table.known(name).map_or_else(|| Name::New(name.to_owned()), Name::Known))
     }
 }
 
@@ -398,11 +457,9 @@ impl<'de> Visitor<'de> for Element<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut row = Vec::new();
         let mut broken = None;
-        while let Some(column) = map.next_key_seed(TolerantKey { table: self.table })? {
-            let value = map.next_value()?;
-            match column {
-                Ok(column) => row.push((column, value)),
-                Err(message) => broken = Some(message),
+        while let Some(key) = map.next_key_seed(Key { table: self.table })? {
+            if let Err(message) = self.table.field(key, map.next_value()?, &mut row) {
+                broken = Some(message);
             }
         }
         Ok((row, broken))
@@ -435,31 +492,6 @@ impl<'de> Visitor<'de> for Element<'_, '_> {
 
     fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
         Ok((Vec::new(), Some("not an object but a string".to_owned())))
-    }
-}
-
-/// A key that may be one too many, which must not break the array around it.
-struct TolerantKey<'t, 'e> {
-    table: &'t mut Table<'e>,
-}
-
-impl<'de> DeserializeSeed<'de> for TolerantKey<'_, '_> {
-    type Value = Result<usize, String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for TolerantKey<'_, '_> {
-    type Value = Result<usize, String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.table.column(name))
     }
 }
 
@@ -514,7 +546,7 @@ mod tests {
     fn a_wrong_row_is_told_and_leaves_no_trace() {
         let body = r#"{"a": 1, "b": "x"}
 {"a": "one", "b": "y"}
-{"a": 2, "b": {"deep": 1}}
+{"a": 2, "b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": {"j": {"k": 1}}}}}}}}}}
 {"a": 3, "a": 4}
 not json
 [1]
@@ -527,7 +559,7 @@ not json
         b Utf8View: x|z
         kept [0, 9], rejected 8
         Some(1) Some("a") expected a number, found a string
-        Some(2) Some("b") is an object; rows are flat
+        Some(2) None not a JSON object: `b.c.d.e.f.g.h.i.j` stands in more than 8 objects at byte 79
         Some(3) Some("a") given twice
         Some(4) None not a JSON object: expected ident at byte 2
         Some(5) None not a JSON object: invalid type: sequence, expected an object of fields at byte 0
@@ -535,6 +567,33 @@ not json
         Some(7) None not a JSON object: trailing characters at byte 21
         Some(8) Some("b") is a list of unlike things; it may hold numbers or strings
         "#);
+    }
+
+    #[test]
+    fn an_object_is_its_fields() {
+        let body = r#"{"user": {"age": 3, "home": {"zip": "a"}}, "x": 1}
+{"user.age": 4, "x": 2, "user": null}
+{"user": {"age": "five"}, "x": 3}
+{"user.age": 6, "user": {"age": 7}}
+{"user": {}, "x": 8, "tags": {"list": [1, 2.5]}}"#;
+        insta::assert_snapshot!(lines(body), @r#"
+        user.age Int64: 3|4|
+        user.home.zip Utf8View: a||
+        x Int64: 1|2|8
+        user Null: ||
+        tags.list LargeList(Float64): ||[1.0, 2.5]
+        kept [0, 1, 4], rejected 2
+        Some(2) Some("user.age") expected a number, found a string
+        Some(3) Some("user.age") given twice
+        "#);
+        let read = |body: &str| decode(body.as_bytes(), Layout::Array, LIMITS, &|_| None).map(|rows| shown(&rows));
+        insta::assert_snapshot!(read(r#"[{"a": {"b": {"c": true}}}, {"a": {"b": {"c": null}}, "d": 1}]"#).expect("rows"), @r"
+        a.b.c Boolean: true|
+        d Int64: |1
+        kept [0, 1], rejected 0
+        ");
+        let long = format!(r#"{{"{0}": {{"{0}": 1}}}}"#, "n".repeat(600));
+        assert!(lines(&long).contains("longer than 1000 bytes"));
     }
 
     #[test]
@@ -568,7 +627,7 @@ not json
     fn of_a_file_the_rest_of_the_row_is_taken() {
         let body = r#"{"a": 1, "b": "x"}
 {"a": "one", "b": "y"}
-{"a": {"deep": 1}, "b": 2}
+{"a": [{"deep": 1}], "b": 2}
 not json
 {"a": 4, "b": null}"#;
         let rows = decode_file(body.as_bytes(), Layout::Lines, &|_| None).expect("rows");

@@ -22,6 +22,23 @@ pub enum Error {
     Broken(String),
 }
 
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Gzip,
+    Zstd,
+}
+
+/// The logarithm of the window that a packed body may ask for: 8 MiB, which levels up to 19 keep to.
+const WINDOW: u32 = 23;
+
+fn zstd(packed: &[u8]) -> Result<impl Read, Error> {
+    let broken = |error: std::io::Error| Error::Broken(format!("the body is not zstd: {error}"));
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(broken)?;
+    decoder.window_log_max(WINDOW).map_err(broken)?;
+    Ok(decoder)
+}
+
 /// Reads a body that is refused, as far as it may be long, and forgets it: a sender that is still sending would find the
 /// connection broken instead of the answer.
 pub async fn drain(body: Body, limit: u64) {
@@ -41,9 +58,10 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
     let (limit, room) = (ingest.config.max_body.as_u64(), ingest.config.in_flight.as_u64());
     let encoding =
         headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
-    let packed = match encoding.as_deref() {
-        None | Some("identity") => false,
-        Some("gzip") => true,
+    let packing = match encoding.as_deref() {
+        None | Some("identity") => None,
+        Some("gzip" | "x-gzip") => Some(Packing::Gzip),
+        Some("zstd") => Some(Packing::Zstd),
         Some(other) => {
             drain(body, limit).await;
             return Err(Error::Encoding(other.to_owned()));
@@ -76,24 +94,30 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
         whole.extend_from_slice(&part);
     }
     let whole = whole.freeze();
-    if !packed {
-        return Ok((whole, reservation));
-    }
-    let unpacking = tokio::task::spawn_blocking(move || unpack(&whole, limit, reservation, room));
+    let Some(packing) = packing else { return Ok((whole, reservation)) };
+    let unpacking = tokio::task::spawn_blocking(move || match packing {
+        Packing::Gzip => unpack(MultiGzDecoder::new(whole.as_ref()), "gzip", limit, reservation, room),
+        Packing::Zstd => unpack(zstd(&whole)?, "zstd", limit, reservation, room),
+    });
     unpacking.await.map_err(|error| Error::Broken(error.to_string()))?
 }
 
 /// A small body may unpack to any size: it is read no further than the limit, and holds what it has become as it goes.
-fn unpack(packed: &[u8], limit: u64, mut reservation: Reservation, room: u64) -> Result<(Bytes, Reservation), Error> {
+fn unpack(
+    mut reader: impl Read,
+    packing: &str,
+    limit: u64,
+    mut reservation: Reservation,
+    room: u64,
+) -> Result<(Bytes, Reservation), Error> {
     const STEP: u64 = 1 << 20;
     let mut unpacked = Vec::new();
-    let mut reader = MultiGzDecoder::new(packed);
     loop {
         if !reservation.grow(STEP, room) {
             return Err(Error::Busy);
         }
         let read = (&mut reader).take(STEP).read_to_end(&mut unpacked);
-        let read = read.map_err(|error| Error::Broken(format!("the body is not gzip: {error}")))?;
+        let read = read.map_err(|error| Error::Broken(format!("the body is not {packing}: {error}")))?;
         if unpacked.len() as u64 > limit {
             return Err(Error::TooLarge(limit));
         }

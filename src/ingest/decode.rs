@@ -1,8 +1,9 @@
-//! Bytes to rows, by what they say they are. JSON is `frame::json`'s, Arrow
+//! Bytes to rows, by what they say they are. JSON is `frame::json`'s, CSV `frame::delimited`'s, Arrow
 //! streams are `arrow`'s. Pure, bounded by its arguments, and the target of the fuzzer.
 
 mod arrow;
 
+use crate::frame::delimited;
 use crate::frame::guard::{guarded, place};
 use crate::frame::json::{self, Layout, Limits, Rows};
 use crate::frame::normal::ColumnKind;
@@ -16,10 +17,14 @@ pub enum Format {
     Json,
     /// An Arrow IPC stream.
     ArrowStream,
+    /// Cells with commas between them, below a line of names.
+    Csv,
+    /// The same with tabs.
+    Tsv,
 }
 
 /// The types of content that are understood.
-pub const CONTENT_TYPES: &str = "application/x-ndjson, application/json or application/vnd.apache.arrow.stream";
+pub const CONTENT_TYPES: &str = "application/x-ndjson, application/json, text/csv, text/tab-separated-values or application/vnd.apache.arrow.stream";
 
 impl Format {
     /// By the header's value.
@@ -32,6 +37,8 @@ impl Format {
             }
             "application/json" => Some(Self::Json),
             "application/vnd.apache.arrow.stream" => Some(Self::ArrowStream),
+            "text/csv" | "application/csv" => Some(Self::Csv),
+            "text/tab-separated-values" => Some(Self::Tsv),
             _ => None,
         }
     }
@@ -66,6 +73,15 @@ impl From<json::Error> for Error {
     }
 }
 
+impl From<delimited::Error> for Error {
+    fn from(error: delimited::Error) -> Self {
+        match error {
+            delimited::Error::Header(_) | delimited::Error::Broken(_) => Self::Broken(error.to_string()),
+            delimited::Error::TooLarge(_) => Self::TooLarge(error.to_string()),
+        }
+    }
+}
+
 /// The rows of a body. A decoder that panics has met a broken body.
 ///
 /// # Errors
@@ -84,6 +100,8 @@ pub fn decode(
         }
         Format::Json => Ok(json::decode(body, Layout::Array, limits, expected)?),
         Format::ArrowStream => arrow::decode(body, limits),
+        Format::Csv => Ok(delimited::decode(body, b',', limits, expected)?),
+        Format::Tsv => Ok(delimited::decode(body, b'\t', limits, expected)?),
     };
     guarded(decoding)
         .unwrap_or_else(|| Err(Error::Broken(format!("the body is broken: its decoder gave up{}", place()))))

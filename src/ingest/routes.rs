@@ -97,7 +97,7 @@ impl From<body::Error> for Refusal {
             ),
             body::Error::Encoding(given) => Self::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("Content-Encoding {given} is not supported; send it plain or as gzip"),
+                format!("Content-Encoding {given} is not supported; send it plain, as gzip or as zstd"),
             ),
             body::Error::Broken(message) => Self::new(StatusCode::BAD_REQUEST, message),
         }

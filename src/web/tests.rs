@@ -238,6 +238,48 @@ async fn namesakes_have_an_address_each() {
     }
 }
 
+/// Packed one way or another, or as cells: the rows are the same.
+#[tokio::test]
+async fn bodies_are_unpacked_within_bounds() {
+    let (address, _snapshot) = served().await;
+    let rows = "id,label,x\na,1,0.5\nb,0,\n";
+    let zstd = |text: &[u8], level: i32, window: Option<u32>| -> Vec<u8> {
+        let mut packed = zstd::stream::write::Encoder::new(Vec::new(), level).expect("an encoder");
+        if let Some(window) = window {
+            packed.window_log(window).expect("a window");
+        }
+        std::io::Write::write_all(&mut packed, text).expect("packed");
+        packed.finish().expect("packed")
+    };
+    let post = |body: Vec<u8>, encoding: &'static str| async move {
+        let head = format!(
+            "POST /v1/models/m/samples HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/csv\r\nContent-Encoding: {encoding}\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        answer(address, &[head.as_bytes(), &body].concat()).await
+    };
+    for (body, encoding) in [
+        (rows.as_bytes().to_vec(), "identity"),
+        (zstd(rows.as_bytes(), 3, None), "zstd"),
+        (zstd(rows.as_bytes(), 19, None), "zstd"),
+    ] {
+        let told = post(body, encoding).await;
+        assert!(told.starts_with("HTTP/1.1 202") && told.contains("\"accepted\":2"), "{encoding}: {told}");
+    }
+    // A long body whose window is larger than levels up to 19 use; one that unpacks to more than is taken; and none at all.
+    let long = vec![b'a'; 100 << 20];
+    for (body, status) in [
+        (zstd(&long[..20 << 20], 3, Some(27)), "400"),
+        (zstd(&long, 3, None), "413"),
+        (b"no zstd".to_vec(), "400"),
+        (Vec::new(), "400"),
+    ] {
+        let told = post(body, "zstd").await;
+        assert!(told.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {told}");
+    }
+}
+
 #[tokio::test]
 async fn whatever_a_request_holds_it_is_answered() {
     let (address, _snapshot) = served().await;

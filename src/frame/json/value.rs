@@ -1,9 +1,9 @@
-//! A value of a row, as flat as rows are.
+//! A value of a row. What an object holds becomes fields of the row, their names joined by dots.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::frame::normal::ColumnKind;
@@ -21,7 +21,9 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     Numbers(Vec<Option<f64>>),
     Texts(Vec<Option<String>>),
-    /// An object, or a list of what cannot be listed.
+    /// An object's fields.
+    Object(Vec<(String, Self)>),
+    /// A list of what cannot be listed, or an object within objects within objects.
     Nested(&'static str),
 }
 
@@ -29,7 +31,7 @@ impl Value<'_> {
     /// What it is; none for what has no kind of its own.
     pub fn kind(&self) -> Option<ColumnKind> {
         match self {
-            Self::Null | Self::Nested(_) => None,
+            Self::Null | Self::Object(_) | Self::Nested(_) => None,
             Self::Bool(_) => Some(ColumnKind::Boolean),
             Self::Int(_) | Self::UInt(_) | Self::Float(_) => Some(ColumnKind::Number),
             Self::Text(_) => Some(ColumnKind::String),
@@ -70,8 +72,11 @@ impl<'de> Deserialize<'de> for Value<'de> {
                 Ok(Value::Text(Cow::Owned(value.to_owned())))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::Nested("an object; rows are flat"))
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Value::Object(fields))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let (mut numbers, mut texts) = (Vec::new(), Vec::new());
