@@ -12,6 +12,7 @@
 
 mod access;
 mod alerting;
+mod commits;
 pub mod demo;
 mod descriptions;
 mod forwarding;
@@ -131,7 +132,7 @@ pub async fn run(
     let descriptions = descriptions::Descriptions::open(config.clone(), &setting.data, Arc::clone(&health));
     let configured = descriptions.configured();
     let stop_pipeline = Stop::default();
-    let (ingest, models_view, model_worker, models_tasks) =
+    let (ingest, models_view, model_worker, (models_tasks, _committing)) =
         start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
     let following = Task(tokio::spawn(Arc::clone(&descriptions).follow()));
     let reading = Task(tokio::spawn(in_force.follow(Arc::clone(&health))));
@@ -227,7 +228,9 @@ pub async fn run(
     Ok(())
 }
 
-type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, [Task; 2]);
+/// What reads references and sends labels on; and what writes to the disk what senders wait for, to the very end.
+type ModelsTasks = ([Task; 2], Task);
+type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, ModelsTasks);
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
 fn start_models(
@@ -256,6 +259,7 @@ fn start_models(
         Arc::clone(health),
     )
     .run(configured.clone());
+    let committing = Arc::clone(&models).commit();
     let (place, watched, worker_clock, worker_stop) =
         ((setting.data.clone(), setting.node.clone()), Arc::clone(health), Arc::clone(&clock), stop.clone());
     let mut configured = configured;
@@ -266,7 +270,8 @@ fn start_models(
         worker.run(&queue, &mut configured, &worker_stop);
     };
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
-    Ok((ingest, view, thread, [Task(tokio::spawn(following)), Task(tokio::spawn(forwarding))]))
+    let tasks = [tokio::spawn(following), tokio::spawn(forwarding)].map(Task);
+    Ok((ingest, view, thread, (tasks, Task(tokio::spawn(committing)))))
 }
 
 /// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the

@@ -115,6 +115,7 @@ pub const AT_START: &[(&str, Differs)] = &[
     ("agent.node", |a, b| a.agent.node != b.agent.node),
     ("access", |a, b| a.access != b.access),
     ("ingest", |a, b| a.ingest != b.ingest),
+    ("samples.durability", |a, b| a.samples.durability != b.samples.durability),
     ("models.memory_limit", |a, b| a.models.memory_limit != b.models.memory_limit),
 ];
 

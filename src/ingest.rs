@@ -9,6 +9,7 @@ pub mod decode;
 pub mod descriptions;
 mod routes;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -61,6 +62,9 @@ impl Config {
     }
 }
 
+/// What ends once rows are safe.
+pub type Kept = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
+
 /// Who processes what the ingest accepts.
 pub trait Sink: Send + Sync {
     /// What is known of the model.
@@ -90,6 +94,14 @@ pub trait Sink: Send + Sync {
 
     /// Whether labels that another agent sends on may be the first that comes for this model, if they are.
     fn takes_forwarded(&self, model: &ModelKey) -> bool;
+
+    /// Ends once all that was accepted so far is as safe as senders were promised.
+    ///
+    /// # Errors
+    /// It cannot be made so.
+    fn kept(&self) -> Kept {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Counts an answer, and the rows that it rejected.
     fn answered(&self, status: u16, rejected: u64);

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use arrow::array::{RecordBatch, StringArray};
 
+use super::commits::Commits;
 use crate::config::Config;
 use crate::frame::json::WrongTypes;
 use crate::health::Health;
 use crate::identity::ModelKey;
-use crate::ingest::{Described, Refused, Reservation, Sink};
+use crate::ingest::{Described, Kept, Refused, Reservation, Sink};
 use crate::model::border::{Batch, FORWARDED, Purpose};
 use crate::model::{Schema, Spec};
-use crate::store::log::{Entry, Kind};
+use crate::store::log::{Durability, Entry, Kind};
 use crate::store::{Error, Log};
 
 /// A batch that is stored and waits to be taken in.
@@ -33,6 +34,9 @@ pub struct Models {
     closed: Mutex<Option<String>>,
     /// The open log. Locked while rows are written, so never on the runtime's threads; always before `known`.
     log: Mutex<Option<Log>>,
+    /// What is on the disk, where senders wait for that.
+    commits: Option<Commits>,
+    durability: Durability,
     out: Sender<Accepted>,
     /// Who this agent is, once its store is open; locked for moments only.
     agent: Mutex<Option<String>>,
@@ -93,6 +97,8 @@ impl Models {
             known: Mutex::new(registry),
             closed: Mutex::new(Some(STARTING.to_owned())),
             log: Mutex::new(None),
+            commits: (config.samples.durability == Durability::Fsync).then(Commits::default),
+            durability: config.samples.durability,
             out,
             agent: Mutex::default(),
             owed_from: AtomicU64::new(u64::MAX),
@@ -142,7 +148,7 @@ impl Models {
     /// Opens the log for the ingest, or says why there is none.
     pub fn set_log(&self, log: Result<Log, String>) {
         let (log, closed) = match log {
-            Ok(log) => (Some(log), None),
+            Ok(log) => (Some(log.with(self.durability)), None),
             Err(why) => (None, Some(why)),
         };
         let mut open = locked(&self.log);
@@ -163,6 +169,34 @@ impl Models {
     /// What was said so last.
     pub fn owed_from(&self) -> Option<u64> {
         Some(self.owed_from.load(Ordering::Relaxed)).filter(|segment| *segment < u64::MAX)
+    }
+
+    /// Writes to the disk what senders wait for, as long as there is any who may; otherwise at once the end.
+    pub async fn commit(self: Arc<Self>) {
+        let Some(commits) = &self.commits else { return };
+        loop {
+            commits.wanted().await;
+            let models = Arc::clone(&self);
+            // What comes meanwhile is written together, by the next round.
+            let synced = tokio::task::spawn_blocking(move || models.synced()).await;
+            commits.settle(synced.unwrap_or_else(|error| (u64::MAX, Err(error.to_string()))));
+        }
+    }
+
+    /// Writes the log to the disk: up to which entry, and whether that went well.
+    fn synced(&self) -> (u64, Result<(), String>) {
+        let open = locked(&self.log).as_ref().map(|log| (log.last(), log.handle()));
+        match open {
+            Some((last, handle)) => (last, handle.and_then(|file| file.sync()).map_err(|error| error.to_string())),
+            None => (u64::MAX, Err("the log was closed".to_owned())),
+        }
+    }
+
+    /// Gives the system what waits in the log, where entries are not written at once.
+    pub fn write_out(&self) {
+        if let Some(Err(error)) = self.with_log(Log::write_out) {
+            tracing::error!(%error, "accepted rows wait in memory: the log cannot be written");
+        }
     }
 
     /// Writes what the system still holds of the log to the disk, while others go on writing.
@@ -250,6 +284,9 @@ impl Sink for Models {
         let open = log.as_mut().ok_or_else(|| Refused::NotStored(why()))?;
         let sequence =
             open.append(kind, model, &batch.record).map_err(|error| Refused::NotStored(error.to_string()))?;
+        if let Some(commits) = &self.commits {
+            commits.written(sequence);
+        }
         let mut registry = locked(&self.known);
         let schema = Arc::make_mut(registry.schemas.entry(model.clone()).or_default());
         if refers {
@@ -279,6 +316,9 @@ impl Sink for Models {
         let record = nothing.map_err(|error| Refused::NotStored(error.to_string()))?;
         let sequence =
             open.append(Kind::Removal, model, &record).map_err(|error| Refused::NotStored(error.to_string()))?;
+        if let Some(commits) = &self.commits {
+            commits.written(sequence);
+        }
         locked(&self.known).schemas.remove(model);
         let entry = Entry { sequence, kind: Kind::Removal, model: model.clone(), record };
         let _ = self.out.send(Accepted { entry, reservation: Reservation::none(&self.in_flight) });
@@ -306,6 +346,13 @@ impl Sink for Models {
         let registry = locked(&self.known);
         let known = registry.schemas.contains_key(model) || registry.specs.contains_key(model);
         known || registry.schemas.len() < registry.max_models / 2
+    }
+
+    fn kept(&self) -> Kept {
+        match &self.commits {
+            Some(commits) => commits.kept(),
+            None => Box::pin(std::future::ready(Ok(()))),
+        }
     }
 
     fn answered(&self, status: u16, rejected: u64) {

@@ -149,6 +149,7 @@ async fn agent(State(shared): State<Shared>) -> Response {
 /// Forgets a model: 204, or 404 where there is none.
 async fn remove(State(shared): State<Shared>, Path(model): Path<String>, RawQuery(query): RawQuery) -> Response {
     let sink = Arc::clone(&shared.ingest.sink);
+    let kept = Arc::clone(&sink);
     let work = move || {
         let model = address::alone(&model, query.as_deref())
             .map_err(|message| Refusal::new(StatusCode::BAD_REQUEST, message))?;
@@ -158,7 +159,10 @@ async fn remove(State(shared): State<Shared>, Path(model): Path<String>, RawQuer
     };
     let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "it was not removed; this is a bug in plumbline");
     match tokio::task::spawn_blocking(work).await.map_err(gone) {
-        Ok(Ok(status)) => status.into_response(),
+        Ok(Ok(status)) => match kept.kept().await {
+            Ok(()) => status.into_response(),
+            Err(refused) => Refusal::from(refused).into_response(),
+        },
         Ok(Err(refusal)) | Err(refusal) => refusal.into_response(),
     }
 }
@@ -216,7 +220,7 @@ async fn receive(
     let (bytes, reservation) =
         tokio::time::timeout(LIMIT, body::read(&shared.ingest, &headers, body)).await.map_err(late)??;
     let permit = shared.decoding.acquire_owned().await;
-    let ingest = shared.ingest;
+    let (ingest, sink) = (shared.ingest.clone(), shared.ingest.sink);
     let work = move || {
         let _permit = permit;
         decode_and_store(&ingest, &upload, &bytes, reservation, purpose)
@@ -224,7 +228,11 @@ async fn receive(
     let gone = |_| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be processed; this is a bug in plumbline")
     };
-    tokio::task::spawn_blocking(work).await.map_err(gone)?
+    let answer = tokio::task::spawn_blocking(work).await.map_err(gone)??;
+    if answer.0 == StatusCode::ACCEPTED {
+        sink.kept().await?;
+    }
+    Ok(answer)
 }
 
 /// What is asked, by all but the body.

@@ -1,8 +1,7 @@
 //! The write-ahead log of what was accepted: a row is safe from a `kill -9` once its entry is written.
 //!
 //! `DATA/models/log/SEGMENT.log`: a head, then entries, each with its length and a checksum. A segment that a crash cut
-//! short ends at its last whole entry. Nothing is flushed to the disk before the answer, so a power failure may cost what the
-//! system had not written yet.
+//! short ends at its last whole entry. How safe an entry is besides is [`Durability`]'s.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -13,6 +12,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
+use serde::Deserialize;
 
 use super::Error;
 use crate::frame::stack::bytes_of;
@@ -28,6 +28,23 @@ const FRAME: usize = 8;
 const MAX_ENTRY: u32 = 1 << 30;
 /// A segment is closed when it is this large: it is held in memory, several times over, when it becomes Parquet.
 const SEGMENT_BYTES: u64 = 16 << 20;
+
+/// What has become of a row when its sender is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// It is on the disk: a power failure does not lose it.
+    Fsync,
+    /// The system has it: a `kill -9` does not lose it, a power failure may.
+    #[default]
+    Os,
+    /// The agent has it, and gives it to the system within a second: a `kill -9` may lose that.
+    Memory,
+}
+
+/// So much waits in the agent at most, in bytes, where entries are not written at once.
+const WAITS: usize = 1 << 20;
 
 /// What an entry holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,6 +95,9 @@ pub struct Log {
     segment: u64,
     bytes: u64,
     next: u64,
+    durability: Durability,
+    /// Entries that are not written yet.
+    waiting: Vec<u8>,
     /// The last entry of each segment that this log has closed.
     lasts: BTreeMap<u64, u64>,
 }
@@ -117,7 +137,52 @@ impl Log {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let segment = segments(folder)?.last().map_or(1, |last| last.number.saturating_add(1)).max(segment);
         let file = begin(folder, segment)?;
-        Ok(Self { folder: folder.to_owned(), file, segment, bytes: HEAD.len() as u64, next, lasts: BTreeMap::new() })
+        let (bytes, durability) = (HEAD.len() as u64, Durability::default());
+        let (folder, waiting, lasts) = (folder.to_owned(), Vec::new(), BTreeMap::new());
+        Ok(Self { folder, file, segment, bytes, next, durability, waiting, lasts })
+    }
+
+    /// The same, as durable as this.
+    #[must_use]
+    pub fn with(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The number of the last entry.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
+    /// Gives the system what waits in the agent.
+    ///
+    /// # Errors
+    /// The disk failed; it waits on.
+    pub fn write_out(&mut self) -> Result<(), Error> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let written = self.write(&waiting);
+        if written.is_err() {
+            self.waiting = waiting;
+        }
+        written
+    }
+
+    fn write(&mut self, entries: &[u8]) -> Result<(), Error> {
+        let path = path(&self.folder, self.segment);
+        if let Err(error) = self.file.write_all(entries) {
+            // Half an entry must not stand before the next.
+            let undone = self.file.set_len(self.bytes).and_then(|()| self.file.seek(SeekFrom::End(0)));
+            if undone.is_err() {
+                let _ = self.begin_next();
+            }
+            return Err(Error::io(path)(error));
+        }
+        self.bytes = self.bytes.saturating_add(entries.len() as u64);
+        Ok(())
     }
 
     /// Writes an entry. Returns its number.
@@ -126,16 +191,14 @@ impl Log {
     /// The disk failed; the log is as it was before.
     pub fn append(&mut self, kind: Kind, model: &ModelKey, record: &RecordBatch) -> Result<u64, Error> {
         let entry = encode(self.next, kind, model, record)?;
-        let path = path(&self.folder, self.segment);
-        if let Err(error) = self.file.write_all(&entry) {
-            // Half an entry must not stand before the next.
-            let undone = self.file.set_len(self.bytes).and_then(|()| self.file.seek(SeekFrom::End(0)));
-            if undone.is_err() {
-                let _ = self.rotate();
+        if self.durability == Durability::Memory {
+            if self.waiting.len() >= WAITS {
+                self.write_out()?;
             }
-            return Err(Error::io(path)(error));
+            self.waiting.extend_from_slice(&entry);
+        } else {
+            self.write(&entry)?;
         }
-        self.bytes = self.bytes.saturating_add(entry.len() as u64);
         let written = self.next;
         self.next = written.saturating_add(1);
         if self.bytes >= SEGMENT_BYTES {
@@ -162,7 +225,7 @@ impl Log {
     /// The open segment holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes <= HEAD.len() as u64
+        self.bytes <= HEAD.len() as u64 && self.waiting.is_empty()
     }
 
     /// The open segment's file, to be flushed while the log goes on.
@@ -180,6 +243,15 @@ impl Log {
     /// # Errors
     /// The disk failed; the segment stays open.
     pub fn rotate(&mut self) -> Result<(), Error> {
+        self.write_out()?;
+        if self.durability == Durability::Fsync {
+            let path = path(&self.folder, self.segment);
+            self.file.sync_data().map_err(Error::io(path))?;
+        }
+        self.begin_next()
+    }
+
+    fn begin_next(&mut self) -> Result<(), Error> {
         let next = self.segment.saturating_add(1);
         self.file = begin(&self.folder, next)?;
         self.lasts.insert(self.segment, self.next.saturating_sub(1));
@@ -196,6 +268,14 @@ impl Log {
         let mut all = segments(&self.folder)?;
         all.retain(|segment| segment.number < self.segment);
         Ok(all)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Err(error) = self.write_out() {
+            tracing::error!(%error, "accepted rows could not be written before the end");
+        }
     }
 }
 

@@ -11,15 +11,16 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, PolarsResult, SerReader};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-pub use super::history::Config;
 use super::history::node_folder;
 use super::layout::model_of;
-use super::{Error, ids, layout, state, windows};
+use super::log::Durability;
+use super::{Error, history, ids, layout, state, windows};
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::ids::{Index, Span};
@@ -35,6 +36,30 @@ const AGENT: &str = "agent.json";
 /// Judged windows take one in so many bytes of what may be stored.
 const WINDOWS_SHARE: u64 = 20;
 const PROFILE: &str = "reference.profile.json";
+
+/// How long and how much is kept, and how surely.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Files that are older are removed.
+    #[serde(deserialize_with = "crate::units::duration")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
+    pub retention: Duration,
+    /// Oldest files are removed while there is more.
+    #[serde(deserialize_with = "crate::units::size")]
+    #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
+    pub max_bytes: ByteSize,
+    /// What has become of a row when its sender is answered.
+    pub durability: Durability,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let history::Config { retention, max_bytes } = history::Config::default();
+        Self { retention, max_bytes, durability: Durability::default() }
+    }
+}
 
 /// The models' folder below a data folder, held by one agent.
 #[derive(Debug)]

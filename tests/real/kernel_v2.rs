@@ -18,28 +18,28 @@ pub const TESTS: &[Test] = &[(&[Part::Kernel], "kernel_v2::the_reading_is_what_t
 const ID: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const UID: &str = "2c48913c-b29f-11e7-9350-020968147796";
 
-/// Lays out the machine's memory file system: busybox, the agent with its libraries, the first process.
-fn lay_out(root: &Path) -> Result<(), Failed> {
+/// Lays out a machine's memory file system: busybox, the agent with its libraries, the first process.
+pub fn lay_out(root: &Path, init: &str) -> Result<(), Failed> {
     for folder in ["bin", "proc", "sys", "dev", "tmp", "etc"] {
         fs::create_dir_all(root.join(folder))?;
     }
     fs::copy("/bin/busybox", root.join("bin/busybox"))?;
     agent::lay_out(root, "bin/plumbline")?;
-    let init = include_str!("kernel_v2.init").replace("@ID@", ID).replace("@UID@", &UID.replace('-', "_"));
     fs::write(root.join("init"), init)?;
     fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 
-/// Boots, and gives what the machine printed.
-fn boot(folder: &Path) -> Result<String, Failed> {
+/// Boots the machine laid out in `root` below the folder, with more of qemu's options and of the kernel's; gives what it printed.
+pub fn boot(folder: &Path, options: &[String], kernels: &str) -> Result<String, Failed> {
     let pack = "cd \"$1/root\" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 > \"$1/initrd.gz\"";
     command("sh", &["-c", pack, "sh", &folder.to_string_lossy()])?;
     let console = folder.join("console");
     let kernel = kernel().ok_or("no kernel")?;
     let status = Command::new("timeout")
         .args(["180", "qemu-system-x86_64", "-accel", "tcg", "-m", "768", "-nographic", "-no-reboot", "-net", "none"])
-        .args(["-append", "console=ttyS0 quiet panic=1 psi=1", "-kernel"])
+        .args(options)
+        .args(["-append", &format!("console=ttyS0 quiet panic=1 psi=1 {kernels}"), "-kernel"])
         .arg(kernel)
         .arg("-initrd")
         .arg(folder.join("initrd.gz"))
@@ -53,7 +53,7 @@ fn boot(folder: &Path) -> Result<String, Failed> {
 }
 
 /// What stands between `<<<name` and `>>>`.
-fn part<'a>(said: &'a str, name: &str) -> Result<&'a str, Failed> {
+pub fn part<'a>(said: &'a str, name: &str) -> Result<&'a str, Failed> {
     let from = said.split_once(&format!("<<<{name}\n")).ok_or_else(|| format!("no {name} in: {said}"))?.1;
     Ok(from.split_once(">>>").ok_or("cut short")?.0)
 }
@@ -64,8 +64,9 @@ fn table(text: &str) -> HashMap<&str, f64> {
 
 fn the_reading() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    lay_out(&folder.path().join("root"))?;
-    let said = boot(folder.path())?;
+    let init = include_str!("kernel_v2.init").replace("@ID@", ID).replace("@UID@", &UID.replace('-', "_"));
+    lay_out(&folder.path().join("root"), &init)?;
+    let said = boot(folder.path(), &[], "")?;
     let reading = part(&said, "reading")?;
     let json = reading.find('{').map(|at| &reading[at..]).ok_or_else(|| format!("no JSON in {reading}"))?;
     let end = json.rfind('}').ok_or("cut short")?;

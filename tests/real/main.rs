@@ -33,6 +33,7 @@ mod otlp;
 mod page;
 mod parts;
 mod podman;
+mod power;
 mod profiles;
 mod prometheus;
 mod reference;
@@ -63,6 +64,7 @@ fn main() {
         podman::TESTS,
         cri::TESTS,
         kernel_v2::TESTS,
+        power::TESTS,
         history::TESTS,
         gpus::TESTS,
         alerts::TESTS,
