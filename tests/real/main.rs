@@ -36,6 +36,7 @@ mod podman;
 mod power;
 mod profiles;
 mod prometheus;
+mod python;
 mod reference;
 mod report;
 mod rules;
@@ -77,6 +78,7 @@ fn main() {
         daemonset::TESTS,
         watch::TESTS,
         descriptions::TESTS,
+        python::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

@@ -35,6 +35,8 @@ pub enum Part {
     OpenSsl,
     /// Python with pyarrow.
     PyArrow,
+    /// Python with what a model service is made of.
+    Service,
     /// curl.
     Curl,
     /// The programs of a Kubernetes node, and Docker, which makes the images.
@@ -57,6 +59,9 @@ impl Part {
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
             Self::OpenSsl => in_path("openssl"),
             Self::PyArrow => succeeds(python(), &["-c", "import pyarrow"]),
+            Self::Service => {
+                succeeds(python(), &["-c", "import fastapi, numpy, pandas, pyarrow, setuptools, uvicorn, wheel"])
+            }
             Self::Curl => in_path("curl"),
             Self::Cluster => cluster::missing().is_none() && docker_image().is_ok(),
             Self::Renderers => ["helm", "kustomize"].iter().all(|name| cluster::program(name).exists()),
@@ -80,6 +85,9 @@ impl Part {
             Self::PyArrow => {
                 "pyarrow for Python (pip install pyarrow; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
+            Self::Service => "fastapi, numpy, pandas, pyarrow, setuptools, uvicorn and wheel for Python (pip install them; PLUMBLINE_PYTHON \
+                              names the interpreter)"
+                .to_owned(),
             Self::Curl => "curl in PATH".to_owned(),
             Self::Cluster => {
                 format!("a Kubernetes node ({})", cluster::missing().unwrap_or_else(|| "a Docker engine".to_owned()))
