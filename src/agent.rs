@@ -132,7 +132,7 @@ pub async fn run(
     let descriptions = descriptions::Descriptions::open(config.clone(), &setting.data, Arc::clone(&health));
     let configured = descriptions.configured();
     let stop_pipeline = Stop::default();
-    let (ingest, models_view, model_worker, (models_tasks, _committing)) =
+    let (ingest, models_view, model_worker, (models_tasks, committing, models)) =
         start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
     let following = Task(tokio::spawn(Arc::clone(&descriptions).follow()));
     let reading = Task(tokio::spawn(in_force.follow(Arc::clone(&health))));
@@ -200,7 +200,7 @@ pub async fn run(
                         before.stop_collectors.stop();
                         let kept = |name: &str| next.collect.enabled().any(|entry| entry.name == name);
                         health.update(|state| state.collectors.retain(|name, _| kept(name)));
-                        descriptions.reload(next.clone());
+                        tokio::task::block_in_place(|| descriptions.reload(next.clone()));
                         reloaded(&next);
                         tokio::spawn(tokio::time::timeout(config.agent.grace, before.stop()));
                         note_what_needs_a_restart(&config, &next);
@@ -224,12 +224,16 @@ pub async fn run(
             tracing::warn!(exporter = name, bytes = exporter.queued, "not sent before the end");
         }
     }
+    drop(committing);
+    // Whatever else hangs: what was answered is given to the system.
+    let written = tokio::task::spawn_blocking(move || models.write_out());
+    let _ = tokio::time::timeout(config.agent.grace, written).await;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// What reads references and sends labels on; and what writes to the disk what senders wait for, to the very end.
-type ModelsTasks = ([Task; 2], Task);
+type ModelsTasks = ([Task; 2], Task, Arc<Models>);
 type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, ModelsTasks);
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
@@ -260,6 +264,7 @@ fn start_models(
     )
     .run(configured.clone());
     let committing = Arc::clone(&models).commit();
+    let kept = Arc::clone(&models);
     let (place, watched, worker_clock, worker_stop) =
         ((setting.data.clone(), setting.node.clone()), Arc::clone(health), Arc::clone(&clock), stop.clone());
     let mut configured = configured;
@@ -271,7 +276,7 @@ fn start_models(
     };
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
     let tasks = [tokio::spawn(following), tokio::spawn(forwarding)].map(Task);
-    Ok((ingest, view, thread, (tasks, Task(tokio::spawn(committing)))))
+    Ok((ingest, view, thread, (tasks, Task(tokio::spawn(committing)), kept)))
 }
 
 /// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the

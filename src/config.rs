@@ -17,6 +17,8 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
+use crate::model::privacy::Treatment;
+
 use crate::{access, alert, collect, export, fetch, forward, ingest, model, rightsize, store, telemetry, units};
 
 /// Everything that can be set.
@@ -192,6 +194,12 @@ impl Config {
         let mut found = spec.problems();
         if let Some(Err(message)) = spec.reference.as_deref().map(fetch::Source::parse) {
             found.push(("reference".to_owned(), message));
+        }
+        if self.models.hash_key_file.is_none() && spec.privacy.values().any(|treatment| *treatment == Treatment::Hash) {
+            found.push((
+                "privacy".to_owned(),
+                "hashes a column, and there is no key; name one in models.hash_key_file".to_owned(),
+            ));
         }
         // Windows of rows are judged from memory alone.
         if spec.window_rows.is_none() && spec.label_horizon > self.samples.retention {

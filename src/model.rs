@@ -1,6 +1,6 @@
 //! A model that is watched: what is known of it beforehand ([`Spec`]) and what its columns hold ([`Schema`]).
 //!
-//! Below: how it is addressed (`address`), who describes it (`described`), the border a body crosses (`border`; `profile`), how rows come (`intake`), the reference, what
+//! Below: how it is addressed (`address`), who describes it (`described`), the border a body crosses (`border`; `profile`; what is done to columns there, `privacy`), how rows come (`intake`), the reference, what
 //! is made of features (`made`), the rows in event time (`rows`), detectors that values pass (`streams`), and the state that takes rows in
 //! and gives verdicts out (`watch`), as people see it (`view`). Storing and receiving are left to edges.
 
@@ -13,6 +13,7 @@ pub mod intake;
 pub mod made;
 pub mod minute;
 pub mod points;
+pub mod privacy;
 pub mod profile;
 pub mod protected;
 pub mod reference;
@@ -23,6 +24,7 @@ pub mod view;
 pub mod watch;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -30,6 +32,7 @@ use polars::prelude::{DataFrame, DataType, Series};
 use serde::{Deserialize, Serialize};
 
 use self::border::RESERVED;
+use self::privacy::{Key, Treatment};
 use self::protected::{Protected, Usage};
 use self::streams::Detector;
 use crate::drift::Kind;
@@ -64,6 +67,8 @@ pub struct Config {
     pub expire_after: Duration,
     /// What addresses of references may begin with that a description names which came by the API or a ConfigMap; each ends in `/`.
     pub reference_prefixes: Vec<String>,
+    /// A file with the key that `privacy` hashes with, 32 hex digits: the same on every agent.
+    pub hash_key_file: Option<PathBuf>,
     /// What all windows may take together.
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
@@ -87,6 +92,7 @@ impl Default for Config {
             metric_bins: 30,
             expire_after: Duration::from_secs(90 * 86_400),
             reference_prefixes: Vec::new(),
+            hash_key_file: None,
             memory: ByteSize::mib(256),
             memory_limit: None,
         }
@@ -168,6 +174,13 @@ pub struct Spec {
     /// Columns to leave out.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// What is done to columns before anything of them is written, by the sender's names.
+    #[serde(default)]
+    pub privacy: BTreeMap<String, Treatment>,
+    /// The key that they are hashed with, as `models.hash_key_file` has it.
+    #[serde(skip)]
+    #[cfg_attr(test, schemars(skip))]
+    pub key: Key,
     /// How long a window of event time is.
     #[serde(default = "default_window", deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
@@ -334,6 +347,8 @@ impl Spec {
             categorical: Vec::new(),
             text: Vec::new(),
             exclude: Vec::new(),
+            privacy: BTreeMap::new(),
+            key: Key::default(),
             window: default_window(),
             slide: None,
             window_rows: None,
@@ -442,6 +457,16 @@ impl Spec {
         }
         if let Some(message) = problem(&self.costs) {
             wrong("costs", message);
+        }
+        for (column, treatment) in &self.privacy {
+            let field = format!("privacy.{column}");
+            let role = self.role_of(column).filter(|role| *role != Role::Id);
+            if let Some(message) = treatment.problem() {
+                wrong(&field, message.to_owned());
+            } else if role.is_some() || (*treatment != Treatment::Hash && self.role_of(column) == Some(Role::Id)) {
+                let message = "is what the model is measured by; of id, timestamp, prediction, score, label and version the id alone may be hashed";
+                wrong(&field, message.to_owned());
+            }
         }
         if self.scores.len() == 1 {
             wrong("scores", "must name the columns of two classes at least; one alone is `score`".to_owned());
@@ -579,7 +604,8 @@ impl Spec {
     /// Whether a column is none of the model's, whatever it holds.
     #[must_use]
     pub fn leaves_out(&self, column: &str) -> bool {
-        self.exclude.iter().chain(self.kept_apart()).any(|excluded| excluded == column)
+        let dropped = self.privacy.get(column) == Some(&Treatment::Drop);
+        dropped || self.exclude.iter().chain(self.kept_apart()).any(|excluded| excluded == column)
     }
 
     /// Whether a column is one that the model is given.

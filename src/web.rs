@@ -105,7 +105,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .with_state(shared)
         // They bound their own time: a body may take longer than an answer.
         .merge(more)
-        .merge(access::routes(gate.clone()))
+        .merge(access::routes(gate.clone()).layer(middleware::from_fn(within_time)))
         .layer(middleware::from_fn_with_state(gate, access::guard))
         .layer(middleware::from_fn_with_state(names, origin::guard))
         .layer(middleware::map_response(with_headers))

@@ -20,9 +20,21 @@ pub struct Commits {
 struct Synced {
     /// Up to this entry.
     through: u64,
-    /// How often it failed; up to which entry last, and why.
-    failures: u64,
-    failed: Option<(u64, String)>,
+    /// Behind the first entry and up to the second it failed last, and why.
+    failed: Option<(u64, u64, String)>,
+}
+
+impl Synced {
+    /// It failed for this entry.
+    fn why_not(&self, entry: u64) -> Option<&str> {
+        let (from, to, why) = self.failed.as_ref()?;
+        (*from < entry && entry <= *to).then_some(why.as_str())
+    }
+
+    /// Nothing is known of this entry yet.
+    fn is_open(&self, entry: u64) -> bool {
+        self.through < entry && self.why_not(entry).is_none()
+    }
 }
 
 impl Default for Commits {
@@ -37,26 +49,25 @@ impl Commits {
         self.written.fetch_max(entry, Ordering::Release);
     }
 
-    /// Ends once all that is written by now is on the disk.
+    /// The last entry that is written.
+    pub fn last(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// Ends once all that is written by now is on the disk, or it is known that it is not.
     pub fn kept(&self) -> Kept {
-        let (entry, mut synced) = (self.written.load(Ordering::Acquire), self.synced.subscribe());
-        if synced.borrow_and_update().through >= entry {
-            return Box::pin(std::future::ready(Ok(())));
-        }
-        // Failures of before are others'.
-        let before = synced.borrow().failures;
+        let (entry, mut synced) = (self.last(), self.synced.subscribe());
         let wanted = Arc::clone(&self.wanted);
         Box::pin(async move {
-            wanted.notify_one();
-            let failed = |synced: &Synced| {
-                let failed =
-                    synced.failed.as_ref().filter(|(through, _)| *through >= entry && synced.failures > before);
-                failed.map(|(_, why)| why.clone())
-            };
-            let settled = synced.wait_for(|synced| synced.through >= entry || failed(synced).is_some()).await;
+            if synced.borrow_and_update().is_open(entry) {
+                wanted.notify_one();
+            }
+            let settled = synced.wait_for(|synced| !synced.is_open(entry)).await;
             let why = match settled {
-                Ok(synced) if synced.through >= entry => return Ok(()),
-                Ok(synced) => failed(&synced).unwrap_or_default(),
+                Ok(synced) => match synced.why_not(entry) {
+                    Some(why) => why.to_owned(),
+                    None => return Ok(()),
+                },
                 Err(_) => "the agent is stopping".to_owned(),
             };
             Err(Refused::NotStored(format!("the rows could not be written to the disk: {why}; send them again")))
@@ -74,8 +85,14 @@ impl Commits {
             Ok(()) => synced.through = synced.through.max(through),
             Err(why) => {
                 tracing::error!(why, "accepted rows could not be written to the disk");
-                synced.failures = synced.failures.saturating_add(1);
-                synced.failed = Some((through, why));
+                let written = self.last();
+                // What failed is not made good by what comes after it.
+                let from = match &synced.failed {
+                    Some((from, to, _)) if *to == synced.through => *from,
+                    _ => synced.through,
+                };
+                synced.failed = Some((from, through.min(written), why));
+                synced.through = synced.through.max(through.min(written));
             }
         });
     }
@@ -102,11 +119,21 @@ mod tests {
         assert!(fifth.as_mut().now_or_never().is_none(), "it came later");
         commits.settle((5, Err("the disk is gone".to_owned())));
         assert!(matches!(fifth.await, Err(Refused::NotStored(why)) if why.contains("the disk is gone")));
-        // What failed is written with the next.
+        // What comes later is another matter, and makes nothing good.
         commits.written(6);
         let sixth = commits.kept();
         commits.settle((6, Ok(())));
         assert_eq!((sixth.await, commits.kept().await), (Ok(()), Ok(())));
+        assert_eq!(commits.synced.borrow().why_not(5), Some("the disk is gone"));
+        // A log that was closed fails for what was written, and for nothing that comes.
+        commits.written(7);
+        let seventh = commits.kept();
+        commits.settle((u64::MAX, Err("the log was closed".to_owned())));
+        assert!(seventh.await.is_err());
+        commits.written(8);
+        let eighth = commits.kept();
+        commits.settle((8, Ok(())));
+        assert_eq!(eighth.await, Ok(()));
         drop(commits);
     }
 

@@ -15,10 +15,16 @@ use crate::identity::ModelKey;
 use crate::ingest::descriptions::{NotTaken, Registry, Shown, Wrong};
 use crate::model::Spec;
 use crate::model::described::{Described, Origin, Unused, in_force};
-use crate::store::descriptions as stored;
+use crate::store::{descriptions as stored, state};
 
 /// Between attempts to ask the Kubernetes API at all.
 const RETRY: Duration = Duration::from_secs(30);
+
+/// So many that do not count are told one by one in `/healthz`, and of each so much, in characters.
+const TOLD: usize = 50;
+const LONGEST_WHY: usize = 500;
+/// What ConfigMaps said last, for a start without an API server.
+const DECLARED: &str = "models/descriptions/declared.json";
 
 /// All descriptions.
 pub struct Descriptions {
@@ -73,12 +79,20 @@ impl State {
     }
 }
 
+/// Whether an address lies below one of these, however it is read: nothing in it may be another form of something else.
+fn is_below(address: &str, prefixes: &[String]) -> bool {
+    let below = |prefix: &String| address.strip_prefix(prefix.as_str());
+    let is_plain = |rest: &str| {
+        rest.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'\\' | b'?' | b'#'))
+            && rest.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    };
+    prefixes.iter().filter_map(below).any(is_plain)
+}
+
 /// What is wrong with a description that did not come by the file.
 fn first_problem(config: &Config, spec: &Spec) -> Option<String> {
     if let Some(reference) = &spec.reference {
-        let prefixes = &config.models.reference_prefixes;
-        let is_allowed = prefixes.iter().any(|prefix| reference.starts_with(prefix)) && !reference.contains("/..");
-        if !is_allowed {
+        if !is_below(reference, &config.models.reference_prefixes) {
             return Some(
                 "reference: lies where none may that is not named in the configuration file (models.reference_prefixes); \
                  PUT /v1/models/{model}/reference sends one"
@@ -92,7 +106,11 @@ fn first_problem(config: &Config, spec: &Spec) -> Option<String> {
 /// Problems in one line.
 fn joined(problems: &[Problem]) -> String {
     let all: Vec<String> = problems.iter().map(|problem| format!("line {problem}")).collect();
-    all.join("; ")
+    let all = all.join("; ");
+    match all.char_indices().nth(LONGEST_WHY) {
+        Some((at, _)) => format!("{} ...", all.get(..at).unwrap_or_default()),
+        None => all,
+    }
 }
 
 impl Descriptions {
@@ -111,7 +129,13 @@ impl Descriptions {
             (key.clone(), Given { model: Some(key), origin: Origin::Api, text: text.unwrap_or_default(), spec })
         };
         let sent = kept.into_iter().map(given).collect();
-        let state = State { base, sent, declared: Vec::new(), failing: None, unused: Vec::new() };
+        // What was declared goes on until it is known to be otherwise: the API server may be away.
+        let known = state::read::<Vec<config_maps::Text>>(&data.join(DECLARED)).unwrap_or_else(|error| {
+            tracing::error!(%error, "what ConfigMaps described last cannot be read");
+            None
+        });
+        let declared = known.unwrap_or_default().into_iter().map(declared).collect();
+        let state = State { base, sent, declared, failing: None, unused: Vec::new() };
         let descriptions = Arc::new(Self { data: data.to_owned(), state: Mutex::new(state), out, health });
         descriptions.settle(&mut descriptions.locked());
         descriptions
@@ -141,8 +165,12 @@ impl Descriptions {
             let model = unused.model.as_ref().map(ToString::to_string);
             tracing::warn!(model, origin = %unused.origin, why = unused.why, "a description does not count");
         }
-        let mut faults: Vec<String> = state.unused.iter().map(told).collect();
-        faults.extend(state.failing.clone());
+        let left_out = state.unused.len().saturating_sub(TOLD);
+        let mut faults: Vec<String> = state.failing.iter().cloned().collect();
+        faults.extend(state.unused.iter().take(TOLD).map(told));
+        if left_out > 0 {
+            faults.push(format!("{left_out} more descriptions do not count; /v1/descriptions lists them"));
+        }
         self.health.update(|health| health.descriptions = faults);
         self.out.send_if_modified(|known| {
             let differs = *known != effective;
@@ -160,6 +188,9 @@ impl Descriptions {
             config_maps::Told::All(texts, left_out) => {
                 state.failing = (left_out > 0)
                     .then(|| format!("{left_out} descriptions in ConfigMaps are left out; there are too many"));
+                if let Err(error) = state::write(&self.data.join(DECLARED), &texts) {
+                    tracing::warn!(%error, "what ConfigMaps describe cannot be kept: a start without the API server will not know it");
+                }
                 state.declared = texts.into_iter().map(declared).collect();
             }
             config_maps::Told::Failing(why) => {
@@ -186,12 +217,16 @@ impl Descriptions {
     }
 
     async fn follow_with(&self, config: &kubernetes::Config) {
+        // The disk may be slow, and others wait for this thread.
+        let declare = |told| tokio::task::block_in_place(|| self.declare(told));
         if config.descriptions.is_empty() {
-            self.declare(config_maps::Told::All(Vec::new(), 0));
+            if !self.locked().declared.is_empty() {
+                declare(config_maps::Told::All(Vec::new(), 0));
+            }
             return std::future::pending().await;
         }
-        let why = config_maps::follow(config, |told| self.declare(told)).await;
-        self.declare(config_maps::Told::Failing(why));
+        let why = config_maps::follow(config, declare).await;
+        declare(config_maps::Told::Failing(why));
         tokio::time::sleep(RETRY).await;
     }
 }
@@ -214,7 +249,7 @@ fn declared(given: config_maps::Text) -> Given {
     let is_json = given.key.ends_with(".json");
     let origin = Origin::ConfigMap { namespace: given.namespace.clone(), name: given.name, key: given.key };
     let Some(text) = given.text else {
-        let why = format!("is longer than {} bytes", description::LONGEST);
+        let why = format!("is longer than {} bytes, or there is no room for more of them", description::LONGEST);
         return Given { model: None, origin, text: String::new(), spec: Err(why) };
     };
     let toml = if is_json { description::toml_of_json(&text) } else { Ok(text.clone()) };
@@ -239,12 +274,17 @@ impl Registry for Descriptions {
             return Err(whole(message));
         }
         let given = Given { model: Some(model.clone()), origin: Origin::Api, text: text.clone(), spec: Ok(spec) };
+        let unused = std::mem::take(&mut state.unused);
         let before = state.sent.insert(model.clone(), given);
         let is_new = before.is_none();
-        // Told as others will find it: what does not count is not taken either.
+        // Told as others will find it: what does not count is not taken either, nor what takes another's place.
         state.effective();
-        let is_it = |unused: &&Unused| unused.origin == Origin::Api && unused.model.as_ref() == Some(model);
-        let refused = state.unused.iter().find(is_it).map(|unused| NotTaken::Conflict(unused.why.clone()));
+        let of_api = |unused: &&Unused| unused.origin == Origin::Api && unused.model.is_some();
+        let known: Vec<_> = unused.iter().filter(of_api).map(|unused| unused.model.clone()).collect();
+        let is_it = |unused: &&Unused| unused.model.as_ref() == Some(model) || !known.contains(&unused.model);
+        let refused = state.unused.iter().filter(of_api).find(is_it);
+        let refused = refused.map(|unused| NotTaken::Conflict(unused.why.clone()));
+        state.unused = unused;
         let kept = match refused {
             Some(refused) => Err(refused),
             None => stored::write(&self.data, model, &text).map_err(|error| NotTaken::NotStored(error.to_string())),

@@ -238,7 +238,6 @@ impl ModelWorker {
         if now.saturating_sub(self.looked_at_memory) >= MEMORY_EVERY {
             self.looked_at_memory = now;
             self.stay_within_memory();
-            self.models.write_out();
             self.look_after_log();
         }
         let unsaid = now.saturating_sub(self.published);

@@ -14,6 +14,7 @@ use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::ingest::{Described, Kept, Refused, Reservation, Sink};
 use crate::model::border::{Batch, FORWARDED, Purpose};
+use crate::model::privacy::Key;
 use crate::model::{Schema, Spec};
 use crate::store::log::{Durability, Entry, Kind};
 use crate::store::{Error, Log};
@@ -63,7 +64,9 @@ struct Registry {
 
 impl Registry {
     fn configure(&mut self, config: &Config) {
-        self.specs = config.model.iter().map(|spec| (spec.key(), Arc::new(spec.clone()))).collect();
+        let key = key(config);
+        let keyed = |spec: &Spec| Arc::new(Spec { key, ..spec.clone() });
+        self.specs = config.model.iter().map(|spec| (spec.key(), keyed(spec))).collect();
         (self.max_models, self.max_features) = (config.models.max_models, config.models.max_features);
         self.retention = config.samples.retention;
     }
@@ -83,6 +86,16 @@ impl Registry {
             Arc::clone,
         )
     }
+}
+
+/// The key that columns are hashed with. Without one what is to be hashed is left out, and told.
+fn key(config: &Config) -> Key {
+    let Some(path) = &config.models.hash_key_file else { return Key::default() };
+    let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    read.and_then(|text| Key::parse(&text)).unwrap_or_else(|why| {
+        tracing::error!(path = %path.display(), why, "models.hash_key_file: columns that are to be hashed are left out");
+        Key::default()
+    })
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -145,8 +158,18 @@ impl Models {
         std::mem::take(&mut locked(&self.wrong_types))
     }
 
+    /// The last entry that was written, in whatever log.
+    pub fn last_written(&self) -> u64 {
+        locked(&self.log).as_ref().map_or(0, Log::last).max(self.commits.as_ref().map_or(0, Commits::last))
+    }
+
     /// Opens the log for the ingest, or says why there is none.
     pub fn set_log(&self, log: Result<Log, String>) {
+        if let Some(commits) = &self.commits
+            && self.with_log(|_| ()).is_some()
+        {
+            commits.settle(self.synced());
+        }
         let (log, closed) = match log {
             Ok(log) => (Some(log.with(self.durability)), None),
             Err(why) => (None, Some(why)),
@@ -173,7 +196,15 @@ impl Models {
 
     /// Writes to the disk what senders wait for, as long as there is any who may; otherwise at once the end.
     pub async fn commit(self: Arc<Self>) {
-        let Some(commits) = &self.commits else { return };
+        let Some(commits) = &self.commits else {
+            // What waits in memory alone is given to the system, whatever the model worker is at.
+            while self.durability == Durability::Memory {
+                tokio::time::sleep(WRITTEN_OUT).await;
+                let models = Arc::clone(&self);
+                let _ = tokio::task::spawn_blocking(move || models.write_out()).await;
+            }
+            return;
+        };
         loop {
             commits.wanted().await;
             let models = Arc::clone(&self);
@@ -185,11 +216,10 @@ impl Models {
 
     /// Writes the log to the disk: up to which entry, and whether that went well.
     fn synced(&self) -> (u64, Result<(), String>) {
-        let open = locked(&self.log).as_ref().map(|log| (log.last(), log.handle()));
-        match open {
-            Some((last, handle)) => (last, handle.and_then(|file| file.sync()).map_err(|error| error.to_string())),
-            None => (u64::MAX, Err("the log was closed".to_owned())),
-        }
+        let closed = || (u64::MAX, Err("the log was closed".to_owned()));
+        let Some((last, unsynced)) = self.with_log(|log| (log.last(), log.unsynced())) else { return closed() };
+        let Err(error) = unsynced.and_then(|unsynced| unsynced.sync()) else { return (last, Ok(())) };
+        self.with_log(|log| (log.give_up(), Err(error.to_string()))).unwrap_or_else(closed)
     }
 
     /// Gives the system what waits in the log, where entries are not written at once.
@@ -201,6 +231,10 @@ impl Models {
 
     /// Writes what the system still holds of the log to the disk, while others go on writing.
     pub fn flush(&self) -> Result<(), Error> {
+        if let Some(commits) = &self.commits {
+            commits.settle(self.synced());
+            return Ok(());
+        }
         let file = match locked(&self.log).as_ref() {
             Some(log) => log.handle()?,
             None => return Ok(()),
@@ -220,6 +254,9 @@ impl Models {
         }
     }
 }
+
+/// So often what waits in memory is given to the system.
+const WRITTEN_OUT: Duration = Duration::from_secs(1);
 
 const STARTING: &str = "what was stored before is still being read";
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use csv::{ByteRecord, ReaderBuilder};
+use csv_core::ReadFieldResult;
 
 use super::json::{Limits, Rows, Table, Value};
 use super::normal::ColumnKind;
@@ -46,6 +47,7 @@ pub fn decode(
     expected: &dyn Fn(&str) -> Option<ColumnKind>,
 ) -> Result<Rows, Error> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    bound_fields(body, delimiter, limits)?;
     let names = names(body, delimiter, limits)?;
     let (cells, rows) = looked_over(body, delimiter, &names, expected)?;
     if rows > limits.rows as u64 {
@@ -83,6 +85,29 @@ pub fn decode(
         table.end_row(broken, row);
     }
     Ok(table.finish())
+}
+
+/// Looks over the body without holding a row of it: one of many millions of cells is a small body, once it is packed.
+fn bound_fields(body: &[u8], delimiter: u8, limits: Limits) -> Result<(), Error> {
+    let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+    let (mut rest, mut thrown_away, mut fields) = (body, [0; 8192], 0_usize);
+    loop {
+        let (came, read, _) = reader.read_field(rest, &mut thrown_away);
+        rest = rest.get(read..).unwrap_or_default();
+        match came {
+            ReadFieldResult::Field { record_end } => {
+                fields = fields.saturating_add(1);
+                if fields > limits.columns {
+                    return Err(Error::TooLarge(format!("{} columns", limits.columns)));
+                }
+                if record_end {
+                    fields = 0;
+                }
+            }
+            ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
+            ReadFieldResult::End => return Ok(()),
+        }
+    }
 }
 
 fn reader(body: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
@@ -245,6 +270,9 @@ mod tests {
         assert!(why(format!("a\n{}", "1\n".repeat(101)).as_bytes()).contains("100 rows"));
         assert!(why(format!("a,b,c,d,e,f\n{}", "1,2,3,4,5,6\n".repeat(90)).as_bytes()).contains("500 cells"));
         assert!(why(b"a,b,c,d,e,f,g,h,i,j,k\n").contains("10 columns"));
+        for bomb in [",".repeat(100), format!("a,b\nx\"{}", ",".repeat(100)), format!("a\n1{}", ",".repeat(11))] {
+            assert!(why(bomb.as_bytes()).contains("10 columns"), "{bomb}");
+        }
         let rows = decode(b"a,b\n\xff,1\n2,3\n", b',', LIMITS, &|_| None).expect("rows");
         assert_eq!((rows.kept.as_slice(), rows.rejected), ([1].as_slice(), 1));
         let tabs = decode(b"\xef\xbb\xbfa\tb\n1\t2,5\n", b'\t', LIMITS, &|_| None).expect("rows");

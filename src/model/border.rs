@@ -15,6 +15,7 @@ use arrow::datatypes::{
 };
 use jiff::Timestamp;
 
+use super::privacy::Treatment;
 use super::rows::POSITION;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows, WrongTypes};
@@ -89,6 +90,10 @@ pub struct Passed {
 /// The kind a field of a body must have, as far as it is known.
 #[must_use]
 pub fn expected(field: &str, spec: &Spec, schema: &Schema) -> Option<ColumnKind> {
+    // What is known of it is what it becomes.
+    if spec.privacy.contains_key(field) {
+        return None;
+    }
     match spec.role_of(field) {
         Some(Role::Timestamp) => Some(ColumnKind::Timestamp),
         Some(Role::Score) => Some(ColumnKind::Number),
@@ -252,6 +257,10 @@ struct Border<'a> {
 impl Border<'_> {
     /// The column as the schema has it; none if it is left out. An error refuses the body.
     fn column(&mut self, name: &str, array: &ArrayRef, role: Option<Role>) -> Result<Option<ArrayRef>, String> {
+        let treatment = self.spec.privacy.get(name);
+        if treatment == Some(&Treatment::Drop) {
+            return Ok(None);
+        }
         let is_apart = role.is_none() && self.spec.is_kept_apart(name);
         if role.is_none() && !is_apart && self.spec.leaves_out(name) {
             return Ok(None);
@@ -272,15 +281,25 @@ impl Border<'_> {
                 return Ok(None);
             }
         };
+        if kind(array.data_type()).is_some() && role == Some(Role::Id) {
+            self.demand_exact(name, &array);
+        }
+        // What cannot be treated as it must be is not let in.
+        let array = match treatment.map(|treatment| treatment.apply(&array, self.spec.key)) {
+            Some(Err(_)) if kind(array.data_type()).is_none() => return Ok(None), // nothing but nulls
+            Some(Err(error)) if role.is_some() => return Err(error),
+            Some(Err(error)) => {
+                self.tell(name, &format!("left out: {error}"));
+                return Ok(None);
+            }
+            Some(Ok(treated)) => treated,
+            None => array,
+        };
         let Some(found) = kind(array.data_type()) else {
             return Ok(None); // nothing but nulls: as if it were not there
         };
         match role {
-            Some(Role::Id) => {
-                self.demand_exact(name, &array);
-                texts(&array).map(Some)
-            }
-            Some(Role::Version) => texts(&array).map(Some),
+            Some(Role::Id | Role::Version) => texts(&array).map(Some),
             Some(Role::Timestamp) => self.times(name, &array, true).map(Some),
             Some(Role::Score) => {
                 self.schema.score = true;
@@ -501,6 +520,46 @@ mod tests {
         Some(1) timestamp: is no time; write RFC 3339 (2026-01-31T12:00:00Z) or milliseconds since the epoch
         Some(2) timestamp: lies more than a day in the future
         ");
+    }
+
+    /// Neither as it came, nor in another column, nor in what is told.
+    #[test]
+    fn what_is_to_be_kept_from_all_does_not_pass() {
+        let privacy = [
+            ("name", Treatment::Drop),
+            ("id", Treatment::Hash),
+            ("a", Treatment::Round(10.0)),
+            ("b", Treatment::Bins(vec![18.0, 65.0])),
+            ("c", Treatment::Hash),
+        ];
+        let privacy = privacy.into_iter().map(|(name, treatment)| (name.to_owned(), treatment)).collect();
+        let key = super::super::privacy::Key::parse(&"0".repeat(32)).expect("a key");
+        let spec = Spec { privacy, key, ..Spec::new("m") };
+        let body = "{\"id\": \"i-1\", \"name\": \"Ada\", \"a\": 1234, \"b\": 41, \"c\": \"secret\"}\n{\"id\": \"i-2\", \"name\": \"Bob\", \"a\": 1236, \"b\": 17}";
+        let first = sent(body, Purpose::Samples, &spec, &Schema::default());
+        let text = shown(&first);
+        assert!(
+            text.contains("a: 1230|1240") && text.contains("b: 18..65|<18") && text.contains("rejected 0"),
+            "{text}"
+        );
+        for raw in ["i-1", "Ada", "Bob", "1234", "41", "secret"] {
+            assert!(!text.contains(raw), "{raw}: {text}");
+        }
+        // The same again, once the columns are known; and its label, which meets it by the hashed id.
+        let known = first.batch.expect("a batch").schema;
+        assert_eq!(shown(&sent(body, Purpose::Samples, &spec, &known)), text);
+        let label = shown(&sent("{\"id\": \"i-1\", \"label\": 1}", Purpose::Labels, &spec, &known));
+        let id = |text: &str| text.lines().next().and_then(|line| line.get(4..36)).map(str::to_owned);
+        assert_eq!(id(&label), id(&text));
+        // What cannot be treated is left out, and an id that cannot refuses the body.
+        let odd =
+            shown(&sent("{\"id\": \"i\", \"a\": \"text\", \"c\": [1]}", Purpose::Samples, &spec, &Schema::default()));
+        assert!(
+            odd.contains("a: left out: holds no numbers") && odd.contains("c: left out") && !odd.contains("text"),
+            "{odd}"
+        );
+        let keyless = Spec { key: super::super::privacy::Key::default(), ..spec };
+        assert!(shown(&sent(body, Purpose::Samples, &keyless, &Schema::default())).contains("hash_key_file"));
     }
 
     #[test]

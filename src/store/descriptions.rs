@@ -40,8 +40,11 @@ pub fn remove(data: &Path, model: &ModelKey) -> Result<bool, Error> {
     let path = path(data, model);
     match fs::remove_file(&path) {
         Ok(()) => {
-            // The folder goes with it; where it is not empty it stays.
-            let _ = path.parent().map(fs::remove_dir);
+            // The folder goes with it; where it is not empty it stays. A power failure must not bring the description back.
+            let above = path.parent().filter(|folder| fs::remove_dir(folder).is_err()).or(path.ancestors().nth(2));
+            if let Some(above) = above {
+                fs::File::open(above).and_then(|folder| folder.sync_all()).map_err(Error::io(above))?;
+            }
             Ok(true)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

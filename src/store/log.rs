@@ -96,6 +96,10 @@ pub struct Log {
     bytes: u64,
     next: u64,
     durability: Durability,
+    /// Closed segments that the disk has not confirmed, where senders wait for that.
+    unsynced: Vec<Handle>,
+    /// The disk failed, and there is no other segment.
+    failed: bool,
     /// Entries that are not written yet.
     waiting: Vec<u8>,
     /// The last entry of each segment that this log has closed.
@@ -107,6 +111,25 @@ pub struct Log {
 pub struct Handle {
     file: File,
     path: PathBuf,
+}
+
+/// All that the disk has not confirmed.
+#[derive(Debug)]
+pub struct Unsynced(Vec<Handle>);
+
+impl Unsynced {
+    /// Has the disk confirm it. The system tells of a failure once: who is told must not ask again for the same rows.
+    ///
+    /// # Errors
+    /// The disk failed, with any of it.
+    pub fn sync(&self) -> Result<(), Error> {
+        let mut came = Ok(());
+        for handle in &self.0 {
+            let one = handle.sync();
+            came = came.and(one);
+        }
+        came
+    }
 }
 
 impl Handle {
@@ -135,11 +158,15 @@ impl Log {
     /// The folder cannot be made or written.
     pub fn open(folder: &Path, segment: u64, next: u64) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        // A folder whose name a power failure forgets takes its segments along: those that may be new here.
+        for above in folder.ancestors().skip(1).take(3).filter(|above| !above.as_os_str().is_empty()) {
+            File::open(above).and_then(|above| above.sync_all()).map_err(Error::io(above))?;
+        }
         let segment = segments(folder)?.last().map_or(1, |last| last.number.saturating_add(1)).max(segment);
         let file = begin(folder, segment)?;
         let (bytes, durability) = (HEAD.len() as u64, Durability::default());
-        let (folder, waiting, lasts) = (folder.to_owned(), Vec::new(), BTreeMap::new());
-        Ok(Self { folder, file, segment, bytes, next, durability, waiting, lasts })
+        let (folder, unsynced, waiting, lasts) = (folder.to_owned(), Vec::new(), Vec::new(), BTreeMap::new());
+        Ok(Self { folder, file, segment, bytes, next, durability, unsynced, failed: false, waiting, lasts })
     }
 
     /// The same, as durable as this.
@@ -238,22 +265,46 @@ impl Log {
         Ok(Handle { file, path })
     }
 
+    /// All that the disk has not confirmed: what is closed is given away, and is the caller's to confirm.
+    ///
+    /// # Errors
+    /// There is no second handle to be had.
+    pub fn unsynced(&mut self) -> Result<Unsynced, Error> {
+        if self.failed {
+            let path = path(&self.folder, self.segment);
+            return Err(Error::io(path)(std::io::Error::other("an earlier write failed")));
+        }
+        let open = self.handle()?;
+        let mut all = std::mem::take(&mut self.unsynced);
+        all.push(open);
+        Ok(Unsynced(all))
+    }
+
+    /// Gives up what the disk failed to confirm, and begins the next segment: of a file that failed once the system says later that all is
+    /// well, and what stands behind a broken entry is not read. Returns the last entry that is lost. Where no other segment can be begun, the
+    /// disk's next confirmation is asked of the same file in vain.
+    pub fn give_up(&mut self) -> u64 {
+        self.failed = self.begin_next().is_err();
+        self.unsynced.clear();
+        self.last()
+    }
+
     /// Closes the open segment, and begins the next.
     ///
     /// # Errors
     /// The disk failed; the segment stays open.
     pub fn rotate(&mut self) -> Result<(), Error> {
         self.write_out()?;
-        if self.durability == Durability::Fsync {
-            let path = path(&self.folder, self.segment);
-            self.file.sync_data().map_err(Error::io(path))?;
-        }
         self.begin_next()
     }
 
     fn begin_next(&mut self) -> Result<(), Error> {
         let next = self.segment.saturating_add(1);
-        self.file = begin(&self.folder, next)?;
+        let begun = begin(&self.folder, next)?;
+        let (file, path) = (std::mem::replace(&mut self.file, begun), path(&self.folder, self.segment));
+        if self.durability == Durability::Fsync {
+            self.unsynced.push(Handle { file, path });
+        }
         self.lasts.insert(self.segment, self.next.saturating_sub(1));
         self.segment = next;
         self.bytes = HEAD.len() as u64;

@@ -7,12 +7,14 @@ mod sessions;
 mod sign_in;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{MatchedPath, RawPathParams, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::StreamExt;
 
 use self::sessions::Sessions;
 use crate::access::{self, Digest, Right, Token};
@@ -112,11 +114,11 @@ pub async fn guard(
     let asked = asked(request.method(), matched.as_ref().map(MatchedPath::as_str));
     let caller = match (caller(&gate, request.method(), request.headers()), asked) {
         (Ok(Caller::Anybody), Asked::Right(Right::Describe)) if describes(&request, matched.as_ref()) => {
-            return denied(&gate, Denied::NoTokens, &request);
+            return read_off(denied(&gate, Denied::NoTokens, &request), request, STRANGERS).await;
         }
         (Ok(caller), _) => caller,
         (Err(_), Asked::Nothing) => Caller::Stranger,
-        (Err(why), _) => return denied(&gate, why, &request),
+        (Err(why), _) => return read_off(denied(&gate, why, &request), request, STRANGERS).await,
     };
     if let (Caller::Known(token), Asked::Right(right)) = (&caller, asked) {
         let named = parameters.ok().and_then(|all| Some(all.iter().find(|(name, _)| *name == "model")?.1.to_owned()));
@@ -127,11 +129,31 @@ pub async fn guard(
             || (model.is_none() && names_its_model(&request, matched.as_ref()) && token.has(right));
         if !is_let_in {
             gate.count("right");
-            return forbidden(token, right, model.as_ref());
+            return read_off(forbidden(token, right, model.as_ref()), request, KNOWN).await;
         }
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
+}
+
+/// So much of a refused body is read off, in bytes: a sender that is still sending would find the connection broken instead of the
+/// answer. Of strangers hardly more than a connection holds anyway.
+const STRANGERS: usize = 64 * 1024;
+const KNOWN: usize = 64 << 20;
+/// And for so long.
+const READ_OFF: Duration = Duration::from_secs(5);
+
+/// The answer, once the request's body has been read off within bounds.
+async fn read_off(answer: Response, request: Request, most: usize) -> Response {
+    let reading = async {
+        let (mut stream, mut left) = (request.into_body().into_data_stream(), most);
+        while let Some(Ok(part)) = stream.next().await {
+            let Some(rest) = left.checked_sub(part.len()) else { return };
+            left = rest;
+        }
+    };
+    let _ = tokio::time::timeout(READ_OFF, reading).await;
+    answer
 }
 
 /// Describing is more than sending: a description may change what becomes of everybody's rows.
@@ -154,7 +176,7 @@ fn caller(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Caller, D
     }
     // A page of another site can make a browser send a cookie along: it is good for looking alone.
     let reads = matches!(*method, Method::GET | Method::HEAD);
-    let session = reads.then(|| sessions::id(headers)).flatten();
+    let session = reads.then(|| sessions::id(headers, gate.tls)).flatten();
     match session.and_then(|id| gate.sessions.token(&id, gate.clock.monotonic())) {
         Some(digest) => known(&digest).ok_or(Denied::Missing),
         None => Err(Denied::Missing),

@@ -55,6 +55,10 @@ fn what_is_not_taken_changes_nothing() {
     wrong(&text("churn", "reference = \"http://169.254.169.254/latest\""), "models.reference_prefixes");
     assert_eq!(descriptions.put(&churn, &text("churn", ""), false), Ok(true));
     assert!(conflict(descriptions.put(&ModelKey::named("more"), &text("more", ""), false)), "there is room for one");
+    assert!(
+        conflict(descriptions.put(&ModelKey::named("a"), &text("a", ""), false)),
+        "whatever its name, it takes nobody's place"
+    );
     assert_eq!(names(&descriptions), ["churn", "filed"]);
     let shown = descriptions.all();
     assert_eq!(shown.iter().filter(|shown| shown.in_force).count(), 2, "{shown:?}");
@@ -69,7 +73,17 @@ fn references_may_lie_where_the_file_says() {
         descriptions.put(&ModelKey::named("m"), &text("m", &format!("reference = \"{reference}\"")), false).is_ok()
     };
     assert!(put("s3://models/m/train.parquet"));
-    for elsewhere in ["s3://models.evil/m", "s3://other/m", "s3://models/../other/m", "/models/m"] {
+    for elsewhere in [
+        "s3://models.evil/m",
+        "s3://other/m",
+        "s3://models/../other/m",
+        "s3://models/%2e%2e/other/m",
+        "s3://models/a\\\\..\\\\..\\\\other",
+        "s3://models/./m",
+        "s3://models//m",
+        "s3://models/m?versionId=1",
+        "/models/m",
+    ] {
         assert!(!put(elsewhere), "{elsewhere}");
     }
 }
@@ -93,6 +107,9 @@ fn config_maps_describe_models_of_their_own_namespace() {
     for expected in ["shop/churn by ConfigMap shop/b", "must be `shop`", "longer than", "2 descriptions"] {
         assert!(told.iter().any(|told| told.contains(expected)), "{expected}: {told:?}");
     }
+    // A start without the API server goes on as it was.
+    let again = Descriptions::open(Config::default(), folder.path(), Arc::default());
+    assert_eq!(names(&again), ["shop/churn", "shop/prices"]);
     // One that is sent for the same model waits for its turn; a failure changes nothing.
     let churn = ModelKey::within("shop", "churn");
     assert!(matches!(descriptions.put(&churn, &text("churn", ""), false), Err(NotTaken::Conflict(_))));

@@ -38,8 +38,9 @@ impl ModelWorker {
         let folder = store.log_folder();
         self.models.set_agent(Some(store.agent()?));
         if !self.watches.is_empty() {
-            // The folder was lost and is made anew: what is known is still here.
-            self.models.set_log(Ok(Log::open(&folder, store.next_segment()?, self.through.saturating_add(1))?));
+            // The folder was lost and is made anew: what is known is still here, and entries that wait in the queue have their numbers.
+            let next = self.through.max(self.models.last_written()).saturating_add(1);
+            self.models.set_log(Ok(Log::open(&folder, store.next_segment()?, next)?));
             self.store = Some(store);
             self.keep_checkpoint();
             return Ok(folder);

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::stream::{self, SelectAll};
 use futures_util::{Stream, StreamExt};
 use kube::api::Api;
 use kube::core::{NamespaceResourceScope, ObjectMeta};
-use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, Resource};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Config, connect, explain};
 
@@ -25,11 +25,17 @@ pub const EVERYWHERE: &str = "*";
 const PAGE: u32 = 100;
 /// Texts that are kept; more are left out, and told.
 const MOST: usize = 1000;
-/// Longer texts are no descriptions, in bytes: of them what they begin with is kept.
+/// Longer texts are no descriptions, in bytes.
 const LONGEST: usize = 64 * 1024;
+/// All texts of a watch together take no more, in bytes.
+const ROOM: usize = 4 << 20;
+/// A watch that fails is begun anew after so long, twice as long each time, up to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A failure that lasts no longer is not told of.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One text of a ConfigMap.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// The ConfigMap's namespace.
     pub namespace: String,
@@ -37,7 +43,7 @@ pub struct Text {
     pub name: String,
     /// What the text is called in it.
     pub key: String,
-    /// The text; `None` where it is too long.
+    /// The text; `None` where it is too long, or there is no room for more of them.
     pub text: Option<String>,
 }
 
@@ -98,6 +104,9 @@ struct Known {
     /// Those of a list that is being read: it takes the other's place when it is whole.
     listed: Maps,
     whole: bool,
+    /// For how long it has failed, and how long it pauses then.
+    failing: Duration,
+    pause: Duration,
 }
 
 impl Known {
@@ -108,9 +117,7 @@ impl Known {
             (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
         };
         match event {
-            Event::Apply(map) => {
-                self.maps.insert(of(&map), texts(of(&map), map));
-            }
+            Event::Apply(map) => insert(&mut self.maps, of(&map), map),
             Event::Delete(map) => {
                 self.maps.remove(&of(&map));
             }
@@ -119,7 +126,7 @@ impl Known {
                 return false;
             }
             Event::InitApply(map) => {
-                self.listed.insert(of(&map), texts(of(&map), map));
+                insert(&mut self.listed, of(&map), map);
                 return false;
             }
             Event::InitDone => {
@@ -127,18 +134,37 @@ impl Known {
                 self.whole = true;
             }
         }
+        (self.failing, self.pause) = (Duration::ZERO, Duration::ZERO);
         true
+    }
+
+    /// Notes that it failed: how long it pauses.
+    fn fail(&mut self) -> Duration {
+        self.pause = (self.pause * 2).clamp(PAUSES.0, PAUSES.1);
+        self.failing = self.failing.saturating_add(self.pause);
+        self.pause
     }
 }
 
-fn texts((namespace, name): (String, String), map: ConfigMap) -> Vec<Text> {
+/// Keeps a ConfigMap's texts, as long as there is room for them.
+fn insert(maps: &mut Maps, (namespace, name): (String, String), map: ConfigMap) {
+    maps.remove(&(namespace.clone(), name.clone()));
+    let held = maps.values().flatten();
+    let (mut texts, mut bytes) =
+        (held.clone().count(), held.filter_map(|text| text.text.as_ref()).map(String::len).sum::<usize>());
     let is_one = |key: &String| key.ends_with(".toml") || key.ends_with(".json");
-    let data = map.data.unwrap_or_default().into_iter().filter(|(key, _)| is_one(key));
-    data.map(|(key, text)| {
-        let text = Some(text).filter(|text| text.len() <= LONGEST);
-        Text { namespace: namespace.clone(), name: name.clone(), key, text }
-    })
-    .collect()
+    let mut own = Vec::new();
+    for (key, text) in map.data.unwrap_or_default().into_iter().filter(|(key, _)| is_one(key)) {
+        texts = texts.saturating_add(1);
+        // One more than are told: that there are more is told, too.
+        if texts > MOST.saturating_add(1) {
+            break;
+        }
+        let text = Some(text).filter(|text| text.len() <= LONGEST && bytes.saturating_add(text.len()) <= ROOM);
+        bytes = bytes.saturating_add(text.as_ref().map_or(0, String::len));
+        own.push(Text { namespace: namespace.clone(), name: name.clone(), key, text });
+    }
+    maps.insert((namespace, name), own);
 }
 
 /// Follows them for as long as the API can be asked at all, and says why it cannot.
@@ -147,47 +173,69 @@ pub async fn follow(config: &Config, told: impl Fn(Told)) -> String {
         Ok((client, _)) => client,
         Err(error) => return error.to_string(),
     };
-    let mut events = watches(&client, &config.descriptions);
-    let mut all: Vec<Known> = std::iter::repeat_with(Known::default).take(events.len()).collect();
+    let apis = apis(&client, &config.descriptions);
+    let mut events: SelectAll<Events> =
+        stream::select_all(apis.iter().enumerate().map(|(at, api)| watched(at, api, Duration::ZERO)));
+    let mut all: Vec<Known> = std::iter::repeat_with(Known::default).take(apis.len()).collect();
     let mut before = None;
     while let Some((watch, event)) = events.next().await {
-        let changed = match event {
-            Ok(event) => all[watch].take(event),
-            Err(error) => {
-                told(Told::Failing(hinted(explain(&error))));
-                false
+        let (Some(known), Some(api)) = (all.get_mut(watch), apis.get(watch)) else { continue };
+        match event {
+            Ok(event) => {
+                // Of what fails the others' descriptions are no part; and a watch that begins anew mostly finds what was there.
+                if known.take(event) {
+                    let now = gathered(&all);
+                    if before.as_ref() != Some(&now) {
+                        told(now.clone());
+                        before = Some(now);
+                    }
+                }
             }
-        };
-        if changed && all.iter().all(|known| known.whole) {
-            let now = gathered(&all);
-            // A watch that begins anew mostly finds what was there.
-            if before.as_ref() != Some(&now) {
-                told(now.clone());
-                before = Some(now);
+            Err(error) => {
+                let why = hinted(explain(&error));
+                let pause = known.fail();
+                if known.failing > PATIENCE || why.contains("forbidden") {
+                    told(Told::Failing(why));
+                    before = None;
+                }
+                // It lists anew, and so says when it is well again.
+                events.push(watched(watch, api, pause));
             }
         }
     }
     "the watch of ConfigMaps ended".to_owned()
 }
 
-fn watches(client: &Client, namespaces: &[String]) -> SelectAll<Events> {
-    let watched = || watcher::Config::default().labels(SELECTOR).any_semantic().page_size(PAGE);
-    let api = |namespace: &String| match namespace.as_str() {
-        EVERYWHERE => Api::all(client.clone()),
-        namespace => Api::namespaced(client.clone(), namespace),
-    };
-    let everywhere = namespaces.iter().find(|namespace| *namespace == EVERYWHERE);
-    let apis: Vec<Api<ConfigMap>> = match everywhere {
-        Some(all) => vec![api(all)],
-        None => namespaces.iter().map(api).collect(),
-    };
-    let follow =
-        |(at, api)| -> Events { Box::pin(watcher(api, watched()).default_backoff().map(move |event| (at, event))) };
-    stream::select_all(apis.into_iter().enumerate().map(follow))
+fn apis(client: &Client, namespaces: &[String]) -> Vec<Api<ConfigMap>> {
+    if namespaces.iter().any(|namespace| namespace == EVERYWHERE) {
+        return vec![Api::all(client.clone())];
+    }
+    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+}
+
+/// A watch that begins after a pause, and ends with its first failure.
+fn watched(at: usize, api: &Api<ConfigMap>, pause: Duration) -> Events {
+    let config = watcher::Config::default().labels(SELECTOR).any_semantic().page_size(PAGE);
+    let watch = watcher(api.clone(), config);
+    let until_it_fails = watch.scan(false, |failed, event| {
+        let item = (!*failed).then(|| {
+            *failed = event.is_err();
+            event
+        });
+        std::future::ready(item)
+    });
+    Box::pin(
+        stream::once(async move {
+            tokio::time::sleep(pause).await;
+            until_it_fails
+        })
+        .flatten()
+        .map(move |event| (at, event)),
+    )
 }
 
 fn gathered(all: &[Known]) -> Told {
-    let texts = all.iter().flat_map(|known| known.maps.values()).flatten();
+    let texts = all.iter().filter(|known| known.whole).flat_map(|known| known.maps.values()).flatten();
     let left_out = texts.clone().count().saturating_sub(MOST);
     Told::All(texts.take(MOST).cloned().collect(), left_out)
 }
@@ -242,11 +290,34 @@ mod tests {
         let data: Vec<(&str, &str)> = data.iter().map(|(key, text)| (key.as_str(), *text)).collect();
         let mut known = Known::default();
         known.take(Event::Apply(map("many", &data)));
+        known.whole = true;
         let Told::All(texts, left_out) = gathered(std::slice::from_ref(&known)) else { panic!("told") };
-        assert_eq!((texts.len(), left_out), (MOST, 3));
+        assert_eq!((texts.len(), left_out), (MOST, 1), "of three more one is held");
+        let mut known = Known { whole: true, ..Known::default() };
         known.take(Event::Apply(map("a", &[("m.toml", &long)])));
-        let Told::All(texts, _) = gathered(&[known]) else { panic!("told") };
+        let Told::All(texts, _) = gathered(std::slice::from_ref(&known)) else { panic!("told") };
         assert_eq!(texts[0].text, None);
+        let large = "x".repeat(LONGEST);
+        let data: Vec<(String, &str)> = (0..100).map(|at| (format!("{at:05}.toml"), large.as_str())).collect();
+        let data: Vec<(&str, &str)> = data.iter().map(|(key, text)| (key.as_str(), *text)).collect();
+        let mut known = Known { whole: true, ..Known::default() };
+        for name in ["a", "b", "b"] {
+            known.take(Event::Apply(map(name, &data)));
+        }
+        let held = known.maps.values().flatten().filter(|text| text.text.is_some()).count();
+        assert_eq!(held, ROOM / LONGEST, "and the rest is told to have no room");
+    }
+
+    #[test]
+    fn what_fails_pauses_longer_each_time_and_takes_no_other_along() {
+        let (mut failing, mut well) = (Known::default(), Known::default());
+        let pauses: Vec<u64> = (0..7).map(|_| failing.fail().as_secs()).collect();
+        assert_eq!((pauses, failing.failing > PATIENCE), (vec![1, 2, 4, 8, 16, 30, 30], true));
+        well.take(Event::Init);
+        well.take(Event::InitApply(map("a", &[("m.toml", "")])));
+        well.take(Event::InitDone);
+        let Told::All(texts, _) = gathered(&[failing, well]) else { panic!("told") };
+        assert_eq!(texts.len(), 1);
     }
 
     #[test]

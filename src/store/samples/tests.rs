@@ -358,7 +358,8 @@ fn the_oldest_segments_go_first_and_the_log_counts() {
         samples.compact(&segment(&samples, &[(Kind::Samples, model, ints(&[1]))]), NOTHING).expect("compacted");
     }
     let models = || rows(&samples, Kind::Samples).into_iter().map(|(_, model, _)| model).collect::<String>();
-    let bound = |max| Config { max_bytes: ByteSize::b(max), retention: std::time::Duration::from_secs(3600) };
+    let hour = std::time::Duration::from_secs(3600);
+    let bound = |max| Config { max_bytes: ByteSize::b(max), retention: hour, ..Config::default() };
     // Files from the future are not old.
     let all = retained(&samples, &bound(u64::MAX));
     assert_eq!(retained(&samples, &bound(all)), all);

@@ -8,8 +8,11 @@ use axum::http::{HeaderMap, header};
 
 use crate::access::{Digest, fresh};
 
-/// The cookie's name.
-pub const COOKIE: &str = "plumbline";
+/// The cookie's name. Over TLS it is one that no other service of this host can set.
+pub fn cookie(tls: bool) -> &'static str {
+    if tls { "__Host-plumbline" } else { "plumbline" }
+}
+
 /// A session is no longer than a working day.
 pub const LASTS: Duration = Duration::from_secs(12 * 3600);
 /// Sessions at once; the oldest ends for one more.
@@ -53,10 +56,10 @@ impl Sessions {
 }
 
 /// The number that a browser sends along.
-pub fn id(headers: &HeaderMap) -> Option<String> {
+pub fn id(headers: &HeaderMap, tls: bool) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned()).next()
+    pairs.filter(|(name, _)| *name == cookie(tls)).map(|(_, value)| value.to_owned()).next()
 }
 
 #[cfg(test)]
@@ -83,8 +86,8 @@ mod tests {
     #[test]
     fn the_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
-        assert_eq!(id(&headers), None);
+        assert_eq!(id(&headers, false), None);
         headers.append(header::COOKIE, "a=b; plumbline=one ; c".parse().expect("a value"));
-        assert_eq!(id(&headers).as_deref(), Some("one"));
+        assert_eq!((id(&headers, false).as_deref(), id(&headers, true)), (Some("one"), None));
     }
 }

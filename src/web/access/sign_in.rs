@@ -1,6 +1,6 @@
 //! The sign-in form, for people: who has a token with the right to read gets a session.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -8,7 +8,7 @@ use axum::{Router, body::Bytes};
 use maud::{DOCTYPE, html};
 
 use super::Gate;
-use super::sessions::{self, COOKIE, LASTS};
+use super::sessions::{self, LASTS, cookie};
 use crate::access::{Digest, Right};
 
 /// Where the form is.
@@ -16,9 +16,17 @@ pub const PATH: &str = "/sign-in";
 /// Where a session ends.
 pub const OUT: &str = "/sign-out";
 
+/// A form is no longer than this, in bytes.
+const LONGEST: usize = 8 * 1024;
+
 /// The form's routes.
 pub fn routes(gate: Gate) -> Router {
-    Router::new().route(PATH, get(form).post(sign_in)).route(OUT, post(sign_out)).with_state(gate)
+    Router::new()
+        .route(PATH, get(form).post(sign_in))
+        .route(OUT, post(sign_out))
+        // Strangers may send this: it is no body in earnest, and takes nobody's place.
+        .layer(DefaultBodyLimit::max(LONGEST))
+        .with_state(gate)
 }
 
 /// The form, for who asked for this.
@@ -69,7 +77,7 @@ async fn sign_in(State(gate): State<Gate>, body: Bytes) -> Response {
 }
 
 async fn sign_out(State(gate): State<Gate>, headers: HeaderMap) -> Response {
-    if let Some(id) = sessions::id(&headers) {
+    if let Some(id) = sessions::id(&headers, gate.tls) {
         gate.sessions.end(&id);
     }
     with_cookie(&gate, "; Max-Age=0", PATH)
@@ -78,7 +86,7 @@ async fn sign_out(State(gate): State<Gate>, headers: HeaderMap) -> Response {
 /// On to an address with the session's number, which no script reads and no other site sends but by a link.
 fn with_cookie(gate: &Gate, value: &str, to: &str) -> Response {
     let secure = if gate.tls { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax{secure}");
+    let cookie = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie(gate.tls));
     let mut response = Redirect::to(to).into_response();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

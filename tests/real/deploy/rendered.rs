@@ -312,6 +312,14 @@ pub fn no_right_is_taken_that_is_not_named() -> Result<(), Failed> {
         pod_is_confined(&objects["DaemonSet plumbline"]["spec"]["template"]["spec"], token, &page)
             .map_err(|failed| format!("{variant}: {failed:?}"))?;
     }
+    let openshift = of_kustomize(&kustomize(".", &["openshift"], NAMESPACE)?)?;
+    let kinds = |path: &str| openshift.values().find_map(|object| object.pointer(path)).cloned().ok_or("no such field");
+    let allowed = kinds("/volumes")?;
+    for volume in kinds("/spec/template/spec/volumes")?.as_array().into_iter().flatten() {
+        let kind = volume.as_object().and_then(|volume| volume.keys().find(|key| *key != "name")).ok_or("no kind")?;
+        let is_allowed = allowed.as_array().is_some_and(|allowed| allowed.iter().any(|one| one == kind.as_str()));
+        check(is_allowed, || format!("the SecurityContextConstraints allow no volume of {kind}: {allowed}"))?;
+    }
     Ok(())
 }
 
