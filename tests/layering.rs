@@ -94,6 +94,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "signal",
             "snapshot",
             "units",
+            "versions",
         ],
     ),
     ("dataset", &["frame"]),

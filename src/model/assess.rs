@@ -1,8 +1,9 @@
-//! A model's rows, a file's or a window's, brought to what measures them: performance, estimates, groups, segments.
+//! A model's rows, a file's or a window's, brought to what measures them: performance, estimates, groups, segments, versions, what moved.
 
 pub mod estimator;
 pub mod groups;
 pub mod moved;
+pub mod versions;
 
 use polars::prelude::{Column, DataFrame, IdxCa, PolarsError, PolarsResult, Series};
 

@@ -22,6 +22,7 @@ use crate::performance::{Performance, Task};
 use crate::quality::{self, Check};
 use crate::segment::by::By;
 use crate::segment::search::Found;
+use crate::versions::Versions;
 
 /// All models as of one instant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -72,6 +73,8 @@ pub struct ModelView {
     pub windows: Vec<WindowSummary>,
     /// Where it does worst; `None` before labels have come.
     pub segments: Option<Worst>,
+    /// Its versions side by side, over the newest rows with labels; `None` with fewer than two.
+    pub versions: Option<Versions>,
     /// What is wrong with the rows: of the last window, and of what came of late.
     pub quality: Vec<quality::Finding>,
     /// What detectors found in its scores and errors, value by value.

@@ -9,6 +9,7 @@ mod search;
 mod shown;
 pub mod stored;
 mod stream;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::drift::profile::tally::Tally;
 use crate::frame::json::WrongTypes;
 use crate::frame::stack::stack;
 use crate::performance::Labels;
+use crate::versions::{Since, Versions};
 
 /// Results kept of a model.
 const RESULTS: usize = 1000;
@@ -78,6 +80,8 @@ pub struct Progress {
     results: BTreeMap<i64, WindowResult>,
     /// Where it does worst.
     worst: Option<Worst>,
+    /// Since when versions have been compared, and with which.
+    compared_since: Since,
     known: Labels,
     /// Labels whose rows are not in memory: they are looked up among what is stored.
     missing: BTreeSet<String>,
@@ -127,6 +131,11 @@ pub struct Watch {
     /// Labels have come since it was searched where the model does worst, and when that was.
     search_due: bool,
     searched: Option<Duration>,
+    /// Versions side by side; none of one alone.
+    versions: Option<Versions>,
+    /// Rows or labels have come since they were compared, and when that was.
+    versions_due: bool,
+    compared: Option<Duration>,
     /// Windows judged since they were taken last.
     judged: Vec<WindowResult>,
 }
@@ -174,6 +183,9 @@ impl Watch {
             judged_again: None,
             search_due: false,
             searched: None,
+            versions: None,
+            versions_due: true,
+            compared: None,
             judged: Vec::new(),
         }
     }
@@ -190,6 +202,7 @@ impl Watch {
         let by_arrival = self.spec.window_rows.is_some() != spec.window_rows.is_some();
         let moved = self.spec.step() != spec.step() || self.spec.window_rows != spec.window_rows;
         self.spec = spec;
+        (self.versions_due, self.compared) = (true, None);
         if moved {
             // Windows have other bounds now: what was concluded of the old ones is void.
             self.progress.results.clear();
@@ -228,6 +241,7 @@ impl Watch {
         let provisional = self.gather(&frame, mode, now)?;
         let frame = self.place(frame, &keys, mode)?;
         self.rows.push(&frame)?;
+        self.versions_due = true;
         self.forget();
         Ok(provisional)
     }
@@ -439,6 +453,7 @@ impl Watch {
         }
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
+        self.versions_due = true;
         let horizon = newest.saturating_sub(span(self.spec.label_horizon));
         for gone in self.labels.forget_before(horizon) {
             self.leave_labels(&gone);

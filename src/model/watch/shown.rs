@@ -41,6 +41,7 @@ impl Watch {
             latest: self.progress.results.values().next_back().cloned(),
             labelled: self.labelled(),
             segments: self.progress.worst.clone(),
+            versions: self.versions.clone(),
             windows: results.enumerate().map(|(at, result)| summary(result, at < RECENT)).collect(),
             quality: self.quality(now),
             streams: self.progress.changes.clone(),

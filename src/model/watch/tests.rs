@@ -11,6 +11,7 @@ use crate::quality::Check;
 
 mod assessed;
 mod made;
+mod versions;
 
 const HOUR: i64 = 3_600_000;
 

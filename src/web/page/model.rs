@@ -41,6 +41,7 @@ pub fn sections(view: &View, place: usize, model: &ModelView) -> Markup {
         (section("estimate", "Estimated without labels", &told::without_labels(model)))
         @if model.has_groups() { (section("groups", "Groups", &told::groups(model))) }
         (section("parts", "Where it does worst", &told::parts(model)))
+        @if let Some(found) = &model.versions { (section("versions", "Versions", &told::versions(found))) }
         (section("served", "Served by", &served(view, place, model)))
     }
 }

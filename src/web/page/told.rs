@@ -1,12 +1,14 @@
-//! Sections of a model's review on the page: what is expected without labels, groups, parts.
+//! Sections of a model's review on the page: what is expected without labels, groups, parts, versions.
 
 use maud::{Markup, html};
 
 use super::wide;
 use crate::chart::bands::{Band, bands};
 use crate::chart::groups::{Row, bars};
+use crate::model::assess::versions::notes as left_out;
 use crate::model::view::{ModelView, WindowResult};
-use crate::review::sections::{Section, by_column, estimated, fair, segments};
+use crate::review::sections::{self, Section, by_column, estimated, fair, segments};
+use crate::versions::Versions;
 
 /// Windows drawn.
 const WINDOWS: usize = 60;
@@ -99,6 +101,17 @@ pub fn parts(model: &ModelView) -> Markup {
             h3 { (section.title) }
             (shown(&section))
         }
+    }
+}
+
+/// All versions, and each challenger beside the champion.
+pub fn versions(found: &Versions) -> Markup {
+    html! {
+        @for (at, section) in sections::versions::sections(&found.versions).iter().enumerate() {
+            @if at > 0 { h3 { (section.title) } }
+            (shown(section))
+        }
+        @for note in left_out(found) { p.empty { (note) } }
     }
 }
 
