@@ -5,7 +5,7 @@
 //! cargo bench --bench versions
 //! ```
 //!
-//! A model is looked at 300 times, its newest rows being kept; how often its rows are all replaced meanwhile is in the table. Beside the verdict
+//! A model is looked at 200 times, its newest rows being kept; how often its rows are all replaced meanwhile is in the table. Beside the verdict
 //! that holds at all looks stands that of one look (2.5 %), as a review has it.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
@@ -19,7 +19,7 @@ use plumbline::versions::{Looks, Rows, Settings, Since, Verdict, compare};
 use polars::prelude::{NamedFrom, Series};
 
 const MODELS: u64 = 200;
-const LOOKS: i64 = 300;
+const LOOKS: i64 = 200;
 
 /// How rows come about.
 #[derive(Debug, Clone, Copy)]
@@ -43,13 +43,13 @@ const SHADOW: Law = Law {
     scored: false,
     canary: 1.0,
     positives: 0.4,
-    requests: 40,
-    kept: 4000,
+    requests: 30,
+    kept: 2400,
 };
 const LAWS: [Law; 5] = [
     SHADOW,
-    Law { name: "shadow, ROC-AUC, 5 % positives", scored: true, positives: 0.05, ..SHADOW },
-    Law { name: "canary of 10 %, accuracy", canary: 0.1, requests: 100, kept: 6000, ..SHADOW },
+    Law { name: "shadow, ROC-AUC, 10 % positives", scored: true, positives: 0.1, ..SHADOW },
+    Law { name: "canary of 20 %, accuracy", canary: 0.2, requests: 120, kept: 6000, ..SHADOW },
     Law { name: "canary of a half, ROC-AUC", canary: 0.5, scored: true, ..SHADOW },
     Law { name: "shadow, amounts", task: Task::Regression, ..SHADOW },
 ];

@@ -313,7 +313,12 @@ mod tests {
         }];
         let about =
             About { hash: "p".to_owned(), bins: "h".to_owned(), since: at, provisional, rows: 1000, profile: None };
-        view.reference = Some(ReferenceView { about, performance: window.performance.clone(), not_estimated: None });
+        view.reference = Some(ReferenceView {
+            about,
+            performance: window.performance.clone(),
+            not_estimated: None,
+            usually_estimated: None,
+        });
         view.latest = Some(window);
         view.segments =
             Some(crate::model::view::Worst { start: at, end: at, found: crate::segment::search::Found::default() });

@@ -4,6 +4,7 @@
 //! A window is named by its end, in steps. A row in step `b` lies in the windows that end at `b + 1` to `b + steps`; these
 //! are pending until they have been judged (`judge`), and become pending again with a late row or label.
 
+mod explained;
 mod judge;
 mod search;
 mod shown;
@@ -24,7 +25,7 @@ use super::intake::Intake;
 use super::reference::{About, Column, Given, Reference};
 use super::rows::{Ids, Key, POSITION, Rows, keep, versions, with_positions};
 use super::streams::{Changes, Streams};
-use super::view::{Counts, WindowResult, Worst};
+use super::view::{Counts, Explained, WindowResult, Worst};
 use super::{Schema, Spec};
 use crate::drift::Sample;
 use crate::drift::profile::tally::Tally;
@@ -136,6 +137,9 @@ pub struct Watch {
     /// Rows or labels have come since they were compared, and when that was.
     versions_due: bool,
     compared: Option<Duration>,
+    /// What moved it, on the newest window that asks for it; and when that was last looked for.
+    explained: Option<(explained::Asked, Explained)>,
+    explained_at: Option<Duration>,
     /// Windows judged since they were taken last.
     judged: Vec<WindowResult>,
 }
@@ -186,6 +190,8 @@ impl Watch {
             versions: None,
             versions_due: true,
             compared: None,
+            explained: None,
+            explained_at: None,
             judged: Vec::new(),
         }
     }
@@ -382,6 +388,7 @@ impl Watch {
         }
         self.progress.reference = Some(reference.about.clone());
         self.reference = Some(reference);
+        self.explained = None;
         self.judge_all_again();
     }
 

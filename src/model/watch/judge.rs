@@ -102,6 +102,7 @@ impl Watch {
         }
         if due.is_empty() {
             self.search(monotonic)?;
+            self.explain(monotonic)?;
             return Ok(false);
         }
         self.settle_labels()?;
@@ -152,6 +153,7 @@ impl Watch {
         }
         self.slim();
         self.search(monotonic)?;
+        self.explain(monotonic)?;
         Ok(true)
     }
 

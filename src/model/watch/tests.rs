@@ -10,6 +10,7 @@ use crate::model::view::ModelView;
 use crate::quality::Check;
 
 mod assessed;
+mod explained;
 mod made;
 mod versions;
 

@@ -1,12 +1,13 @@
-//! Sections of a model's review on the page: what is expected without labels, groups, parts, versions.
+//! Sections of a model's review on the page: what is expected without labels, groups, parts, versions, what moved it.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::wide;
 use crate::chart::bands::{Band, bands};
 use crate::chart::groups::{Row, bars};
 use crate::model::assess::versions::notes as left_out;
-use crate::model::view::{ModelView, WindowResult};
+use crate::model::view::{Because, Explained, ModelView, WindowResult};
 use crate::review::sections::{self, Section, by_column, estimated, fair, segments};
 use crate::versions::Versions;
 
@@ -112,6 +113,24 @@ pub fn versions(found: &Versions) -> Markup {
             (shown(section))
         }
         @for note in left_out(found) { p.empty { (note) } }
+    }
+}
+
+/// What moved it, as leads.
+pub fn moved(explained: &Explained) -> Markup {
+    let why = match explained.because {
+        Because::Performance => "it does worse than over the reference",
+        Because::Estimate => "it is estimated to do worse than over the reference",
+        Because::Predictions => "its predictions drift",
+    };
+    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
+    html! {
+        p { "Window of " (time(explained.start)) " to " (time(explained.end)) " UTC: " (why) "." }
+        @if let Some(reason) = &explained.reason { p.empty { "Not told: " (reason) "." } }
+        @for section in explained.moved.iter().flat_map(sections::moved::sections) {
+            h3 { (section.title) }
+            (shown(&section))
+        }
     }
 }
 
