@@ -117,6 +117,10 @@ fn logistic(of: f64) -> f64 {
     1.0 / (1.0 + (-of).exp())
 }
 
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).expect("a count")
+}
+
 fn normal(random: &mut Rng) -> f64 {
     (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (TAU * random.f64()).cos()
 }
@@ -135,7 +139,7 @@ impl Drawn {
         for row in 0..rows {
             let x = mean + deviation * normal(random);
             let chance = law.chance(x);
-            self.time.push(window as i64 * WINDOW + row as i64 * WINDOW / rows as i64);
+            self.time.push(signed(window) * WINDOW + signed(row) * WINDOW / signed(rows));
             self.x.push(x);
             if law.amounts {
                 self.score.push(3.0 * x);
@@ -241,16 +245,16 @@ fn alerts(law: &Law, inputs: Inputs, rows: usize, ordered: bool, seed: u64) -> [
 
 /// Of all models: those with an alert, and windows with one, by rule.
 fn run(inputs: Inputs, rows: usize, ordered: bool, models: u64, show: bool) -> [[usize; 2]; 3] {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut all = [[0; 2]; 3];
     std::thread::scope(|scope| {
         let one = |thread: u64| {
             move || {
                 let each = |model| (model, alerts(&Law::of(model), inputs, rows, ordered, model * 7919 + rows as u64));
-                (thread..models).step_by(threads as usize).map(each).collect::<Vec<_>>()
+                (thread..models).step_by(threads).map(each).collect::<Vec<_>>()
             }
         };
-        let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(one(thread))).collect();
+        let workers: Vec<_> = (0..threads as u64).map(|thread| scope.spawn(one(thread))).collect();
         for (model, found) in workers.into_iter().flat_map(|worker| worker.join().expect("a worker")) {
             if show && found.iter().any(|windows| *windows > 0) {
                 println!("{model} {:?}: {found:?}", Law::of(model));

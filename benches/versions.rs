@@ -33,7 +33,7 @@ struct Law {
     /// Share of positives.
     positives: f64,
     /// Requests that come between looks, and rows that are kept.
-    requests: usize,
+    requests: i64,
     kept: usize,
 }
 
@@ -102,13 +102,13 @@ fn verdict(law: &Law, rows: &[Row], margin: f64, looks: Option<&mut Since>) -> V
     let at: Vec<i64> = rows.iter().map(|row| row.at).collect();
     let scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
     let regression = law.task == Task::Regression;
-    let label = match regression {
-        true => Series::new("label".into(), rows.iter().map(|row| row.label).collect::<Vec<_>>()),
-        false => Series::new("label".into(), rows.iter().map(|row| i64::from(row.label > 0.5)).collect::<Vec<_>>()),
-    };
-    let prediction = match regression {
-        true => Series::new("prediction".into(), scores.clone()),
-        false => Series::new("prediction".into(), scores.iter().map(|s| i64::from(*s >= 0.5)).collect::<Vec<_>>()),
+    let whole = |of: &dyn Fn(&Row) -> f64| rows.iter().map(|row| i64::from(of(row) >= 0.5)).collect::<Vec<i64>>();
+    let (label, prediction) = if regression {
+        let label: Vec<f64> = rows.iter().map(|row| row.label).collect();
+        (Series::new("label".into(), label), Series::new("prediction".into(), scores.clone()))
+    } else {
+        let (label, said) = (whole(&|row| row.label), whole(&|row| row.score));
+        (Series::new("label".into(), label), Series::new("prediction".into(), said))
     };
     let score = Series::new("score".into(), scores);
     let mut known = Labels::default();
@@ -136,8 +136,8 @@ fn watched(law: &Law, seed: u64, worth: [f64; 2], margin: f64, looks: i64) -> [O
     let (mut random, mut rows, mut since) = (Rng::with_seed(seed), Vec::new(), Since::default());
     let mut first = [None; 2];
     for look in 0..looks {
-        for request in 0..law.requests as i64 {
-            asked(law, &mut random, look * law.requests as i64 + request, worth, &mut rows);
+        for request in 0..law.requests {
+            asked(law, &mut random, look * law.requests + request, worth, &mut rows);
         }
         rows.drain(..rows.len().saturating_sub(law.kept));
         if first[0].is_none() && verdict(law, &rows, margin, Some(&mut since)) == Verdict::Worse {
@@ -155,18 +155,18 @@ fn watched(law: &Law, seed: u64, worth: [f64; 2], margin: f64, looks: i64) -> [O
 
 /// Of so many models.
 fn run(law: &Law, worth: [f64; 2], margin: f64, models: u64) -> [Vec<i64>; 2] {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut found: [Vec<i64>; 2] = Default::default();
     std::thread::scope(|scope| {
         let one = |thread: u64| {
             move || {
                 (thread..models)
-                    .step_by(threads as usize)
+                    .step_by(threads)
                     .map(|seed| watched(law, seed, worth, margin, LOOKS))
                     .collect::<Vec<_>>()
             }
         };
-        let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(one(thread))).collect();
+        let workers: Vec<_> = (0..threads as u64).map(|thread| scope.spawn(one(thread))).collect();
         for first in workers.into_iter().flat_map(|worker| worker.join().expect("a worker")) {
             found.iter_mut().zip(first).for_each(|(all, look)| all.extend(look));
         }

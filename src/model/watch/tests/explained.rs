@@ -5,18 +5,18 @@ use fastrand::Rng;
 use super::*;
 use crate::model::view::{Because, Explained};
 
-const ROWS: usize = 3000;
+const ROWS: u32 = 3000;
 
 /// Rows of an hour whose scores are the chances of their labels, but for the north's, of which so many labels are turned. `hard` is the
 /// share of inputs of which the model knows little.
 fn rows(seed: u64, hour: i64, turned: f64, hard: f64) -> (Vec<String>, Vec<String>) {
     let mut random = Rng::with_seed(seed);
-    let row = |at: usize, random: &mut Rng| {
+    let row = |at: u32, random: &mut Rng| {
         let x = if random.f64() < hard { 0.4 + 0.2 * random.f64() } else { [0.05, 0.95][usize::from(random.bool())] };
         let region = ["north", "south"][usize::from(random.bool())];
         let turned = region == "north" && random.f64() < turned;
         let (label, prediction) = (u8::from((random.f64() < x) != turned), u8::from(x >= 0.5));
-        let time = hour * HOUR + at as i64 * (HOUR / ROWS as i64);
+        let time = hour * HOUR + i64::from(at) * (HOUR / i64::from(ROWS));
         let sample = format!(
             "{{\"id\": \"{hour}-{at}\", \"timestamp\": {time}, \"prediction\": {prediction}, \"score\": {x}, \"x\": {x}, \
              \"region\": \"{region}\", \"noise\": {}}}",
@@ -68,7 +68,7 @@ fn another_relation_is_told_once_labels_have_come() {
     judge_all(&mut watch, 300);
     let found = explained(&watch).expect("it stays");
     let error = error(&found);
-    assert_eq!(error.rows, [ROWS as u64; 2]);
+    assert_eq!(error.rows, [u64::from(ROWS); 2]);
     let found = error.found.as_ref().expect("rows enough");
     assert!(found.split.another_relation.is_some_and(|part| part.told && part.change.value > 0.1), "{found:?}");
     assert!(found.split.other_inputs.is_none_or(|part| !part.told), "{found:?}");
@@ -104,7 +104,7 @@ fn rows_of_the_reference_are_kept_within_bounds() {
     let mut names: Vec<&str> = kept.columns().iter().map(|column| column.name().as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["label", "noise", "prediction", "region", "score", "x"]);
-    assert_eq!(kept.height(), ROWS);
+    assert_eq!(kept.height() as u64, u64::from(ROWS));
     let mut wide = begun();
     let row = |at: usize| {
         let cells: Vec<String> = (0..80).map(|column| format!("\"f{column}\": {at}")).collect();
