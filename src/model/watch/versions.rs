@@ -89,8 +89,11 @@ impl Watch {
         let positions: Vec<i64> = rows.column(POSITION)?.i64()?.iter().flatten().collect();
         let label = label_of_requests(&rows, self.latest_labels.as_ref())?;
         let there = label.map(|label| label.is_not_null());
-        let labelled = there.iter().flat_map(|there| there.iter()).zip(&positions);
-        let labelled: Vec<i64> = labelled.filter(|(is, _)| *is == Some(true)).map(|(_, position)| *position).collect();
+        let is_labelled = |(is, _): &(Option<bool>, &i64)| *is == Some(true);
+        let labelled: Vec<i64> = match &there {
+            Some(there) => there.iter().zip(&positions).filter(is_labelled).map(|(_, position)| *position).collect(),
+            None => Vec::new(),
+        };
         let any = !labelled.is_empty();
         let mut positions = if any { labelled } else { positions };
         let Some(first) = positions.len().checked_sub(most) else { return Ok((i64::MIN, any)) };
