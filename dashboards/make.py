@@ -165,8 +165,15 @@ overview = dashboard(
     ],
 )
 
+
+def leading(metric):
+    """The metric of the measure that speaks for the model."""
+    of = "on (instance, model, model_namespace, measure)"
+    return f"{metric}{{{MODEL}}} and {of} plumbline_model_performance_estimated_worse_ratio{{{MODEL}}}"
+
+
 models = dashboard(
-    "plumbline-models", "plumbline / Models", "Is each model still right: drift, performance, traffic, missing values, cost.",
+    "plumbline-models", "plumbline / Models", "Is each model still right, and right for everyone: drift, performance, estimates, groups, versions, traffic, cost.",
     [
         variable("instance", "Node", "plumbline_collector_up", "instance"),
         variable("model", "Model", "plumbline_model_prediction_count_total", "model"),
@@ -197,6 +204,42 @@ models = dashboard(
               [(f"plumbline_model_performance{{{MODEL}}} - plumbline_model_reference_performance{{{MODEL}}}", "{{model}} {{model_namespace}} {{measure}}")], 12, 8),
         panel("timeseries", "Labelled rows", "Rows with a label in the newest window that has any.", "none",
               [(f"plumbline_model_performance_rows{{{MODEL}}}", "{{model}} {{model_namespace}}")]),
+        row("Estimated without labels"),
+        panel("timeseries", "Estimate, its band and the truth",
+              "The leading measure as it is expected of the last window, with its 95 % band; beside it that of the newest window with labels. "
+              "Blind to concept drift.", "none",
+              [(leading("plumbline_model_performance_estimated"), "{{model}} {{model_namespace}} {{measure}} estimated"),
+               (leading("plumbline_model_performance_estimated_low"), "{{model}} {{model_namespace}} {{measure}} at least"),
+               (leading("plumbline_model_performance_estimated_high"), "{{model}} {{model_namespace}} {{measure}} at most"),
+               (leading("plumbline_model_performance"), "{{model}} {{model_namespace}} {{measure}} by labels")], 12, 8),
+        panel("timeseries", "What the estimate was off by", "The estimate less what labels say, over the newest window with both.", "none",
+              [(f"plumbline_model_performance_estimated_error{{{MODEL}}}", "{{model}} {{model_namespace}} {{measure}}")], 12, 8),
+        panel("stat", "Worse, by estimate and by labels", "1 where the leading measure is worse than over the reference, for certain and by more than the margin.",
+              "none",
+              [(f"max by (model, model_namespace) (plumbline_model_performance_estimated_worse_ratio{{{MODEL}}})", "{{model}} {{model_namespace}} by estimate"),
+               (f"max by (model, model_namespace) (plumbline_model_performance_worse_ratio{{{MODEL}}})", "{{model}} {{model_namespace}} by labels")],
+              24, 5, [(1, "red")]),
+        row("Groups and parts"),
+        panel("timeseries", "Fairness", "How far groups by a protected attribute lie apart, or by two.", "none",
+              [(f"plumbline_model_fairness{{{MODEL}}}", "{{model}} {{model_namespace}} {{attribute}} {{measure}}")], 12, 8),
+        panel("timeseries", "Leading measure by segment", "By the values of the columns that the model's description names.", "none",
+              [(f"plumbline_model_segment_performance{{{MODEL}}}", "{{model}} {{model_namespace}} {{segment}} {{value}} {{measure}}")], 12, 8),
+        panel("stat", "Four-fifths rule broken", "1 where a group is selected less than four fifths as often as another, for certain.", "none",
+              [(f"max by (model, model_namespace, attribute) (plumbline_model_fairness_four_fifths_broken_ratio{{{MODEL}}})", "{{model}} {{model_namespace}} {{attribute}}")],
+              12, 5, [(1, "orange")]),
+        panel("stat", "Parts on which it does worse", "Found without being told where to look; most models have some.", "none",
+              [(f"max by (model, model_namespace) (plumbline_model_segments_worse{{{MODEL}}})", "{{model}} {{model_namespace}}")], 12, 5),
+        row("Versions"),
+        panel("timeseries", "Versions side by side", "The measure on which versions are compared, over the newest rows with labels.", "none",
+              [(f"plumbline_model_version_performance{{{MODEL}}} and on (instance, model, model_namespace, measure) "
+                f"plumbline_model_version_performance_difference{{{MODEL}}}", "{{model}} {{model_namespace}} {{version}} {{measure}}")], 12, 8),
+        panel("timeseries", "Difference from the champion", "With its 95 % interval at one look.", "none",
+              [(f"plumbline_model_version_performance_difference{{{MODEL}}}", "{{model}} {{model_namespace}} {{version}} less {{champion}}"),
+               (f"plumbline_model_version_performance_difference_low{{{MODEL}}}", "{{model}} {{model_namespace}} {{version}} at least"),
+               (f"plumbline_model_version_performance_difference_high{{{MODEL}}}", "{{model}} {{model_namespace}} {{version}} at most")], 12, 8),
+        panel("stat", "Worse than the champion", "1 where a version is worse by more than the margin, for certain however often it is looked at.", "none",
+              [(f"max by (model, model_namespace, version, champion) (plumbline_model_version_performance_worse_ratio{{{MODEL}}})",
+                "{{model}} {{model_namespace}} {{version}} beside {{champion}}")], 24, 5, [(1, "orange")]),
         row("Traffic"),
         panel("timeseries", "Predictions a second", "Samples that arrive.", "reqps",
               [(f"sum by (model, model_namespace) (rate(plumbline_model_prediction_count_total{{{MODEL}}}[$__rate_interval]))", "{{model}} {{model_namespace}}")]),

@@ -7,6 +7,7 @@ pub mod cbpe;
 pub mod dle;
 pub mod isotonic;
 mod thresholds;
+pub mod usual;
 
 use std::borrow::Cow;
 

@@ -24,7 +24,7 @@
 //!              of two data sets
 //! attribution/ what moved an error or a prediction: other inputs, another relation (split); the features behind either (inputs, relation)
 //! estimate/    performance without labels: of classes from calibrated scores (cbpe; as NannyML has it in cbpe/nannyml), of numbers from
-//!              a model of the error (dle); isotonic regression
+//!              a model of the error (dle); isotonic regression; what estimates vary by from window to window (usual)
 //! quality/     data quality: one check a variant of Check, with its rule; what one column, whole rows and pairs show, and one
 //!              column against a profile (profiled); what a reference teaches (learnt)
 //! performance/ classification, regression, ranking; the list MEASURES, an interval for each (interval), and the verdict against a
@@ -32,7 +32,8 @@
 //! segment/     a column as codes (coded), a number as bins (bins); a statistic by them; where a model does worst (search)
 //! fairness/    groups by a protected attribute: counts, the figures of fairlearn (parity), those of groups large enough (judged), the
 //!              four-fifths rule
-//! versions/    versions of a model side by side: which rows are compared, differences with intervals; what a reference is not of
+//! versions/    versions of a model side by side: which rows are compared, differences with intervals, looked at again and again (looks);
+//!              what a reference is not of
 //! review       one model's review: all that is said of its samples and labels, in one document
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved

@@ -2,9 +2,10 @@
 //!
 //! Which rows are compared is `rows`'s to say: the same requests where both versions answered them (a shadow), else what each answered
 //! while both ran (a canary). `difference` holds their measures against each other, `predictions` what they said, labels or not;
-//! `reference` says which rows a reference is not of.
+//! `reference` says which rows a reference is not of, `looks` how wide an interval is that is looked at again and again.
 
 mod difference;
+mod looks;
 pub mod predictions;
 pub mod reference;
 mod rows;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use self::difference::{Difference, McNemar, Verdict};
+pub use self::looks::{ALWAYS, Looked, Looks, Since};
 pub use self::predictions::Predictions;
 pub use self::rows::{Method, Rows};
 use self::rows::{Pick, Taken};
@@ -23,7 +25,7 @@ use crate::performance::{Performance, Wanted, measure};
 
 /// Versions that are told one by one.
 pub const MOST: usize = 20;
-/// So often, at most, any challenger is called worse, or better, that is not: each side by itself, all challengers together.
+/// So often, at most, any challenger is called worse, or better, that is not, looked at once: each side by itself, all challengers together.
 pub const SIGNIFICANCE: f64 = 0.025;
 
 /// How they are compared.
@@ -32,8 +34,10 @@ pub struct Settings<'a> {
     /// The version that the others are held against. Without one it is the one with the most rows in the first tenth of the time, of
     /// equally many the one that comes first; where times are not known in all rows.
     pub champion: Option<&'a str>,
-    /// What makes a verdict.
+    /// What makes a verdict; its level is that of all challengers together.
     pub limits: Limits,
+    /// How often it is looked at.
+    pub looks: Looks<'a>,
 }
 
 /// Two versions or more.
@@ -45,8 +49,8 @@ pub struct Versions {
     pub others: Others,
     /// Rows that say no version.
     pub without_version: u64,
-    /// The champion that was named has no rows: another stands in its place.
-    pub champion_missing: bool,
+    /// The champion that was named, where it has no rows: another stands in its place.
+    pub champion_missing: Option<String>,
 }
 
 /// Versions that are counted and not told of.
@@ -110,6 +114,12 @@ pub struct Comparison {
     pub verdict: Verdict,
     /// Why there is none.
     pub reason: Option<String>,
+    /// How it came about where it is looked at again and again; the intervals of differences are those of one look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Looked>,
+    /// There are rows enough of either for a verdict.
+    #[serde(skip)]
+    pub enough: bool,
     /// Each measure that both have.
     pub differences: Vec<Difference>,
     /// Requests that one alone got right; of classes, where requests are the same.
@@ -131,7 +141,9 @@ pub fn compare(rows: &Rows<'_>, wanted: &Wanted<'_>, settings: &Settings<'_>) ->
         let labelled = taken.labelled();
         let performance = Some(measure(&taken.columns(), wanted).0).filter(|performance| performance.rows > 0);
         let is_champion = std::ptr::eq(kept, champion);
-        let against = || against(rows, &Pick::of(rows, &champion.rows, &kept.rows), wanted, &limits);
+        let names = (champion.name.as_str(), kept.name.as_str());
+        let against =
+            || against(rows, (&Pick::of(rows, &champion.rows, &kept.rows), names), wanted, (&limits, settings.looks));
         versions.push(Version {
             version: kept.name.clone(),
             champion: is_champion,
@@ -148,27 +160,37 @@ pub fn compare(rows: &Rows<'_>, wanted: &Wanted<'_>, settings: &Settings<'_>) ->
         versions,
         others: traffic.others,
         without_version: traffic.without,
-        champion_missing: traffic.champion_missing,
+        champion_missing: settings.champion.filter(|_| traffic.champion_missing).map(str::to_owned),
     })
 }
 
-fn against(rows: &Rows<'_>, pick: &Pick, wanted: &Wanted<'_>, limits: &Limits) -> Option<Comparison> {
+fn against(
+    rows: &Rows<'_>,
+    (pick, names): (&Pick, (&str, &str)),
+    wanted: &Wanted<'_>,
+    (limits, looks): (&Limits, Looks<'_>),
+) -> Option<Comparison> {
     let sides = [
         Taken::of(rows, &pick.champion, pick.labels.as_ref().unwrap_or(&pick.champion))?,
         Taken::of(rows, &pick.challenger, pick.labels.as_ref().unwrap_or(&pick.challenger))?,
     ];
     let columns = sides.each_ref().map(Taken::columns);
     let both = |of: &dyn Fn(&Taken) -> u64| Both { champion: of(&sides[0]), challenger: of(&sides[1]) };
-    let found = difference::differences(&columns, wanted, (pick.method, limits));
+    let labelled = both(&Taken::labelled);
+    let looked = looks.looked(names, (pick, rows.at), labelled, limits.significance);
+    let significance = looked.map_or(limits.significance, |looked| looked.significance);
+    let found = difference::differences(&columns, wanted, (pick.method, &Limits { significance, ..*limits }));
     Some(Comparison {
         method: pick.method,
         rows: Both { champion: pick.champion.len() as u64, challenger: pick.challenger.len() as u64 },
-        labelled: both(&Taken::labelled),
+        labelled,
         from: pick.span.and_then(|(from, _)| time(from)),
         to: pick.span.and_then(|(_, to)| time(to)),
         measure: found.measure,
         verdict: found.verdict,
         reason: found.reason,
+        looked,
+        enough: found.enough,
         differences: found.differences,
         mcnemar: found.mcnemar,
         predictions: predictions::compare(&columns, wanted, pick.method),

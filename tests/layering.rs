@@ -96,6 +96,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "signal",
             "snapshot",
             "units",
+            "versions",
         ],
     ),
     ("dataset", &["frame"]),

@@ -14,7 +14,7 @@ const CLEAR: f64 = 1.0;
 /// How rarely a window lies beyond the bound though nothing changed: once in so many, for each column.
 const RARELY: f64 = 20_000.0;
 /// The bound is at most so many times the largest that any chunk showed.
-const BEYOND_ANY: f64 = 1.5;
+pub const BEYOND_ANY: f64 = 1.5;
 
 /// What the reference's chunks show beyond chance.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,8 +97,9 @@ impl Variation {
     }
 }
 
-/// So many deviations off lies one chunk in [`RARELY`].
-fn far(chunks: usize) -> Option<f64> {
+/// So many deviations off lies one chunk in 20,000, where the deviation is of so many.
+#[must_use]
+pub fn far(chunks: usize) -> Option<f64> {
     Some(StudentsT::new(0.0, 1.0, chunks as f64 - 1.0).ok()?.inverse_cdf(1.0 - 0.5 / RARELY))
 }
 

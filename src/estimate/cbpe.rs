@@ -181,6 +181,16 @@ pub fn fit(reference: &Binary<'_>, options: &Options) -> Result<Fitted, Unfit> {
 }
 
 impl Fitted {
+    /// The same for estimates alone: their bands, but NannyML's, take most of the time.
+    #[must_use]
+    pub fn without_bands(self) -> Self {
+        let way = match self.way {
+            Ways::Ours(fitted) => Ways::Ours(fitted.without_bands()),
+            theirs @ Ways::NannyMl(_) => theirs,
+        };
+        Self { way, ..self }
+    }
+
     /// Whether the scores are calibrated; else they are taken for chances as they are.
     #[must_use]
     pub fn is_calibrated(&self) -> bool {

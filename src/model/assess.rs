@@ -1,8 +1,9 @@
-//! A model's rows, a file's or a window's, brought to what measures them: performance, estimates, groups, segments.
+//! A model's rows, a file's or a window's, brought to what measures them: performance, estimates, groups, segments, versions, what moved.
 
 pub mod estimator;
 pub mod groups;
 pub mod moved;
+pub mod versions;
 
 use polars::prelude::{Column, DataFrame, IdxCa, PolarsError, PolarsResult, Series};
 
@@ -11,7 +12,10 @@ use super::{Beside, Spec, kind_of};
 use crate::estimate::Estimate;
 use crate::frame::normal::ColumnKind;
 use crate::performance::detail::Detail;
+use crate::performance::interval::Within;
+use crate::performance::verdict::{self, Change, Limits};
 use crate::performance::{Labels, Performance, Task, measure};
+use crate::stats::interval::Interval;
 
 /// A model's description, what it predicts, and what its labels are known to be.
 pub type Context<'a> = (&'a Spec, Task, &'a Labels);
@@ -39,6 +43,22 @@ pub fn beside(mut estimate: Estimate, performance: Option<&Performance>) -> Esti
     let measures = performance.into_iter().flat_map(Performance::measures);
     estimate.hold_against(measures.map(|(name, value)| (name, Some(value))));
     estimate
+}
+
+/// The measure that speaks for the model as it is estimated, beside the reference's. What estimates of the reference's own windows vary by
+/// (`usual`) is no change.
+#[must_use]
+pub fn expected(
+    estimate: &Estimate,
+    reference: &Performance,
+    usual: Option<Interval>,
+    limits: &Limits,
+) -> Option<Change> {
+    let of = |name: &str| {
+        let figure = estimate.figure(name)?;
+        Some((figure.value?, figure.low.zip(figure.high).map(|(low, high)| Within { low, high })))
+    };
+    verdict::expected(reference, of, (estimate.rows, usual.map(Within::from)), limits)
 }
 
 /// Rows by column.

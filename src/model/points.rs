@@ -17,6 +17,7 @@ use crate::quality::Check;
 use crate::signal::model::{Model, id};
 use crate::signal::values::attributes;
 use crate::signal::{Id, Signals};
+use crate::versions;
 
 /// Every point of every model, as of `at`.
 #[must_use]
@@ -101,6 +102,7 @@ impl Points {
         }
         self.of_estimate(whose, model);
         self.of_groups(whose, model);
+        self.of_versions(whose, model);
         let Some(reference) = &model.reference else { return };
         for (measure, value) in reference.performance.iter().flat_map(Performance::measures) {
             let which = (whose, &[measure][..]);
@@ -152,6 +154,29 @@ impl Points {
                 let which = (whose, &[by.column.as_str(), part.name.as_str(), measure.name][..]);
                 self.add(const { id("segment.performance") }, which, Number::Float(value), None);
             }
+        }
+    }
+
+    /// Each version, and each challenger beside the champion.
+    fn of_versions(&mut self, whose: &PointAttributes, model: &ModelView) {
+        let versions = model.versions.as_ref().map_or(&[][..], |found| found.versions.as_slice());
+        let champion = versions.iter().find(|version| version.champion).map_or("", |version| version.version.as_str());
+        for version in versions {
+            for (measure, value) in version.performance.iter().flat_map(Performance::measures) {
+                let which = (whose, &[version.version.as_str(), measure][..]);
+                self.add(const { id("version.performance") }, which, Number::Float(value), None);
+            }
+            let Some(of) = &version.against_champion else { continue };
+            let Some(leading) = of.differences.iter().find(|difference| Some(difference.measure) == of.measure) else {
+                continue;
+            };
+            let which = (whose, &[version.version.as_str(), champion, leading.measure][..]);
+            self.add(const { id("version.difference") }, which, Number::Float(leading.difference), None);
+            let ends = leading.interval.map(|within| (Number::Float(within.low), Number::Float(within.high)));
+            self.extend(const { id("version.difference_low") }, which, ends.map(|(low, _)| low));
+            self.extend(const { id("version.difference_high") }, which, ends.map(|(_, high)| high));
+            let worse = of.enough.then(|| Number::Int(u64::from(of.verdict == versions::Verdict::Worse)));
+            self.extend(const { id("version.worse") }, which, worse);
         }
     }
 
@@ -218,6 +243,7 @@ fn exported(model: &ModelView, most: usize) -> Exported<'_> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use polars::prelude::{NamedFrom, Series};
     use serde_json::json;
 
     use super::*;
@@ -227,6 +253,26 @@ mod tests {
     use crate::model::streams::{Detector, Found, Stream};
     use crate::model::view::{ReferenceView, WindowResult, WindowSummary};
     use crate::model::watch::{Progress, Watch};
+    use crate::performance::{Columns, Labels, Task, Wanted};
+    use crate::segment::coded::Coded;
+
+    /// A champion and a challenger that is worse.
+    fn two_versions() -> versions::Versions {
+        let names: Vec<Option<&str>> = (0..2000).map(|row| Some(["1", "2"][row % 2])).collect();
+        let label = Series::new("label".into(), (0..2000).map(|row| i64::from(row / 2 % 3 == 0)).collect::<Vec<_>>());
+        let wrong = |row: i64| row % 2 == 1 && row % 7 < 3;
+        let said = |row: i64| i64::from(wrong(row) != (row / 2 % 3 == 0));
+        let prediction = Series::new("prediction".into(), (0..2000).map(said).collect::<Vec<_>>());
+        let mut known = Labels::default();
+        known.learn(&label);
+        let request: Vec<Option<u128>> = (0..2000).map(|row| Some(row / 2)).collect();
+        let columns = Columns { label: &label, prediction: Some(&prediction), score: None, scores: &[], group: None };
+        let version = Coded::of_texts("version", names);
+        let rows = versions::Rows { version: &version, request: &request, at: None, columns };
+        let (limits, since) = (Spec::new("m").limits(), versions::Since::default());
+        let settings = versions::Settings { champion: Some("1"), limits, looks: versions::Looks::Always(&since) };
+        versions::compare(&rows, &Wanted::new(Task::Classification, &known), &settings).expect("two versions")
+    }
 
     /// A model of which everything is known, against a reference that is provisional or not.
     fn known(key: &ModelKey, provisional: bool) -> ModelView {
@@ -267,11 +313,17 @@ mod tests {
         }];
         let about =
             About { hash: "p".to_owned(), bins: "h".to_owned(), since: at, provisional, rows: 1000, profile: None };
-        view.reference = Some(ReferenceView { about, performance: window.performance.clone(), not_estimated: None });
+        view.reference = Some(ReferenceView {
+            about,
+            performance: window.performance.clone(),
+            not_estimated: None,
+            usually_estimated: None,
+        });
         view.latest = Some(window);
         view.segments =
             Some(crate::model::view::Worst { start: at, end: at, found: crate::segment::search::Found::default() });
         let found = Found { values: 10, changes: 1, last: None };
+        view.versions = Some(two_versions());
         view.streams = [(Stream::Score, [(Detector::Adwin, found)].into())].into();
         (view.verdict.drift, view.verdict.provisional) = (Some(true), provisional);
         view.bins = vec![BinsView {
@@ -303,6 +355,10 @@ mod tests {
             }
             assert_eq!(point.start.is_some(), point.metric.kind == Kind::Counter, "{}", point.metric.name);
         }
+        let worse = points.iter().find(|point| point.metric.name == "plumbline.model.version.performance.worse");
+        let worse = worse.expect("a verdict");
+        let said: Vec<&str> = worse.attributes.iter().rev().take(3).map(|(_, value)| &**value).collect();
+        assert_eq!((&said[..], worse.value), (&["accuracy", "1", "2"][..], Some(Number::Int(1))));
         let drift = |name: &str| points.iter().filter(|point| point.metric.name == name).count();
         assert_eq!((drift("plumbline.model.drift"), drift("plumbline.model.drift.provisional")), (1, 1));
         let reasons = points.iter().filter(|point| point.metric.name == "plumbline.model.dropped").count();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, PolarsError, PolarsResult, Series};
+use polars::prelude::{DataFrame, IdxCa, PolarsError, PolarsResult, Series};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -26,6 +26,8 @@ use crate::performance::{Labels, Performance};
 use crate::quality::learnt::{Across, Learnt};
 use crate::quality::profiled;
 use crate::segment::coded::Coded;
+use crate::stats::interval::Interval;
+use crate::stats::pick::spread;
 use crate::units::hex;
 use crate::versions::reference::Judged;
 
@@ -37,6 +39,11 @@ const EXACT_UP_TO: usize = 1000;
 const VALUES: u64 = 4_000_000;
 const FEWEST_VALUES: u64 = 10_000;
 const MOST_VALUES: u64 = 100_000;
+
+/// Rows that are kept to tell what moved the model: so many at most, and so many cells, but for some rows; two to six MiB.
+const KEPT_ROWS: usize = 10_000;
+const KEPT_CELLS: usize = 400_000;
+const FEWEST_KEPT: usize = 1000;
 
 /// Columns that are compared beside the features.
 pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
@@ -126,6 +133,10 @@ pub struct Reference {
     pub performance: Option<Performance>,
     /// What tells, without labels, how well the model does; in words why nothing does.
     pub estimator: Result<Estimator, String>,
+    /// What estimates of the measure that speaks for the model vary by from window to window of it; `None` where it has too few.
+    pub usual: Option<Interval>,
+    /// Some of its rows, spread over all: what the model was given and said, and what was true. `None` of a profile.
+    pub kept: Option<DataFrame>,
     /// What its labels tell of the task.
     pub labels: Labels,
     /// What rows under a profile are counted in, of none yet.
@@ -196,7 +207,8 @@ impl Reference {
             }
         };
         let columns = self.columns.values().map(of).sum::<u64>();
-        columns.saturating_add(self.made.bytes()).saturating_add(self.learnt.bytes())
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.estimated_size() as u64);
+        columns.saturating_add(self.made.bytes()).saturating_add(self.learnt.bytes()).saturating_add(kept)
     }
 
     /// The columns of current rows, as they came, that are compared with it.
@@ -243,6 +255,8 @@ impl Reference {
             learnt,
             performance: None,
             estimator: Err("a profile has no rows with labels to learn from".to_owned()),
+            usual: None,
+            kept: None,
             labels: Labels::default(),
             tally: Some(Tally::new(profile)),
             versions: spec.reference_version.iter().cloned().collect(),
@@ -290,6 +304,7 @@ impl Reference {
         }
         let window = Window { frame, spec };
         let side = window.side(label);
+        let mut usual = None;
         let (performance, estimator) = match spec.task.or(labels.task()) {
             Some(task) => {
                 let context = (spec, task, &labels);
@@ -299,6 +314,11 @@ impl Reference {
                 } else {
                     estimator::learn((&window, &side), None, context).unwrap_or_else(|error| Err(error.to_string()))
                 };
+                let leading = performance.as_ref().and_then(Performance::leading);
+                if let (Ok(learnt), Some((leading, _)), Some(order)) = (&learnt, leading, &order) {
+                    let parts = order.places();
+                    usual = learnt.usual(&window, &side, context, (leading.name, &parts)).ok().flatten();
+                }
                 (performance, learnt)
             }
             None => (None, Err("the reference has no labels".to_owned())),
@@ -310,7 +330,19 @@ impl Reference {
             Some(version) => BTreeSet::from([version.clone()]),
             None => super::rows::versions(frame).flatten().map(str::to_owned).collect(),
         };
-        Self { about, columns, made, learnt, performance, estimator, labels, tally: None, versions }
+        Self {
+            about,
+            columns,
+            made,
+            learnt,
+            performance,
+            estimator,
+            usual,
+            kept: kept(frame, spec),
+            labels,
+            tally: None,
+            versions,
+        }
     }
 
     /// Of rows those that are held against it: all but those of versions that it is not of; and how many of each such version there are.
@@ -328,6 +360,21 @@ impl Reference {
         let kept = if judged.all() { frame } else { keep(&frame, &judged.rows)? };
         Ok((kept, judged.unjudged))
     }
+}
+
+/// Rows to tell what moved the model by.
+fn kept(frame: &DataFrame, spec: &Spec) -> Option<DataFrame> {
+    let is_of_roles = |name: &str| {
+        COMPARED_ROLES.contains(&name)
+            || name == "label"
+            || spec.group.as_deref() == Some(name)
+            || spec.scores.values().any(|score| spec.held_as(score) == name)
+    };
+    let is_kept = |name: &&str| is_of_roles(name) || (!RESERVED.contains(name) && spec.is_feature(name));
+    let names: Vec<&str> = frame.columns().iter().map(|column| column.name().as_str()).filter(is_kept).collect();
+    let most = KEPT_CELLS.checked_div(names.len())?.clamp(FEWEST_KEPT, KEPT_ROWS);
+    let places = spread(frame.height(), most).filter_map(|row| u32::try_from(row).ok()).collect();
+    frame.select(names).ok()?.take(&IdxCa::from_vec("rows".into(), places)).ok()
 }
 
 /// Sixteen hex digits of SHA-256 over the columns as JSON: names, bins and counts; and the hash of the profile that they are of.

@@ -215,7 +215,9 @@ pub struct Key {
 }
 
 impl Ids {
-    fn key(&self, id: &str) -> u128 {
+    /// What an id is known by, of whatever version; of this process.
+    #[must_use]
+    pub fn key(&self, id: &str) -> u128 {
         let [high, low] = self.keys.each_ref().map(|key| key.hash_one(id));
         u128::from(high) << 64 | u128::from(low)
     }

@@ -31,6 +31,7 @@ pub fn read(model: &ModelView) -> Values<Model> {
     values.count(const { id("window_rows") }, model.latest.as_ref().map(|window| window.rows));
     values.count(const { id("performance_rows") }, model.measured().map(|performance| performance.rows));
     values.count(const { id("segments") }, model.segments.as_ref().map(|worst| worst.found.segments.len() as u64));
+    values.count(const { id("versions_left_out") }, model.versions.as_ref().map(|found| found.others.versions));
     let leading = model.leading();
     values.real(const { id("leading") }, leading.map(|leading| leading.now));
     values.real(const { id("leading_reference") }, leading.and_then(|leading| leading.reference));

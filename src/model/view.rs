@@ -6,8 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::assess::expected;
 use super::reference::About;
 use super::streams::Changes;
+use crate::attribution::Moved;
 use crate::drift::comparison::{Finding, FindingKind};
 use crate::drift::profile::span::Span;
 use crate::drift::profile::tally::Tally;
@@ -15,13 +17,14 @@ use crate::drift::verdict::Judged;
 use crate::estimate::Estimate;
 use crate::fairness::Fair;
 use crate::identity::ModelKey;
-use crate::performance::interval::Within;
 use crate::performance::measures::Better;
-use crate::performance::verdict::{Change, Limits, changes, expected, verdict};
+use crate::performance::verdict::{Change, Limits, changes, verdict};
 use crate::performance::{Performance, Task};
 use crate::quality::{self, Check};
 use crate::segment::by::By;
 use crate::segment::search::Found;
+use crate::stats::interval::Interval;
+use crate::versions::Versions;
 
 /// All models as of one instant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -72,6 +75,10 @@ pub struct ModelView {
     pub windows: Vec<WindowSummary>,
     /// Where it does worst; `None` before labels have come.
     pub segments: Option<Worst>,
+    /// Its versions side by side, over the newest rows with labels; `None` with fewer than two.
+    pub versions: Option<Versions>,
+    /// What moved it, on the newest window that asks for it; `None` where none does.
+    pub moved: Option<Explained>,
     /// What is wrong with the rows: of the last window, and of what came of late.
     pub quality: Vec<quality::Finding>,
     /// What detectors found in its scores and errors, value by value.
@@ -193,17 +200,15 @@ impl ModelView {
         self.latest.as_ref()?.estimated.as_ref()
     }
 
-    /// The measure that speaks for the model as it is estimated over the newest window that has enough rows, beside the reference's.
+    /// The measure that speaks for the model as it is estimated over the newest window that has enough rows, beside the reference's. What
+    /// the reference's own windows vary by is no change.
     #[must_use]
     pub fn expected(&self) -> Option<Change> {
-        let reference = self.reference.as_ref().filter(|_| !self.verdict.provisional)?.performance.as_ref()?;
+        let view = self.reference.as_ref().filter(|_| !self.verdict.provisional)?;
+        let reference = view.performance.as_ref()?;
         let estimates = self.windows.iter().filter_map(|window| window.estimated.as_ref());
         let now = estimates.into_iter().find(|estimate| estimate.rows >= self.min_rows)?;
-        let of = |name: &str| {
-            let figure = now.figure(name)?;
-            Some((figure.value?, figure.low.zip(figure.high).map(|(low, high)| Within { low, high })))
-        };
-        expected(reference, of, now.rows, &self.limits)
+        expected(now, reference, view.usually_estimated, &self.limits)
     }
 
     /// Groups are told apart, or it is told why not.
@@ -270,6 +275,10 @@ pub struct ReferenceView {
     /// Why nothing is estimated without labels; `None` where something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_estimated: Option<String>,
+    /// Where the leading measure's estimate of a window lies though nothing is wrong, by the reference's own windows; `None` where it has
+    /// fewer than ten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usually_estimated: Option<Interval>,
 }
 
 /// Whether the model drifts.
@@ -358,6 +367,34 @@ pub struct Worst {
     /// What is claimed holds for rows that had no part in finding it.
     #[serde(flatten)]
     pub found: Found,
+}
+
+/// Why a window is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// It does worse than over the reference.
+    Performance,
+    /// It is estimated to.
+    Estimate,
+    /// Its predictions or scores drift.
+    Predictions,
+}
+
+/// What moved a model's errors and predictions on a window: leads, not causes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explained {
+    /// When the window begins.
+    pub start: Timestamp,
+    /// When it ends.
+    pub end: Timestamp,
+    /// Why it is asked.
+    pub because: Because,
+    /// Against rows of the reference.
+    pub moved: Option<Moved>,
+    /// Why nothing can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// One window in a line.

@@ -4,11 +4,13 @@
 //! A window is named by its end, in steps. A row in step `b` lies in the windows that end at `b + 1` to `b + steps`; these
 //! are pending until they have been judged (`judge`), and become pending again with a late row or label.
 
+mod explained;
 mod judge;
 mod search;
 mod shown;
 pub mod stored;
 mod stream;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,13 +25,14 @@ use super::intake::Intake;
 use super::reference::{About, Column, Given, Reference};
 use super::rows::{Ids, Key, POSITION, Rows, keep, versions, with_positions};
 use super::streams::{Changes, Streams};
-use super::view::{Counts, WindowResult, Worst};
+use super::view::{Counts, Explained, WindowResult, Worst};
 use super::{Schema, Spec};
 use crate::drift::Sample;
 use crate::drift::profile::tally::Tally;
 use crate::frame::json::WrongTypes;
 use crate::frame::stack::stack;
 use crate::performance::Labels;
+use crate::versions::{Since, Versions};
 
 /// Results kept of a model.
 const RESULTS: usize = 1000;
@@ -78,6 +81,8 @@ pub struct Progress {
     results: BTreeMap<i64, WindowResult>,
     /// Where it does worst.
     worst: Option<Worst>,
+    /// Since when versions have been compared, and with which.
+    compared_since: Since,
     known: Labels,
     /// Labels whose rows are not in memory: they are looked up among what is stored.
     missing: BTreeSet<String>,
@@ -127,6 +132,14 @@ pub struct Watch {
     /// Labels have come since it was searched where the model does worst, and when that was.
     search_due: bool,
     searched: Option<Duration>,
+    /// Versions side by side; none of one alone.
+    versions: Option<Versions>,
+    /// Rows or labels have come since they were compared, and when that was.
+    versions_due: bool,
+    compared: Option<Duration>,
+    /// What moved it, on the newest window that asks for it; and when that was last looked for.
+    explained: Option<(explained::Asked, Explained)>,
+    explained_at: Option<Duration>,
     /// Windows judged since they were taken last.
     judged: Vec<WindowResult>,
 }
@@ -174,6 +187,11 @@ impl Watch {
             judged_again: None,
             search_due: false,
             searched: None,
+            versions: None,
+            versions_due: true,
+            compared: None,
+            explained: None,
+            explained_at: None,
             judged: Vec::new(),
         }
     }
@@ -190,6 +208,7 @@ impl Watch {
         let by_arrival = self.spec.window_rows.is_some() != spec.window_rows.is_some();
         let moved = self.spec.step() != spec.step() || self.spec.window_rows != spec.window_rows;
         self.spec = spec;
+        (self.versions_due, self.compared) = (true, None);
         if moved {
             // Windows have other bounds now: what was concluded of the old ones is void.
             self.progress.results.clear();
@@ -228,6 +247,7 @@ impl Watch {
         let provisional = self.gather(&frame, mode, now)?;
         let frame = self.place(frame, &keys, mode)?;
         self.rows.push(&frame)?;
+        self.versions_due = true;
         self.forget();
         Ok(provisional)
     }
@@ -368,6 +388,7 @@ impl Watch {
         }
         self.progress.reference = Some(reference.about.clone());
         self.reference = Some(reference);
+        self.explained = None;
         self.judge_all_again();
     }
 
@@ -439,6 +460,7 @@ impl Watch {
         }
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
+        self.versions_due = true;
         let horizon = newest.saturating_sub(span(self.spec.label_horizon));
         for gone in self.labels.forget_before(horizon) {
             self.leave_labels(&gone);

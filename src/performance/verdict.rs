@@ -72,12 +72,12 @@ pub fn changes(reference: &Performance, current: &Performance, limits: &Limits) 
 }
 
 /// The measure that speaks for the model as it is estimated over so many rows, beside what it was. `estimate` gives a measure's value and its
-/// band at 95 %.
+/// band at 95 %; `usual` is what it stays within where nothing is wrong, as far as that is known: such an estimate is the same.
 #[must_use]
 pub fn expected(
     reference: &Performance,
     estimate: impl Fn(&str) -> Option<(f64, Option<Within>)>,
-    rows: u64,
+    (rows, usual): (u64, Option<Within>),
     limits: &Limits,
 ) -> Option<Change> {
     let (measure, before) = reference.leading()?;
@@ -89,7 +89,9 @@ pub fn expected(
     let few = too_few(("the reference", reference), limits).or_else(of_samples);
     let intervals = reference.interval(measure.name).zip(band);
     let interval = intervals.map(|(was, is)| difference((before, was), (now, is)));
-    Some(judged(measure, (before, now), interval, few, limits))
+    let change = judged(measure, (before, now), interval, few, limits);
+    let is_usual = usual.is_some_and(|usual| usual.holds(now)) && change.verdict != Verdict::Unknown;
+    Some(if is_usual { Change { verdict: Verdict::Same, ..change } } else { change })
 }
 
 /// What is said of a measure whose change lies within an interval, unless there are too few rows.

@@ -1,7 +1,7 @@
 //! What a review tells, section by section, as lines and tables.
 
-mod moved;
-mod versions;
+pub mod moved;
+pub mod versions;
 
 use jiff::Timestamp;
 
@@ -112,7 +112,7 @@ pub fn sections(review: &Review) -> Vec<Section> {
     }
     all.extend(review.estimated.as_ref().map(estimated));
     all.extend(over_time(review));
-    all.extend(versions::sections(review));
+    all.extend(versions::sections(&review.versions));
     all.extend(review.fairness.iter().map(fair));
     all.extend(review.segments_searched.map(|columns| segments(&review.segments, columns)));
     all.extend(review.by_column.iter().map(by_column));

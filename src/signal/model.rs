@@ -24,6 +24,8 @@ const STREAM: Each = Each { attributes: &["stream", "detector"], field: "stream"
 const ATTRIBUTE: Each = Each { attributes: &["attribute"], field: "attribute" };
 const PARITY: Each = Each { attributes: &["attribute", "measure"], field: "attribute" };
 const SEGMENT: Each = Each { attributes: &["segment", "value", "measure"], field: "segment" };
+const VERSION: Each = Each { attributes: &["version", "measure"], field: "version" };
+const CHALLENGER: Each = Each { attributes: &["version", "champion", "measure"], field: "version" };
 const BIN: Each = Each { attributes: &["feature", "bin", "reference.hash", "reference.provisional"], field: "feature" };
 
 const DROPPED: Metric = metric(
@@ -377,6 +379,71 @@ impl Table for Model {
                 "{segment}",
                 Self::SUBJECT,
                 "Parts of the rows on which the model does worse than on the rest, found without being told where to look, over the newest windows with labels; ten at most. A sign, no alarm: most models have some.",
+            ),
+        ),
+        Signal::real(
+            "version.performance",
+            metric(
+                "plumbline.model.version.performance",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "version", "measure"],
+                "Performance of each version, by measure, over the newest rows with labels (50,000 at most); twenty versions at most. Without two versions there is none.",
+            ),
+        )
+        .each(VERSION),
+        Signal::real(
+            "version.difference",
+            metric(
+                "plumbline.model.version.performance.difference",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "version", "champion", "measure"],
+                "The version's leading measure less the champion's, on the same requests where both answered them, else on what each was asked while both ran.",
+            ),
+        )
+        .each(CHALLENGER),
+        Signal::real(
+            "version.difference_low",
+            metric(
+                "plumbline.model.version.performance.difference.low",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "version", "champion", "measure"],
+                "Lower end of the difference's 95 % interval, at one look.",
+            ),
+        )
+        .each(CHALLENGER),
+        Signal::real(
+            "version.difference_high",
+            metric(
+                "plumbline.model.version.performance.difference.high",
+                Gauge,
+                "{measure}",
+                &["model", "model.namespace", "version", "champion", "measure"],
+                "Upper end of the difference's 95 % interval, at one look.",
+            ),
+        )
+        .each(CHALLENGER),
+        Signal::count(
+            "version.worse",
+            metric(
+                "plumbline.model.version.performance.worse",
+                Gauge,
+                "1",
+                &["model", "model.namespace", "version", "champion", "measure"],
+                "1 where the version is worse than the champion by more than the margin, for certain however often it is looked at (all looks together at .005); else 0. Without enough labelled rows there is none.",
+            ),
+        )
+        .each(CHALLENGER),
+        Signal::count(
+            "versions_left_out",
+            metric(
+                "plumbline.model.versions.left_out",
+                UpDown,
+                "{version}",
+                Self::SUBJECT,
+                "Versions among the newest rows with labels that have no metrics of their own, as there are more than twenty; the largest have.",
             ),
         ),
         Signal::new("leading", Form::Real, None)

@@ -9,7 +9,7 @@ use super::{Form, Id, Signal, Table};
 use crate::metric::{Number, PointAttributes};
 
 /// More signals than this no thing has.
-const MOST: usize = 48;
+const MOST: usize = 64;
 
 /// One value at most for each signal of `T`.
 #[derive(Clone, Copy, PartialEq)]

@@ -71,6 +71,8 @@ pub struct Found {
     pub measure: Option<&'static str>,
     pub verdict: Verdict,
     pub reason: Option<String>,
+    /// There are rows enough for a verdict.
+    pub enough: bool,
     pub mcnemar: Option<McNemar>,
 }
 
@@ -94,6 +96,7 @@ pub fn differences(columns: &[Columns<'_>; 2], wanted: &Wanted<'_>, (method, lim
     let speaks = differences.iter().find(|of| Some(of.measure) == leading);
     let mcnemar = discordant("accuracy", &sides).filter(|of| method == Method::Paired && of.rows > 0);
     Found {
+        enough: few.is_none(),
         measure: speaks.map(|of| of.measure),
         verdict: speaks.map_or(Verdict::TooFew, |of| of.verdict),
         reason: speaks

@@ -27,7 +27,7 @@ fn told(rows: &[Row], task: Task, settings: &Settings<'_>, timed: bool) -> Optio
 }
 
 fn settings(champion: Option<&str>) -> Settings<'_> {
-    Settings { champion, limits: LIMITS }
+    Settings { champion, limits: LIMITS, looks: Looks::Once }
 }
 
 /// A prediction that is right so often.
@@ -117,7 +117,7 @@ fn few_rows_are_no_verdict_and_one_version_is_none() {
         .map(|at| (if at % 2 == 0 { "1" } else { "2" }, at / 2, i64::from(at), Some(i64::from(at % 3 == 0)), Some(1)))
         .collect();
     let found = told(&rows, Task::Classification, &settings(Some("2")), true).expect("two versions");
-    assert_eq!((found.versions[0].version.as_str(), found.champion_missing), ("2", false));
+    assert_eq!((found.versions[0].version.as_str(), found.champion_missing.as_deref()), ("2", None));
     let of = found.versions[1].against_champion.as_ref().expect("compared");
     assert_eq!(of.reason.as_deref(), Some("100 rows with labels of the same requests; 200 are needed"));
     let alone: Vec<Row> = rows.iter().map(|row| ("1", row.1, row.2, row.3, row.4)).collect();
@@ -193,7 +193,8 @@ fn rows_without_a_version_are_counted_and_dtypes_hold() {
     let rows: Vec<Row> =
         (0..900).map(|at| (["1", "2", ""][(at % 3) as usize], at, i64::from(at), None, Some(1))).collect();
     let found = told(&rows, Task::Classification, &settings(Some("7")), true).expect("two versions");
-    assert_eq!((found.without_version, found.champion_missing, found.versions[0].rows), (300, true, 300));
+    let missing = found.champion_missing.as_deref();
+    assert_eq!((found.without_version, missing, found.versions[0].rows), (300, Some("7"), 300));
     assert!((found.versions.iter().map(|of| of.share).sum::<f64>() - 1.0).abs() < 1e-12);
     // A side that lacks a column altogether is measured by what it has.
     let label = Series::full_null("label".into(), 4, &DataType::Boolean);

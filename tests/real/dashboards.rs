@@ -67,14 +67,46 @@ fn they_are_in_style() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A model with groups, segments and two versions: a shadow that answers the same requests.
+const DESCRIBED: &str =
+    "[[model]]\nname = \"shadowed\"\nprotected = [\"sex\"]\nsegments = [\"region\"]\nwindow = \"1h\"\n";
+
+/// Its reference, an hour of samples, what closes it, and the labels.
+fn send_described(agent: &Agent) -> Result<(), Failed> {
+    let of = |at: u64, salt: u64| (at + 1).wrapping_mul(2_654_435_761).wrapping_add(salt.wrapping_mul(40_503)) >> 7;
+    let row = |at: u64, hour: u64, version: &str, flipped: bool| {
+        let score = (of(at, 1) % 97) as f64 / 97.0;
+        let (prediction, sex, region) =
+            (u8::from((score >= 0.5) != flipped), of(at, 2) % 2, ["north", "south"][usize::from(of(at, 3) % 2 == 1)]);
+        let time = 1_760_000_400_000 + hour * 3_600_000 + at * 1000;
+        format!(
+            "\"id\": \"{hour}-{at}\", \"timestamp\": {time}, \"version\": \"{version}\", \"prediction\": {prediction}, \
+             \"score\": {score}, \"sex\": {sex}, \"region\": \"{region}\""
+        )
+    };
+    let label = |at: u64| u8::from(((of(at, 4) % 89) as f64) < 89.0 * ((of(at, 1) % 97) as f64 / 97.0));
+    let send = |request: &str, lines: Vec<String>| -> Result<(), Failed> {
+        let (status, _, answer) = agent.send(request, "application/x-ndjson", lines.join("\n").as_bytes())?;
+        check((200..300).contains(&status), || format!("{request}: {status} {answer}"))
+    };
+    let labelled = (0..3000).map(|at| format!("{{{}, \"label\": {}}}", row(at, 0, "1", false), label(at)));
+    send("PUT /v1/models/shadowed/reference", labelled.collect())?;
+    let shadow = |at: u64| [row(at, 1, "1", false), row(at, 1, "2", of(at, 5).is_multiple_of(9))];
+    let samples = (0..3000).flat_map(shadow).chain([row(0, 3, "1", false)]);
+    send("POST /v1/models/shadowed/samples", samples.map(|row| format!("{{{row}}}")).collect())?;
+    let labels = (0..3000).map(|at| format!("{{\"id\": \"1-{at}\", \"label\": {}}}", label(at)));
+    send("POST /v1/models/shadowed/labels", labels.collect())
+}
+
 fn every_query_has_an_answer() -> Result<(), Failed> {
     let spin = "while :; do :; done";
     let options = ["--cpus", "0.2", "-m", "64m", "--label", "plumbline.io/model=housing"];
     let container = Container::start("dashboards", &options, &["sh", "-c", spin])?;
     let pid: u32 = docker(&["inspect", "-f", "{{.State.Pid}}", &container.name])?.parse()?;
     let node = Node::new(&[gpu(0, 87, 30 << 30, &[(pid, 30 << 30)])])?;
-    let config = format!("{}[rightsizing]\nmin_history = \"1m\"\n", Node::config());
+    let config = format!("{}[rightsizing]\nmin_history = \"1m\"\n{DESCRIBED}", Node::config());
     let agent = Agent::demonstration_with(Options { config: &config, env: node.env(), ..Options::default() })?;
+    send_described(&agent)?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("prometheus.yml");
     let scrape = "global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: plumbline\n  static_configs:\n";

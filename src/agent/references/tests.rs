@@ -141,8 +141,12 @@ fn what_was_removed_is_taken_again() {
             rows: 7,
             profile: None,
         };
-        let reference =
-            reference.then_some(crate::model::view::ReferenceView { about, performance: None, not_estimated: None });
+        let reference = reference.then_some(crate::model::view::ReferenceView {
+            about,
+            performance: None,
+            not_estimated: None,
+            usually_estimated: None,
+        });
         model.reference = reference;
         followed.forget_if_gone(&ModelsView { models: vec![model.clone()], ..ModelsView::default() }, now);
         followed.taken.is_some()

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::Series;
-
 use super::labels::{Key, each_key};
 use super::{Error, Side};
 use crate::dataset::Dataset;
 use crate::model::Spec;
-use crate::performance::verdict::Limits;
+use crate::model::assess::versions::{Asked, compared, notes as of_rows};
 use crate::performance::{Labels, Task};
 use crate::segment::coded::Coded;
 use crate::versions::reference::Judged;
-use crate::versions::{Others, Rows, SIGNIFICANCE, Settings, Version, Versions, compare};
+use crate::versions::{Looks, Others, Version, Versions};
 
 /// What is told of versions.
 #[derive(Default)]
@@ -53,38 +51,13 @@ pub fn told(
         }
         return Ok(Told::default());
     };
-    // Without labels what is said tells what it is.
-    let said = side.prediction.as_ref().or(side.score.as_ref());
-    let (known, task) = task.map_or_else(|| of_predictions(side), |task| (known.clone(), Some(task)));
-    let (Some(said), Some(task)) = (said.or(side.beside.scores.first().map(|(_, of)| of)), task) else {
-        return Ok(Told { coded: Some(version), ..Told::default() });
-    };
-    let empty = Series::full_null(spec.label.as_str().into(), said.len(), said.dtype());
-    let label = side.label.as_ref().unwrap_or(&empty);
     let request = if version.names.len() < 2 { Vec::new() } else { requests(samples, spec) };
-    let rows = Rows {
-        version: &version,
-        request: &request,
-        at,
-        columns: side.beside.columns(label, side.prediction.as_ref(), side.score.as_ref()),
-    };
-    let limits = Limits { significance: SIGNIFICANCE, ..spec.limits() };
-    let found = compare(&rows, &spec.measured(task, &known), &Settings { champion: spec.champion.as_deref(), limits });
+    let asked = Asked { version: &version, request: &request, at };
+    let found = compared(&asked, side, (spec, task, known), (spec.champion.as_deref(), Looks::Once));
     if let Some(found) = &found {
-        notes.extend(of_rows(found, spec));
+        notes.extend(of_rows(found));
     }
     Ok(Told { coded: Some(version), versions: found, unjudged: BTreeMap::new() })
-}
-
-/// The task that predictions speak of, where no label does: scores are a classifier's.
-fn of_predictions(side: &Side) -> (Labels, Option<Task>) {
-    let mut known = Labels::default();
-    if let Some(prediction) = &side.prediction {
-        known.learn(prediction);
-    }
-    let scores = side.score.is_some() || !side.beside.scores.is_empty();
-    let task = known.task().or(scores.then_some(Task::Classification));
-    (known, task)
 }
 
 /// What names each row's request: its id. Without any nothing does.
@@ -95,23 +68,6 @@ fn requests(samples: &Dataset, spec: &Spec) -> Vec<Option<Key>> {
     let mut keys = Vec::new();
     // What cannot be an id names nothing.
     each_key(samples, &spec.id, |key| keys.push(key)).map(|()| keys).unwrap_or_default()
-}
-
-fn of_rows(found: &Versions, spec: &Spec) -> Vec<String> {
-    let grouped = crate::units::grouped;
-    let mut said = Vec::new();
-    if let Some(champion) = spec.champion.as_ref().filter(|_| found.champion_missing) {
-        let instead = found.versions.first().map_or("", |version| version.version.as_str());
-        said.push(format!("No row is of version {champion}, the champion: {instead} stands in its place."));
-    }
-    if found.others.versions > 0 {
-        let (versions, rows) = (grouped(found.others.versions), grouped(found.others.rows));
-        said.push(format!("{versions} more versions with {rows} rows together are not told of one by one."));
-    }
-    if found.without_version > 0 {
-        said.push(format!("{} rows say no version.", grouped(found.without_version)));
-    }
-    said
 }
 
 /// Which rows the reference is of. `None` where nothing says of which version it is, or the samples name none.

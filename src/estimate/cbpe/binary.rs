@@ -69,6 +69,12 @@ impl Fitted {
         Ok(Self { calibration, known: figures.into_iter().map(known).collect(), options: options.clone() })
     }
 
+    /// The same without draws.
+    pub(super) fn without_bands(mut self) -> Self {
+        self.options.draws = 0;
+        self
+    }
+
     /// Whether scores are calibrated.
     pub(super) fn is_calibrated(&self) -> bool {
         self.calibration.is_kept

@@ -74,6 +74,13 @@ pub fn fit_many(reference: &Many<'_>, options: &Options) -> Result<FittedMany, U
 }
 
 impl FittedMany {
+    /// The same for estimates alone: their bands, but NannyML's, take most of the time.
+    #[must_use]
+    pub fn without_bands(mut self) -> Self {
+        self.options.draws = 0;
+        self
+    }
+
     /// Whether any score is calibrated.
     #[must_use]
     pub fn is_calibrated(&self) -> bool {

@@ -6,11 +6,13 @@ use super::{Context, Error, Side, Table};
 use crate::drift::modes::Mode;
 use crate::drift::multi::Column;
 use crate::estimate::cbpe::{Binary, Columns, Fitted, FittedMany, Many, Options, Scored, Way, fit, fit_many};
+use crate::estimate::usual::usual;
 use crate::estimate::{Estimate, dle};
 use crate::frame::normal::ColumnKind;
 use crate::performance::classes::MISSING;
 use crate::performance::classification::{Rows, Scores};
 use crate::performance::{Coded, Task, numbers};
+use crate::stats::interval::Interval;
 
 /// What a reference taught.
 pub enum Estimator {
@@ -157,6 +159,34 @@ pub enum Prepared<'a> {
 }
 
 impl Estimator {
+    /// What estimates of a measure vary by from one part of a reference to the next; parts are the places of rows, each as long as a window.
+    /// `None` of too few.
+    ///
+    /// # Errors
+    /// A column cannot be read.
+    pub fn usual(
+        &self,
+        reference: &impl Table,
+        before: &Side,
+        context: Context<'_>,
+        (measure, parts): (&str, &[Vec<usize>]),
+    ) -> Result<Option<Interval>, Error> {
+        let quick = match self {
+            Self::Two(fitted, positive) => {
+                Some(Self::Two(Box::new(fitted.as_ref().clone().without_bands()), *positive))
+            }
+            Self::Many(fitted, classes) => {
+                Some(Self::Many(Box::new(fitted.as_ref().clone().without_bands()), classes.clone()))
+            }
+            Self::Amounts(..) => None,
+        };
+        let Some(prepared) = quick.as_ref().unwrap_or(self).prepare(reference, before, context)? else {
+            return Ok(None);
+        };
+        let value = |rows: &Vec<usize>| prepared.estimate(rows).figure(measure)?.value;
+        Ok(usual(&parts.iter().filter_map(value).collect::<Vec<f64>>()))
+    }
+
     /// Makes ready for the samples. `None` where they lack what it takes.
     ///
     /// # Errors

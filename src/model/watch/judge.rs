@@ -60,11 +60,12 @@ struct Found {
 }
 
 impl Watch {
-    /// Judges windows that are closed and pending, some at a time. Returns whether any was.
+    /// Judges windows that are closed and pending, some at a time. Returns whether any was. Versions are compared beside, window or not.
     ///
     /// # Errors
     /// Rows that are held cannot be read; the window is passed over.
     pub fn judge(&mut self, now: Timestamp, monotonic: Duration) -> PolarsResult<bool> {
+        self.compare_versions(monotonic)?;
         let streamed =
             self.fresh_labels.height() > 0 && self.streamed.is_none_or(|at| monotonic.saturating_sub(at) >= SETTLE);
         if streamed {
@@ -101,6 +102,7 @@ impl Watch {
         }
         if due.is_empty() {
             self.search(monotonic)?;
+            self.explain(monotonic)?;
             return Ok(false);
         }
         self.settle_labels()?;
@@ -151,6 +153,7 @@ impl Watch {
         }
         self.slim();
         self.search(monotonic)?;
+        self.explain(monotonic)?;
         Ok(true)
     }
 
@@ -319,12 +322,13 @@ pub(super) fn label_of(frame: &DataFrame, latest: Option<&DataFrame>) -> PolarsR
     }
 }
 
-fn series(frame: &DataFrame, name: &str) -> Option<Series> {
+/// A column, where there is one.
+pub(super) fn series(frame: &DataFrame, name: &str) -> Option<Series> {
     frame.column(name).ok().map(|column| column.as_materialized_series().clone())
 }
 
 /// The first where it has a value, else the second.
-fn first_of(first: &Series, second: &Series) -> PolarsResult<Series> {
+pub(super) fn first_of(first: &Series, second: &Series) -> PolarsResult<Series> {
     let (mut one, mut other) = (first.clone(), second.clone());
     if one.dtype() != other.dtype() {
         let text = [&one, &other].iter().any(|series| series.dtype() == &DataType::String);

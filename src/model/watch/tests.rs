@@ -10,7 +10,9 @@ use crate::model::view::ModelView;
 use crate::quality::Check;
 
 mod assessed;
+mod explained;
 mod made;
+mod versions;
 
 const HOUR: i64 = 3_600_000;
 

@@ -8,6 +8,7 @@ use crate::stats::interval::Interval;
 use crate::units::percent;
 
 /// Of errors first.
+#[must_use]
 pub fn sections(moved: &Moved) -> Vec<Section> {
     let of = |(title, moving): (&str, &Option<Moving>)| moving.as_ref().map(|moving| told(title, moving));
     [("What moved its errors", &moved.error), ("What moved its predictions", &moved.prediction)]

@@ -1,27 +1,27 @@
-//! What a review tells of versions: all of them in a table, and each challenger beside the champion.
+//! What a review, or a model's page, tells of versions: all of them in a table, and each challenger beside the champion.
 
 use super::{Section, count, dash, section, shown, time, with_interval, words};
 use crate::drift::words::{chance, figure};
 use crate::performance::interval::Within;
-use crate::review::Review;
 use crate::units::percent;
 use crate::versions::predictions::{Kind, Shift};
 use crate::versions::{Comparison, Difference, Method, Verdict, Version};
 
 /// None with fewer than two versions.
-pub fn sections(review: &Review) -> Vec<Section> {
-    let Some((champion, others)) = review.versions.split_first().filter(|(_, others)| !others.is_empty()) else {
+#[must_use]
+pub fn sections(versions: &[Version]) -> Vec<Section> {
+    let Some((champion, others)) = versions.split_first().filter(|(_, others)| !others.is_empty()) else {
         return Vec::new();
     };
     let compared: Vec<(&Version, &Comparison)> =
         others.iter().filter_map(|challenger| Some((challenger, challenger.against_champion.as_ref()?))).collect();
-    let mut all = vec![overview(review, champion, &compared)];
+    let mut all = vec![overview(versions, champion, &compared)];
     all.extend(compared.iter().filter_map(|(challenger, of)| beside(champion, challenger, of)));
     all
 }
 
-fn overview(review: &Review, champion: &Version, compared: &[(&Version, &Comparison)]) -> Section {
-    let leading = review.versions.iter().find_map(|of| of.performance.as_ref()?.leading()).map(|(measure, _)| measure);
+fn overview(versions: &[Version], champion: &Version, compared: &[(&Version, &Comparison)]) -> Section {
+    let leading = versions.iter().find_map(|of| of.performance.as_ref()?.leading()).map(|(measure, _)| measure);
     let said = compared.iter().map(|(challenger, of)| sentence(champion, challenger, of)).collect();
     let row = |of: &Version| {
         let value = of.performance.as_ref().zip(leading).and_then(|(performance, measure)| {
@@ -37,7 +37,7 @@ fn overview(review: &Review, champion: &Version, compared: &[(&Version, &Compari
             value.unwrap_or_else(dash),
         ]
     };
-    let rows = review.versions.iter().map(row).collect();
+    let rows = versions.iter().map(row).collect();
     let heads = ["version", "rows", "of all", "labelled", "first", "last", "figure"];
     let mut of = Section { said, ..section("Versions", &heads, rows) };
     of.said.extend(leading.map(|measure| format!("Figure: {}, of all rows of the version.", words(measure.name))));
@@ -76,6 +76,12 @@ fn beside(champion: &Version, challenger: &Version, of: &Comparison) -> Option<S
         return None;
     }
     let mut said = vec![how(of)];
+    if of.looked.is_some() {
+        said.push(
+            "The verdict holds however often it is looked at, and so asks for more than the intervals, which are of one look at 95 %."
+                .to_owned(),
+        );
+    }
     if let Some(mcnemar) = of.mcnemar {
         said.push(format!(
             "{} alone got {} requests right, {} alone {} (McNemar's test: p {}).",
