@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -112,13 +113,8 @@ pub async fn run(
     reloaded: impl Fn(&Config),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let address = config.agent.listen;
-    if let Some(why) = config.access.open_to_others(address) {
-        return Err(Error::Open(why));
-    }
-    let in_force = access::InForce::read(&config.access).map_err(Error::Open)?;
+    let (listener, in_force) = listening(&config).await?;
     let (tokens, tls) = (in_force.tokens(), in_force.tls());
-    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let local = listener.local_addr()?;
     let base = format!("{}://{local}", if tls.is_some() { "https" } else { "http" });
     let setting = Arc::new(setting);
@@ -134,13 +130,12 @@ pub async fn run(
     let stop_pipeline = Stop::default();
     let (ingest, models_view, model_worker, (models_tasks, committing, models)) =
         start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
-    let following = Task(tokio::spawn(Arc::clone(&descriptions).follow()));
-    let reading = Task(tokio::spawn(in_force.follow(Arc::clone(&health))));
+    let following = [tokio::spawn(Arc::clone(&descriptions).follow()), tokio::spawn(in_force.follow(Arc::clone(&health)))];
+    let following = following.map(Task);
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
-    let delivered = Arc::<export::Delivered>::default();
-    let (review_out, review) = watch::channel(None);
+    let (delivered, (review_out, review)) = (Arc::<export::Delivered>::default(), watch::channel(None));
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
     let outlets =
         pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out, delivered: Arc::clone(&delivered) };
@@ -214,22 +209,38 @@ pub async fn run(
     }
 
     tracing::info!(grace = ?config.agent.grace, "stopping");
-    drop((models_tasks, following, reading));
+    drop((models_tasks, following));
     stop_pipeline.stop();
     let _ = stop_web.send(true);
-    let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
-    if tokio::time::timeout(config.agent.grace, drained).await.is_err() {
-        tracing::warn!("not everything ended within the grace period");
-        for (name, exporter) in health.state().exporters.iter().filter(|(_, exporter)| exporter.queued > 0) {
-            tracing::warn!(exporter = name, bytes = exporter.queued, "not sent before the end");
-        }
-    }
+    let all = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
+    drained(all, config.agent.grace, &health).await;
     drop(committing);
     // Whatever else hangs: what was answered is given to the system.
-    let written = tokio::task::spawn_blocking(move || models.write_out());
-    let _ = tokio::time::timeout(config.agent.grace, written).await;
+    drained(tokio::task::spawn_blocking(move || models.write_out()), config.agent.grace, &health).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Listens, once it is settled who is let in.
+async fn listening(config: &Config) -> Result<(TcpListener, access::InForce), Error> {
+    let address = config.agent.listen;
+    if let Some(why) = config.access.open_to_others(address) {
+        return Err(Error::Open(why));
+    }
+    let in_force = access::InForce::read(&config.access).map_err(Error::Open)?;
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    Ok((listener, in_force))
+}
+
+/// Waits until all has ended, `grace` at most, and says what has not.
+async fn drained<T>(all: impl Future<Output = T>, grace: Duration, health: &Health) {
+    if tokio::time::timeout(grace, all).await.is_ok() {
+        return;
+    }
+    tracing::warn!("not everything ended within the grace period");
+    for (name, exporter) in health.state().exporters.iter().filter(|(_, exporter)| exporter.queued > 0) {
+        tracing::warn!(exporter = name, bytes = exporter.queued, "not sent before the end");
+    }
 }
 
 /// What reads references and sends labels on; and what writes to the disk what senders wait for, to the very end.

@@ -50,7 +50,7 @@ impl InForce {
                 }
             }
             Err(why) => {
-                faults.push(format!("The file of tokens cannot be used, and those before stay in force: {why}"))
+                faults.push(format!("The file of tokens cannot be used, and those before stay in force: {why}"));
             }
         }
         let renewed = |known: &Files| -> Result<Option<_>, String> {
@@ -66,7 +66,7 @@ impl InForce {
                     tracing::info!("the certificate has changed: new connections have the new one");
                 }
                 Err(why) => {
-                    faults.push(format!("The certificate cannot be renewed, and the one before stays in force: {why}"))
+                    faults.push(format!("The certificate cannot be renewed, and the one before stays in force: {why}"));
                 }
             }
         }

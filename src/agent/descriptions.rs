@@ -91,14 +91,12 @@ fn is_below(address: &str, prefixes: &[String]) -> bool {
 
 /// What is wrong with a description that did not come by the file.
 fn first_problem(config: &Config, spec: &Spec) -> Option<String> {
-    if let Some(reference) = &spec.reference {
-        if !is_below(reference, &config.models.reference_prefixes) {
-            return Some(
-                "reference: lies where none may that is not named in the configuration file (models.reference_prefixes); \
-                 PUT /v1/models/{model}/reference sends one"
-                    .to_owned(),
-            );
-        }
+    if spec.reference.as_ref().is_some_and(|reference| !is_below(reference, &config.models.reference_prefixes)) {
+        return Some(
+            "reference: lies where none may that is not named in the configuration file (models.reference_prefixes); \
+             PUT /v1/models/{model}/reference sends one"
+                .to_owned(),
+        );
     }
     config.problems_of(spec).into_iter().next().map(|(field, message)| format!("{field}: {message}"))
 }
@@ -246,7 +244,7 @@ fn told(unused: &Unused) -> String {
 }
 
 fn declared(given: config_maps::Text) -> Given {
-    let is_json = given.key.ends_with(".json");
+    let is_json = given.key.split('.').next_back() == Some("json");
     let origin = Origin::ConfigMap { namespace: given.namespace.clone(), name: given.name, key: given.key };
     let Some(text) = given.text else {
         let why = format!("is longer than {} bytes, or there is no room for more of them", description::LONGEST);

@@ -198,12 +198,14 @@ impl Models {
     pub async fn commit(self: Arc<Self>) {
         let Some(commits) = &self.commits else {
             // What waits in memory alone is given to the system, whatever the model worker is at.
-            while self.durability == Durability::Memory {
+            if self.durability != Durability::Memory {
+                return;
+            }
+            loop {
                 tokio::time::sleep(WRITTEN_OUT).await;
                 let models = Arc::clone(&self);
                 let _ = tokio::task::spawn_blocking(move || models.write_out()).await;
             }
-            return;
         };
         loop {
             commits.wanted().await;

@@ -99,7 +99,7 @@ fn without_nulls(value: serde_json::Value) -> serde_json::Value {
 mod tests {
     use super::*;
 
-    fn messages(problems: Vec<Problem>) -> String {
+    fn messages(problems: &[Problem]) -> String {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
@@ -119,8 +119,9 @@ mod tests {
 
     #[test]
     fn every_problem_is_told() {
-        let why =
-            messages(parse("[[model]]\nname = \"m\"\nwindw = \"6h\"\nlateness = \"soon\"\n", None).expect_err("wrong"));
+        let why = messages(
+            &parse("[[model]]\nname = \"m\"\nwindw = \"6h\"\nlateness = \"soon\"\n", None).expect_err("wrong"),
+        );
         assert!(
             why.contains("3: model.windw")
                 && why.contains("did you mean `window`")
@@ -136,12 +137,12 @@ mod tests {
             ("[[model]]\nname = \"a\"\nwindow = \"1ms\"\n", None, "3: model.0.window"),
             ("nonsense", None, "not TOML"),
         ] {
-            let why = messages(parse(text, namespace).expect_err(text));
+            let why = messages(&parse(text, namespace).expect_err(text));
             assert!(why.contains(expected), "{text}: {why}");
         }
-        assert!(messages(parse(&" ".repeat(LONGEST + 1), None).expect_err("long")).contains("longer"));
+        assert!(messages(&parse(&" ".repeat(LONGEST + 1), None).expect_err("long")).contains("longer"));
         let other = parse_of("[[model]]\nname = \"a\"\n", &ModelKey::named("b")).expect_err("another");
-        assert!(messages(other).contains("describes `a`, and was sent for `b`"));
+        assert!(messages(&other).contains("describes `a`, and was sent for `b`"));
         for json in ["", "[]", "7", "{\"name\":"] {
             assert!(toml_of_json(json).is_err(), "{json}");
         }

@@ -97,18 +97,18 @@ mod tests {
         Origin::ConfigMap { namespace: "shop".to_owned(), name: name.to_owned(), key: "m.toml".to_owned() }
     }
 
-    fn described(key: ModelKey, origin: Origin) -> Described {
-        Described { spec: Spec::of(&key), origin }
+    fn described(key: &ModelKey, origin: Origin) -> Described {
+        Described { spec: Spec::of(key), origin }
     }
 
     #[test]
     fn what_is_declared_goes_before_what_was_sent() {
         let churn = || ModelKey::within("shop", "churn");
         let all = vec![
-            described(churn(), Origin::Api),
-            described(churn(), map("b")),
-            described(churn(), map("a")),
-            described(ModelKey::named("churn"), Origin::Api),
+            described(&churn(), Origin::Api),
+            described(&churn(), map("b")),
+            described(&churn(), map("a")),
+            described(&ModelKey::named("churn"), Origin::Api),
         ];
         let (counts, unused) = in_force(all.clone(), 10, |_| None);
         let origins: Vec<_> = counts.iter().map(|described| (described.spec.key(), &described.origin)).collect();
@@ -120,14 +120,14 @@ mod tests {
         let why: Vec<_> = unused.iter().map(|unused| (&unused.origin, unused.why.as_str())).collect();
         let by_a = "ConfigMap shop/a (m.toml) describes this model, and goes before it";
         assert_eq!(why, [(&map("b"), by_a), (&Origin::Api, by_a)]);
-        let file = [described(churn(), Origin::File)].into_iter().chain(all).collect();
+        let file = [described(&churn(), Origin::File)].into_iter().chain(all).collect();
         let (counts, unused) = in_force(file, 10, |_| None);
         assert_eq!((&counts[1].origin, unused.len()), (&Origin::File, 3));
     }
 
     #[test]
     fn there_is_room_for_so_many_and_the_wrong_ones_take_none() {
-        let of = |name: &str, origin| described(ModelKey::named(name), origin);
+        let of = |name: &str, origin| described(&ModelKey::named(name), origin);
         let all = vec![of("a", Origin::Api), of("b", Origin::Api), of("c", Origin::Api), of("d", Origin::File)];
         let (counts, unused) = in_force(all, 1, |spec| (spec.name == "a").then(|| "is wrong".to_owned()));
         let names: Vec<_> = counts.iter().map(|described| described.spec.name.as_str()).collect();

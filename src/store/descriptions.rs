@@ -52,11 +52,14 @@ pub fn remove(data: &Path, model: &ModelKey) -> Result<bool, Error> {
     }
 }
 
+/// A model's description as it was sent, or why it cannot be read.
+pub type Kept = (ModelKey, Result<String, Error>);
+
 /// Every description that is kept, by its model; of one that cannot be read, why.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn read(data: &Path, longest: u64) -> Result<Vec<(ModelKey, Result<String, Error>)>, Error> {
+pub fn read(data: &Path, longest: u64) -> Result<Vec<Kept>, Error> {
     let text = |path: &Path, bytes: u64| {
         if bytes > longest {
             return Err(Error::Record(format!("{}: is longer than {longest} bytes", path.display())));

@@ -140,7 +140,7 @@ impl Known {
 
     /// Notes that it failed: how long it pauses.
     fn fail(&mut self) -> Duration {
-        self.pause = (self.pause * 2).clamp(PAUSES.0, PAUSES.1);
+        self.pause = self.pause.saturating_mul(2).clamp(PAUSES.0, PAUSES.1);
         self.failing = self.failing.saturating_add(self.pause);
         self.pause
     }
@@ -152,7 +152,7 @@ fn insert(maps: &mut Maps, (namespace, name): (String, String), map: ConfigMap) 
     let held = maps.values().flatten();
     let (mut texts, mut bytes) =
         (held.clone().count(), held.filter_map(|text| text.text.as_ref()).map(String::len).sum::<usize>());
-    let is_one = |key: &String| key.ends_with(".toml") || key.ends_with(".json");
+    let is_one = |key: &String| matches!(key.split('.').next_back(), Some("toml" | "json"));
     let mut own = Vec::new();
     for (key, text) in map.data.unwrap_or_default().into_iter().filter(|(key, _)| is_one(key)) {
         texts = texts.saturating_add(1);
@@ -192,7 +192,7 @@ pub async fn follow(config: &Config, told: impl Fn(Told)) -> String {
                 }
             }
             Err(error) => {
-                let why = hinted(explain(&error));
+                let why = hinted(&explain(&error));
                 let pause = known.fail();
                 if known.failing > PATIENCE || why.contains("forbidden") {
                     told(Told::Failing(why));
@@ -240,7 +240,7 @@ fn gathered(all: &[Known]) -> Told {
     Told::All(texts.take(MOST).cloned().collect(), left_out)
 }
 
-fn hinted(why: String) -> String {
+fn hinted(why: &str) -> String {
     // The collector's own hint is of pods.
     let why = why.split("; the account needs").next().unwrap_or_default().to_owned();
     let hint = if why.contains("forbidden") {
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_right_that_is_missing_is_named() {
-        let why = hinted("configmaps is forbidden: no; the account needs list and watch of pods and nodes".to_owned());
+        let why = hinted("configmaps is forbidden: no; the account needs list and watch of pods and nodes");
         assert!(why.ends_with("components/descriptions)") && !why.contains("pods"), "{why}");
     }
 }
