@@ -113,9 +113,8 @@ pub async fn run(
     reloaded: impl Fn(&Config),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let (listener, in_force) = listening(&config).await?;
+    let (listener, local, in_force) = listening(&config).await?;
     let (tokens, tls) = (in_force.tokens(), in_force.tls());
-    let local = listener.local_addr()?;
     let base = format!("{}://{local}", if tls.is_some() { "https" } else { "http" });
     let setting = Arc::new(setting);
     let clock = Arc::clone(&setting.clock);
@@ -130,7 +129,8 @@ pub async fn run(
     let stop_pipeline = Stop::default();
     let (ingest, models_view, model_worker, (models_tasks, committing, models)) =
         start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
-    let following = [tokio::spawn(Arc::clone(&descriptions).follow()), tokio::spawn(in_force.follow(Arc::clone(&health)))];
+    let following =
+        [tokio::spawn(Arc::clone(&descriptions).follow()), tokio::spawn(in_force.follow(Arc::clone(&health)))];
     let following = following.map(Task);
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
@@ -148,9 +148,8 @@ pub async fn run(
         };
         supervise::spawn(supervise::RECOMMENDER, &health, &clock, &stop_pipeline, run)?
     };
-    let stop = stop_pipeline.clone();
-    let mut pipeline_configured = configured;
-    let run = move || pipeline.run(&incoming, &mut pipeline_configured, &stop);
+    let (stop, mut configured) = (stop_pipeline.clone(), configured);
+    let run = move || pipeline.run(&incoming, &mut configured, &stop);
     let pipeline = supervise::spawn(supervise::PIPELINE, &health, &clock, &stop_pipeline, run)?;
 
     let own = own_points(Arc::clone(&health), alerts.clone(), Arc::clone(&clock), started_at);
@@ -222,14 +221,15 @@ pub async fn run(
 }
 
 /// Listens, once it is settled who is let in.
-async fn listening(config: &Config) -> Result<(TcpListener, access::InForce), Error> {
+async fn listening(config: &Config) -> Result<(TcpListener, SocketAddr, access::InForce), Error> {
     let address = config.agent.listen;
     if let Some(why) = config.access.open_to_others(address) {
         return Err(Error::Open(why));
     }
     let in_force = access::InForce::read(&config.access).map_err(Error::Open)?;
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-    Ok((listener, in_force))
+    let local = listener.local_addr()?;
+    Ok((listener, local, in_force))
 }
 
 /// Waits until all has ended, `grace` at most, and says what has not.
