@@ -42,6 +42,7 @@ use crate::collect::{Driver, Message, Schedule, Stop};
 use crate::config::{AT_START, Config};
 use crate::export::{self, EXPORTERS, Points, Started, prometheus};
 use crate::health::Health;
+use crate::ingest::events::Events;
 use crate::ingest::{self, Ingest};
 use crate::metric::Point;
 use crate::model::view::ModelsView;
@@ -142,6 +143,8 @@ pub async fn run(
     let run = move || pipeline.run(&incoming, &mut pipeline_configured, &stop);
     let pipeline = supervise::spawn(supervise::PIPELINE, &health, &clock, &stop_pipeline, run)?;
 
+    let events = Events::new(ingest.clone());
+    let storing = Task(tokio::spawn(Arc::clone(&events).run()));
     let own = own_points(Arc::clone(&health), alerts.clone(), Arc::clone(&clock), started_at);
     let (stop_web, stopped_web) = watch::channel(false);
     let web = tokio::spawn(web::serve(
@@ -157,7 +160,7 @@ pub async fn run(
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
         },
-        ingest::router(ingest),
+        ingest::router(ingest).merge(events.router()),
         stopped(stopped_web),
     ));
 
@@ -199,7 +202,13 @@ pub async fn run(
     drop(models_tasks);
     stop_pipeline.stop();
     let _ = stop_web.send(true);
-    let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
+    let last_events = async {
+        let _ = web.await;
+        drop(storing);
+        tokio::task::spawn_blocking(move || events.close()).await
+    };
+    let threads = all_ended(vec![pipeline, model_worker, recommender]);
+    let drained = async { tokio::join!(generation.stop(), threads, last_events) };
     if tokio::time::timeout(config.agent.grace, drained).await.is_err() {
         tracing::warn!("not everything ended within the grace period");
         for (name, exporter) in health.state().exporters.iter().filter(|(_, exporter)| exporter.queued > 0) {

@@ -64,7 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "versions",
         ],
     ),
-    ("ingest", &["clock", "frame", "identity", "model", "units"]),
+    ("ingest", &["clock", "frame", "identity", "model", "performance", "stats", "units"]),
     ("health", &["metric"]),
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),

@@ -84,7 +84,12 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
 }
 
 /// A small body may unpack to any size: it is read no further than the limit, and holds what it has become as it goes.
-fn unpack(packed: &[u8], limit: u64, mut reservation: Reservation, room: u64) -> Result<(Bytes, Reservation), Error> {
+pub fn unpack(
+    packed: &[u8],
+    limit: u64,
+    mut reservation: Reservation,
+    room: u64,
+) -> Result<(Bytes, Reservation), Error> {
     const STEP: u64 = 1 << 20;
     let mut unpacked = Vec::new();
     let mut reader = MultiGzDecoder::new(packed);
