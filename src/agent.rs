@@ -119,7 +119,7 @@ pub async fn run(
     let (reports, incoming) = sync_channel(REPORTS);
     let (configs, configured) = watch::channel(config.clone());
     let stop_pipeline = Stop::default();
-    let (ingest, models_view, model_worker, models_tasks) =
+    let (ingest, events, models_view, model_worker, models_tasks) =
         start_models(&config, &setting, &health, configured.clone(), &stop_pipeline)?;
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
@@ -143,8 +143,6 @@ pub async fn run(
     let run = move || pipeline.run(&incoming, &mut pipeline_configured, &stop);
     let pipeline = supervise::spawn(supervise::PIPELINE, &health, &clock, &stop_pipeline, run)?;
 
-    let events = Events::new(ingest.clone());
-    let storing = Task(tokio::spawn(Arc::clone(&events).run()));
     let own = own_points(Arc::clone(&health), alerts.clone(), Arc::clone(&clock), started_at);
     let (stop_web, stopped_web) = watch::channel(false);
     let web = tokio::spawn(web::serve(
@@ -202,13 +200,8 @@ pub async fn run(
     drop(models_tasks);
     stop_pipeline.stop();
     let _ = stop_web.send(true);
-    let last_events = async {
-        let _ = web.await;
-        drop(storing);
-        tokio::task::spawn_blocking(move || events.close()).await
-    };
-    let threads = all_ended(vec![pipeline, model_worker, recommender]);
-    let drained = async { tokio::join!(generation.stop(), threads, last_events) };
+    let web = end_events(web, events);
+    let drained = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
     if tokio::time::timeout(config.agent.grace, drained).await.is_err() {
         tracing::warn!("not everything ended within the grace period");
         for (name, exporter) in health.state().exporters.iter().filter(|(_, exporter)| exporter.queued > 0) {
@@ -219,7 +212,7 @@ pub async fn run(
     Ok(())
 }
 
-type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, [Task; 2]);
+type StartedModels = (Ingest, Arc<Events>, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, [Task; 3]);
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
 fn start_models(
@@ -258,7 +251,16 @@ fn start_models(
         worker.run(&queue, &mut configured, &worker_stop);
     };
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
-    Ok((ingest, view, thread, [Task(tokio::spawn(following)), Task(tokio::spawn(forwarding))]))
+    let events = Events::new(ingest.clone());
+    let storing = Arc::clone(&events).run();
+    let tasks = [Task(tokio::spawn(following)), Task(tokio::spawn(forwarding)), Task(tokio::spawn(storing))];
+    Ok((ingest, events, view, thread, tasks))
+}
+
+/// Waits for the last request, and stores what events left behind.
+async fn end_events<T>(web: tokio::task::JoinHandle<T>, events: Arc<Events>) {
+    let _ = web.await;
+    let _ = tokio::task::spawn_blocking(move || events.close()).await;
 }
 
 /// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the

@@ -265,7 +265,7 @@ pub static EVENTS_LEFT_OUT: Metric = metric(
     Kind::Counter,
     "{event}",
     &["reason"],
-    "CloudEvents that are not watched: of another type, of another component than the predictor, the half that the model's description leaves out, or sent twice.",
+    "CloudEvents that are not watched: of another type, of another component than the predictor, the half that the model's description leaves out, sent twice, or a reward without a truth.",
 );
 /// Events that were not taken.
 pub static EVENTS_REJECTED: Metric = metric(

@@ -457,8 +457,8 @@ impl Spec {
         }
         let mut columns: Vec<&String> = self.columns.iter().collect();
         columns.sort_unstable();
-        if let Some(pair) = columns.windows(2).find(|pair| pair[0] == pair[1]) {
-            wrong("columns", format!("has `{}` twice", pair[0]));
+        if let Some([name, ..]) = columns.windows(2).find(|pair| pair[0] == pair[1]) {
+            wrong("columns", format!("has `{name}` twice"));
         }
         if self.top == 0 {
             wrong("top", "must be at least 1".to_owned());

@@ -21,8 +21,8 @@ use plumbline::frame::json::{Builder, Limits};
 use plumbline::frame::stack::frame_of;
 use plumbline::ingest::decode::{Format, decode};
 use plumbline::ingest::events::cloud::{self, Arrived, Half};
-use plumbline::ingest::events::payload;
 use plumbline::ingest::events::predicted::Predicted;
+use plumbline::ingest::events::{feedback, payload};
 use plumbline::model::border::{Purpose, expected, pass};
 use plumbline::model::{Schema, Spec};
 
@@ -243,6 +243,8 @@ fn event_seeds() -> Vec<Vec<u8>> {
     let texts = [
         r#"{"instances":[[6.8,2.8,"x"],[6,3.4,null]]}"#.to_owned(),
         r#"{"instances":[{"a":1,"b":{"c":[1,2]}},{"b":{"c":[3,4]},"a":{"b64":"/w=="}}]}"#.to_owned(),
+        r#"{"request":{"data":{"names":["a","b"],"ndarray":[[1,2]]}},"truth":{"data":{"tensor":{"shape":[1,1],"values":[1]}}}}"#.to_owned(),
+        r#"{"data":{"names":["a"],"ndarray":[[1],["x"]]}}"#.to_owned(),
         r#"{"predictions":[{"label":"a","score":0.5}],"outputs":null}"#.to_owned(),
         r#"{"outputs":[{"name":"p","shape":[2,2],"datatype":"FP64","data":[0.25,0.75,1,0]},{"name":"i","shape":[2,1,2],"datatype":"UINT64","data":[18446744073709551615,0,1,2]}],"model_version":"1"}"#.to_owned(),
         v2.to_owned(),
@@ -264,6 +266,10 @@ fn hold_event(body: &[u8], half: Half) {
         if let Arrived::Event(event) = arrived {
             bodies.push(event.data);
         }
+    }
+    if let Ok(feedback) = feedback::read(&bytes, 100_000) {
+        let told = feedback.truth.map(|truth| Predicted::rows_of_truth(&truth, 1000));
+        assert!(told.is_none_or(|rows| rows.is_err() || rows.is_ok_and(|rows| rows <= 1000)));
     }
     for body in bodies {
         let Ok(payload) = payload::decode(half, &body, 100_000) else { continue };

@@ -8,6 +8,8 @@
 pub mod cloud;
 pub mod columns;
 pub mod count;
+pub mod feedback;
+pub mod instances;
 pub mod nested;
 pub mod outputs;
 pub mod pairing;
@@ -15,6 +17,7 @@ pub mod payload;
 pub mod predicted;
 pub mod reject;
 mod routes;
+pub mod seldon;
 mod storing;
 pub mod summary;
 pub mod tensor;
@@ -114,12 +117,20 @@ pub struct Events {
 
 struct State {
     pairing: Pairing,
-    gathered: BTreeMap<ModelKey, Gathered>,
+    gathered: BTreeMap<(ModelKey, What), Gathered>,
     rows: usize,
     counts: Counts,
 }
 
-/// Predictions of one model that are to be stored.
+/// What is gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Predictions,
+    /// In the place of the response is what was true.
+    Truths,
+}
+
+/// Predictions of one model that are to be stored, or what was true of them.
 struct Gathered {
     predictions: Vec<(Predicted, usize)>,
     reservation: Reservation,
@@ -174,8 +185,9 @@ impl Events {
     pub fn take(&self, arrived: Result<Arrived, Reject>) -> Result<(), Reject> {
         let taken = arrived.and_then(|arrived| match arrived {
             Arrived::Other(_) => Ok(Err("type")),
-            Arrived::Event(event) if event.beside.is_some() => Ok(Err("component")),
+            Arrived::Event(event) | Arrived::Feedback(event) if event.beside.is_some() => Ok(Err("component")),
             Arrived::Event(event) => self.take_event(*event),
+            Arrived::Feedback(event) => self.take_feedback(*event),
         });
         let counts = &mut self.locked().counts;
         counts.received = counts.received.saturating_add(1);
@@ -198,6 +210,7 @@ impl Events {
             (Halves::Request, Half::Request) | (Halves::Response, Half::Response) => true,
             _ => return Ok(Err("half")),
         };
+        let unit = event.unit.clone();
         let predicted = self.decode(event, &known)?;
         let most = self.ingest.config.max_rows;
         let now = self.ingest.clock.monotonic();
@@ -206,10 +219,10 @@ impl Events {
         if alone {
             let rows = predicted.rows(most)?;
             let reservation = self.reserve(predicted.bytes())?;
-            self.gather(state, &model, predicted, rows, reservation, now);
+            self.gather(state, (&model, What::Predictions), predicted, rows, reservation, now);
             return Ok(Ok(()));
         }
-        let key = Key { model: model.clone(), id: predicted.id.clone() };
+        let key = Key { model: model.clone(), id: predicted.id.clone(), unit };
         let mut fits = None;
         let offered = state.pairing.offer(key, half, predicted, now, |whole| {
             let rows = whole.rows(most)?;
@@ -218,7 +231,7 @@ impl Events {
         })?;
         match (offered, fits) {
             (Offered::Paired(whole), Some((rows, reservation))) => {
-                self.gather(state, &model, *whole, rows, reservation, now);
+                self.gather(state, (&model, What::Predictions), *whole, rows, reservation, now);
                 Ok(Ok(()))
             }
             (Offered::Paired(_) | Offered::Waits, _) => Ok(Ok(())),
@@ -233,11 +246,38 @@ impl Events {
                 if half == Half::Response {
                     let rows = half_of.rows(most)?;
                     let reservation = self.reserve(half_of.bytes())?;
-                    self.gather(state, &model, *half_of, rows, reservation, now);
+                    self.gather(state, (&model, What::Predictions), *half_of, rows, reservation, now);
                 }
                 Ok(Ok(()))
             }
         }
+    }
+
+    /// Takes what was true of a prediction.
+    fn take_feedback(&self, event: Event) -> Result<Result<(), &'static str>, Reject> {
+        let model = self.ingest.sink.known_as(event.model.clone());
+        let known = self.ingest.sink.describe(&model).map_err(refused)?;
+        let limit = self.ingest.config.max_body.as_u64();
+        let (data, _reservation) = self.unpacked(event.data, limit)?;
+        let feedback = feedback::read(&data, usize::try_from(limit).unwrap_or(usize::MAX))?;
+        let Some(truth) = feedback.truth else { return Ok(Err("reward")) };
+        let Some(id) = event.id else {
+            return Err(Reject::new(Reason::Envelope, "requestid is missing: it says what the feedback is about"));
+        };
+        let truth = truth.settle(known.max_features);
+        let rows = Predicted::rows_of_truth(&truth, self.ingest.config.max_rows)?;
+        let told = Predicted {
+            id,
+            time: event.time.or_else(|| Some(self.ingest.clock.now())),
+            endpoint: None,
+            metadata: event.metadata,
+            request: feedback.request.map(|request| request.settle(known.max_features)),
+            response: Some(truth),
+        };
+        let reservation = self.reserve(told.bytes())?;
+        let now = self.ingest.clock.monotonic();
+        self.gather(&mut self.locked(), (&model, What::Truths), told, rows, reservation, now);
+        Ok(Ok(()))
     }
 
     fn decode(&self, event: Event, known: &Described) -> Result<Predicted, Reject> {
@@ -285,7 +325,7 @@ impl Events {
     fn gather(
         &self,
         state: &mut State,
-        model: &ModelKey,
+        of: (&ModelKey, What),
         predicted: Predicted,
         rows: usize,
         reservation: Reservation,
@@ -293,10 +333,7 @@ impl Events {
     ) {
         let fresh =
             || Gathered { predictions: Vec::new(), reservation: Reservation::none(&self.ingest.in_flight), since: now };
-        let gathered = match state.gathered.get_mut(model) {
-            Some(gathered) => gathered,
-            None => state.gathered.entry(model.clone()).or_insert_with(fresh),
-        };
+        let gathered = state.gathered.entry((of.0.clone(), of.1)).or_insert_with(fresh);
         gathered.predictions.push((predicted, rows));
         gathered.reservation.absorb(reservation);
         state.rows = state.rows.saturating_add(rows);
@@ -314,9 +351,9 @@ fn is_gzip(data: &[u8]) -> bool {
 /// Why there is no place for a model's rows.
 fn refused(refused: Refused) -> Reject {
     match refused {
-        Refused::Busy { message, retry } => Reject::for_now(Reason::Full, message, retry),
+        Refused::Busy { message, retry } => Reject::for_now(Reason::Busy, message, retry),
         Refused::NotStored(message) => Reject::for_now(Reason::Storage, message, Duration::from_secs(10)),
-        Refused::Changed => Reject::for_now(Reason::Full, refused.to_string(), Duration::from_secs(1)),
+        Refused::Changed => Reject::for_now(Reason::Busy, refused.to_string(), Duration::from_secs(1)),
     }
 }
 

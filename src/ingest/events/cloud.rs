@@ -26,7 +26,7 @@ const MAX_ID: usize = 512;
 const MAX_METADATA: usize = 64;
 
 /// Which half of a prediction it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Half {
     /// What the model was asked.
     Request,
@@ -45,6 +45,8 @@ pub struct Event {
     pub model: ModelKey,
     /// The part of the service that sent it, if it is another than the predictor.
     pub beside: Option<String>,
+    /// Which of the models that one request passes, where there are several.
+    pub unit: Option<String>,
     /// Which of several endpoints of the service answered.
     pub endpoint: Option<String>,
     /// When it was.
@@ -60,6 +62,8 @@ pub struct Event {
 pub enum Arrived {
     /// It is about a prediction.
     Event(Box<Event>),
+    /// It says what was true of one. Its data has the request with it.
+    Feedback(Box<Event>),
     /// It is an event of another type, which is nobody's here.
     Other(String),
 }
@@ -106,6 +110,10 @@ struct Attributes<'a> {
     #[serde(borrow, default)]
     component: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
+    requestid: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    modelid: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
     endpoint: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     metadata: Option<Cow<'a, str>>,
@@ -129,6 +137,8 @@ pub fn binary<'a>(header: impl Fn(&str) -> Option<&'a str>, data: Bytes) -> Resu
         inferenceservicename: text("ce-inferenceservicename"),
         namespace: text("ce-namespace"),
         component: text("ce-component"),
+        requestid: text("ce-requestid"),
+        modelid: text("ce-modelid"),
         endpoint: text("ce-endpoint"),
         metadata: text("ce-metadata"),
         data: None,
@@ -210,9 +220,12 @@ impl Attributes<'_> {
             None => return Err(wrong("specversion is missing: this is no CloudEvent 1.0".to_owned())),
         }
         let Some(kind) = given(self.kind) else { return Err(wrong("type is missing".to_owned())) };
-        let half = match kind.as_str() {
-            "org.kubeflow.serving.inference.request" | "io.seldon.serving.inference.request" => Half::Request,
-            "org.kubeflow.serving.inference.response" | "io.seldon.serving.inference.response" => Half::Response,
+        let (sender, half) = match kind.as_str() {
+            "org.kubeflow.serving.inference.request" => (Sender::KServe, Half::Request),
+            "org.kubeflow.serving.inference.response" => (Sender::KServe, Half::Response),
+            "io.seldon.serving.inference.request" => (Sender::Seldon, Half::Request),
+            "io.seldon.serving.inference.response" => (Sender::Seldon, Half::Response),
+            "io.seldon.serving.feedback" => (Sender::SeldonsFeedback, Half::Request),
             _ => return Ok(Arrived::Other(kind)),
         };
         let Some(name) = given(self.inferenceservicename) else {
@@ -223,7 +236,11 @@ impl Attributes<'_> {
         if let Some(namespace) = &namespace {
             check_namespace(namespace).map_err(|message| wrong(format!("namespace `{namespace}` {message}")))?;
         }
-        let id = given(self.id);
+        // Seldon's events have an id each, and what they are about in common.
+        let id = match sender {
+            Sender::KServe => given(self.id),
+            Sender::Seldon | Sender::SeldonsFeedback => given(self.requestid).or_else(|| given(self.id)),
+        };
         if id.as_ref().is_some_and(|id| id.len() > MAX_ID) {
             return Err(wrong(format!("id is longer than {MAX_ID} bytes")));
         }
@@ -234,13 +251,25 @@ impl Attributes<'_> {
             id,
             model: ModelKey { namespace, name },
             beside: given(self.component).filter(|component| component != "predictor"),
+            unit: given(self.modelid),
             endpoint: given(self.endpoint),
             time,
             metadata: self.metadata.as_deref().map(metadata).unwrap_or_default(),
             data,
         };
-        Ok(Arrived::Event(Box::new(event)))
+        Ok(match sender {
+            Sender::KServe | Sender::Seldon => Arrived::Event(Box::new(event)),
+            Sender::SeldonsFeedback => Arrived::Feedback(Box::new(event)),
+        })
     }
+}
+
+/// Who names attributes so.
+#[derive(Clone, Copy)]
+enum Sender {
+    KServe,
+    Seldon,
+    SeldonsFeedback,
 }
 
 /// Headers that KServe passes on: an object of lists of texts. What is none of that is left out.

@@ -140,7 +140,9 @@ pub fn parts<'a>(payload: &'a Payload, rows: usize, most: usize, half: Naming<'_
             parts.push(Part::Wide { tensor, whole });
             continue;
         }
-        let given = half.columns.filter(|names| alone && names.len() == width);
+        let own = Some(tensor.names.as_slice());
+        let described = half.columns.filter(|_| alone);
+        let given = [described, own].into_iter().flatten().find(|names| names.len() == width);
         for at in 0..width {
             let name = match given.and_then(|names| names.get(at)) {
                 Some(name) => name.clone(),

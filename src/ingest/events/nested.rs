@@ -124,16 +124,12 @@ impl Nested {
             _ => 8,
         };
         self.data = Some(data);
-        match budget.0.checked_sub(cost) {
-            Some(left) => {
-                budget.0 = left;
-                Ok(())
-            }
-            None => {
-                self.too_large = true;
-                Err("its values take more memory than a body may (ingest.max_body); send fewer at once".to_owned())
-            }
-        }
+        let Some(left) = budget.0.checked_sub(cost) else {
+            self.too_large = true;
+            return Err("its values take more memory than a body may (ingest.max_body); send fewer at once".to_owned());
+        };
+        budget.0 = left;
+        Ok(())
     }
 }
 

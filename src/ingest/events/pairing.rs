@@ -18,6 +18,8 @@ pub struct Key {
     pub model: ModelKey,
     /// Which.
     pub id: String,
+    /// By which of several models.
+    pub unit: Option<String>,
 }
 
 /// The bounds.
@@ -247,7 +249,7 @@ mod tests {
             response: None,
         };
         *place(&mut predicted, half) = Some(Payload::default());
-        (Key { model: ModelKey::named("m"), id: id.to_owned() }, half, predicted)
+        (Key { model: ModelKey::named("m"), id: id.to_owned(), unit: None }, half, predicted)
     }
 
     fn offer(pairing: &mut Pairing, id: &str, half: Half, now: Duration) -> Offered {

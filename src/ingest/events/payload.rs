@@ -5,26 +5,23 @@
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::cloud::Half;
+use super::instances::{Fields, by_rows, column};
 use super::nested::{Budget, Nested};
-use super::reject::{Reason, Reject};
+use super::reject::{Reason, Reject, no_body};
+use super::seldon;
 use super::summary::Summarised;
-use super::tensor::{Data, Tensor, Type, count};
+use super::tensor::{Data, MAX_TENSORS, Tensor, Type, count};
 use crate::frame::json::Value;
 
-/// Tensors of one body, and columns that V1 rows name.
-pub const MAX_TENSORS: usize = 4096;
-/// Objects within objects of V1 rows.
-const MAX_DEPTH: usize = 8;
 /// Parameters of one body that are kept.
 const MAX_PARAMETERS: usize = 64;
 
@@ -79,6 +76,9 @@ struct Body<'a> {
     predictions: Option<&'a RawValue>,
     #[serde(borrow, default)]
     outputs: Option<&'a RawValue>,
+    /// Seldon's own.
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +128,10 @@ pub fn decode(half: Half, bytes: &Bytes, limit: usize) -> Result<Payload, Reject
         Half::Response => (body.predictions, body.outputs, "output"),
     };
     let tensors = match (rows, tensors) {
+        (None, None) if body.data.is_some() => {
+            let data = body.data.map(|data| seldon::tensor(data, unnamed, &mut budget));
+            data.into_iter().collect::<Result<_, _>>()?
+        }
         (Some(_), Some(_)) => return Err(no_body(format!("{} stand side by side; send one", keys(half)))),
         (Some(rows), None) => by_rows(rows, unnamed, &mut budget)?,
         (None, Some(tensors)) => by_tensors(tensors, unnamed, &mut tail, &mut budget)?,
@@ -145,8 +149,8 @@ pub fn decode(half: Half, bytes: &Bytes, limit: usize) -> Result<Payload, Reject
     }
     let mut names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Reject::new(Reason::Tensor, format!("tensor `{}` occurs twice", pair[0])));
+    if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Reject::new(Reason::Tensor, format!("tensor `{name}` occurs twice")));
     }
     Ok(Payload {
         id: body.id.and_then(text_of),
@@ -162,10 +166,6 @@ fn keys(half: Half) -> &'static str {
         Half::Request => "`instances` and `inputs`",
         Half::Response => "`predictions` and `outputs`",
     }
-}
-
-fn no_body(message: String) -> Reject {
-    Reject::new(Reason::Body, message)
 }
 
 /// A text, or a number as one.
@@ -206,37 +206,6 @@ fn strict<T: DeserializeOwned + Default>(value: Option<&RawValue>, name: &str) -
     serde_json::from_str(value.get()).map_err(wrong)
 }
 
-/// The fields of an object in their order. One that comes twice is kept twice: whoever reads them tells.
-#[derive(Default)]
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AsFields;
-        impl<'de> Visitor<'de> for AsFields {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(Key(key)) = map.next_key()? {
-                    if fields.len() >= MAX_TENSORS {
-                        return Err(A::Error::custom(format!("more than {MAX_TENSORS} fields")));
-                    }
-                    fields.push((key, map.next_value()?));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(AsFields)
-    }
-}
-
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
 /// `inputs` or `outputs`: tensors of V2, or V1's columns by their name, or one column without.
 fn by_tensors(value: &RawValue, unnamed: &str, tail: &mut Bytes, budget: &mut Budget) -> Result<Vec<Tensor>, Reject> {
     let text = value.get().trim_ascii_start();
@@ -252,122 +221,6 @@ fn by_tensors(value: &RawValue, unnamed: &str, tail: &mut Bytes, budget: &mut Bu
     let wire: Vec<WireTensor<'_>> = serde_json::from_str(text)
         .map_err(|error| Reject::new(Reason::Tensor, format!("the tensors cannot be read: {error}")))?;
     wire.into_iter().map(|tensor| tensor.read(tail, budget)).collect()
-}
-
-fn column(value: &RawValue, name: String, budget: &mut Budget) -> Result<Tensor, Reject> {
-    let (shape, data) = Nested::read(value, &name, budget)?;
-    Tensor::new(name, Type::Json, shape, data)
-}
-
-/// `instances` or `predictions`: rows that are values, lists, or objects with a name for each value.
-fn by_rows(value: &RawValue, unnamed: &str, budget: &mut Budget) -> Result<Vec<Tensor>, Reject> {
-    let text = value.get();
-    let first = text.strip_prefix('[').map(str::trim_ascii_start).unwrap_or_default();
-    if !first.starts_with('{') || is_bytes(first) {
-        if !text.starts_with('[') {
-            return Err(no_body(format!("the rows are no list but {}", text.chars().take(20).collect::<String>())));
-        }
-        let tensor = column(value, unnamed.to_owned(), budget)?;
-        return Ok(vec![Tensor { unnamed: true, ..tensor }]);
-    }
-    let rows: Vec<Fields<'_>> =
-        serde_json::from_str(text).map_err(|error| no_body(format!("rows are objects, or none is: {error}")))?;
-    let length = rows.len();
-    let mut columns = Columns::default();
-    for (at, row) in rows.into_iter().enumerate() {
-        columns.next = 0;
-        for (name, value) in row.0 {
-            columns.add(name.into_owned(), value, at, 0, budget)?;
-        }
-    }
-    let whole = |mut column: Growing| {
-        column.fill_to(length, budget)?;
-        let (shape, data) = column.values.finish_rows(length);
-        Tensor::new(column.name, Type::Json, shape, data)
-    };
-    columns.list.into_iter().map(whole).collect()
-}
-
-/// A column that grows row by row.
-struct Growing {
-    name: String,
-    values: Nested,
-    rows: usize,
-}
-
-impl Growing {
-    fn fill_to(&mut self, rows: usize, budget: &mut Budget) -> Result<(), Reject> {
-        while self.rows < rows {
-            self.values.add_missing(1, &self.name, budget)?;
-            self.rows = self.rows.saturating_add(1);
-        }
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct Columns {
-    list: Vec<Growing>,
-    by_name: HashMap<String, usize>,
-    /// Where the next field is expected: rows mostly have their fields in one order.
-    next: usize,
-}
-
-impl Columns {
-    /// A field of the row `at`; those of an object within it, with its name before theirs.
-    fn add(
-        &mut self,
-        name: String,
-        value: &RawValue,
-        at: usize,
-        depth: usize,
-        budget: &mut Budget,
-    ) -> Result<(), Reject> {
-        let text = value.get();
-        if text.starts_with('{') && !is_bytes(text) {
-            if depth >= MAX_DEPTH {
-                return Err(no_body(format!("`{name}` is nested deeper than {MAX_DEPTH} objects")));
-            }
-            let fields: Fields<'_> =
-                serde_json::from_str(text).map_err(|error| no_body(format!("`{name}`: {error}")))?;
-            for (below, value) in fields.0 {
-                self.add(format!("{name}.{below}"), value, at, depth.saturating_add(1), budget)?;
-            }
-            return Ok(());
-        }
-        let column = self.column(name)?;
-        if column.rows > at {
-            return Err(no_body(format!("row {at} has `{}` twice", column.name)));
-        }
-        column.fill_to(at, budget)?;
-        column.values.add(value, 1, &column.name, budget)?;
-        column.rows = column.rows.saturating_add(1);
-        Ok(())
-    }
-
-    fn column(&mut self, name: String) -> Result<&mut Growing, Reject> {
-        let expected = self.list.get(self.next).is_some_and(|column| column.name == name);
-        let place = if expected { Some(self.next) } else { self.by_name.get(&name).copied() };
-        let place = match place {
-            Some(place) => place,
-            None if self.list.len() >= MAX_TENSORS => {
-                let message = format!("the rows have more than {MAX_TENSORS} fields");
-                return Err(Reject::new(Reason::TooLarge, message));
-            }
-            None => {
-                self.by_name.insert(name.clone(), self.list.len());
-                self.list.push(Growing { name, values: Nested::default(), rows: 0 });
-                self.list.len().saturating_sub(1)
-            }
-        };
-        self.next = place.saturating_add(1);
-        Ok(&mut self.list[place])
-    }
-}
-
-/// Bytes are written as an object where there are no types.
-fn is_bytes(text: &str) -> bool {
-    text.strip_prefix('{').is_some_and(|rest| rest.trim_ascii_start().starts_with("\"b64\""))
 }
 
 impl WireTensor<'_> {

@@ -19,23 +19,13 @@ pub enum Reason {
     TooLarge,
     /// There is no room now.
     Full,
+    /// The agent is starting, short of memory, or has as many models as it may.
+    Busy,
     /// Samples cannot be stored now.
     Storage,
 }
 
 impl Reason {
-    /// All there are.
-    pub const ALL: [Self; 8] = [
-        Self::Envelope,
-        Self::Transfer,
-        Self::Encoding,
-        Self::Body,
-        Self::Tensor,
-        Self::TooLarge,
-        Self::Full,
-        Self::Storage,
-    ];
-
     /// As it is counted.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -47,6 +37,7 @@ impl Reason {
             Self::Tensor => "tensor",
             Self::TooLarge => "too_large",
             Self::Full => "full",
+            Self::Busy => "busy",
             Self::Storage => "storage",
         }
     }
@@ -59,7 +50,7 @@ impl Reason {
             Self::TooLarge => 413,
             Self::Encoding => 415,
             Self::Body | Self::Tensor => 422,
-            Self::Full => 429,
+            Self::Full | Self::Busy => 429,
             Self::Storage => 503,
         }
     }
@@ -87,4 +78,9 @@ impl Reject {
     pub fn for_now(reason: Reason, message: impl Into<String>, retry: Duration) -> Self {
         Self { retry: Some(retry), ..Self::new(reason, message) }
     }
+}
+
+/// The data is no body of an inference.
+pub fn no_body(message: String) -> Reject {
+    Reject::new(Reason::Body, message)
 }

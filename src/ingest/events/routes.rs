@@ -139,11 +139,9 @@ async fn answer(State(events): State<Arc<Events>>, headers: HeaderMap, body: Bod
         let _held = (permit, reservation);
         working.receive(&headers, &bytes)
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(response) => response,
-        Err(_) => {
-            let message = "the event could not be processed; this is a bug in plumbline\n";
-            (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
-        }
-    }
+    let gone = |_| {
+        let message = "the event could not be processed; this is a bug in plumbline\n";
+        (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(gone)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Refused, Reservation};
 use super::cloud::Half;
 use super::predicted::Predicted;
-use super::{Events, Expired, Gathered, State};
+use super::{Events, Expired, Gathered, State, What};
 use crate::frame::json::{Builder, Limits};
 use crate::frame::stack::bytes_of;
 use crate::identity::ModelKey;
@@ -51,8 +51,8 @@ impl Events {
             state.rows = 0;
             std::mem::take(&mut state.gathered)
         };
-        for (model, gathered) in gathered {
-            self.store_model(&model, gathered, now, last);
+        for (of, gathered) in gathered {
+            self.store_all(&of, gathered, now, last);
         }
         self.ingest.sink.counted(&self.counts());
     }
@@ -72,7 +72,9 @@ impl Events {
             counts.unpaired_responses = counts.unpaired_responses.saturating_add(1);
             let room = || self.reserve(predicted.bytes());
             match predicted.rows(self.ingest.config.max_rows).and_then(|rows| Ok((rows, room()?))) {
-                Ok((rows, reservation)) => self.gather(state, &model, predicted, rows, reservation, now),
+                Ok((rows, reservation)) => {
+                    self.gather(state, (&model, What::Predictions), predicted, rows, reservation, now);
+                }
                 Err(reject) => {
                     counts.dropped = counts.dropped.saturating_add(1);
                     counts.last_rejection = Some(reject.message);
@@ -82,40 +84,45 @@ impl Events {
     }
 
     /// Stores one model's predictions in batches. Those that cannot be stored now are kept for as long as a half would wait.
-    fn store_model(&self, model: &ModelKey, gathered: Gathered, now: Duration, last: bool) {
+    fn store_all(&self, of: &(ModelKey, What), gathered: Gathered, now: Duration, last: bool) {
         let Gathered { mut predictions, reservation, since } = gathered;
         let mut stored = 0;
         while stored < predictions.len() {
-            match self.store_batch(model, &predictions[stored..]) {
+            match self.store_batch(of, &predictions[stored..]) {
                 Ok(taken) => stored = stored.saturating_add(taken.max(1)),
                 Err(refused) => {
                     predictions.drain(..stored);
-                    self.keep(model, Gathered { predictions, reservation, since }, &refused, now, last);
+                    self.keep(of, Gathered { predictions, reservation, since }, &refused, now, last);
                     return;
                 }
             }
         }
     }
 
-    fn keep(&self, model: &ModelKey, gathered: Gathered, refused: &Refused, now: Duration, last: bool) {
+    fn keep(&self, of: &(ModelKey, What), gathered: Gathered, refused: &Refused, now: Duration, last: bool) {
         let mut state = self.locked();
         let lost = gathered.predictions.len() as u64;
         if last || now.saturating_sub(gathered.since) > self.ingest.config.events.wait {
             state.counts.dropped = state.counts.dropped.saturating_add(lost);
-            tracing::warn!(%model, predictions = lost, %refused, "events: acknowledged predictions could not be stored");
+            tracing::warn!(model = %of.0, predictions = lost, %refused, "events: acknowledged predictions could not be stored");
             return;
         }
         let mut kept = gathered;
-        if let Some(newer) = state.gathered.remove(model) {
+        if let Some(newer) = state.gathered.remove(of) {
             kept.predictions.extend(newer.predictions);
             kept.reservation.absorb(newer.reservation);
         }
-        state.gathered.insert(model.clone(), kept);
+        state.gathered.insert(of.clone(), kept);
     }
 
     /// Stores as many of them as one batch holds, and tells how many these were.
-    fn store_batch(&self, model: &ModelKey, predictions: &[(Predicted, usize)]) -> Result<usize, Refused> {
+    fn store_batch(&self, of: &(ModelKey, What), predictions: &[(Predicted, usize)]) -> Result<usize, Refused> {
         let sink = &self.ingest.sink;
+        let (model, what) = of;
+        let purpose = match what {
+            What::Predictions => Purpose::Samples,
+            What::Truths => Purpose::Labels,
+        };
         // Another body may give a new column its kind meanwhile; then the rows are made again.
         for _ in 0..3 {
             let known = sink.describe(model)?;
@@ -127,24 +134,27 @@ impl Events {
                 if taken > 0 && (rows.saturating_add(*of_it) > ROWS || builder.cells() > CELLS) {
                     break;
                 }
-                predicted.add(*of_it, &known.spec, known.max_features, &mut builder);
+                match what {
+                    What::Predictions => predicted.add(*of_it, &known.spec, known.max_features, &mut builder),
+                    What::Truths => predicted.add_truth(*of_it, &known.spec, known.max_features, &mut builder),
+                }
                 (taken, rows) = (taken.saturating_add(1), rows.saturating_add(*of_it));
             }
             let now = self.ingest.clock.now();
             let Passed { batch, rejected, errors, wrong_types } =
-                pass(builder.finish(), Purpose::Samples, &known.spec, &known.schema, known.max_features, now);
+                pass(builder.finish(), purpose, &known.spec, &known.schema, known.max_features, now);
             let mut accepted = 0;
             if let Some(batch) = batch {
                 accepted = batch.record.num_rows() as u64;
                 let mut reservation = Reservation::none(&self.ingest.in_flight);
                 reservation.become_size(bytes_of(&batch.record) as u64);
-                match sink.accept(model, Purpose::Samples, batch, reservation) {
+                match sink.accept(model, purpose, batch, reservation) {
                     Ok(()) => {}
                     Err(Refused::Changed) => continue,
                     Err(refused) => return Err(refused),
                 }
             }
-            if wrong_types.rows > 0 {
+            if *what == What::Predictions && wrong_types.rows > 0 {
                 sink.refused(model, &wrong_types);
             }
             let counts = &mut self.locked().counts;

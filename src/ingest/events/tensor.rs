@@ -13,6 +13,8 @@ use crate::stats::whole;
 
 /// A longer text is a blob, in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
+/// Tensors of one body, and columns that V1 rows name.
+pub const MAX_TENSORS: usize = 4096;
 /// A tensor may have so many dimensions.
 pub const MAX_RANK: usize = 16;
 
@@ -231,6 +233,8 @@ pub struct Tensor {
     pub name: String,
     /// The name is ours: the sender gave none.
     pub unnamed: bool,
+    /// Names of its columns, where it came with some.
+    pub names: Vec<String>,
     /// Its type.
     pub datatype: Type,
     /// Its dimensions: one at least, whose product is the number of values.
@@ -249,13 +253,13 @@ impl Tensor {
         if shape.is_empty() {
             shape.push(1); // a single value is one row
         }
-        let wanted = count(&shape).map_err(|message| wrong(message))?;
+        let wanted = count(&shape).map_err(&wrong)?;
         if wanted != data.len() {
             let values = data.len();
             return Err(wrong(format!("shape {} has {wanted} values, and the data {values}", shown(&shape))));
         }
         let data = typed(datatype, data).map_err(wrong)?;
-        Ok(Self { name, unnamed: false, datatype, shape, data })
+        Ok(Self { name, unnamed: false, names: Vec::new(), datatype, shape, data })
     }
 
     /// The same with values of its own, where they were part of a body.
@@ -317,7 +321,10 @@ fn typed(datatype: Type, data: Data) -> Result<Data, String> {
         return Ok(data);
     }
     let fits = |value: &Value<'_>| match (datatype, value) {
-        (_, Value::Null) | (Type::Bool, Value::Bool(_)) | (Type::Bytes, Value::Text(_)) => true,
+        (_, Value::Null)
+        | (Type::Bool, Value::Bool(_))
+        | (Type::Bytes, Value::Text(_))
+        | (Type::Fp16 | Type::Bf16 | Type::Fp32 | Type::Fp64, Value::Int(_) | Value::UInt(_) | Value::Float(_)) => true,
         (Type::Bool, Value::Int(value)) => matches!(value, 0 | 1),
         (Type::Int(size), Value::Int(value)) => within(*value, size),
         (Type::UInt(size), Value::Int(value)) => u64::try_from(*value).is_ok_and(|value| within_unsigned(value, size)),
@@ -326,7 +333,6 @@ fn typed(datatype: Type, data: Data) -> Result<Data, String> {
         (Type::UInt(size), Value::Float(value)) => {
             exact(*value).and_then(|value| u64::try_from(value).ok()).is_some_and(|value| within_unsigned(value, size))
         }
-        (Type::Fp16 | Type::Bf16 | Type::Fp32 | Type::Fp64, Value::Int(_) | Value::UInt(_) | Value::Float(_)) => true,
         _ => false,
     };
     for at in 0..data.len() {

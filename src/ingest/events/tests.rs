@@ -34,7 +34,6 @@ impl Sink for Store {
     }
 
     fn accept(&self, model: &ModelKey, purpose: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
-        assert_eq!(purpose, Purpose::Samples);
         if let Some(refused) = self.refuses.lock().expect("unlocked").clone() {
             return Err(refused);
         }
@@ -47,7 +46,9 @@ impl Sink for Store {
                 let value = || arrow::util::display::array_value_to_string(column, row).expect("a value");
                 (!is_own).then(|| format!("{}={}", field.name(), value()))
             });
-            self.rows.lock().expect("unlocked").push((model.clone(), shown.collect::<Vec<_>>().join(" ")));
+            let row = shown.collect::<Vec<_>>().join(" ");
+            let row = if purpose == Purpose::Labels { format!("true: {row}") } else { row };
+            self.rows.lock().expect("unlocked").push((model.clone(), row));
         }
         Ok(())
     }
@@ -127,10 +128,10 @@ impl Door {
         ];
         let mut map = HeaderMap::new();
         for (name, value) in headers.iter().copied().chain(more.iter().copied()) {
-            if !value.is_empty() {
-                map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"));
-            } else {
+            if value.is_empty() {
                 map.remove(name);
+            } else {
+                map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"));
             }
         }
         self.events.receive(&map, &Bytes::copy_from_slice(body.as_ref())).status().as_u16()
@@ -343,4 +344,40 @@ fn two_thousand_columns_are_bounded_by_the_model() {
     fresh.send("response", "b", SAID);
     let row = fresh.stored().concat();
     assert!(row.contains("input.shape=[2000]") && row.contains("input.mean=999.5"), "{row}");
+}
+
+#[test]
+fn seldons_events_pair_on_their_request_and_feedback_is_labels() {
+    let door = Door::open();
+    let send = |kind: &'static str, id: &str, unit: &str, body: &str| {
+        let kind = format!("io.seldon.serving.{kind}");
+        let more = [("ce-type", kind.as_str()), ("ce-requestid", "r1"), ("ce-modelid", unit), ("ce-component", "")];
+        door.send_with("request", id, body, &more)
+    };
+    let asked = r#"{"data": {"names": ["len", "width"], "ndarray": [[6.8, 2.8]]}}"#;
+    assert_eq!(send("inference.request", "e1", "classifier", asked), 202);
+    assert_eq!(send("inference.response", "e2", "router", r#"{"data": {"ndarray": [[0]]}}"#), 202, "another model's");
+    let said = r#"{"data": {"names": ["t:0", "t:1"], "tensor": {"shape": [1, 2], "values": [0.25, 0.75]}}}"#;
+    assert_eq!(send("inference.response", "e3", "classifier", said), 202);
+    let row = "id=r1 timestamp=2026-11-23T10:00:00Z prediction=1 score=0.75 len=6.8 width=2.8";
+    assert_eq!(door.stored(), [row]);
+    let truth = format!(r#"{{"request": {asked}, "reward": 1, "truth": {{"data": {{"ndarray": [[1]]}}}}}}"#);
+    assert_eq!(send("feedback", "e4", "classifier", &truth), 202);
+    assert_eq!(send("feedback", "e5", "classifier", r#"{"reward": 1}"#), 202);
+    assert_eq!(send("feedback", "e6", "classifier", r#"{"truth": {"data": {"ndarray": []}}}"#), 422);
+    assert_eq!(door.stored(), ["true: id=r1 timestamp=2026-11-23T10:00:00Z label=1"]);
+    assert_eq!(door.counts().left_out, [("reward", 1)].into());
+}
+
+#[test]
+fn a_truth_is_of_the_row_that_a_column_names() {
+    let door = Door::new(|spec, _| spec.id = "customer".to_owned());
+    let more = [("ce-type", "io.seldon.serving.feedback"), ("ce-requestid", "r1")];
+    let body = r#"{"request": {"data": {"names": ["customer", "x"], "ndarray": [["c1", 1], ["c2", 2]]}},
+        "truth": {"data": {"names": ["label", "sure"], "ndarray": [["a", 1], ["b", 0]]}}}"#;
+    assert_eq!(door.send_with("request", "e1", body, &more), 202);
+    let told: Vec<String> = ["c1 timestamp=2026-11-23T10:00:00Z label=a", "c2 timestamp=2026-11-23T10:00:00Z label=b"]
+        .map(|row| format!("true: id={row}"))
+        .to_vec();
+    assert_eq!(door.stored(), told);
 }
