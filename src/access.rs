@@ -16,6 +16,31 @@ use serde::Deserialize;
 pub use certificate::Files;
 pub use token::{Digest, Right, Token, Tokens, fresh};
 
+use crate::identity::ModelKey;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Anybody: nobody is asked for a token.
+    Anybody,
+    /// Somebody without a token where one is asked for, at what is open all the same.
+    Stranger,
+    /// Who has this token.
+    Known(Arc<Token>),
+}
+
+impl Caller {
+    /// Whether it may do this with the model; with `None`, with all of them.
+    #[must_use]
+    pub fn may(&self, right: Right, model: Option<&ModelKey>) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Stranger => false,
+            Self::Known(token) => token.may(right, model),
+        }
+    }
+}
+
 /// Who is let in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

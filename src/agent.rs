@@ -47,6 +47,7 @@ use crate::collect::{Driver, Message, Schedule, Stop};
 use crate::config::{AT_START, Config};
 use crate::export::{self, EXPORTERS, Points, Started, prometheus};
 use crate::health::Health;
+use crate::ingest::events::Events;
 use crate::ingest::{self, Ingest};
 use crate::metric::Point;
 use crate::model::view::ModelsView;
@@ -127,7 +128,7 @@ pub async fn run(
     let descriptions = descriptions::Descriptions::open(config.clone(), &setting.data, Arc::clone(&health));
     let configured = descriptions.configured();
     let stop_pipeline = Stop::default();
-    let (ingest, models_view, model_worker, (models_tasks, committing, models)) =
+    let (ingest, events, models_view, model_worker, (models_tasks, committing, models)) =
         start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
     let following =
         [tokio::spawn(Arc::clone(&descriptions).follow()), tokio::spawn(in_force.follow(Arc::clone(&health)))];
@@ -169,7 +170,7 @@ pub async fn run(
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
         },
-        ingest::router(ingest).merge(ingest::descriptions::router(descriptions.clone())),
+        ingest::router(ingest).merge(events.router()).merge(ingest::descriptions::router(descriptions.clone())),
         stopped(stopped_web),
     ));
 
@@ -211,6 +212,7 @@ pub async fn run(
     drop((models_tasks, following));
     stop_pipeline.stop();
     let _ = stop_web.send(true);
+    let web = end_events(web, events);
     let all = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
     drained(all, config.agent.grace, &health).await;
     drop(committing);
@@ -244,8 +246,8 @@ async fn drained<T>(all: impl Future<Output = T>, grace: Duration, health: &Heal
 }
 
 /// What reads references and sends labels on; and what writes to the disk what senders wait for, to the very end.
-type ModelsTasks = ([Task; 2], Task, Arc<Models>);
-type StartedModels = (Ingest, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, ModelsTasks);
+type ModelsTasks = ([Task; 3], Task, Arc<Models>);
+type StartedModels = (Ingest, Arc<Events>, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, ModelsTasks);
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
 fn start_models(
@@ -286,8 +288,16 @@ fn start_models(
         worker.run(&queue, &mut configured, &worker_stop);
     };
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
-    let tasks = [tokio::spawn(following), tokio::spawn(forwarding)].map(Task);
-    Ok((ingest, view, thread, (tasks, Task(tokio::spawn(committing)), kept)))
+    let events = Events::new(ingest.clone());
+    let storing = Arc::clone(&events).run();
+    let tasks = [tokio::spawn(following), tokio::spawn(forwarding), tokio::spawn(storing)].map(Task);
+    Ok((ingest, events, view, thread, (tasks, Task(tokio::spawn(committing)), kept)))
+}
+
+/// Waits for the last request, and stores what events left behind.
+async fn end_events<T>(web: tokio::task::JoinHandle<T>, events: Arc<Events>) {
+    let _ = web.await;
+    let _ = tokio::task::spawn_blocking(move || events.close()).await;
 }
 
 /// Tells when all of them have ended. They are waited for on no thread of the runtime's: that would be waited for beyond the

@@ -268,6 +268,9 @@ impl Config {
         if self.ingest.max_rows == 0 {
             found.push(("ingest.max_rows".to_owned(), "must be at least 1".to_owned()));
         }
+        for (field, message) in self.ingest.events.problems() {
+            found.push((format!("ingest.events.{field}"), message));
+        }
         if self.ingest.max_body > self.ingest.in_flight {
             found.push(("ingest.in_flight".to_owned(), "must be no less than ingest.max_body".to_owned()));
         }

@@ -30,6 +30,8 @@ pub struct State {
     pub samples: SamplesState,
     /// Descriptions of models that do not count, a sentence each without its full stop.
     pub descriptions: Vec<String>,
+    /// Events of predictions, once one came.
+    pub events: Option<EventsState>,
     /// References that the configuration names, by model.
     pub references: BTreeMap<String, ReferenceState>,
     /// Labels that go on to other agents.
@@ -223,6 +225,35 @@ pub struct SamplesState {
     pub removed_early: u64,
 }
 
+/// What became of events of predictions. Every one received is accepted, left out or rejected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventsState {
+    /// Events that came.
+    pub received: u64,
+    /// Events that were taken.
+    pub accepted: u64,
+    /// Events that nobody here wants, by why.
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Events that were not taken, by why.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// Rows that were stored of them.
+    pub rows: u64,
+    /// Rows with a fault.
+    pub rejected_rows: u64,
+    /// Halves whose other did not come in time, by which they are.
+    pub unpaired: [(&'static str, u64); 2],
+    /// Halves that came when the other had been given up.
+    pub late: u64,
+    /// Predictions that were taken and could not be stored.
+    pub dropped: u64,
+    /// Halves that wait for the other.
+    pub waiting: u64,
+    /// What they take, in bytes.
+    pub waiting_bytes: u64,
+    /// Why an event or a row was rejected last.
+    pub last_rejection: Option<String>,
+}
+
 impl Health {
     /// Changes the state.
     pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -354,6 +385,25 @@ impl State {
         add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
         add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
         add(&metric::SAMPLES_REMOVED_EARLY, None, Number::Int(self.samples.removed_early));
+        if let Some(events) = &self.events {
+            add(&metric::EVENTS_RECEIVED, None, Number::Int(events.received));
+            add(&metric::EVENTS_ACCEPTED, None, Number::Int(events.accepted));
+            for (metric, by_reason) in
+                [(&metric::EVENTS_LEFT_OUT, &events.left_out), (&metric::EVENTS_REJECTED, &events.rejected)]
+            {
+                for (reason, count) in by_reason {
+                    add(metric, Some(("reason", reason)), Number::Int(*count));
+                }
+            }
+            for (half, count) in events.unpaired {
+                add(&metric::EVENTS_UNPAIRED, Some(("half", half)), Number::Int(count));
+            }
+            add(&metric::EVENTS_LATE, None, Number::Int(events.late));
+            add(&metric::EVENTS_DROPPED, None, Number::Int(events.dropped));
+            add(&metric::EVENTS_WAITING, None, Number::Int(events.waiting));
+            add(&metric::EVENTS_ROWS, None, Number::Int(events.rows));
+            add(&metric::EVENTS_REJECTED_ROWS, None, Number::Int(events.rejected_rows));
+        }
         let forwarding = &self.forwarding;
         if forwarding.enabled || forwarding.received > 0 {
             add(&metric::LABELS_RECEIVED, None, Number::Int(forwarding.received));

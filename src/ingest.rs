@@ -7,6 +7,7 @@
 mod body;
 pub mod decode;
 pub mod descriptions;
+pub mod events;
 mod routes;
 
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use crate::frame::json::WrongTypes;
 use crate::identity::ModelKey;
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
+use events::count::Counts;
 
 pub use routes::router;
 
@@ -41,11 +43,18 @@ pub struct Config {
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub in_flight: ByteSize,
+    /// The bounds of events.
+    pub events: events::Config,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_body: ByteSize::mib(64), max_rows: 1_000_000, in_flight: ByteSize::mib(128) }
+        Self {
+            max_body: ByteSize::mib(64),
+            max_rows: 1_000_000,
+            in_flight: ByteSize::mib(128),
+            events: events::Config::default(),
+        }
     }
 }
 
@@ -57,6 +66,7 @@ impl Config {
         if let Some(limit) = limit {
             self.in_flight = self.in_flight.min(ByteSize::b(limit / 10));
             self.max_body = self.max_body.min(self.in_flight);
+            self.events = self.events.within(self.in_flight);
         }
         self
     }
@@ -105,6 +115,14 @@ pub trait Sink: Send + Sync {
 
     /// Counts an answer, and the rows that it rejected.
     fn answered(&self, status: u16, rejected: u64);
+
+    /// The model that is meant where a sender names one in a namespace: the one that is described without one, if none in it is.
+    fn known_as(&self, model: ModelKey) -> ModelKey {
+        model
+    }
+
+    /// Notes what became of events so far.
+    fn counted(&self, _events: &Counts) {}
 }
 
 /// What is known of a model when a body for it comes.
@@ -179,6 +197,11 @@ impl Reservation {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Holds what another holds, too.
+    pub fn absorb(&mut self, mut other: Self) {
+        self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes));
     }
 
     /// Holds so much from now on, whatever the limit.

@@ -63,7 +63,9 @@
 //! forward/     labels on to other agents: who they are, and one call to one of them
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
-//! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow)
+//! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow); CloudEvents of model servers (events): the
+//!              envelope (cloud), bodies to tensors (payload, nested, tensor), halves that wait (pairing), tensors to rows (columns, outputs,
+//!              predicted, summary)
 //! report/      a comparison of two data sets, a profile, a model's review, its windows, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
@@ -100,6 +102,7 @@
 //!   (one column; `profiled` against a profile), `rows`, `correlation`, or `model::intake` (what comes of late). Metrics, the page and the reference page
 //!   follow.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
+//! - **An event of a model server, or a body of its**: `ingest::events::cloud` (the envelope), `payload` (tensors).
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.
 //!

@@ -264,6 +264,76 @@ pub static INGEST_REJECTED: Metric = metric(
     &[],
     "Rows rejected for an error in them; the response to their request names each.",
 );
+/// Events that came.
+pub static EVENTS_RECEIVED: Metric = metric(
+    "plumbline.events.received",
+    Kind::Counter,
+    "{event}",
+    &[],
+    "CloudEvents of predictions that came; each is accepted, left out or rejected.",
+);
+/// Events that were taken.
+pub static EVENTS_ACCEPTED: Metric =
+    metric("plumbline.events.accepted", Kind::Counter, "{event}", &[], "CloudEvents that were taken.");
+/// Events that nobody wants.
+pub static EVENTS_LEFT_OUT: Metric = metric(
+    "plumbline.events.left_out",
+    Kind::Counter,
+    "{event}",
+    &["reason"],
+    "CloudEvents that are not watched: of another type, of another component than the predictor, the half that the model's description leaves out, sent twice, or a reward without a truth.",
+);
+/// Events that were not taken.
+pub static EVENTS_REJECTED: Metric = metric(
+    "plumbline.events.rejected",
+    Kind::Counter,
+    "{event}",
+    &["reason"],
+    "CloudEvents that were rejected, by why; the answer says more, and /healthz has the last one.",
+);
+/// Halves alone.
+pub static EVENTS_UNPAIRED: Metric = metric(
+    "plumbline.events.unpaired",
+    Kind::Counter,
+    "{event}",
+    &["half"],
+    "Requests without a response, which are dropped, and responses without a request, which become rows without features.",
+);
+/// Halves that came too late.
+pub static EVENTS_LATE: Metric = metric(
+    "plumbline.events.late",
+    Kind::Counter,
+    "{event}",
+    &[],
+    "Requests and responses that came after the other half had waited in vain (ingest.events.wait).",
+);
+/// Predictions that were lost.
+pub static EVENTS_DROPPED: Metric = metric(
+    "plumbline.events.dropped",
+    Kind::Counter,
+    "{prediction}",
+    &[],
+    "Predictions that were taken and could not be stored.",
+);
+/// Halves that wait.
+pub static EVENTS_WAITING: Metric = metric(
+    "plumbline.events.waiting",
+    Kind::UpDown,
+    "{event}",
+    &[],
+    "Requests and responses that wait for their other half, in memory.",
+);
+/// Rows of events.
+pub static EVENTS_ROWS: Metric =
+    metric("plumbline.events.rows", Kind::Counter, "{row}", &[], "Rows that were stored of CloudEvents.");
+/// Wrong rows of events.
+pub static EVENTS_REJECTED_ROWS: Metric = metric(
+    "plumbline.events.rejected_rows",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows of CloudEvents with a value of another type than the column's, or another fault; /healthz has the last one.",
+);
 /// The agent's CPU time.
 pub static PROCESS_CPU_TIME: Metric =
     metric("process.cpu.time", Kind::Counter, "s", &[], "CPU time the agent itself used.");
@@ -475,6 +545,16 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &DESCRIPTIONS_UNUSED,
     &INGEST_REQUESTS,
     &INGEST_REJECTED,
+    &EVENTS_RECEIVED,
+    &EVENTS_ACCEPTED,
+    &EVENTS_LEFT_OUT,
+    &EVENTS_REJECTED,
+    &EVENTS_UNPAIRED,
+    &EVENTS_LATE,
+    &EVENTS_DROPPED,
+    &EVENTS_WAITING,
+    &EVENTS_ROWS,
+    &EVENTS_REJECTED_ROWS,
     &PROCESS_CPU_TIME,
     &PROCESS_MEMORY_USAGE,
     &ALERTS,

@@ -181,6 +181,12 @@ pub struct Spec {
     #[serde(skip)]
     #[cfg_attr(test, schemars(skip))]
     pub key: Key,
+    /// Names of the columns that a model server is asked by position, in their order.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Which halves of predictions a model server's logger sends.
+    #[serde(default)]
+    pub events: Halves,
     /// How long a window of event time is.
     #[serde(default = "default_window", deserialize_with = "crate::units::duration")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "duration")))]
@@ -240,6 +246,20 @@ pub struct Spec {
     /// Detectors that scores and errors pass, value by value as they come.
     #[serde(default = "default_streams")]
     pub streams: Vec<Detector>,
+}
+
+/// Which halves of predictions a model server's logger sends, as KServe names them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Halves {
+    /// Both: they are paired.
+    #[default]
+    All,
+    /// What the model is asked, alone.
+    Request,
+    /// What it says, alone.
+    Response,
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -349,6 +369,8 @@ impl Spec {
             exclude: Vec::new(),
             privacy: BTreeMap::new(),
             key: Key::default(),
+            columns: Vec::new(),
+            events: Halves::All,
             window: default_window(),
             slide: None,
             window_rows: None,
@@ -451,6 +473,11 @@ impl Spec {
         }
         if !(0.0..1.0).contains(&self.margin) {
             wrong("margin", "must lie between 0 and 1".to_owned());
+        }
+        let mut columns: Vec<&String> = self.columns.iter().collect();
+        columns.sort_unstable();
+        if let Some([name, ..]) = columns.windows(2).find(|pair| pair[0] == pair[1]) {
+            wrong("columns", format!("has `{name}` twice"));
         }
         if self.top == 0 {
             wrong("top", "must be at least 1".to_owned());

@@ -26,7 +26,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::access::Right;
+use crate::access::{Caller, Right};
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::identity::ModelKey;
@@ -143,7 +143,7 @@ async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
 }
 
 /// A probe has no token: it is told how the agent is, and no more.
-async fn healthz(State(shared): State<Shared>, Extension(caller): Extension<access::Caller>) -> Response {
+async fn healthz(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
     let report = health::report(&shared.health.state(), shared.clock.monotonic());
     let status = if report.alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     if caller.may(Right::Read, None) {
@@ -220,7 +220,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
 
 async fn not_found() -> impl IntoResponse {
     const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
-         POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
+         POST / and /v1/events, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
          /v1/models/{model}/description, /v1/descriptions; \
          models with ?namespace= where they are in one";
     (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))

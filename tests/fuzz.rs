@@ -17,9 +17,12 @@ use arrow::array::{
 };
 use arrow::datatypes::{Float64Type, Int8Type};
 use arrow::ipc::writer::StreamWriter;
-use plumbline::frame::json::Limits;
+use plumbline::frame::json::{Builder, Limits};
 use plumbline::frame::stack::frame_of;
 use plumbline::ingest::decode::{Format, decode};
+use plumbline::ingest::events::cloud::{self, Arrived, Half};
+use plumbline::ingest::events::predicted::Predicted;
+use plumbline::ingest::events::{feedback, payload};
 use plumbline::model::border::{Purpose, expected, pass};
 use plumbline::model::{Schema, Spec};
 
@@ -196,7 +199,12 @@ fn hold(body: &[u8], format: Format) {
     }
 }
 
-fn run(name: &str, seeds: &[Vec<u8>], formats: &[Format]) {
+fn run<F: Copy + std::fmt::Debug + std::panic::RefUnwindSafe>(
+    name: &str,
+    seeds: &[Vec<u8>],
+    formats: &[F],
+    hold: fn(&[u8], F),
+) {
     let setting = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let seed = setting("PLUMBLINE_FUZZ_SEED", std::process::id().into());
     let until = Instant::now() + Duration::from_secs(setting("PLUMBLINE_FUZZ_SECONDS", 3));
@@ -227,12 +235,83 @@ fn run(name: &str, seeds: &[Vec<u8>], formats: &[Format]) {
 
 #[test]
 fn json_bodies_keep_the_laws() {
-    run("json", &json_seeds(), &[Format::Ndjson, Format::Json]);
+    run("json", &json_seeds(), &[Format::Ndjson, Format::Json], hold);
 }
 
 #[test]
 fn arrow_bodies_keep_the_laws() {
-    run("arrow", &arrow_seeds(), &[Format::ArrowStream]);
+    run("arrow", &arrow_seeds(), &[Format::ArrowStream], hold);
+}
+
+fn event_seeds() -> Vec<Vec<u8>> {
+    let event = |half: &str, data: &str| {
+        format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"a\",\"type\":\"org.kubeflow.serving.inference.{half}\",\"inferenceservicename\":\"m\",\"time\":\"2026-01-01T00:00:00Z\",\"metadata\":\"{{}}\",{data}}}"
+        )
+    };
+    let v2 = r#"{"id":"1","parameters":{"n":1},"inputs":[{"name":"a","shape":[2,2],"datatype":"FP32","data":[[1,2.5],[3,null]]},{"name":"b","shape":[2],"datatype":"BYTES","data":["u","v"]}]}"#;
+    let texts = [
+        r#"{"instances":[[6.8,2.8,"x"],[6,3.4,null]]}"#.to_owned(),
+        r#"{"instances":[{"a":1,"b":{"c":[1,2]}},{"b":{"c":[3,4]},"a":{"b64":"/w=="}}]}"#.to_owned(),
+        r#"{"request":{"data":{"names":["a","b"],"ndarray":[[1,2]]}},"truth":{"data":{"tensor":{"shape":[1,1],"values":[1]}}}}"#.to_owned(),
+        r#"{"data":{"names":["a"],"ndarray":[[1],["x"]]}}"#.to_owned(),
+        r#"{"predictions":[{"label":"a","score":0.5}],"outputs":null}"#.to_owned(),
+        r#"{"outputs":[{"name":"p","shape":[2,2],"datatype":"FP64","data":[0.25,0.75,1,0]},{"name":"i","shape":[2,1,2],"datatype":"UINT64","data":[18446744073709551615,0,1,2]}],"model_version":"1"}"#.to_owned(),
+        v2.to_owned(),
+        event("request", &format!("\"data\":{v2}")),
+        format!("[{},{}]", event("request", "\"data_base64\":\"e30=\""), event("response", "\"data\":{\"predictions\":[1]}")),
+    ];
+    let mut seeds: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+    let packed = r#"{"inputs":[{"name":"a","shape":[1,2],"datatype":"FP16","parameters":{"binary_data_size":4}},{"name":"t","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":6}}]}"#;
+    seeds.push([packed.as_bytes(), &[0, 60, 0, 192, 2, 0, 0, 0, 0xff, 0x41]].concat());
+    seeds
+}
+
+/// What must hold of whatever events say.
+fn hold_event(body: &[u8], half: Half) {
+    let bytes = bytes::Bytes::copy_from_slice(body);
+    let mut bodies = vec![bytes.clone()];
+    let structured = [cloud::structured(&bytes)].into_iter().chain(cloud::batch(&bytes).unwrap_or_default());
+    for arrived in structured.flatten() {
+        if let Arrived::Event(event) = arrived {
+            bodies.push(event.data);
+        }
+    }
+    if let Ok(feedback) = feedback::read(&bytes, 100_000) {
+        let told = feedback.truth.map(|truth| Predicted::rows_of_truth(&truth, 1000));
+        assert!(told.is_none_or(|rows| rows.is_err() || rows.is_ok_and(|rows| rows <= 1000)));
+    }
+    for body in bodies {
+        let Ok(payload) = payload::decode(half, &body, 100_000) else { continue };
+        for tensor in &payload.tensors {
+            assert_eq!(tensor.shape.iter().product::<usize>(), tensor.data.len(), "a shape goes with its values");
+            assert_eq!(tensor.rows() * tensor.width(), tensor.data.len());
+        }
+        let payload = payload.settle(20);
+        let other = payload.clone();
+        let (request, response) = match half {
+            Half::Request => (Some(payload), None),
+            Half::Response => (Some(other), Some(payload)),
+        };
+        let predicted =
+            Predicted { id: "a".to_owned(), time: None, endpoint: None, metadata: Vec::new(), request, response };
+        let Ok(rows) = predicted.rows(1000) else { continue };
+        assert!((1..=1000).contains(&rows));
+        let spec = Spec::new("m");
+        let mut builder = Builder::new(LIMITS, &|_| None);
+        predicted.add(rows, &spec, 20, &mut builder);
+        let made = builder.finish();
+        assert_eq!(made.kept.len() as u64 + made.rejected, rows as u64, "every row is taken or rejected");
+        let passed = pass(made, Purpose::Samples, &spec, &Schema::default(), 20, jiff::Timestamp::UNIX_EPOCH);
+        if let Some(batch) = passed.batch {
+            frame_of(&batch.record).expect("polars takes what passed");
+        }
+    }
+}
+
+#[test]
+fn events_keep_the_laws() {
+    run("events", &event_seeds(), &[Half::Request, Half::Response], hold_event);
 }
 
 #[test]

@@ -65,7 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("access", &["identity"]),
-    ("ingest", &["access", "clock", "frame", "identity", "model", "units"]),
+    ("ingest", &["access", "clock", "frame", "identity", "model", "performance", "stats", "units"]),
     ("health", &["metric"]),
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),

@@ -10,8 +10,9 @@ use arrow::array::{RecordBatch, StringArray};
 use super::commits::Commits;
 use crate::config::Config;
 use crate::frame::json::WrongTypes;
-use crate::health::Health;
+use crate::health::{EventsState, Health};
 use crate::identity::ModelKey;
+use crate::ingest::events::count::Counts;
 use crate::ingest::{Described, Kept, Refused, Reservation, Sink};
 use crate::model::border::{Batch, FORWARDED, Purpose};
 use crate::model::privacy::Key;
@@ -392,6 +393,31 @@ impl Sink for Models {
             Some(commits) => commits.kept(),
             None => Box::pin(std::future::ready(Ok(()))),
         }
+    }
+
+    fn known_as(&self, model: ModelKey) -> ModelKey {
+        let specs = &locked(&self.known).specs;
+        let anywhere = ModelKey::named(&model.name);
+        if !specs.contains_key(&model) && specs.contains_key(&anywhere) { anywhere } else { model }
+    }
+
+    fn counted(&self, events: &Counts) {
+        let Counts { received, accepted, rows, rejected_rows, late, dropped, waiting, waiting_bytes, .. } = *events;
+        let state = EventsState {
+            received,
+            accepted,
+            left_out: events.left_out.clone(),
+            rejected: events.rejected.clone(),
+            rows,
+            rejected_rows,
+            unpaired: [("request", events.unpaired_requests), ("response", events.unpaired_responses)],
+            late,
+            dropped,
+            waiting,
+            waiting_bytes,
+            last_rejection: events.last_rejection.clone(),
+        };
+        self.health.update(|health| health.events = Some(state));
     }
 
     fn answered(&self, status: u16, rejected: u64) {

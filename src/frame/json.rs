@@ -5,6 +5,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+mod build;
 mod column;
 mod value;
 
@@ -12,10 +13,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use arrow::array::ArrayRef;
+pub use build::Builder;
 use column::Column;
 use serde::Serialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-pub(super) use value::Value;
+pub use value::Value;
 
 use super::normal::ColumnKind;
 

@@ -39,6 +39,11 @@ fn zstd(packed: &[u8]) -> Result<impl Read, Error> {
     Ok(decoder)
 }
 
+/// Unpacks gzip that came unannounced.
+pub fn gunzip(packed: &[u8], limit: u64, reservation: Reservation, room: u64) -> Result<(Bytes, Reservation), Error> {
+    unpack(MultiGzDecoder::new(packed), "gzip", limit, reservation, room)
+}
+
 /// Reads a body that is refused, as far as it may be long, and forgets it: a sender that is still sending would find the
 /// connection broken instead of the answer.
 pub async fn drain(body: Body, limit: u64) {

@@ -1,4 +1,4 @@
-//! Who may do what over HTTP: a token in `Authorization: Bearer`, or for the page a session that began with one in the sign-in form.
+//! Who may do what over HTTP: a token in `Authorization`, or for the page a session that began with one in the sign-in form.
 //!
 //! What an address asks for is a table ([`asked`]); what is not in it is asked for the right to read, or to write. Where there are no
 //! tokens everybody may do everything but describe models, which a token is always asked for. Which token may do what is `access`'s.
@@ -14,10 +14,12 @@ use axum::extract::{MatchedPath, RawPathParams, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
 
 use self::sessions::Sessions;
-use crate::access::{self, Digest, Right, Token};
+use crate::access::{self, Caller, Digest, Right, Token};
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::identity::ModelKey;
@@ -42,29 +44,6 @@ impl Gate {
     #[must_use]
     pub fn new(tokens: access::Shared, tls: bool, health: Arc<Health>, clock: Arc<dyn Clock>) -> Self {
         Self { tokens, tls, sessions: Arc::default(), health, clock }
-    }
-}
-
-/// Who asks.
-#[derive(Debug, Clone)]
-pub enum Caller {
-    /// Anybody: nobody is asked for a token.
-    Anybody,
-    /// Somebody without a token where one is asked for, at what is open all the same.
-    Stranger,
-    /// Who has this token.
-    Known(Arc<Token>),
-}
-
-impl Caller {
-    /// Whether it may do this with the model; with `None`, with all of them.
-    #[must_use]
-    pub fn may(&self, right: Right, model: Option<&ModelKey>) -> bool {
-        match self {
-            Self::Anybody => true,
-            Self::Stranger => false,
-            Self::Known(token) => token.may(right, model),
-        }
     }
 }
 
@@ -172,7 +151,7 @@ fn caller(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Caller, D
     let Some(tokens) = gate.tokens.now() else { return Ok(Caller::Anybody) };
     let known = |digest: &Digest| tokens.find(digest).map(|token| Caller::Known(Arc::new(token.clone())));
     if let Some(given) = headers.get(header::AUTHORIZATION) {
-        return bearer(given).and_then(|token| known(&Digest::of(token))).ok_or(Denied::Unknown);
+        return token(given).and_then(|token| known(&Digest::of(&token))).ok_or(Denied::Unknown);
     }
     // A page of another site can make a browser send a cookie along: it is good for looking alone.
     let reads = matches!(*method, Method::GET | Method::HEAD);
@@ -183,11 +162,19 @@ fn caller(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Caller, D
     }
 }
 
-/// The token in `Bearer TOKEN`.
-fn bearer(value: &HeaderValue) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer ";
-    let (scheme, token) = value.as_bytes().split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
+/// The token in `Bearer TOKEN`; or the password in `Basic`, which senders make of an address `http://any:TOKEN@host` that can add no
+/// header, such as KServe's logger.
+fn token(value: &HeaderValue) -> Option<Vec<u8>> {
+    let of = |scheme: &[u8]| {
+        let (given, rest) = value.as_bytes().split_at_checked(scheme.len())?;
+        given.eq_ignore_ascii_case(scheme).then(|| rest.trim_ascii())
+    };
+    if let Some(token) = of(b"bearer ") {
+        return Some(token.to_vec());
+    }
+    let pair = BASE64_STANDARD.decode(of(b"basic ")?).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    pair.get(colon.saturating_add(1)..).map(<[u8]>::to_vec)
 }
 
 impl Gate {

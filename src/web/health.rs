@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::health::{self, Brings, ForwardingState, State};
+use crate::health::{self, Brings, EventsState, ForwardingState, State};
 
 /// So many descriptions that do not count are told one by one.
 const DESCRIPTIONS: usize = 10;
@@ -28,6 +28,8 @@ pub struct Report {
     access: Vec<String>,
     /// Descriptions of models that do not count, a sentence each without its full stop.
     descriptions: Vec<String>,
+    /// Events of predictions; none before the first.
+    events: Option<Events>,
     /// References that the configuration names, by model.
     references: BTreeMap<String, Reference>,
     /// Labels on their way to and from other agents.
@@ -99,6 +101,25 @@ struct Samples {
     damaged: u64,
     removed_early: u64,
     message: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Events {
+    received: u64,
+    accepted: u64,
+    /// By why.
+    left_out: BTreeMap<&'static str, u64>,
+    /// By why.
+    rejected: BTreeMap<&'static str, u64>,
+    rows: u64,
+    rejected_rows: u64,
+    /// By which half there is.
+    unpaired: BTreeMap<&'static str, u64>,
+    late: u64,
+    dropped: u64,
+    waiting: u64,
+    waiting_bytes: u64,
+    last_rejection: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -200,6 +221,20 @@ impl Report {
         if let Some(more) = self.descriptions.len().checked_sub(DESCRIPTIONS).filter(|more| *more > 0) {
             faults.push(format!("{more} more descriptions do not count; /v1/descriptions lists them."));
         }
+        if let Some(events) = &self.events {
+            if events.dropped > 0 {
+                faults.push(format!(
+                    "{} predictions were taken and could not be stored; /healthz has why the last was rejected.",
+                    events.dropped
+                ));
+            }
+            let full = events.rejected.get("full").copied().unwrap_or_default();
+            if full > 0 {
+                faults.push(format!(
+                    "{full} events of predictions were refused for want of room: raise ingest.events.max_waiting, waiting_memory or ingest.in_flight."
+                ));
+            }
+        }
         for (model, reference) in self.references.iter().filter(|(_, reference)| reference.up == Some(false)) {
             let error = reference.error.as_deref().unwrap_or("unknown error");
             faults.push(format!("The reference of {model} cannot be taken, and the one before stays: {error}."));
@@ -268,6 +303,23 @@ fn forwarding(state: &ForwardingState, since: impl Fn(Option<Duration>) -> Optio
     }
 }
 
+fn events(state: &EventsState) -> Events {
+    Events {
+        received: state.received,
+        accepted: state.accepted,
+        left_out: state.left_out.clone(),
+        rejected: state.rejected.clone(),
+        rows: state.rows,
+        rejected_rows: state.rejected_rows,
+        unpaired: state.unpaired.into_iter().filter(|(half, _)| !half.is_empty()).collect(),
+        late: state.late,
+        dropped: state.dropped,
+        waiting: state.waiting,
+        waiting_bytes: state.waiting_bytes,
+        last_rejection: state.last_rejection.clone(),
+    }
+}
+
 /// What the state amounts to at `now`.
 pub fn report(state: &State, now: Duration) -> Report {
     let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at).as_secs_f64());
@@ -332,6 +384,7 @@ pub fn report(state: &State, now: Duration) -> Report {
         },
         access: state.access.clone(),
         descriptions: state.descriptions.clone(),
+        events: state.events.as_ref().map(events),
         references: state
             .references
             .iter()
@@ -434,6 +487,8 @@ mod tests {
         (forwarding.refused, forwarding.lost, forwarding.fault) = (5, 6, true);
         forwarding.error = Some("all cannot be looked up".to_owned());
         (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
+        state.events =
+            Some(EventsState { dropped: 7, rejected: [("full", 8), ("body", 9)].into(), ..EventsState::default() });
         let faults = report(&state, Duration::from_secs(3600)).faults();
         for fault in [
             "Collector docker hangs: no output for 3600 s; its source does not respond.",
@@ -446,6 +501,8 @@ mod tests {
             "2 batches were stored but could not be evaluated: please report this with the log.",
             "3 files of samples could not be read to the end; the log names them.",
             "Threads panicked 4 times and were restarted: please report this with the log.",
+            "7 predictions were taken and could not be stored; /healthz has why the last was rejected.",
+            "8 events of predictions were refused for want of room: raise ingest.events.max_waiting, waiting_memory or ingest.in_flight.",
         ] {
             assert!(faults.iter().any(|found| found == fault), "{fault} {faults:?}");
         }

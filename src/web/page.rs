@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 use super::Shared;
-use super::access::Caller;
 use super::health::{self, Report};
+use crate::access::Caller;
 use crate::chart;
 use crate::model::address;
 use crate::model::view::ModelView;

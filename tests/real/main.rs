@@ -26,6 +26,7 @@ mod forwarding;
 mod gpus;
 mod history;
 mod kernel_v2;
+mod kserve;
 mod kubernetes;
 mod lifecycle;
 mod models;
@@ -74,6 +75,7 @@ fn main() {
         dashboards::TESTS,
         rules::TESTS,
         deploy::TESTS,
+        kserve::TESTS,
         kubernetes::TESTS,
         daemonset::TESTS,
         watch::TESTS,

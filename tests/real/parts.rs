@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
-use crate::cluster;
+use crate::{cluster, kserve};
 
 /// Something real that a test needs.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,8 @@ pub enum Part {
     Cluster,
     /// helm and kustomize.
     Renderers,
+    /// KServe's agent, and Python with its model server and scikit-learn.
+    KServe,
 }
 
 impl Part {
@@ -64,6 +66,12 @@ impl Part {
             }
             Self::Curl => in_path("curl"),
             Self::Cluster => cluster::missing().is_none() && docker_image().is_ok(),
+            Self::KServe => {
+                // To import them takes seconds.
+                let there =
+                    "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, ('kserve', 'sklearn'))))";
+                kserve::program().exists() && succeeds(python(), &["-c", there])
+            }
             Self::Renderers => ["helm", "kustomize"].iter().all(|name| cluster::program(name).exists()),
             Self::Kernel => in_path("qemu-system-x86_64") && Path::new("/bin/busybox").exists() && kernel().is_some(),
         };
@@ -93,6 +101,9 @@ impl Part {
                 format!("a Kubernetes node ({})", cluster::missing().unwrap_or_else(|| "a Docker engine".to_owned()))
             }
             Self::Renderers => "helm and kustomize: run `tests/cluster/build`".to_owned(),
+            Self::KServe => "KServe's agent (run `tests/serving/build`), and kserve and scikit-learn for Python (pip install kserve \
+                 scikit-learn; PLUMBLINE_PYTHON names the interpreter)"
+                .to_owned(),
             Self::Kernel => {
                 "qemu-system-x86_64, /bin/busybox and a kernel image (PLUMBLINE_KERNEL names it)".to_owned()
             }

@@ -40,6 +40,9 @@ impl Column {
         if let Value::Nested(what) = value {
             return Err(format!("is {what}"));
         }
+        if matches!(value, Value::Object(_)) {
+            return Err("is an object".to_owned());
+        }
         match (self.kind, value.kind()) {
             // Times come as text or as milliseconds.
             (Some(ColumnKind::Timestamp), Some(ColumnKind::String | ColumnKind::Number)) => {

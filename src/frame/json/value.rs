@@ -13,13 +13,21 @@ const UNLIKE: &str = "a list of unlike things; it may hold numbers or strings";
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
+    /// None.
     Null,
+    /// A boolean.
     Bool(bool),
+    /// A whole number.
     Int(i64),
+    /// A whole number that [`Value::Int`] cannot hold.
     UInt(u64),
+    /// Any other number.
     Float(f64),
+    /// A text.
     Text(Cow<'a, str>),
+    /// A list of numbers.
     Numbers(Vec<Option<f64>>),
+    /// A list of texts.
     Texts(Vec<Option<String>>),
     /// An object's fields.
     Object(Vec<(String, Self)>),
@@ -29,6 +37,7 @@ pub enum Value<'a> {
 
 impl Value<'_> {
     /// What it is; none for what has no kind of its own.
+    #[must_use]
     pub fn kind(&self) -> Option<ColumnKind> {
         match self {
             Self::Null | Self::Object(_) | Self::Nested(_) => None,

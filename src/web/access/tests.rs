@@ -158,6 +158,9 @@ async fn whatever_stands_for_a_token_is_none() {
         (b"Bearer \xff\xfe", 401),
         (b"Bearer reader-reader-reader, Bearer x", 401),
         (b"", 401),
+        (b"Basic YW55OnJlYWRlci1yZWFkZXItcmVhZGVy", 200), // any:reader-reader-reader
+        (b"Basic cmVhZGVyLXJlYWRlci1yZWFkZXI=", 401),
+        (b"Basic !", 401),
     ] {
         assert_eq!(with(value).await.status().as_u16(), expected, "{}", value.escape_ascii());
     }
