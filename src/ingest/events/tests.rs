@@ -1,5 +1,7 @@
 //! Events through the door: what is answered, what is counted, what is stored.
 
+#![expect(clippy::arithmetic_side_effects, reason = "a test counts a few")]
+
 use std::io::Write as _;
 use std::sync::atomic::AtomicU64;
 
