@@ -180,9 +180,7 @@ pub async fn run(
     summary::wait_until_known(&config, &health, snapshot).await;
     started(&Summary::new(&config, &setting, &base, &health.state()));
 
-    if setting.demo {
-        demo::replay(local);
-    }
+    demo::replay(setting.demo.then_some(local));
 
     let mut shutdown = std::pin::pin!(shutdown);
     loop {

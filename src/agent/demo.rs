@@ -85,7 +85,8 @@ pub fn specs() -> Vec<Spec> {
 }
 
 /// Replays both models against the agent at `address`, until their data ends.
-pub fn replay(address: SocketAddr) {
+pub fn replay(address: Option<SocketAddr>) {
+    let Some(address) = address else { return };
     for model in &MODELS {
         tokio::spawn(async move {
             match replay_model(address, model).await {

@@ -157,6 +157,26 @@ struct OtherAgent {
     error: Option<String>,
 }
 
+impl Events {
+    /// What needs attention, a sentence each.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.dropped > 0 {
+            faults.push(format!(
+                "{} predictions were taken and could not be stored; /healthz has why the last was rejected.",
+                self.dropped
+            ));
+        }
+        let full = self.rejected.get("full").copied().unwrap_or_default();
+        if full > 0 {
+            faults.push(format!(
+                "{full} events of predictions were refused for want of room: raise ingest.events.max_waiting, waiting_memory or ingest.in_flight."
+            ));
+        }
+        faults
+    }
+}
+
 impl Report {
     /// Who is to bring this, and why it does not: a sentence, where nobody brings it now.
     pub fn why_none(&self, what: Brings) -> Option<String> {
@@ -221,20 +241,7 @@ impl Report {
         if let Some(more) = self.descriptions.len().checked_sub(DESCRIPTIONS).filter(|more| *more > 0) {
             faults.push(format!("{more} more descriptions do not count; /v1/descriptions lists them."));
         }
-        if let Some(events) = &self.events {
-            if events.dropped > 0 {
-                faults.push(format!(
-                    "{} predictions were taken and could not be stored; /healthz has why the last was rejected.",
-                    events.dropped
-                ));
-            }
-            let full = events.rejected.get("full").copied().unwrap_or_default();
-            if full > 0 {
-                faults.push(format!(
-                    "{full} events of predictions were refused for want of room: raise ingest.events.max_waiting, waiting_memory or ingest.in_flight."
-                ));
-            }
-        }
+        faults.extend(self.events.iter().flat_map(Events::faults));
         for (model, reference) in self.references.iter().filter(|(_, reference)| reference.up == Some(false)) {
             let error = reference.error.as_deref().unwrap_or("unknown error");
             faults.push(format!("The reference of {model} cannot be taken, and the one before stays: {error}."));

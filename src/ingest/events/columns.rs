@@ -184,7 +184,9 @@ mod tests {
         let parts = parts(payload, rows, most, naming);
         let of_row = |row| {
             let mut fields = Vec::new();
-            parts.iter().for_each(|part| part.add(row, part.name().to_owned().into(), &mut fields));
+            for part in &parts {
+                part.add(row, part.name().to_owned().into(), &mut fields);
+            }
             let shown = |(name, value): &Field<'_>| match value {
                 Value::Int(value) => format!("{name}={value}"),
                 Value::Text(text) => format!("{name}={text}"),

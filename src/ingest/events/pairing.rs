@@ -227,6 +227,7 @@ fn join(whole: &mut Predicted, half: Half, other: &mut Predicted) {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test counts a few hundred")]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,6 +1,7 @@
 //! Events through the door: what is answered, what is counted, what is stored.
 
-use crate::access::{Caller, Digest, Tokens};
+#![expect(clippy::arithmetic_side_effects, reason = "a test counts a few")]
+
 use std::io::Write as _;
 use std::sync::atomic::AtomicU64;
 
@@ -11,6 +12,7 @@ use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
 use super::*;
+use crate::access::{Caller, Digest, Tokens};
 use crate::clock::{Clock, FixedClock};
 use crate::frame::json::WrongTypes;
 use crate::ingest::Sink;
