@@ -72,7 +72,7 @@ fn asked(law: &Law, random: &mut Rng, request: i64, worth: [f64; 2], rows: &mut 
     let positive = random.f64() < law.positives;
     let (common, label) = match law.task {
         Task::Regression => (noise(random), 5.0 + 10.0 * random.f64()),
-        _ => (noise(random), f64::from(u8::from(positive))),
+        Task::Classification => (noise(random), f64::from(u8::from(positive))),
     };
     let sides: &[bool] = match (law.canary >= 1.0, random.f64() < law.canary) {
         (true, _) => &[false, true],
@@ -89,7 +89,7 @@ fn asked(law: &Law, random: &mut Rng, request: i64, worth: [f64; 2], rows: &mut 
         let own = 0.7_f64.sqrt() * common + 0.3_f64.sqrt() * noise(random);
         let score = match law.task {
             Task::Regression => label + worth * own,
-            _ => 1.0 / (1.0 + (-(own + if positive { worth } else { -worth })).exp()),
+            Task::Classification => 1.0 / (1.0 + (-(own + if positive { worth } else { -worth })).exp()),
         };
         rows.push(Row { challenger, request: request.unsigned_abs().into(), at: request, label, score });
     }
@@ -171,7 +171,9 @@ fn run(law: &Law, worth: [f64; 2], margin: f64, models: u64) -> [Vec<i64>; 2] {
             found.iter_mut().zip(first).for_each(|(all, look)| all.extend(look));
         }
     });
-    found.iter_mut().for_each(|looks| looks.sort_unstable());
+    for looks in &mut found {
+        looks.sort_unstable();
+    }
     found
 }
 
@@ -185,7 +187,7 @@ fn main() {
     for law in &LAWS {
         let (equal, worse) = match law.task {
             Task::Regression => ([0.8; 2], [0.8, 0.88]),
-            _ => ([0.9; 2], [0.9, 0.6]),
+            Task::Classification => ([0.9; 2], [0.9, 0.6]),
         };
         let share = |found: &[Vec<i64>; 2]| format!("{} and {} of {models}", found[0].len(), found[1].len());
         let per_look = law.requests as f64 * if law.canary >= 1.0 { 2.0 } else { 1.0 };
