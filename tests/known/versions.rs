@@ -4,7 +4,7 @@ use plumbline::performance::verdict::Limits;
 use plumbline::performance::{Columns, Labels, Task, Wanted};
 use plumbline::segment::coded::Coded;
 use plumbline::stats::paired::Discordant;
-use plumbline::versions::{Comparison, Difference, Rows, Settings, compare};
+use plumbline::versions::{Comparison, Difference, Looks, Rows, Settings, compare};
 use polars::prelude::{NamedFrom, Series};
 use serde_json::Value;
 
@@ -60,7 +60,7 @@ fn compared(made: &Made, task: Task, paired: bool) -> Comparison {
     let mut known = Labels::default();
     known.learn(&made.label);
     let limits = Limits { significance: 0.025, margin: 0.0, rows: 1, class_rows: 1 };
-    let settings = Settings { champion: Some("1"), limits };
+    let settings = Settings { champion: Some("1"), limits, looks: Looks::Once };
     let rows = Rows { version: &version, request: &request, at: None, columns };
     let found = compare(&rows, &Wanted::new(task, &known), &settings).expect("two versions");
     found.versions[1].against_champion.clone().expect("compared")
