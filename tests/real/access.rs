@@ -27,7 +27,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// A folder of tokens as the program makes it; and those to read, to write and to describe.
-fn tokens(folder: &Path) -> Result<(String, [String; 3]), Failed> {
+pub fn tokens(folder: &Path) -> Result<(String, [String; 3]), Failed> {
     let below = folder.join("tokens");
     let made = command().args(["tokens", "--output"]).arg(&below).output()?;
     check(made.status.success(), || String::from_utf8_lossy(&made.stderr).into_owned())?;

@@ -27,6 +27,8 @@ pub struct Options<'a> {
     pub data: Option<PathBuf>,
     /// More of the command line.
     pub arguments: &'a [&'a str],
+    /// What it is read with, where it asks for a token.
+    pub token: Option<String>,
 }
 
 /// A running agent.
@@ -35,6 +37,7 @@ pub struct Agent {
     pub address: String,
     pub config: PathBuf,
     pub log: Arc<Mutex<String>>,
+    token: Option<String>,
     printed: Arc<Mutex<String>>,
     _folder: tempfile::TempDir,
 }
@@ -114,7 +117,7 @@ impl Agent {
             let address = url.trim().trim_start_matches("http://").trim_start_matches("https://");
             Ok(address.trim_end_matches('/').to_owned())
         })?;
-        Ok(Self { child, address, config, log, printed, _folder: folder })
+        Ok(Self { child, address, config, log, token: options.token, printed, _folder: folder })
     }
 
     pub fn with_defaults() -> Result<Self, Failed> {
@@ -169,7 +172,7 @@ impl Agent {
 
     /// GET over real TCP: the status and the body.
     pub fn get(&self, path: &str) -> Result<(u16, String), Failed> {
-        get(&self.address, path)
+        ask(&self.address, &format!("GET {path}"), self.token.as_deref(), "", "")
     }
 
     /// Sends a body of a type: the status, the head, the answer.

@@ -15,8 +15,8 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::Test;
+use crate::access::tokens;
 use crate::agent::{Agent, Options, get};
-use crate::models::ready;
 use crate::parts::{Part, Server, check, command, eventually, free_port, python};
 
 pub const TESTS: &[Test] = &[(
@@ -140,7 +140,16 @@ fn stored(data: &std::path::Path) -> Result<BTreeMap<String, Row>, Failed> {
 fn what_arrives_is_what_was_predicted() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
-    let start = || ready(Options { config: CONFIG, data: Some(data.clone()), ..Options::default() });
+    let (file, [read, write, _]) = tokens(folder.path())?;
+    let start = || {
+        let (data, token, arguments) = (Some(data.clone()), Some(read.clone()), &["--tokens", &file][..]);
+        let agent = Agent::start(Options { config: CONFIG, data, token, arguments, ..Options::default() })?;
+        eventually(Duration::from_secs(10), || {
+            let came = agent.ask("POST /v1/models/_probe/labels", Some(&write), "application/x-ndjson", "{}")?;
+            check(came.0 == 422, || format!("{came:?}"))
+        })?;
+        Ok::<Agent, Failed>(agent)
+    };
     let mut agent = start()?;
     let gate = Gate::before(&agent.address)?;
 
@@ -159,7 +168,7 @@ fn what_arrives_is_what_was_predicted() -> Result<(), Failed> {
     let sender_log = folder.path().join("sender.log");
     let sender = Command::new(program())
         .args(["--port", &port.to_string(), "--component-port", &model_port.to_string()])
-        .args(["--log-url", &format!("http://127.0.0.1:{}", gate.port), "--log-mode", "all"])
+        .args(["--log-url", &format!("http://any:{write}@127.0.0.1:{}", gate.port), "--log-mode", "all"])
         .args(["--inference-service", "iris", "--namespace", "shop", "--component", "predictor"])
         .args(["--source-uri", "http://pod-1/"])
         .env("SERVING_READINESS_PROBE", format!(r#"{{"tcpSocket":{{"host":"127.0.0.1","port":{model_port}}}}}"#))
