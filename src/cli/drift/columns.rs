@@ -539,11 +539,11 @@ mod tests {
             assert_eq!((said(&found).0[0].as_str(), faults(&found, "wrong_type").len()), ("x.age", 1), "{kinds:?}");
             assert_eq!(findings(&found_of(kinds, date, |i| format!("\"week {i}\""))), ["x type_changed"], "{kinds:?}");
         }
-        // Objects and lists of unlike things are of no type.
+        // Lists of unlike things are of no type.
         let number = |i: usize| format!("{}", i * 61 % 97);
-        let nested = |i: usize| if i.is_multiple_of(10) { "{\"deep\": 1}".to_owned() } else { number(i) };
+        let nested = |i: usize| if i.is_multiple_of(10) { "[{\"deep\": 1}]".to_owned() } else { number(i) };
         assert_eq!(faults(&found_of(["csv", "ndjson"], number, nested), "wrong_type").len(), 1);
-        let found = found_of(["csv", "ndjson"], number, |_| "{\"deep\": 1}".to_owned());
+        let found = found_of(["csv", "ndjson"], number, |_| "[{\"deep\": 1}]".to_owned());
         assert_eq!(findings(&found), ["x type_changed"]);
         // A profile says the same.
         let (files, [reference, current]) =
