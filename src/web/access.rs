@@ -1,6 +1,6 @@
 //! Who may do what over HTTP: a token in `Authorization`, or for the page a session that began with one in the sign-in form.
 //!
-//! What an address asks for is a table ([`asked`]); what is not in it is asked for the right to read, or to write. Where there are no
+//! What an address asks for is a table (`asked`); what is not in it is asked for the right to read, or to write. Where there are no
 //! tokens everybody may do everything but describe models, which a token is always asked for. Which token may do what is `access`'s.
 
 mod sessions;
