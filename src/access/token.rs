@@ -99,8 +99,7 @@ impl Token {
     }
 
     /// It is for the model; with `None`, for all of them.
-    #[must_use]
-    pub fn is_for(&self, model: Option<&ModelKey>) -> bool {
+    fn is_for(&self, model: Option<&ModelKey>) -> bool {
         match (&self.models, model) {
             (None, _) => true,
             (Some(patterns), Some(model)) => patterns.iter().any(|pattern| pattern.is(model)),

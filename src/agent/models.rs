@@ -64,8 +64,7 @@ struct Registry {
 }
 
 impl Registry {
-    fn configure(&mut self, config: &Config) {
-        let key = key(config);
+    fn configure(&mut self, config: &Config, key: Key) {
         let keyed = |spec: &Spec| Arc::new(Spec { key, ..spec.clone() });
         self.specs = config.model.iter().map(|spec| (spec.key(), keyed(spec))).collect();
         (self.max_models, self.max_features) = (config.models.max_models, config.models.max_features);
@@ -106,7 +105,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Models {
     pub fn new(config: &Config, health: Arc<Health>, out: Sender<Accepted>) -> Self {
         let mut registry = Registry::default();
-        registry.configure(config);
+        registry.configure(config, key(config));
         Self {
             known: Mutex::new(registry),
             closed: Mutex::new(Some(STARTING.to_owned())),
@@ -125,7 +124,9 @@ impl Models {
 
     /// Takes a new configuration.
     pub fn configure(&self, config: &Config) {
-        locked(&self.known).configure(config);
+        // A file is read, which nobody is to wait for.
+        let key = key(config);
+        locked(&self.known).configure(config, key);
     }
 
     /// The model's description: the configuration's, or the defaults.

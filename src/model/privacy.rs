@@ -50,12 +50,6 @@ impl Key {
         let key = bytes.ok_or("is no key; write 32 hex digits (openssl rand -hex 16)")?;
         Ok(Self(Some(key.to_be_bytes())))
     }
-
-    /// There is one.
-    #[must_use]
-    pub fn is_there(&self) -> bool {
-        self.0.is_some()
-    }
 }
 
 impl Treatment {
