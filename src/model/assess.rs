@@ -5,6 +5,8 @@ pub mod groups;
 pub mod moved;
 pub mod versions;
 
+use std::ops::Range;
+
 use polars::prelude::{Column, DataFrame, IdxCa, PolarsError, PolarsResult, Series};
 
 use super::border::RESERVED;
@@ -165,6 +167,20 @@ impl Side {
             score: of(&self.score)?,
             beside: Beside { scores: scores.collect::<PolarsResult<_>>()?, group: of(&self.beside.group)? },
         })
+    }
+
+    /// Rows next to one another, which are not copied for it.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        let start = i64::try_from(rows.start).unwrap_or(i64::MAX);
+        let of = |series: &Series| series.slice(start, rows.len());
+        let scores = self.beside.scores.iter().map(|(class, scores)| (class.clone(), of(scores)));
+        Self {
+            label: self.label.as_ref().map(of),
+            prediction: self.prediction.as_ref().map(of),
+            score: self.score.as_ref().map(of),
+            beside: Beside { scores: scores.collect(), group: self.beside.group.as_ref().map(of) },
+        }
     }
 
     /// The rows that have a label; `None` where all have, or none can.

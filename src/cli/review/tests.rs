@@ -273,6 +273,41 @@ fn rows_without_a_label_change_no_figure_of_labels() {
 }
 
 #[test]
+fn parts_are_those_of_time_in_whatever_order_rows_stand() {
+    let folder = Folder::new();
+    let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\n");
+    // Four hours of 7, 40, 1 and 52 rows, each with its own share of errors.
+    let hours = [(0, 7, 2), (1, 40, 5), (3, 1, 1), (4, 52, 3)];
+    let row = |hour: usize, at: usize, every: usize| {
+        let minute = at % 60;
+        format!("2026-03-01T{hour:02}:{minute:02}:00Z,{},1\n", usize::from(at % every > 0))
+    };
+    let rows: Vec<String> =
+        hours.iter().flat_map(|(hour, rows, every)| (0..*rows).map(move |at| row(*hour, at, *every))).collect();
+    let scattered: Vec<String> = (0..rows.len()).map(|at| rows[at * 37 % rows.len()].clone()).collect();
+    let parts = |name: &str, rows: &[String], chunk: &str| {
+        let samples = folder.write(name, &format!("timestamp,prediction,label\n{}", rows.concat()));
+        let found = folder.json(&["--model", &spec, "--samples", &samples, "--chunk", chunk]);
+        let parts = found["over_time"].as_array().expect("parts").clone();
+        parts
+            .into_iter()
+            .map(|part| (part["rows"].clone(), part["performance"]["accuracy"].clone(), part["from"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let by_hour = parts("sorted.csv", &rows, "1h");
+    assert_eq!(by_hour, parts("scattered.csv", &scattered, "1h"));
+    let told: Vec<(u64, f64)> = by_hour
+        .iter()
+        .map(|(rows, accuracy, _)| (rows.as_u64().expect("rows"), accuracy.as_f64().expect("a share")))
+        .collect();
+    assert_eq!(told, [(7, 3.0 / 7.0), (40, 0.8), (1, 0.0), (52, 34.0 / 52.0)]);
+    let by_rows = |name| parts(name, if name == "one.csv" { &rows } else { &scattered }, "30");
+    let counts: Vec<u64> = by_rows("one.csv").iter().filter_map(|(rows, ..)| rows.as_u64()).collect();
+    assert_eq!(counts, [30, 30, 30, 10]);
+    assert_eq!(by_rows("one.csv"), by_rows("two.csv"));
+}
+
+#[test]
 fn ids_of_either_type_are_the_same() {
     let folder = Folder::new();
     let spec = folder.write("m.toml", "[[model]]\nname = \"m\"\n");
