@@ -135,6 +135,9 @@ pub async fn run(
     let following = following.map(Task);
     let mut history = History::new(&setting.data, &setting.node, config.history.clone());
     pipeline::open_history(&mut history, &health);
+    if config.collect.played {
+        tokio::task::block_in_place(|| demo::fill(&mut history, started_at));
+    }
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
     let (delivered, (review_out, review)) = (Arc::<export::Delivered>::default(), watch::channel(None));
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };

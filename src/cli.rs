@@ -89,7 +89,8 @@ const DEMO_HISTORY: Duration = Duration::from_secs(120);
 const AGENT_EXAMPLES: &str = "\
 Examples:
   plumbline agent                                 page at http://127.0.0.1:9477/
-  plumbline agent --demo                          the same, with two real models replayed, one of which drifts
+  plumbline agent --demo                          sample data: two real models on a played node, 14 days of history
+  plumbline agent --demo=models                   the two models, beside this host's own containers
   plumbline agent --once                          one full reading as a table
   plumbline agent --once --format json            the same for programs
   plumbline agent --config plumbline.toml --listen 0.0.0.0:9477 --tokens tokens.toml
@@ -103,6 +104,15 @@ Example:
   plumbline check --config plumbline.toml
 
 Exit codes: 0 valid, 2 invalid.";
+
+/// What the demonstration shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Demo {
+    /// The models on a node that is played, GPUs and their history included.
+    Node,
+    /// The models alone, beside what runs here: a simulated month in half a minute.
+    Models,
+}
 
 #[derive(Debug, clap::Args)]
 struct AgentArguments {
@@ -121,9 +131,10 @@ struct AgentArguments {
     /// Folder for the history and for models' samples [default: /var/lib/plumbline for root, else ~/.local/state/plumbline].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Replay two real models, one of which drifts: a simulated month in half a minute. Without --data nothing is kept.
-    #[arg(long, conflicts_with = "once")]
-    demo: bool,
+    /// Show sample data: two real models, one of which drifts, on a played node with fourteen days behind it. Without --data nothing
+    /// is kept.
+    #[arg(long, value_name = "WHAT", conflicts_with = "once", num_args = 0..=1, default_missing_value = "node", require_equals = true)]
+    demo: Option<Demo>,
     /// Print one full reading and exit.
     #[arg(long)]
     once: bool,
@@ -227,7 +238,7 @@ fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
     }
     config.access.read().map_err(Usage::Access)?;
     config.access.files().and_then(|files| files.map(|files| files.server()).transpose()).map_err(Usage::Access)?;
-    if arguments.demo && (config.access.tokens.is_some() || config.access.certificate.is_some()) {
+    if arguments.demo.is_some() && (config.access.tokens.is_some() || config.access.certificate.is_some()) {
         let message = "the demonstration sends to itself, without a token and without TLS; leave access.tokens and access.certificate out";
         return Err(Usage::Access(message.to_owned()));
     }
@@ -237,13 +248,14 @@ fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
     if let Some(data) = &arguments.data {
         config.agent.data = Some(data.clone());
     }
-    if arguments.demo {
+    if let Some(demo) = arguments.demo {
         for spec in agent::demo::specs() {
             config.model.retain(|described| described.name != spec.name);
             config.model.push(spec);
         }
         // Nobody watches a demonstration for an hour: it judges sizes early, and says on how little.
         config.rightsizing.min_history = config.rightsizing.min_history.min(DEMO_HISTORY);
+        config.collect.played = demo == Demo::Node;
     }
     Ok((config, warnings))
 }
@@ -254,11 +266,14 @@ fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
     warn_all(&warnings);
     let mut setting = setting(&config);
     // The demonstration's samples are not the user's: they go where they leave nothing behind.
-    let aside = (arguments.demo && arguments.data.is_none()).then(DemoFolder::new).transpose()?;
+    let aside = (arguments.demo.is_some() && arguments.data.is_none()).then(DemoFolder::new).transpose()?;
     if let Some(folder) = &aside {
         setting.data.clone_from(&folder.0);
     }
-    setting.demo = arguments.demo;
+    setting.demo = arguments.demo.is_some();
+    if config.collect.played {
+        setting.node = crate::demo::NODE.to_owned();
+    }
     if arguments.once {
         let (snapshot, health) = agent::once(&config, &setting)?;
         for (name, collector) in health.collectors.iter().filter(|(_, collector)| !collector.up) {

@@ -15,6 +15,7 @@ mod following;
 pub mod grpc;
 pub mod kubernetes;
 pub mod nvml;
+pub mod played;
 pub mod pod_logs;
 pub mod pod_resources;
 mod sockets;
@@ -118,6 +119,9 @@ pub struct Config {
     /// GPUs; a section of its own in the file, `[gpu]`.
     #[serde(skip)]
     pub gpu: nvml::Config,
+    /// The demonstration's node is read, and nothing else.
+    #[serde(skip)]
+    pub played: bool,
 }
 
 impl Default for Config {
@@ -133,6 +137,7 @@ impl Default for Config {
             cri: cri::Config::default(),
             pod_resources: pod_resources::Config::default(),
             gpu: nvml::Config::default(),
+            played: false,
         }
     }
 }
@@ -155,7 +160,9 @@ impl Config {
 
     /// The collectors that are to run.
     pub fn enabled(&self) -> impl Iterator<Item = &'static Entry> {
-        COLLECTORS.iter().filter(|entry| !self.disabled.iter().any(|name| name == entry.name))
+        let real = COLLECTORS.iter().filter(|entry| !self.disabled.iter().any(|name| name == entry.name));
+        let played = std::iter::once(&played::ENTRY).filter(|_| self.played);
+        real.filter(|_| !self.played).chain(played)
     }
 }
 

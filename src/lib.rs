@@ -53,6 +53,7 @@
 //! health       how the agent itself is doing, and its own points
 //! snapshot     all that is known at one instant, joined (relations), replicas together (replicas), the node's bar (node); points()
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, gpu); which claim is about whom (claims)
+//! demo         the demonstration's node: played containers and GPUs, as a pure function of time
 //! step         an event in; the snapshot, its points, alerts and the rows to be written out
 //! -- edges: they never import one another --
 //! access/      tokens, and what each may do with which models
@@ -139,6 +140,7 @@ pub mod clock;
 pub mod collect;
 pub mod config;
 pub mod dataset;
+pub mod demo;
 pub mod drift;
 pub mod estimate;
 pub mod export;

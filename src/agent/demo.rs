@@ -7,6 +7,7 @@ use std::io::Cursor;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use polars::prelude::{AnyValue, DataFrame, ParquetReader, PolarsResult, SerReader};
 use reqwest::{Client, StatusCode};
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::export::http::client;
 use crate::model::Spec;
 use crate::performance::Task;
+use crate::store::History;
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -82,6 +84,35 @@ pub fn specs() -> Vec<Spec> {
         ..Spec::new(name)
     };
     MODELS.iter().map(|model| spec(model.name)).collect()
+}
+
+/// The days before a start that the played node has behind it.
+const PAST: i64 = 14;
+
+/// Writes the played node's minutes of the fourteen days before, hour by hour; an hour that is there is left as it is.
+pub fn fill(history: &mut History, now: Timestamp) {
+    const HOUR: i64 = 3600;
+    let end = now.as_second().div_euclid(60) * 60;
+    let begin = (end - PAST * 24 * HOUR).div_euclid(HOUR) * HOUR;
+    let mut hour = begin;
+    while hour < end && history.is_ours() {
+        if Timestamp::from_second(hour).is_ok_and(|at| !history.has_hour(at)) {
+            let (mut containers, mut gpus, mut models) = (Vec::new(), Vec::new(), Vec::new());
+            for minute in (hour..end.min(hour + HOUR)).step_by(60) {
+                let rows = crate::demo::minutes(minute);
+                containers.extend(rows.0);
+                gpus.extend(rows.1);
+                models.extend(rows.2);
+            }
+            for (_, result) in [history.append(containers), history.append_gpus(gpus), history.append_models(models)] {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "the demonstration's history is not whole");
+                    return;
+                }
+            }
+        }
+        hour += HOUR;
+    }
 }
 
 /// Replays both models against the agent at `address`, until their data ends.

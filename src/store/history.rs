@@ -150,6 +150,12 @@ impl History {
         self.models.append(rows, opened)
     }
 
+    /// There is a file of the containers' rows of the minute's hour.
+    #[must_use]
+    pub fn has_hour(&self, minute: Timestamp) -> bool {
+        self.containers.hour_path(minute).exists()
+    }
+
     /// The folder is held by this agent.
     #[must_use]
     pub fn is_ours(&self) -> bool {

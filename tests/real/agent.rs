@@ -89,7 +89,7 @@ impl Agent {
     }
 
     pub fn demonstration_with(options: Options<'_>) -> Result<Self, Failed> {
-        Self::start_with(options, &["--demo"])
+        Self::start_with(options, &["--demo=models"])
     }
 
     fn start_with(options: Options<'_>, more: &[&str]) -> Result<Self, Failed> {
