@@ -100,6 +100,7 @@ pub enum Unfit {
 
 /// What moved the mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Attribution {
     /// Rows with a value that were looked at: the reference's, and the current ones. What follows is of these.
     pub looked_at: [u64; 2],
@@ -124,6 +125,7 @@ pub struct Attribution {
 
 /// What moved against the reference, as leads.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Moved {
     /// Its errors; `None` where a side has no labels.
     pub error: Option<Moving>,
@@ -133,6 +135,7 @@ pub struct Moved {
 
 /// What moved a mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Moving {
     /// Of what it is the mean.
     pub of: String,

@@ -22,6 +22,7 @@ pub type Measure = Cow<'static, str>;
 
 /// How well a model does on some rows, as far as that can be told without their labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Estimate {
     /// What holds of every estimate: [`CAVEAT`].
     #[serde(skip_deserializing, default = "caveat")]
@@ -43,6 +44,7 @@ const fn caveat() -> &'static str {
 
 /// One measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Estimated {
     /// Its name.
     pub measure: Measure,

@@ -77,6 +77,7 @@ impl Default for Settings {
 
 /// One attribute's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fairness {
     /// What the attribute is called; of two, both.
     pub attribute: String,
@@ -103,6 +104,7 @@ pub struct Fairness {
 
 /// The figures of an attribute's groups, of either kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Fair {
     /// Of classes.
@@ -159,6 +161,7 @@ impl Fair {
 
 /// Groups that are not told one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rest {
     /// How many values they have.
     pub values: u64,

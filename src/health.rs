@@ -209,8 +209,12 @@ pub struct SamplesState {
     pub message: String,
     /// Answers of the ingest, by HTTP status.
     pub answers: BTreeMap<u16, u64>,
-    /// Rows that were told to be wrong.
-    pub rejected: u64,
+    /// Rows that were stored.
+    pub accepted: u64,
+    /// Rows that were left out because a model's description asks for a part.
+    pub sampled_out: u64,
+    /// Rows that were told to be wrong, by why.
+    pub rejected: BTreeMap<&'static str, u64>,
     /// Bytes of bodies and batches that wait to be taken in.
     pub in_flight: u64,
     /// Bytes on disk.
@@ -223,6 +227,20 @@ pub struct SamplesState {
     pub damaged: u64,
     /// Rows that retention removed while labels for them could still come.
     pub removed_early: u64,
+}
+
+impl SamplesState {
+    /// Rows that were told to be wrong.
+    #[must_use]
+    pub fn wrong(&self) -> u64 {
+        self.rejected.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Rows of all bodies that were read.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.accepted.saturating_add(self.sampled_out).saturating_add(self.wrong())
+    }
 }
 
 /// What became of events of predictions. Every one received is accepted, left out or rejected.
@@ -238,6 +256,8 @@ pub struct EventsState {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Rows that were stored of them.
     pub rows: u64,
+    /// Rows that were left out because a model's description asks for a part.
+    pub sampled_out_rows: u64,
     /// Rows with a fault.
     pub rejected_rows: u64,
     /// Halves whose other did not come in time, by which they are.
@@ -381,7 +401,12 @@ impl State {
         }
         add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
         add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));
-        add(&metric::INGEST_REJECTED, None, Number::Int(self.samples.rejected));
+        add(&metric::INGEST_RECEIVED, None, Number::Int(self.samples.received()));
+        add(&metric::INGEST_ACCEPTED, None, Number::Int(self.samples.accepted));
+        add(&metric::INGEST_SAMPLED_OUT, None, Number::Int(self.samples.sampled_out));
+        for (reason, count) in &self.samples.rejected {
+            add(&metric::INGEST_REJECTED, Some(("reason", reason)), Number::Int(*count));
+        }
         add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
         add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
         add(&metric::SAMPLES_REMOVED_EARLY, None, Number::Int(self.samples.removed_early));
@@ -402,6 +427,7 @@ impl State {
             add(&metric::EVENTS_DROPPED, None, Number::Int(events.dropped));
             add(&metric::EVENTS_WAITING, None, Number::Int(events.waiting));
             add(&metric::EVENTS_ROWS, None, Number::Int(events.rows));
+            add(&metric::EVENTS_SAMPLED_OUT_ROWS, None, Number::Int(events.sampled_out_rows));
             add(&metric::EVENTS_REJECTED_ROWS, None, Number::Int(events.rejected_rows));
         }
         let forwarding = &self.forwarding;

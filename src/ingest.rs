@@ -26,6 +26,8 @@ use crate::model::{Schema, Spec};
 use events::count::Counts;
 
 pub use routes::router;
+#[cfg(test)]
+pub use routes::{AgentResponse, RowsResponse};
 
 /// The bounds of the ingest.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -113,8 +115,8 @@ pub trait Sink: Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Counts an answer, and the rows that it rejected.
-    fn answered(&self, status: u16, rejected: u64);
+    /// Counts an answer, and what became of the rows of its request.
+    fn answered(&self, status: u16, rows: RowCounts);
 
     /// The model that is meant where a sender names one in a namespace: the one that is described without one, if none in it is.
     fn known_as(&self, model: ModelKey) -> ModelKey {
@@ -123,6 +125,19 @@ pub trait Sink: Send + Sync {
 
     /// Notes what became of events so far.
     fn counted(&self, _events: &Counts) {}
+}
+
+/// What became of the rows of a body. Each that was read is one of these.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowCounts {
+    /// They are stored.
+    pub accepted: u64,
+    /// They are right, and left out because the model's description asks for a part.
+    pub sampled_out: u64,
+    /// They have a value of another type than the column's.
+    pub wrong_type: u64,
+    /// They have another fault, or came with rows that have in a body that is taken whole or not at all.
+    pub faulty: u64,
 }
 
 /// What is known of a model when a body for it comes.

@@ -261,8 +261,32 @@ pub static INGEST_REJECTED: Metric = metric(
     "plumbline.ingest.rejected",
     Kind::Counter,
     "{row}",
+    &["reason"],
+    "Rows rejected for an error in them, a value of another type than the column's (type) or another (fault); the response to their request names each.",
+);
+/// Rows that were read.
+pub static INGEST_RECEIVED: Metric = metric(
+    "plumbline.ingest.received",
+    Kind::Counter,
+    "{row}",
     &[],
-    "Rows rejected for an error in them; the response to their request names each.",
+    "Rows of samples, labels and references that were read of bodies; each is accepted, sampled out or rejected.",
+);
+/// Rows that were stored.
+pub static INGEST_ACCEPTED: Metric = metric(
+    "plumbline.ingest.accepted",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows of samples, labels and references that were stored.",
+);
+/// Rows that are not kept.
+pub static INGEST_SAMPLED_OUT: Metric = metric(
+    "plumbline.ingest.sampled_out",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows that were left out because their model's description asks for a part (sample).",
 );
 /// Events that came.
 pub static EVENTS_RECEIVED: Metric = metric(
@@ -326,6 +350,14 @@ pub static EVENTS_WAITING: Metric = metric(
 /// Rows of events.
 pub static EVENTS_ROWS: Metric =
     metric("plumbline.events.rows", Kind::Counter, "{row}", &[], "Rows that were stored of CloudEvents.");
+/// Rows of events that are not kept.
+pub static EVENTS_SAMPLED_OUT_ROWS: Metric = metric(
+    "plumbline.events.sampled_out_rows",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows of CloudEvents that were left out because their model's description asks for a part (sample).",
+);
 /// Wrong rows of events.
 pub static EVENTS_REJECTED_ROWS: Metric = metric(
     "plumbline.events.rejected_rows",
@@ -544,6 +576,9 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &ACCESS_REFUSED,
     &DESCRIPTIONS_UNUSED,
     &INGEST_REQUESTS,
+    &INGEST_RECEIVED,
+    &INGEST_ACCEPTED,
+    &INGEST_SAMPLED_OUT,
     &INGEST_REJECTED,
     &EVENTS_RECEIVED,
     &EVENTS_ACCEPTED,
@@ -554,6 +589,7 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &EVENTS_DROPPED,
     &EVENTS_WAITING,
     &EVENTS_ROWS,
+    &EVENTS_SAMPLED_OUT_ROWS,
     &EVENTS_REJECTED_ROWS,
     &PROCESS_CPU_TIME,
     &PROCESS_MEMORY_USAGE,

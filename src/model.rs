@@ -18,6 +18,7 @@ pub mod profile;
 pub mod protected;
 pub mod reference;
 pub mod rows;
+pub mod sample;
 pub mod signals;
 pub mod streams;
 pub mod view;
@@ -174,6 +175,9 @@ pub struct Spec {
     /// Columns to leave out.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// The share of rows that is kept, by a hash of their ids; with labels of the others left out, too.
+    #[serde(default)]
+    pub sample: Option<f64>,
     /// What is done to columns before anything of them is written, by the sender's names.
     #[serde(default)]
     pub privacy: BTreeMap<String, Treatment>,
@@ -367,6 +371,7 @@ impl Spec {
             categorical: Vec::new(),
             text: Vec::new(),
             exclude: Vec::new(),
+            sample: None,
             privacy: BTreeMap::new(),
             key: Key::default(),
             columns: Vec::new(),
@@ -448,6 +453,9 @@ impl Spec {
         }
         if self.window_rows.is_some() && self.slide.is_some() {
             wrong("slide", "has no meaning for windows of rows".to_owned());
+        }
+        if self.sample.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
+            wrong("sample", "must lie above 0 and not above 1: the share of rows that is kept".to_owned());
         }
         for (field, value) in [("max_rows", self.max_rows), ("reference_rows", self.reference_rows)] {
             if !(1..=10_000_000).contains(&value) {
@@ -706,6 +714,7 @@ fn kind_of(dtype: &DataType) -> Option<ColumnKind> {
 
 /// What a model's columns are known to hold. Grows with what comes; a kind once known stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Schema {
     /// Features by name.
     pub features: BTreeMap<String, ColumnKind>,

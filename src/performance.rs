@@ -47,6 +47,7 @@ pub const MAX_INTEGER_CLASSES: usize = 20;
 
 /// How well the predictions of some rows fit their labels. What is undefined, or is not of this task, is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Performance {
     /// What was measured.
     pub task: Task,
@@ -163,6 +164,7 @@ impl Performance {
 
 /// What is known of a model's labels, so that a window that happens to hold few of them is measured like the others.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Labels {
     /// The classes met, up to one more than [`MAX_INTEGER_CLASSES`].
     classes: BTreeSet<String>,

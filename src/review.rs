@@ -22,6 +22,7 @@ use crate::versions::{Others, Version};
 
 /// What was found of a model.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Review {
     /// Its name.
     pub model: String,
@@ -33,8 +34,10 @@ pub struct Review {
     /// Rows of samples.
     pub rows: u64,
     /// The oldest and the newest row, where their times are known.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub from: Option<Timestamp>,
     /// The newest.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub to: Option<Timestamp>,
     /// What labels came.
     pub labels: Labelled,
@@ -70,6 +73,7 @@ pub struct Review {
 
 /// Labels, and how they fit the samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Labelled {
     /// Rows of samples with a label.
     pub rows: u64,
@@ -91,6 +95,7 @@ pub struct Labelled {
 
 /// The earlier half of the labels by their lag beside the later: where they differ, labels that are still to come will change the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Early {
     /// Mean error of the rows whose labels came first.
     pub first: Figure,
@@ -102,6 +107,7 @@ pub struct Early {
 
 /// How well predictions fit labels.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Measured {
     /// Every measure that is defined, and where it may lie.
     #[serde(flatten)]
@@ -119,10 +125,13 @@ pub struct Measured {
 
 /// A part of the samples.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Part {
     /// When its rows began, or `None` where times are not known.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub from: Option<Timestamp>,
     /// When they ended.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub to: Option<Timestamp>,
     /// Its rows.
     pub rows: u64,

@@ -115,6 +115,7 @@ impl Config {
 
 /// How long a history a verdict stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// Not enough history for a verdict.
@@ -152,6 +153,7 @@ impl Confidence {
 
 /// What was used, in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Used {
     /// Mean cores.
     pub cpu_mean: Option<f64>,
@@ -168,6 +170,7 @@ pub struct Used {
     /// OOM kills since its limit is what it is.
     pub oom_kills: Option<u64>,
     /// When the last of them was.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub last_oom: Option<Timestamp>,
     /// The largest minute of each hour, from the first to the last; `null` in hours without a row.
     pub hours: Vec<usage::Hour>,
@@ -183,10 +186,13 @@ impl Used {
 
 /// The history behind a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HistoryView {
     /// The first minute.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub first: Timestamp,
     /// The end of the last one.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub last: Timestamp,
     /// Minutes that were seen.
     pub minutes: u64,
@@ -200,6 +206,7 @@ const CRON_JOB_ENDED: SignedDuration = SignedDuration::from_hours(26);
 
 /// A workload, judged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Assessment {
     /// Which.
     pub workload: Member,

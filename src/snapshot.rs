@@ -34,8 +34,10 @@ pub use replicas::Replicas;
 
 /// The node at one instant. Shared by `Arc`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// When it was made.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub as_of: Timestamp,
     /// The node's name.
     pub node: String,
@@ -69,8 +71,10 @@ pub struct Snapshot {
 
 /// A container that ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExitView {
     /// When it was found gone.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub at: Timestamp,
     /// What was last known of it.
     pub last: ContainerView,
@@ -78,6 +82,7 @@ pub struct ExitView {
 
 /// One container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ContainerView {
     /// 64 hex digits.
     pub id: String,
@@ -122,8 +127,10 @@ pub struct ContainerView {
     /// This run of it. It began by the runtime's word, else with its oldest process, else when it was first seen.
     pub run: Run,
     /// When what every tick reads was last read: CPU usage and time, memory usage and working set.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub read_at: Option<Timestamp>,
     /// When everything else was last read.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub full_at: Option<Timestamp>,
     /// Its signals, by groups.
     #[serde(flatten)]
@@ -136,6 +143,7 @@ pub struct ContainerView {
 
 /// A container's part of a GPU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ContainerGpuView {
     /// The device, what it is to the container, and who says so.
     pub device: Link<Device>,
@@ -147,6 +155,7 @@ pub struct ContainerGpuView {
 
 /// One GPU.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GpuView {
     /// The device.
     pub device: Device,
@@ -163,6 +172,7 @@ pub struct GpuView {
     /// The driver's version.
     pub driver: Option<String>,
     /// When it was read.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub read_at: Timestamp,
     /// Whether the driver reaches it.
     pub ok: Option<bool>,
@@ -179,6 +189,7 @@ pub struct GpuView {
 
 /// A process on a GPU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GpuProcessView {
     /// Its number, as the driver sees it.
     pub pid: u32,

@@ -42,6 +42,7 @@ pub struct Settings<'a> {
 
 /// Two versions or more.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Versions {
     /// Each of them, the champion first, then by rows; twenty at most.
     pub versions: Vec<Version>,
@@ -55,6 +56,7 @@ pub struct Versions {
 
 /// Versions that are counted and not told of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Others {
     /// How many.
     pub versions: u64,
@@ -64,6 +66,7 @@ pub struct Others {
 
 /// One version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Version {
     /// As its rows name it.
     pub version: String,
@@ -76,8 +79,10 @@ pub struct Version {
     /// Its rows with a label.
     pub labelled: u64,
     /// Its first row, where times are known.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub from: Option<Timestamp>,
     /// Its last.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub to: Option<Timestamp>,
     /// How well it does on all its rows; `None` without labels.
     pub performance: Option<Performance>,
@@ -88,6 +93,7 @@ pub struct Version {
 
 /// One count for either.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Both {
     /// The champion's.
     pub champion: u64,
@@ -97,6 +103,7 @@ pub struct Both {
 
 /// A challenger beside the champion, on the rows that can be compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Comparison {
     /// How.
     pub method: Method,
@@ -105,8 +112,10 @@ pub struct Comparison {
     /// Those with a label.
     pub labelled: Both,
     /// From when on rows are compared: since both ran. `None` where requests are the same, or times are not known.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub from: Option<Timestamp>,
     /// Until when.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub to: Option<Timestamp>,
     /// The measure that the verdict is on: the one that speaks for the champion.
     pub measure: Option<&'static str>,

@@ -3,6 +3,7 @@
 pub mod access;
 mod health;
 mod listener;
+mod openapi;
 pub mod origin;
 mod page;
 #[cfg(test)]
@@ -10,7 +11,6 @@ mod tests;
 pub mod tls;
 mod window;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +32,8 @@ use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::model::address;
 use crate::model::view::{ModelView, WindowResult};
-use crate::snapshot::Snapshot;
 use crate::snapshot::relations::ModelContainer;
+use crate::snapshot::{GpuView, Snapshot};
 
 /// Reads what is kept of a model's window that ended then.
 pub type KeptWindow = dyn Fn(&ModelKey, Timestamp) -> Result<Option<WindowResult>, String> + Send + Sync;
@@ -90,6 +90,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/metrics", get(metrics))
+        .route(openapi::PATH, get(openapi::document).with_state(gate.clone()))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/api/v1/containers", get(containers))
@@ -142,6 +143,14 @@ async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type)], text)
 }
 
+/// How the agent is, and no more.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Briefly {
+    /// `ok`; `degraded` when something needs attention; `stalled` when nothing moves.
+    status: &'static str,
+}
+
 /// A probe has no token: it is told how the agent is, and no more.
 async fn healthz(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
     let report = health::report(&shared.health.state(), shared.clock.monotonic());
@@ -149,7 +158,7 @@ async fn healthz(State(shared): State<Shared>, Extension(caller): Extension<Call
     if caller.may(Right::Read, None) {
         (status, Json(report)).into_response()
     } else {
-        (status, Json(serde_json::json!({ "status": report.status }))).into_response()
+        (status, Json(Briefly { status: report.status })).into_response()
     }
 }
 
@@ -166,9 +175,20 @@ async fn containers(State(shared): State<Shared>) -> Response {
     Json(snapshot.as_ref()).into_response()
 }
 
+/// The GPUs of the node.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Gpus<'a> {
+    /// When they were read.
+    #[cfg_attr(test, schemars(with = "String"))]
+    as_of: Timestamp,
+    node: &'a str,
+    gpus: &'a [GpuView],
+}
+
 async fn gpus(State(shared): State<Shared>) -> Response {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
-    Json(serde_json::json!({ "as_of": snapshot.as_of, "node": snapshot.node, "gpus": snapshot.gpus })).into_response()
+    Json(Gpus { as_of: snapshot.as_of, node: &snapshot.node, gpus: &snapshot.gpus }).into_response()
 }
 
 async fn alerts(State(shared): State<Shared>) -> Response {
@@ -186,6 +206,7 @@ async fn recommendations(State(shared): State<Shared>) -> Response {
 
 /// A model with its containers.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Model<'a> {
     #[serde(flatten)]
     model: &'a ModelView,
@@ -199,18 +220,25 @@ impl<'a> Model<'a> {
     }
 }
 
+/// All models.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Models<'a> {
+    models: Vec<Model<'a>>,
+}
+
 async fn models(State(shared): State<Shared>) -> Response {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
     let models = snapshot.models.models.iter().enumerate();
     let models: Vec<Model<'_>> = models.map(|(place, model)| Model::of(&snapshot, place, model)).collect();
-    Json(BTreeMap::from([("models", models)])).into_response()
+    Json(Models { models }).into_response()
 }
 
 async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
     let snapshot = Arc::clone(&shared.snapshot.borrow());
     let key = match address::alone(&name, query.as_deref()) {
         Ok(key) => key,
-        Err(message) => return (StatusCode::NOT_FOUND, format!("{message}\n")).into_response(),
+        Err(message) => return (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response(),
     };
     match snapshot.model(&key) {
         Some((place, model)) => Json(Model::of(&snapshot, place, model)).into_response(),
@@ -219,7 +247,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
 }
 
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
+    const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /openapi.json, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
          POST / and /v1/events, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
          /v1/models/{model}/description, /v1/descriptions; \
          models with ?namespace= where they are in one";

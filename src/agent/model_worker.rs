@@ -25,7 +25,7 @@ use super::{OWN_PROC, memory, supervise};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
-use crate::frame::normal::FORWARDED;
+use crate::frame::normal::{FORWARDED, SAMPLED_OUT};
 use crate::frame::stack::frame_of;
 use crate::health::Health;
 use crate::identity::ModelKey;
@@ -334,6 +334,11 @@ impl ModelWorker {
         }
         let frame = frame_of(&entry.record)?;
         self.apply_frame(&entry.model, entry.kind, frame, mode)?;
+        let left_out = entry.note(SAMPLED_OUT).and_then(|count| count.parse().ok()).unwrap_or(0);
+        if let Some(watch) = self.watches.get_mut(&entry.model).filter(|_| mode == Mode::Live && left_out > 0) {
+            let of_kind = |kind| if entry.kind == kind { left_out } else { 0 };
+            watch.sample_out(of_kind(Kind::Samples), of_kind(Kind::Labels));
+        }
         let repeated = self.watches.get_mut(&entry.model).and_then(Watch::take_repeated);
         if let Some(fresh) = repeated.filter(|_| entry.kind == Kind::Samples) {
             self.repeated.insert(entry.sequence, fresh);

@@ -13,7 +13,7 @@ use crate::frame::json::WrongTypes;
 use crate::health::{EventsState, Health};
 use crate::identity::ModelKey;
 use crate::ingest::events::count::Counts;
-use crate::ingest::{Described, Kept, Refused, Reservation, Sink};
+use crate::ingest::{Described, Kept, Refused, Reservation, RowCounts, Sink};
 use crate::model::border::{Batch, FORWARDED, Purpose};
 use crate::model::privacy::Key;
 use crate::model::{Schema, Spec};
@@ -403,13 +403,25 @@ impl Sink for Models {
     }
 
     fn counted(&self, events: &Counts) {
-        let Counts { received, accepted, rows, rejected_rows, late, dropped, waiting, waiting_bytes, .. } = *events;
+        let Counts {
+            received,
+            accepted,
+            rows,
+            sampled_out_rows,
+            rejected_rows,
+            late,
+            dropped,
+            waiting,
+            waiting_bytes,
+            ..
+        } = *events;
         let state = EventsState {
             received,
             accepted,
             left_out: events.left_out.clone(),
             rejected: events.rejected.clone(),
             rows,
+            sampled_out_rows,
             rejected_rows,
             unpaired: [("request", events.unpaired_requests), ("response", events.unpaired_responses)],
             late,
@@ -421,10 +433,16 @@ impl Sink for Models {
         self.health.update(|health| health.events = Some(state));
     }
 
-    fn answered(&self, status: u16, rejected: u64) {
+    fn answered(&self, status: u16, rows: RowCounts) {
         self.health.update(|state| {
-            *state.samples.answers.entry(status).or_default() += 1;
-            state.samples.rejected += rejected;
+            let samples = &mut state.samples;
+            *samples.answers.entry(status).or_default() += 1;
+            samples.accepted = samples.accepted.saturating_add(rows.accepted);
+            samples.sampled_out = samples.sampled_out.saturating_add(rows.sampled_out);
+            for (reason, count) in [("type", rows.wrong_type), ("fault", rows.faulty)] {
+                let known = samples.rejected.entry(reason).or_default();
+                *known = known.saturating_add(count);
+            }
         });
     }
 }

@@ -11,6 +11,7 @@ use crate::metric::{self, Number, Point, Subject};
 
 /// Where an alert stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     /// The condition is met, though not for long enough.
@@ -35,6 +36,7 @@ impl AlertState {
 
 /// One alert: a rule and one series that meets it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Alert {
     /// The rule's name.
     pub name: String,
@@ -51,10 +53,13 @@ pub struct Alert {
     /// The rule's threshold.
     pub threshold: f64,
     /// Since when the condition has been met.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub since: Timestamp,
     /// Since when it fires.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub fired: Option<Timestamp>,
     /// When it was over.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub resolved: Option<Timestamp>,
     /// For people.
     pub message: String,
@@ -78,10 +83,12 @@ impl Alert {
 
 /// Something that people are told: an alert fires or is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event {
     /// Its number; they are told in order.
     pub sequence: u64,
     /// When.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub at: Timestamp,
     /// The alert, as it became.
     pub alert: Alert,
@@ -97,6 +104,7 @@ impl Event {
 
 /// A rule that holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RuleView {
     /// Its name.
     pub name: String,
@@ -110,6 +118,7 @@ pub struct RuleView {
 
 /// All alerts as of one instant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AlertsView {
     /// The node's name.
     pub node: String,

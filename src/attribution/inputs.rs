@@ -20,6 +20,7 @@ const LEAST: f64 = 5.0;
 
 /// A feature whose change explains some of the mean's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InputLead {
     /// The feature.
     pub feature: String,

@@ -22,6 +22,7 @@ const LEAST: f64 = 20.0;
 
 /// A feature by whose values the change of the relation differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RelationLead {
     /// The feature.
     pub feature: String,

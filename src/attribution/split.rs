@@ -59,6 +59,7 @@ impl Side<'_> {
 
 /// A part of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Part {
     /// By how much the mean changes, and where that may lie.
     #[serde(flatten)]
@@ -72,6 +73,7 @@ pub struct Part {
 
 /// What a change is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Split {
     /// The same relation on other inputs. `None` where too few current rows have a like in the reference.
     pub other_inputs: Option<Part>,

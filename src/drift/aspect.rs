@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What of a column is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Aspect {
     /// How the numbers lie.
@@ -26,6 +27,7 @@ pub enum Aspect {
 
 /// In what an effect is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Wasserstein-1 distance over the reference's spread.

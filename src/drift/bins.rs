@@ -35,6 +35,7 @@ const FEW: usize = 32;
 
 /// The bins of one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Bins {
     /// Ascending edges; one bin more than there are edges.

@@ -10,6 +10,7 @@ use super::verdict::Judged;
 
 /// What came of comparing two data sets.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Comparison {
     /// The reference.
     pub reference: Side,
@@ -37,6 +38,7 @@ pub struct Comparison {
 
 /// One of the two.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Side {
     /// What it is called.
     pub name: String,
@@ -46,6 +48,7 @@ pub struct Side {
 
 /// Performance of both sides.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BothPerformances {
     /// Of the reference.
     pub reference: Option<crate::performance::Performance>,
@@ -55,6 +58,7 @@ pub struct BothPerformances {
 
 /// What is wrong with a column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The column.
     pub column: String,
@@ -66,6 +70,7 @@ pub struct Finding {
 
 /// The kinds of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// The current side lacks it.
@@ -90,6 +95,7 @@ impl FindingKind {
 
 /// All in a few numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Columns compared.
     pub features: u64,

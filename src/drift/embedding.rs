@@ -45,6 +45,7 @@ const LEAST: u64 = 20;
 
 /// What is told of an embedding beside its verdict.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Told {
     /// Numbers of a vector.
     pub width: u64,

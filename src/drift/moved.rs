@@ -22,6 +22,7 @@ const WHOLE: f64 = 40.0;
 
 /// Both sides of a column in figures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Moved {
     /// How the reference's numbers lie; `None` for categories, and without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +46,7 @@ pub struct Moved {
 
 /// A category's share of the values of both sides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Share {
     /// The category.
     pub category: String,
@@ -56,6 +58,7 @@ pub struct Share {
 
 /// Both sides' counts in bins of one width; the outer two hold what lies beyond them, too.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Histogram {
     /// Where each bin begins, and where the last ends.
     pub edges: Vec<f64>,

@@ -17,6 +17,7 @@ pub const ROWS: usize = 30;
 
 /// How long a window is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Window {
     /// Milliseconds, from a whole number of them on.

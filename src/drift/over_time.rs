@@ -13,10 +13,13 @@ pub const KEPT: usize = 30;
 
 /// A window of the current rows, judged by itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Windowed {
     /// When its first row was.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub start: Timestamp,
     /// When its last row was.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub end: Timestamp,
     /// Its rows.
     pub rows: u64,

@@ -54,6 +54,7 @@ const MARK: &str = "plumbline_profile";
 
 /// A reference without its rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// The file's version.
@@ -79,6 +80,7 @@ pub struct Profile {
 
 /// One column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Column {
     /// Its name.
@@ -96,6 +98,7 @@ pub struct Column {
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Values {
     /// Numbers.
@@ -106,6 +109,7 @@ pub enum Values {
 
 /// Numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Numeric {
     /// Their mean, of those that are finite.
@@ -126,6 +130,7 @@ pub struct Numeric {
 
 /// Categories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Categorical {
     /// Their names are numbers.
@@ -136,6 +141,7 @@ pub struct Categorical {
 
 /// How much a column varies in one aspect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Varies {
     /// In what.

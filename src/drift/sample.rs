@@ -11,6 +11,7 @@ use crate::stats::ascending::{ascending, key};
 
 /// How a column is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Numbers, by their order.

@@ -8,6 +8,7 @@ use crate::stats::quantile::quantile_of_sorted;
 
 /// How numbers lie. What is not finite is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Spread {
     /// How many there are.
     pub count: u64,

@@ -22,6 +22,7 @@ use crate::stats::correction::{benjamini_hochberg, bonferroni};
 
 /// What one test says of a column. It is shown; what decides are the aspects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tested {
     /// The test's name.
     pub test: String,
@@ -33,6 +34,7 @@ pub struct Tested {
 
 /// The verdict on a column, or on one aspect of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It has changed for certain, and by much.
@@ -59,6 +61,7 @@ impl Verdict {
 
 /// One aspect of a column, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JudgedAspect {
     /// Which.
     pub aspect: Aspect,
@@ -102,6 +105,7 @@ impl JudgedAspect {
 
 /// What another tool decides of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Decided {
     /// The method it chose, by its own name.
     pub method: String,
@@ -113,6 +117,7 @@ pub struct Decided {
 
 /// What is said of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judged {
     /// The column.
     pub name: String,
@@ -173,6 +178,7 @@ impl Judged {
 
 /// Both sides' counts in the reference's bins: its deciles, or its most frequent categories and all others; the missing last.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shape {
     /// What each bin holds.
     pub bins: Vec<String>,
@@ -202,6 +208,7 @@ impl Shape {
 
 /// Some names out of a number of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Named {
     /// How many there are.
     pub count: u64,

@@ -57,6 +57,7 @@ pub struct Regression<'a> {
 
 /// How well a loss is told by inputs and prediction, on reference rows that were not fitted to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Quality {
     /// The measure.
     pub measure: &'static str,

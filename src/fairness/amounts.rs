@@ -11,6 +11,7 @@ use crate::stats::whole;
 
 /// One attribute's figures. Means have Student's interval; `None` where fewer than two rows have them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Amounts {
     /// What the attribute is called; of two, both.
     pub attribute: String,
@@ -36,6 +37,7 @@ pub struct Amounts {
 
 /// Groups that are not told one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rest {
     /// How many values they have.
     pub values: u64,
@@ -45,6 +47,7 @@ pub struct Rest {
 
 /// What is known of one group, in the unit of the prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Group {
     /// The attribute's value.
     pub name: String,
@@ -62,6 +65,7 @@ pub struct Group {
 
 /// Differences of groups with rows enough; `None` where fewer than two of them have.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judged {
     /// Of mean predictions.
     pub mean_prediction_difference: Option<Gap>,

@@ -16,6 +16,7 @@ const TOLD: usize = 10;
 
 /// What the rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The ratio of a pair lies below with its whole interval: adverse impact.
@@ -30,6 +31,7 @@ pub enum Verdict {
 
 /// Two groups' selection rates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pair {
     /// The group with the lower rate.
     pub group: String,
@@ -45,6 +47,7 @@ pub struct Pair {
 
 /// The rule and what it was judged by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FourFifths {
     /// What it says.
     pub verdict: Verdict,

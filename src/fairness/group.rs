@@ -9,6 +9,7 @@ use crate::stats::tails;
 
 /// What is known of one group. Shares are of 1 and have Wilson's interval; `None` where no row could have them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Group {
     /// The attribute's value.
     pub name: String,
@@ -42,6 +43,7 @@ pub struct Group {
 
 /// Whether a score is the share of positives that it says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Calibration {
     /// Rows with a score within [0, 1], a prediction and a label.
     pub rows: u64,

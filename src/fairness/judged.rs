@@ -11,6 +11,7 @@ use crate::stats::interval::{self, Interval};
 
 /// A difference or a ratio of the groups that lie furthest apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gap {
     /// As measured: the largest less the smallest, or the smallest over the largest.
     pub value: f64,
@@ -27,6 +28,7 @@ pub struct Gap {
 
 /// As [`super::parity::Parity`], of groups with enough rows; `None` where fewer than two of them have.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judged {
     /// Groups with enough rows.
     pub groups: u64,

@@ -12,6 +12,7 @@ use super::counts::{Counts, Rate};
 /// Differences are of the largest and the smallest rate of all groups, ratios the smallest over the largest (`None`, where fairlearn has
 /// no number, if the largest is 0). `None` without a group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Parity {
     /// Of selection rates.
     pub demographic_parity_difference: Option<f64>,

@@ -9,6 +9,7 @@ use crate::stats::interval::{self, Interval};
 /// The privileged group against the others. Unlike the figures over all groups it has a direction: below 0, and below 1, the others are
 /// selected less.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Privileged {
     /// Its name.
     pub group: String,
@@ -22,6 +23,7 @@ pub struct Privileged {
 
 /// The privileged group against another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Against {
     /// The unprivileged group; none where it is all others together.
     pub group: Option<String>,

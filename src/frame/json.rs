@@ -23,6 +23,7 @@ use super::normal::ColumnKind;
 
 /// One thing wrong with one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RowError {
     /// The row, counted from 0 in the body; none if it concerns all.
     pub row: Option<u64>,

@@ -17,9 +17,12 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 pub const ARRIVAL: &str = "_arrival";
 /// The column that is true in labels that another agent sent on.
 pub const FORWARDED: &str = "_forwarded";
+/// Beside the rows of a batch, in its notes: how many were left out because the model's description asks for a part.
+pub const SAMPLED_OUT: &str = "sampled_out";
 
 /// What a column holds, as far as people and schemas care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnKind {
     /// i64, u64 or f64.

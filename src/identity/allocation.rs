@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// All that was set aside for one container. What was not is empty, and left out of the API.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Allocation {
     /// Devices of device plugins.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -29,6 +30,7 @@ impl Allocation {
 
 /// Devices of one resource in one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AllocatedDevices {
     /// The resource, as pods ask for it (`nvidia.com/gpu`).
     pub resource: String,
@@ -40,6 +42,7 @@ pub struct AllocatedDevices {
 
 /// A claim on devices.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AllocatedClaim {
     /// Its namespace.
     pub namespace: String,
@@ -51,6 +54,7 @@ pub struct AllocatedClaim {
 
 /// A device that met a claim. Driver, pool and device name it on the whole cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClaimedDevice {
     /// Its driver.
     pub driver: String,
@@ -64,6 +68,7 @@ pub struct ClaimedDevice {
 
 /// Memory of one kind in one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AllocatedMemory {
     /// Its kind: `memory`, or pages of one size (`hugepages-2Mi`).
     pub kind: String,

@@ -13,6 +13,7 @@ pub const ANNOTATION: &str = "plumbline.io/autoscaler";
 ///
 /// Written `KIND/NAME:cpu,memory`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Autoscaler {
     /// `HorizontalPodAutoscaler` or `VerticalPodAutoscaler`.
     pub kind: String,

@@ -196,10 +196,12 @@ pub struct Sourced<T> {
 
 /// Where one field of a container is from, for the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FieldSource {
     /// Who says so.
     pub source: Source,
     /// When they last said so.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub at: Timestamp,
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A Kubernetes pod, as far as its names are known. Its UID alone is a key; the names are what people read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pod {
     /// Its namespace.
     pub namespace: Option<String>,
@@ -20,6 +21,7 @@ pub struct Pod {
 /// What a workload is: a kind of Kubernetes' own or of a custom resource, or what a plain engine knows. The set is open: any
 /// controller may own pods.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct WorkloadKind(Cow<'static, str>);
 
@@ -69,6 +71,7 @@ impl WorkloadKind {
 /// What owns containers: it goes on while they come and go. With the node and the container's name it is the key of the
 /// history and of every recommendation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Workload {
     /// In what its name is unique: a Kubernetes namespace, a Compose project, or the engine that named the container.
     pub namespace: Option<String>,
@@ -89,6 +92,7 @@ impl fmt::Display for Workload {
 
 /// A container's part in its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// It does the pod's work, or stands alone.
@@ -119,6 +123,7 @@ impl Role {
 
 /// How much of the hardware a device is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Share {
     /// All of it.
@@ -144,6 +149,7 @@ impl Share {
 
 /// A device of the node. The vendor and the UUID are its key; its place among the others may change.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Device {
     /// Who made it.
     pub vendor: &'static str,
@@ -154,6 +160,7 @@ pub struct Device {
 /// What a model is known by. Its version is no part of it: one model is served in several at once, labels name none, and each new one
 /// would begin without a reference.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelKey {
     /// In what its name is unique: a Kubernetes namespace; `None` on plain hosts.
     pub namespace: Option<String>,
@@ -198,6 +205,7 @@ impl fmt::Display for ModelKey {
 
 /// A model as a container names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Model {
     /// Which.
     #[serde(flatten)]
@@ -208,21 +216,26 @@ pub struct Model {
 
 /// One execution of a container, and so of its workload: a restart is another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Run {
     /// When it began.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub began: Timestamp,
     /// When it was found to have ended; `None` while it goes on.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub ended: Option<Timestamp>,
 }
 
 /// How a container's last run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Termination {
     /// Why, in a word of the runtime's: `OOMKilled`, `Error`, `Completed`.
     pub reason: Option<String>,
     /// What its first process ended with.
     pub exit_code: Option<i64>,
     /// When.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub at: Option<Timestamp>,
 }
 
@@ -236,6 +249,7 @@ impl Termination {
 
 /// What one thing is to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// A container of a workload, a process of a container.
@@ -266,6 +280,7 @@ impl Relation {
 
 /// A relation from one thing to another, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Link<T> {
     /// The other thing.
     pub to: T,

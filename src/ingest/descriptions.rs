@@ -50,6 +50,7 @@ pub enum NotTaken {
 
 /// One thing that is wrong with a description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Wrong {
     /// Of the text, from 1; `null` where it was JSON.
     pub line: Option<usize>,
@@ -61,6 +62,7 @@ pub struct Wrong {
 
 /// A description as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shown {
     /// Of which model, as far as it says so.
     #[serde(flatten)]
@@ -84,19 +86,31 @@ pub fn router(registry: Arc<dyn Registry>) -> Router {
         .with_state(registry)
 }
 
+/// Descriptions, in order of model.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Descriptions {
+    descriptions: Vec<Shown>,
+}
+
+/// Why a description was not taken.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NotDescribed {
+    errors: Vec<Wrong>,
+}
+
 type Registered = State<Arc<dyn Registry>>;
 
 fn refused(status: StatusCode, message: impl Into<String>) -> Response {
-    let errors = [Wrong { line: None, field: None, message: message.into() }];
-    (status, Json(serde_json::json!({ "errors": errors }))).into_response()
+    let errors = vec![Wrong { line: None, field: None, message: message.into() }];
+    (status, Json(NotDescribed { errors })).into_response()
 }
 
 impl IntoResponse for NotTaken {
     fn into_response(self) -> Response {
         match self {
-            Self::Wrong(errors) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, Json(serde_json::json!({ "errors": errors }))).into_response()
-            }
+            Self::Wrong(errors) => (StatusCode::UNPROCESSABLE_ENTITY, Json(NotDescribed { errors })).into_response(),
             Self::Conflict(message) => refused(StatusCode::CONFLICT, message),
             Self::NotStored(message) => refused(StatusCode::SERVICE_UNAVAILABLE, message),
         }
@@ -105,7 +119,7 @@ impl IntoResponse for NotTaken {
 
 async fn all(State(registry): Registered) -> Response {
     let all = tokio::task::spawn_blocking(move || registry.all()).await.unwrap_or_default();
-    Json(serde_json::json!({ "descriptions": all })).into_response()
+    Json(Descriptions { descriptions: all }).into_response()
 }
 
 /// Every description of the model, the one that counts first.
@@ -120,7 +134,7 @@ async fn one(State(registry): Registered, Path(model): Path<String>, RawQuery(qu
     if of_it.is_empty() {
         return refused(StatusCode::NOT_FOUND, format!("nobody describes `{key}`; /v1/descriptions lists all"));
     }
-    Json(serde_json::json!({ "descriptions": of_it })).into_response()
+    Json(Descriptions { descriptions: of_it }).into_response()
 }
 
 async fn put(

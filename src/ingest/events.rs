@@ -42,6 +42,9 @@ use cloud::{Arrived, Event, Half};
 use count::Counts;
 use pairing::{Bounds, Expired, Key, Offered, Pairing};
 
+#[cfg(test)]
+pub use routes::EventsResponse;
+
 use predicted::Predicted;
 use reject::{Reason, Reject};
 

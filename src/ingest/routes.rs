@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::decode::{self, CONTENT_TYPES, Format};
-use super::{Ingest, Refused, Reservation, body};
+use super::{Ingest, Refused, Reservation, RowCounts, body};
 use crate::frame::json::{Limits, RowError};
 use crate::frame::stack::bytes_of;
 use crate::identity::ModelKey;
@@ -58,13 +58,44 @@ pub fn router(ingest: Ingest) -> Router {
 
 /// The response to rows.
 #[derive(Debug, Default, Serialize)]
-struct RowsResponse {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RowsResponse {
+    /// Rows that are stored.
     accepted: u64,
+    /// Rows that are right, and left out because the model's description asks for a part.
+    #[serde(skip_serializing_if = "is_none")]
+    sampled_out: u64,
+    /// Rows that are wrong.
     rejected: u64,
+    /// Of these the ones with a value of another type.
+    #[serde(skip)]
+    wrong_type: u64,
+    /// What is wrong with rows, the first of them; and what else is worth telling.
     errors: Vec<RowError>,
     /// The hash of the profile that was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
+}
+
+impl RowsResponse {
+    fn counts(&self) -> RowCounts {
+        let wrong_type = self.wrong_type.min(self.rejected);
+        let faulty = self.rejected.saturating_sub(wrong_type);
+        RowCounts { accepted: self.accepted, sampled_out: self.sampled_out, wrong_type, faulty }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Who this is.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AgentResponse {
+    /// Drawn at its first start; it keeps it with its data.
+    agent: String,
 }
 
 /// An answer that accepts nothing.
@@ -141,7 +172,7 @@ impl IntoResponse for Refusal {
 /// Who this is: 200, or 503 as long as nobody knows.
 async fn agent(State(shared): State<Shared>) -> Response {
     match shared.ingest.sink.agent() {
-        Some(agent) => Json(serde_json::json!({ "agent": agent })).into_response(),
+        Some(agent) => Json(AgentResponse { agent }).into_response(),
         None => Refusal::from(Refused::NotStored("what was stored before is not read yet".to_owned())).into_response(),
     }
 }
@@ -179,11 +210,11 @@ async fn answer(
     let (status, response) = match receive(shared, model, query, headers, body, purpose).await {
         Ok(answer) => answer,
         Err(refusal) => {
-            sink.answered(refusal.status.as_u16(), 0);
+            sink.answered(refusal.status.as_u16(), RowCounts::default());
             return refusal.into_response();
         }
     };
-    sink.answered(status.as_u16(), response.rejected);
+    sink.answered(status.as_u16(), response.counts());
     (status, Json(response)).into_response()
 }
 
@@ -320,7 +351,7 @@ fn decode_and_store(
         }
         let rows = decode::decode(bytes, format, limits, &|field| expected(field, &known.spec, &known.schema))?;
         let now = ingest.clock.now();
-        let Passed { batch, rejected, errors, wrong_types } =
+        let Passed { batch, sampled_out, rejected, errors, wrong_types } =
             pass(rows, purpose, &known.spec, &known.schema, known.max_features, now);
         let tell = || {
             if purpose == Purpose::Samples && wrong_types.rows > 0 {
@@ -336,7 +367,7 @@ fn decode_and_store(
             };
             return Ok((
                 StatusCode::UNPROCESSABLE_ENTITY,
-                RowsResponse { rejected, errors, ..RowsResponse::default() },
+                RowsResponse { rejected, wrong_type: wrong_types.rows, errors, ..RowsResponse::default() },
             ));
         };
         if forwarded {
@@ -348,7 +379,9 @@ fn decode_and_store(
         match ingest.sink.accept(model, purpose, batch, handed) {
             Ok(()) => {
                 tell();
-                return Ok((StatusCode::ACCEPTED, RowsResponse { accepted, rejected, errors, profile: None }));
+                let wrong_type = wrong_types.rows;
+                let response = RowsResponse { accepted, sampled_out, rejected, wrong_type, errors, profile: None };
+                return Ok((StatusCode::ACCEPTED, response));
             }
             Err(Refused::Changed) => {}
             Err(refused) => return Err(refused.into()),
@@ -373,5 +406,8 @@ fn store_profile(
     let known = ingest.sink.describe(model)?;
     let Admitted { batch, hash, rows, told } = profile::admit(text, &known.spec, known.max_features).map_err(bad)?;
     ingest.sink.accept(model, Purpose::Profile, batch, reservation)?;
-    Ok((StatusCode::ACCEPTED, RowsResponse { accepted: rows, rejected: 0, errors: told, profile: Some(hash) }))
+    Ok((
+        StatusCode::ACCEPTED,
+        RowsResponse { accepted: rows, errors: told, profile: Some(hash), ..RowsResponse::default() },
+    ))
 }

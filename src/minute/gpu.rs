@@ -9,6 +9,7 @@ use crate::signal::{Id, Part, Values};
 
 /// What a GPU is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GpuState {
     /// Something computes.

@@ -5,6 +5,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::TimestampMillisecondArray;
@@ -17,9 +18,10 @@ use jiff::Timestamp;
 
 use super::privacy::Treatment;
 use super::rows::POSITION;
+use super::sample::Share;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows, WrongTypes};
-pub use crate::frame::normal::{ARRIVAL, FORWARDED};
+pub use crate::frame::normal::{ARRIVAL, FORWARDED, SAMPLED_OUT};
 use crate::frame::normal::{ColumnKind, convert, kind, normalise};
 use crate::stats::whole;
 
@@ -63,13 +65,14 @@ impl Batch {
         let Self { record, schema } = self;
         let marks: ArrayRef = Arc::new(BooleanArray::from(vec![true; record.num_rows()]));
         let given = record.schema();
+        let notes = given.metadata().clone();
         let fields = given.fields().iter().map(|field| field.as_ref().clone());
         let fields: Vec<Field> = fields.chain([Field::new(FORWARDED, DataType::Boolean, true)]).collect();
         if record.column_by_name(FORWARDED).is_some() {
             return Err(format!("column `{FORWARDED}` is there already"));
         }
         let columns = record.columns().iter().cloned().chain([marks]).collect();
-        let record = RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns);
+        let record = RecordBatch::try_new(Arc::new(ArrowSchema::new_with_metadata(fields, notes)), columns);
         Ok(Self { record: record.map_err(|error| error.to_string())?, schema })
     }
 }
@@ -77,8 +80,11 @@ impl Batch {
 /// What became of a body.
 #[derive(Debug, Clone)]
 pub struct Passed {
-    /// The rows that passed, if any did.
+    /// The rows that passed, if any did. It has none where all that did are sampled out; how many these are stands in its schema's notes
+    /// ([`SAMPLED_OUT`]), so that they are counted wherever the batch goes.
     pub batch: Option<Batch>,
+    /// Rows that passed and are left out, as the description asks for a part.
+    pub sampled_out: u64,
     /// Rows that did not.
     pub rejected: u64,
     /// Why, and what else is worth telling.
@@ -123,6 +129,7 @@ pub fn pass(
         length: rows.kept.len(),
         bad: vec![false; rows.kept.len()],
         kept: rows.kept,
+        share: Share::of(spec.sample).filter(|_| matches!(purpose, Purpose::Samples | Purpose::Labels)),
         rejected: rows.rejected,
         errors: rows.errors,
         wrong_types: rows.wrong_types,
@@ -248,6 +255,8 @@ struct Border<'a> {
     length: usize,
     bad: Vec<bool>,
     kept: Vec<u64>,
+    /// The part of rows to keep; `None` where it is all.
+    share: Option<Share>,
     rejected: u64,
     errors: Vec<RowError>,
     wrong_types: WrongTypes,
@@ -351,7 +360,7 @@ impl Border<'_> {
     fn refuse(mut self, field: &str, message: String) -> Passed {
         self.errors.insert(0, RowError { row: None, field: Some(field.to_owned()), message });
         let rejected = self.rejected.saturating_add(self.length as u64);
-        Passed { batch: None, rejected, errors: self.errors, wrong_types: self.wrong_types }
+        Passed { batch: None, sampled_out: 0, rejected, errors: self.errors, wrong_types: self.wrong_types }
     }
 
     /// Concerns the column, not its rows.
@@ -448,13 +457,21 @@ impl Border<'_> {
         self.rejected = self.rejected.saturating_add(bad as u64);
         if bad == self.length {
             let Self { rejected, errors, wrong_types, .. } = self;
-            return Passed { batch: None, rejected, errors, wrong_types };
+            return Passed { batch: None, sampled_out: 0, rejected, errors, wrong_types };
         }
-        let keep = BooleanArray::from(self.bad.iter().map(|bad| !bad).collect::<Vec<_>>());
+        let mut keep: Vec<bool> = self.bad.iter().map(|bad| !bad).collect();
+        let mut sampled_out = 0_u64;
+        if let Some(share) = self.share {
+            for (keep, kept) in keep.iter_mut().zip(share.kept(&columns, &self.kept, self.arrival)) {
+                sampled_out = sampled_out.saturating_add((*keep && !kept).into());
+                *keep &= kept;
+            }
+        }
+        let (all, keep) = (bad == 0 && sampled_out == 0, BooleanArray::from(keep));
         let mut fields = Vec::with_capacity(columns.len());
         let mut arrays = Vec::with_capacity(columns.len());
         for (name, array) in columns {
-            let array = if bad == 0 { Ok(array) } else { filter(&array, &keep) };
+            let array = if all { Ok(array) } else { filter(&array, &keep) };
             match array {
                 Ok(array) => {
                     fields.push(Field::new(name, array.data_type().clone(), true));
@@ -463,9 +480,12 @@ impl Border<'_> {
                 Err(error) => return self.refuse(&name, error.to_string()),
             }
         }
-        match RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays) {
+        let notes = (sampled_out > 0).then(|| (SAMPLED_OUT.to_owned(), sampled_out.to_string()));
+        let schema = ArrowSchema::new_with_metadata(fields, notes.into_iter().collect::<BTreeMap<_, _>>());
+        match RecordBatch::try_new(Arc::new(schema), arrays) {
             Ok(record) => Passed {
                 batch: Some(Batch { record, schema: self.schema }),
+                sampled_out,
                 rejected: self.rejected,
                 errors: self.errors,
                 wrong_types: self.wrong_types,
@@ -560,6 +580,32 @@ mod tests {
         );
         let keyless = Spec { key: super::super::privacy::Key::default(), ..spec };
         assert!(shown(&sent(body, Purpose::Samples, &keyless, &Schema::default())).contains("hash_key_file"));
+    }
+
+    /// A label is kept where its row is; what is left out is counted, and is neither wrong nor accepted.
+    #[test]
+    fn a_part_of_rows_is_kept_with_its_labels() {
+        let spec = Spec { sample: Some(0.3), ..Spec::new("m") };
+        let body = |more: &str| (0..80).map(|id| format!("{{\"id\": \"r-{id}\"{more}}}\n")).collect::<String>();
+        let samples =
+            sent(&(body("") + "{\"id\": \"x\", \"timestamp\": \"soon\"}"), Purpose::Samples, &spec, &Schema::default());
+        let labels = sent(&body(", \"label\": 1"), Purpose::Labels, &spec, &Schema::default());
+        let ids = |passed: &Passed| {
+            let record = &passed.batch.as_ref().expect("a batch").record;
+            let ids: Vec<String> = record["id"].as_string_view().iter().flatten().map(str::to_owned).collect();
+            assert_eq!(record.schema().metadata()[SAMPLED_OUT], passed.sampled_out.to_string());
+            ids
+        };
+        let kept = ids(&samples);
+        assert!(kept.len() > 10 && kept.len() < 40, "{kept:?}");
+        assert_eq!((ids(&labels), labels.sampled_out), (kept.clone(), samples.sampled_out));
+        assert_eq!((samples.sampled_out + kept.len() as u64, samples.rejected), (80, 1));
+        // What all are left out of is a batch all the same: it counts.
+        let out = (0..80).map(|id| format!("r-{id}")).find(|id| !kept.contains(id)).expect("one that is left out");
+        let none = sent(&format!("{{\"id\": \"{out}\", \"a\": 1}}"), Purpose::Samples, &spec, &Schema::default());
+        assert_eq!((none.batch.expect("a batch").record.num_rows(), none.sampled_out), (0, 1));
+        // A reference is not traffic.
+        assert_eq!(sent(&body(""), Purpose::Reference, &spec, &Schema::default()).sampled_out, 0);
     }
 
     #[test]

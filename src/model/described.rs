@@ -13,6 +13,7 @@ use crate::identity::ModelKey;
 
 /// Where a description comes from, the weightiest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Origin {
     /// A `[[model]]` table of the configuration file.
@@ -51,6 +52,7 @@ pub struct Described {
 
 /// A description that does not count, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unused {
     /// Of which model, as far as it says so.
     #[serde(flatten)]

@@ -27,18 +27,23 @@ const NIGHT: Duration = Duration::from_secs(36 * 3600);
 
 /// Rows of late, by when they came.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Intake {
     parts: VecDeque<Part>,
     /// When a sample last came.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     last: Option<Timestamp>,
     /// The pauses that were longer than some windows: when each ended, and how long it was in seconds.
+    #[cfg_attr(test, schemars(with = "VecDeque<(String, f64)>"))]
     pauses: VecDeque<(Timestamp, f64)>,
 }
 
 /// What came within a part of a window's length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Part {
+    #[cfg_attr(test, schemars(with = "String"))]
     begun: Timestamp,
     taken: u64,
     repeated: u64,

@@ -50,6 +50,7 @@ pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
 
 /// What is known of a reference without its rows; kept in the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct About {
     /// Names it. A profile's own hash, or of rows that of `bins`.
     pub hash: String,
@@ -58,6 +59,7 @@ pub struct About {
     #[serde(default)]
     pub bins: String,
     /// Since when it is in effect.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub since: Timestamp,
     /// The model's own first rows, for want of a given one. Shown, never alerted on, never summed over nodes.
     pub provisional: bool,

@@ -11,7 +11,9 @@ use crate::signal::model::{Model, id};
 pub fn read(model: &ModelView) -> Values<Model> {
     let mut values = Values::default();
     let (counts, verdict) = (&model.counts, &model.verdict);
-    values.count(const { id("predictions") }, counts.samples);
+    values.count(const { id("predictions") }, counts.samples.saturating_add(counts.sampled_out));
+    values.count(const { id("sampled_out") }, counts.sampled_out);
+    values.count(const { id("labels_sampled_out") }, counts.labels_sampled_out);
     values.count(const { id("labels") }, counts.labels);
     values.count(const { id("dropped.repeated") }, counts.repeated);
     values.count(const { id("dropped.too_late") }, counts.too_late);

@@ -32,6 +32,7 @@ pub enum Detector {
 
 /// What comes value by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     /// Samples' scores, as they come.
@@ -66,6 +67,7 @@ impl Stream {
 
 /// What a detector has found in a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Found {
     /// Values it has seen.
     pub values: u64,
@@ -73,6 +75,7 @@ pub struct Found {
     pub changes: u64,
     /// When it found the last.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub last: Option<Timestamp>,
 }
 

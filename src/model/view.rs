@@ -28,6 +28,7 @@ use crate::versions::Versions;
 
 /// All models as of one instant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelsView {
     /// By namespace and name.
     pub models: Vec<ModelView>,
@@ -38,6 +39,7 @@ pub struct ModelsView {
 
 /// One model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelView {
     /// What it is known by.
     #[serde(flatten)]
@@ -45,6 +47,7 @@ pub struct ModelView {
     /// What it predicts, as told or as its labels say.
     pub task: Option<Task>,
     /// Since when it is known here.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub registered: Timestamp,
     /// Rows in and out.
     pub counts: Counts,
@@ -59,8 +62,10 @@ pub struct ModelView {
     /// About how many bytes they take.
     pub bytes_in_memory: u64,
     /// The newest event.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub newest: Option<Timestamp>,
     /// Windows that end before this are closed.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub watermark: Option<Timestamp>,
     /// What windows are held against.
     pub reference: Option<ReferenceView>,
@@ -124,6 +129,7 @@ impl WindowTally {
 
 /// The measure that speaks for a model, over the newest window with labels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Leading {
     /// Its name.
     pub measure: &'static str,
@@ -242,10 +248,13 @@ impl ModelView {
 
 /// Rows in and out, since the model is known here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Counts {
     /// Samples taken in, each once.
     pub samples: u64,
+    /// Samples that were left out, as the description asks for a part of them (`sample`): beside those taken in.
+    pub sampled_out: u64,
     /// Samples whose id was known already, and which were passed over.
     pub repeated: u64,
     /// Samples that came after their window was closed; it is judged again.
@@ -256,6 +265,8 @@ pub struct Counts {
     pub forgotten: u64,
     /// Labels taken in.
     pub labels: u64,
+    /// Labels that were left out with their samples.
+    pub labels_sampled_out: u64,
     /// Labels whose sample was not there when they came.
     pub unmatched: u64,
     /// The same where labels go to every agent: the sample is another's, as a rule. Never with `unmatched`.
@@ -266,6 +277,7 @@ pub struct Counts {
 
 /// A reference in a few words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReferenceView {
     /// Its hash, rows and time.
     #[serde(flatten)]
@@ -283,6 +295,7 @@ pub struct ReferenceView {
 
 /// Whether the model drifts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// `None` before the first window with a verdict.
     pub drift: Option<bool>,
@@ -299,6 +312,7 @@ pub struct Verdict {
 
 /// For how long a column has drifted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InARow {
     /// The column.
     pub column: String,
@@ -308,10 +322,13 @@ pub struct InARow {
 
 /// One window, judged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WindowResult {
     /// When it begins: event time, or for windows of rows their first event.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub start: Timestamp,
     /// When it ends, exclusively; for windows of rows their last event.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub end: Timestamp,
     /// Its rows.
     pub rows: u64,
@@ -324,6 +341,7 @@ pub struct WindowResult {
     /// The hash of the reference it was held against.
     pub reference: Option<String>,
     /// When it was judged last.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub evaluated: Timestamp,
     /// How often: late rows and labels have it judged again.
     pub evaluations: u64,
@@ -359,10 +377,13 @@ pub struct WindowResult {
 
 /// Where the model does worst, over the newest windows with labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Worst {
     /// When the first of them begins.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub start: Timestamp,
     /// When the last of them ends.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub end: Timestamp,
     /// What is claimed holds for rows that had no part in finding it.
     #[serde(flatten)]
@@ -371,6 +392,7 @@ pub struct Worst {
 
 /// Why a window is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Because {
     /// It does worse than over the reference.
@@ -383,10 +405,13 @@ pub enum Because {
 
 /// What moved a model's errors and predictions on a window: leads, not causes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Explained {
     /// When the window begins.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub start: Timestamp,
     /// When it ends.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub end: Timestamp,
     /// Why it is asked.
     pub because: Because,
@@ -399,10 +424,13 @@ pub struct Explained {
 
 /// One window in a line.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WindowSummary {
     /// When it begins.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub start: Timestamp,
     /// When it ends, exclusively.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub end: Timestamp,
     /// Its rows.
     pub rows: u64,
@@ -423,6 +451,7 @@ pub struct WindowSummary {
 
 /// A column's bins: the reference's counts, and those of what came since.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BinsView {
     /// The column.
     pub column: String,

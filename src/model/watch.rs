@@ -56,11 +56,14 @@ pub enum Mode {
 
 /// What a checkpoint keeps of a model beside its rows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Progress {
     /// Since when the model is known.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub registered: Option<Timestamp>,
     /// When something last came for it.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub heard: Option<Timestamp>,
     /// Other agents have sent labels of it on.
     pub shared: bool,
@@ -250,6 +253,13 @@ impl Watch {
         self.versions_due = true;
         self.forget();
         Ok(provisional)
+    }
+
+    /// Notes rows that were left out at the door, as the description asks for a part of them.
+    pub fn sample_out(&mut self, samples: u64, labels: u64) {
+        let counts = &mut self.progress.counts;
+        counts.sampled_out = counts.sampled_out.saturating_add(samples);
+        counts.labels_sampled_out = counts.labels_sampled_out.saturating_add(labels);
     }
 
     /// Notes samples that were rejected for a value of another type.

@@ -12,6 +12,7 @@ pub const BINS: usize = 10;
 
 /// Rows whose scores lie in a bin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Bin {
     /// Scores above this (the first bin: from this on).
     pub from: f64,

@@ -7,6 +7,7 @@ use super::figure::Figure;
 
 /// A class's own figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OfClass {
     /// Its name.
     pub class: String,
@@ -26,6 +27,7 @@ pub struct OfClass {
 
 /// Figures over the classes together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shares {
     /// Share of those predicted that are.
     pub precision: Figure,
@@ -37,6 +39,7 @@ pub struct Shares {
 
 /// What stands behind the measures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Detail {
     /// The classes, the most frequent fifty of them, by name.
     pub classes: Vec<OfClass>,

@@ -6,6 +6,7 @@ use super::interval::{Within, wilson};
 
 /// A figure and its interval. What is undefined is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Figure {
     /// The figure.
     pub value: Option<f64>,

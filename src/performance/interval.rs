@@ -18,6 +18,7 @@ pub const LEVEL: f64 = 0.95;
 
 /// The limits of a figure that stands beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Within {
     /// The lower.
     pub low: f64,

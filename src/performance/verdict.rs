@@ -9,6 +9,7 @@ use crate::stats::tails::deviations;
 
 /// What is said of a measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is worse, for certain and by more than the margin.
@@ -23,6 +24,7 @@ pub enum Verdict {
 
 /// A measure beside what it was.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// Which.
     pub measure: &'static str,
@@ -45,6 +47,7 @@ pub const CLASS_ROWS: u64 = 20;
 
 /// What makes a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limits {
     /// So often, at most, something is called worse that is not: each measure by itself.
     pub significance: f64,

@@ -28,6 +28,7 @@ const ALIKE: &[&str] = &["gpu_index", "gpu_model", "memory_total", "containers"]
 
 /// A GPU and what was made of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GpuUse {
     /// The node it is on.
     pub node: String,

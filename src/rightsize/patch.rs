@@ -12,6 +12,7 @@ use crate::stats::whole::unsigned;
 
 /// What to apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Patch {
     /// With what.
     pub tool: Tool,
@@ -24,6 +25,7 @@ pub struct Patch {
 
 /// What a patch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Tool {
     /// Docker's command line.

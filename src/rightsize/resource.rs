@@ -6,6 +6,7 @@ use crate::identity::autoscaler::{self, Autoscaler};
 
 /// How what was asked for compares with what is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Provisioning {
     /// It requests more than it needs.
     #[serde(rename = "over_provisioned")]
@@ -40,6 +41,7 @@ impl Provisioning {
 
 /// One number and what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// What is set; `None` if nothing is.
     pub from: Option<f64>,
@@ -49,6 +51,7 @@ pub struct Change {
 
 /// One resource of a workload; CPU in cores, memory in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resource {
     /// What it asked for: its request, else its limit.
     pub requested: Option<f64>,

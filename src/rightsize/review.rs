@@ -14,14 +14,18 @@ use super::{Assessment, Config, Provisioning, assess};
 
 /// What was found over a time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Review {
     /// The nodes whose history it is.
     pub nodes: Vec<String>,
     /// From when on the history was looked at.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub since: Timestamp,
     /// Until when.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub until: Timestamp,
     /// From when until when there is history of containers.
+    #[cfg_attr(test, schemars(with = "Option<(String, String)>"))]
     pub covered: Option<(Timestamp, Timestamp)>,
     /// The prices.
     pub prices: Prices,
@@ -37,6 +41,7 @@ pub struct Review {
 
 /// The sums over a node, in money a month where they are money.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Totals {
     /// Workloads that run.
     pub workloads: u64,

@@ -22,6 +22,7 @@ pub fn read_columns() -> Vec<String> {
 
 /// A model over a time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelUse {
     /// The node that its samples came to.
     pub node: String,
@@ -55,6 +56,7 @@ pub struct ModelUse {
     /// The same for a thousand predictions.
     pub cost_per_thousand: Option<f64>,
     #[serde(skip)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     last: Option<Timestamp>,
     #[serde(skip)]
     judged: u64,

@@ -24,6 +24,7 @@ const HOURS: i64 = 720;
 
 /// A container of a workload on a node: what is judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Member {
     /// For people: the container's name, or in Kubernetes the workload's and the container's in it.
     pub name: String,
@@ -63,8 +64,10 @@ pub struct Member {
 
 /// The largest minute of an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Hour {
     /// When it began.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub hour: Timestamp,
     /// Largest 95th percentile of a minute, in cores.
     pub cpu: Option<f64>,

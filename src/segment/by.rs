@@ -8,6 +8,7 @@ use crate::stats::interval::Interval;
 
 /// A statistic by the values of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct By<T> {
     /// The column.
     pub column: String,
@@ -21,6 +22,7 @@ pub struct By<T> {
 
 /// One value's rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Part<T> {
     /// The value.
     pub name: String,

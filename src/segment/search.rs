@@ -45,6 +45,7 @@ impl Default for Settings {
 const SEARCHED: usize = 100_000;
 /// A part of the rows on which the model does worse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Segment {
     /// In words: `age in (30, 40]`, `region = north and plan = basic`.
     pub segment: String,
@@ -68,6 +69,7 @@ pub struct Segment {
 
 /// What was found, and in what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Found {
     /// The segments claimed, the worst first: by the lower limit of the difference.
     pub segments: Vec<Segment>,

@@ -47,7 +47,7 @@ impl Table for Model {
                 Counter,
                 "{prediction}",
                 Self::SUBJECT,
-                "Samples accepted, each once.",
+                "Samples accepted, each once; those that a model's `sample` leaves out are among them.",
             ),
         )
         .minute("predictions", "samples that arrived", &[Increase])
@@ -58,6 +58,26 @@ impl Table for Model {
         )
         .minute("labels", "labels that arrived", &[Increase])
         .read_back(&[Increase]),
+        Signal::count(
+            "sampled_out",
+            metric(
+                "plumbline.model.prediction.sampled_out",
+                Counter,
+                "{prediction}",
+                Self::SUBJECT,
+                "Samples that were left out because the model's description asks for a part of them (sample).",
+            ),
+        ),
+        Signal::count(
+            "labels_sampled_out",
+            metric(
+                "plumbline.model.label.sampled_out",
+                Counter,
+                "{label}",
+                Self::SUBJECT,
+                "Labels that were left out with their samples.",
+            ),
+        ),
         Signal::count("dropped.repeated", DROPPED).series(&[("reason", "repeated")]),
         Signal::count("dropped.too_late", DROPPED).series(&[("reason", "too_late")]),
         Signal::count("dropped.forgotten", DROPPED).series(&[("reason", "forgotten")]),

@@ -1,5 +1,8 @@
 //! What was read of a thing's signals, by their places in the table. What was not read is absent, never zero.
 
+#[cfg(test)]
+mod schema;
+
 use std::fmt;
 use std::marker::PhantomData;
 

@@ -14,10 +14,12 @@ use crate::signal::container::id;
 
 /// What the node has, and what was asked of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeView {
     /// Who says so.
     pub source: Source,
     /// When they last said so.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub at: Timestamp,
     /// The pool that the node belongs to.
     pub pool: Option<String>,
@@ -33,6 +35,7 @@ pub struct NodeView {
 
 /// One resource of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Capacity {
     /// All there is; `null` where it is not told.
     pub capacity: Option<f64>,

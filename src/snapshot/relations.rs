@@ -111,6 +111,7 @@ impl Relations {
 
 /// A container of a model.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelContainer<'a> {
     /// Its id, what it is to the model, and who says so.
     pub container: Link<&'a str>,

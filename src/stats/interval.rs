@@ -12,6 +12,7 @@ use super::tails;
 
 /// A value and the limits it lies between, with the confidence it was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Interval {
     /// As measured.
     pub value: f64,

@@ -87,6 +87,14 @@ pub struct Entry {
     pub record: RecordBatch,
 }
 
+impl Entry {
+    /// What was noted beside its rows under this name.
+    #[must_use]
+    pub fn note(&self, name: &str) -> Option<&str> {
+        self.record.schema_ref().metadata().get(name).map(String::as_str)
+    }
+}
+
 /// The open end of the log.
 #[derive(Debug)]
 pub struct Log {

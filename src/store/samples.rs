@@ -246,7 +246,11 @@ impl Samples {
         let mut wrong = 0_u64;
         let end = log::read(&segment.path, |entry| {
             let gone = leave.removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal);
-            if gone || matches!(entry.kind, Kind::Reference | Kind::Profile | Kind::Removal) {
+            // One of which all rows were sampled out has none to store.
+            if gone
+                || entry.record.num_rows() == 0
+                || matches!(entry.kind, Kind::Reference | Kind::Profile | Kind::Removal)
+            {
                 return;
             }
             let frame = frames.entry((entry.kind, entry.model)).or_default();

@@ -18,6 +18,7 @@ use crate::stats::tails::deviations;
 
 /// What is said of a challenger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is worse by more than the margin, for certain.
@@ -32,6 +33,7 @@ pub enum Verdict {
 
 /// A measure of both.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
     /// Which.
     pub measure: &'static str,
@@ -55,6 +57,7 @@ pub struct Difference {
 
 /// Requests with a label that one alone got right.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct McNemar {
     /// The champion alone.
     pub champion_alone: u64,

@@ -45,6 +45,7 @@ pub enum Looks<'a> {
 
 /// Since when challengers have been compared with the champion.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Since {
     /// With which.
@@ -55,8 +56,10 @@ pub struct Since {
 
 /// How a verdict that is looked at again and again came about.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Looked {
     /// The first row that was ever compared.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub since: Option<Timestamp>,
     /// So many times as much time as the rows have that are compared now, rounded up.
     pub turns: u64,

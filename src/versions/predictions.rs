@@ -16,6 +16,7 @@ const CLASSES: usize = 10;
 
 /// What both said on the rows that are compared.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Predictions {
     /// Shares and means of what they said, side by side.
     pub shifts: Vec<Shift>,
@@ -29,6 +30,7 @@ pub struct Predictions {
 
 /// What a shift is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The share of rows that a class is predicted of.
@@ -41,6 +43,7 @@ pub enum Kind {
 
 /// One figure of what both said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shift {
     /// What it is of.
     pub of: Kind,

@@ -24,6 +24,7 @@ pub struct Rows<'a> {
 
 /// How two versions are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// On the same requests, those that both answered: the error is that of the differences, request by request.

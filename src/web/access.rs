@@ -178,6 +178,11 @@ fn token(value: &HeaderValue) -> Option<Vec<u8>> {
 }
 
 impl Gate {
+    /// A token is asked for.
+    pub(super) fn asks(&self) -> bool {
+        self.tokens.now().is_some()
+    }
+
     fn count(&self, reason: &'static str) {
         self.health.update(|state| *state.refused.entry(reason).or_default() += 1);
     }

@@ -14,6 +14,7 @@ const DESCRIPTIONS: usize = 10;
 
 /// The agent's health, as people and probes read it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// `ok`; `degraded` when something needs attention; `stalled` when nothing moves.
     pub status: &'static str,
@@ -40,6 +41,7 @@ pub struct Report {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Thread {
     /// It has been silent for too long.
     hangs: bool,
@@ -49,6 +51,7 @@ struct Thread {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Collector {
     #[serde(skip)]
     brings: Option<Brings>,
@@ -65,6 +68,7 @@ struct Collector {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Exporter {
     enabled: bool,
     up: Option<bool>,
@@ -80,6 +84,7 @@ struct Exporter {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct History {
     up: bool,
     rows: u64,
@@ -91,6 +96,7 @@ struct History {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Samples {
     /// `None` while what is stored is still being read.
     up: Option<bool>,
@@ -104,6 +110,7 @@ struct Samples {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Events {
     received: u64,
     accepted: u64,
@@ -112,6 +119,7 @@ struct Events {
     /// By why.
     rejected: BTreeMap<&'static str, u64>,
     rows: u64,
+    sampled_out_rows: u64,
     rejected_rows: u64,
     /// By which half there is.
     unpaired: BTreeMap<&'static str, u64>,
@@ -123,6 +131,7 @@ struct Events {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Reference {
     source: String,
     up: Option<bool>,
@@ -133,6 +142,7 @@ struct Reference {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Forwarding {
     enabled: bool,
     sent: u64,
@@ -146,6 +156,7 @@ struct Forwarding {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OtherAgent {
     agent: Option<String>,
     up: Option<bool>,
@@ -317,6 +328,7 @@ fn events(state: &EventsState) -> Events {
         left_out: state.left_out.clone(),
         rejected: state.rejected.clone(),
         rows: state.rows,
+        sampled_out_rows: state.sampled_out_rows,
         rejected_rows: state.rejected_rows,
         unpaired: state.unpaired.into_iter().filter(|(half, _)| !half.is_empty()).collect(),
         late: state.late,

@@ -1,5 +1,6 @@
 //! What comes over HTTP, in every place where a value stands: whatever it is, there is an answer, and the agent goes on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 
@@ -14,6 +15,7 @@ use crate::drift::verdict::{Measured, Thresholds, judge};
 use crate::frame::json::WrongTypes;
 use crate::frame::stack::frame_of;
 use crate::identity::ModelKey;
+use crate::ingest::descriptions::{NotTaken, Registry, Shown};
 use crate::ingest::{self, Described, Ingest, Refused, Reservation, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::reference::Reference;
@@ -56,13 +58,28 @@ impl Sink for Taking {
         true
     }
 
-    fn answered(&self, _: u16, _: u64) {}
+    fn answered(&self, _: u16, _: ingest::RowCounts) {}
 }
 
-/// An agent's routes on a port of their own. The snapshot's sender has to be kept.
-async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
+/// Knows of no description.
+struct Undescribed;
+
+impl Registry for Undescribed {
+    fn put(&self, _: &ModelKey, _: &str, _: bool) -> Result<bool, NotTaken> {
+        Err(NotTaken::Conflict("nothing is taken".to_owned()))
+    }
+
+    fn remove(&self, _: &ModelKey) -> Result<bool, NotTaken> {
+        Ok(false)
+    }
+
+    fn all(&self) -> Vec<Shown> {
+        Vec::new()
+    }
+}
+
+/// What the routes read, and the snapshot's sender, which has to be kept.
+fn shared(base: &str) -> (Shared, watch::Sender<Arc<Snapshot>>) {
     let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
     let (sender, snapshot) = watch::channel(Arc::new(Snapshot::empty("node-1".to_owned(), Timestamp::UNIX_EPOCH)));
     let shared = Shared {
@@ -73,13 +90,50 @@ async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
         started: Timestamp::UNIX_EPOCH,
         names: origin::Names::new("node-1", &[]),
         gate: access::Gate::new(crate::access::Shared::default(), false, Arc::default(), Arc::clone(&clock)),
-        base: format!("http://{address}"),
+        base: base.to_owned(),
         health: Arc::default(),
-        clock: Arc::clone(&clock),
+        clock,
     };
+    (shared, sender)
+}
+
+/// The ingest's routes, as the agent adds them.
+fn more() -> Router {
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
     let config = ingest::Config { max_rows: 1000, ..ingest::Config::default() };
-    let more = ingest::router(Ingest { sink: Arc::new(Taking), config, clock, in_flight: Arc::new(AtomicU64::new(0)) });
-    tokio::spawn(serve(listener, None, shared, more, std::future::pending()));
+    let ingest = Ingest { sink: Arc::new(Taking), config, clock, in_flight: Arc::new(AtomicU64::new(0)) };
+    let events = ingest::events::Events::new(ingest.clone());
+    ingest::router(ingest).merge(events.router()).merge(ingest::descriptions::router(Arc::new(Undescribed)))
+}
+
+/// Every route of the router, by method and path, as the router itself tells them.
+pub fn routes() -> BTreeSet<(String, String)> {
+    let (shared, _snapshot) = shared("http://127.0.0.1");
+    let told = format!("{:?}", router(shared, more()));
+    let told = told.split("fallback_router").next().expect("the first router");
+    let (handlers, paths) = told.split_once("node: Node").expect("a table of paths");
+    let number = |text: &str| text.split(')').next().and_then(|number| number.parse::<usize>().ok());
+    let paths: BTreeMap<usize, &str> =
+        paths.split("RouteId(").skip(1).filter_map(|entry| Some((number(entry)?, entry.split('"').nth(1)?))).collect();
+    let mut found = BTreeSet::new();
+    for entry in handlers.split("RouteId(").skip(1) {
+        let path = *number(entry).and_then(|number| paths.get(&number)).expect("a path");
+        for method in ["get", "delete", "options", "patch", "post", "put", "trace"] {
+            let (_, handler) = entry.split_once(&format!("{method}: ")).expect("a method");
+            if !handler.starts_with("None") {
+                found.insert((method.to_owned(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// An agent's routes on a port of their own. The snapshot's sender has to be kept.
+async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (shared, sender) = shared(&format!("http://{address}"));
+    tokio::spawn(serve(listener, None, shared, more(), std::future::pending()));
     (address, sender)
 }
 
@@ -227,10 +281,12 @@ async fn namesakes_have_an_address_each() {
         );
     }
     assert!(get("/models/m?namespace=ml").await.contains("<title>plumbline · ml/m</title>"));
-    for path in
-        ["/api/v1/models/m?namespace=shop", "/api/v1/models/m?namspace=ml", "/models/m?namespace=ml&namespace=ml"]
-    {
-        assert!(get(path).await.starts_with("HTTP/1.1 404"), "{path}");
+    for (path, status) in [
+        ("/api/v1/models/m?namespace=shop", "404"),
+        ("/api/v1/models/m?namspace=ml", "400"),
+        ("/models/m?namespace=ml&namespace=ml", "404"),
+    ] {
+        assert!(get(path).await.starts_with(&format!("HTTP/1.1 {status}")), "{path}");
     }
     for (query, status) in [("", "404"), ("?namespace=ml", "404"), ("?namspace=ml", "400"), ("?namespace=..", "400")] {
         let removed = answer(address, &request("DELETE", &format!("/v1/models/m{query}"), "", "")).await;

@@ -51,11 +51,12 @@ pub async fn found(
 ) -> Result<(ModelKey, WindowResult), (StatusCode, String)> {
     let none = |message: String| (StatusCode::NOT_FOUND, message);
     let snapshot = Arc::clone(&shared.snapshot.borrow());
-    let key = address::alone(name, query).map_err(none)?;
+    let bad = |message: String| (StatusCode::BAD_REQUEST, message);
+    let key = address::alone(name, query).map_err(bad)?;
+    let wanted = Wanted::of(end).map_err(bad)?;
     let Some((_, model)) = snapshot.model(&key) else {
         return Err(none(format!("no model `{key}`; /api/v1/models lists all")));
     };
-    let wanted = Wanted::of(end).map_err(none)?;
     if let Some(latest) = model.latest.as_ref().filter(|latest| wanted.is(latest.end)) {
         return Ok((key, latest.clone()));
     }
@@ -110,17 +111,18 @@ pub async fn tally(
     RawQuery(query): RawQuery,
 ) -> Response {
     let none = |message: String| (StatusCode::NOT_FOUND, format!("{message}\n")).into_response();
+    let bad = |message: String| (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response();
     let snapshot = Arc::clone(&shared.snapshot.borrow());
     let key = match address::alone(&name, query.as_deref()) {
         Ok(key) => key,
-        Err(message) => return none(message),
-    };
-    let Some((_, model)) = snapshot.model(&key) else {
-        return none(format!("no model `{key}`; /api/v1/models lists all"));
+        Err(message) => return bad(message),
     };
     let wanted = match Wanted::of(&end) {
         Ok(wanted) => wanted,
-        Err(message) => return none(message),
+        Err(message) => return bad(message),
+    };
+    let Some((_, model)) = snapshot.model(&key) else {
+        return none(format!("no model `{key}`; /api/v1/models lists all"));
     };
     match model.tallies.iter().find(|window| wanted.is(window.end)) {
         Some(window) => {

@@ -30,6 +30,7 @@ mod kserve;
 mod kubernetes;
 mod lifecycle;
 mod models;
+mod openapi;
 mod otlp;
 mod page;
 mod parts;
@@ -59,6 +60,7 @@ fn main() {
         models::TESTS,
         forwarding::TESTS,
         access::TESTS,
+        openapi::TESTS,
         profiles::TESTS,
         containers::TESTS,
         prometheus::TESTS,

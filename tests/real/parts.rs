@@ -37,6 +37,8 @@ pub enum Part {
     PyArrow,
     /// Python with what a model service is made of.
     Service,
+    /// Python with schemathesis.
+    Schemathesis,
     /// curl.
     Curl,
     /// The programs of a Kubernetes node, and Docker, which makes the images.
@@ -64,6 +66,7 @@ impl Part {
             Self::Service => {
                 succeeds(python(), &["-c", "import fastapi, numpy, pandas, pyarrow, setuptools, uvicorn, wheel"])
             }
+            Self::Schemathesis => succeeds(python(), &["-c", "import schemathesis"]),
             Self::Curl => in_path("curl"),
             Self::Cluster => cluster::missing().is_none() && docker_image().is_ok(),
             Self::KServe => {
@@ -96,6 +99,9 @@ impl Part {
             Self::Service => "fastapi, numpy, pandas, pyarrow, setuptools, uvicorn and wheel for Python (pip install them; PLUMBLINE_PYTHON \
                               names the interpreter)"
                 .to_owned(),
+            Self::Schemathesis => {
+                "schemathesis for Python (pip install schemathesis; PLUMBLINE_PYTHON names the interpreter)".to_owned()
+            }
             Self::Curl => "curl in PATH".to_owned(),
             Self::Cluster => {
                 format!("a Kubernetes node ({})", cluster::missing().unwrap_or_else(|| "a Docker engine".to_owned()))

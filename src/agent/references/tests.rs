@@ -51,7 +51,7 @@ impl Sink for Taken {
         true
     }
 
-    fn answered(&self, _: u16, _: u64) {}
+    fn answered(&self, _: u16, _: crate::ingest::RowCounts) {}
 }
 
 fn ingest(taken: &Arc<Taken>) -> Ingest {

@@ -15,6 +15,7 @@ const LENGTHS: usize = 1000;
 
 /// Rows without a vector, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Left {
     /// They have no list, or an empty one.
     pub empty: u64,

@@ -20,6 +20,7 @@ pub fn looked_at(rows: usize) -> impl Iterator<Item = usize> {
 
 /// All columns of both sides, held against each other together. What is undefined is `None`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Together {
     /// Rows of either side that were looked at.
     pub rows: [u64; 2],
@@ -33,6 +34,7 @@ pub struct Together {
 
 /// What principal components of the reference leave out of the current rows.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reconstructed {
     /// The mean distance of a row from what is made of its components.
     pub error: f64,
@@ -48,6 +50,7 @@ pub struct Reconstructed {
 
 /// How well a logistic regression tells which side a row is of.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Classified {
     /// Area under the ROC curve, cross-validated: 0.5 where it cannot.
     pub auc: f64,
@@ -61,6 +64,7 @@ pub struct Classified {
 
 /// The maximum mean discrepancy.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Discrepancy {
     /// Squared, unbiased; below 0 by chance.
     pub squared: f64,

@@ -29,6 +29,7 @@ const MOST: usize = 500;
 
 /// A distribution function as a line through points.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
     /// Values in ascending order; one that many rows share stands there twice.
@@ -39,6 +40,7 @@ pub struct Curve {
 
 /// How far the curve is from the rows that it was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Within {
     /// Kolmogorov-Smirnov distance.

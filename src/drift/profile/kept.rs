@@ -44,6 +44,7 @@ fn parts(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
 
 /// The categories of a column.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     /// Rows of each that is kept.

@@ -12,6 +12,7 @@ pub const MOST: usize = 10_000;
 
 /// A window of a model on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Span {
     /// The model's namespace.
@@ -21,8 +22,10 @@ pub struct Span {
     /// The node whose agent counted.
     pub node: String,
     /// When the window begins.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub start: Timestamp,
     /// When it ends, exclusively; of so many rows by arrival: when the last was.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub end: Timestamp,
     /// Of a window of so many rows by arrival: the number of its first, and that after its last.
     #[serde(default, skip_serializing_if = "Option::is_none")]

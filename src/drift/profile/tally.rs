@@ -24,6 +24,7 @@ const MARK: &str = "plumbline_tally";
 
 /// Rows counted in a profile's bins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Tally {
     #[serde(rename = "plumbline_tally")]
@@ -41,6 +42,7 @@ pub struct Tally {
 
 /// One column's rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Counted {
     /// In each bin; of categories one more of all that the profile does not name; last those without a value.

@@ -19,6 +19,8 @@ pub struct Counts {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Rows that were stored of them.
     pub rows: u64,
+    /// Rows that were left out because a model's description asks for a part.
+    pub sampled_out_rows: u64,
     /// Rows with a value of another type than the column's, or another fault.
     pub rejected_rows: u64,
     /// Halves whose other did not come in time: what was asked.

@@ -12,7 +12,7 @@ use axum::{Extension, Router};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::super::body;
+use super::super::{RowCounts, body};
 use super::cloud::{self, Mode};
 use super::reject::{Reason, Reject};
 use super::{Events, is_gzip, not_read};
@@ -26,7 +26,8 @@ const SMALL: usize = 32 * 1024;
 
 /// The response to events.
 #[derive(Debug, Default, Serialize)]
-struct EventsResponse {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EventsResponse {
     accepted: u64,
     rejected: u64,
     /// `row` is the event's place in its batch.
@@ -102,7 +103,7 @@ impl Events {
     }
 
     fn told(&self, status: StatusCode, response: EventsResponse, retry: Option<Duration>) -> Response {
-        self.ingest.sink.answered(status.as_u16(), 0);
+        self.ingest.sink.answered(status.as_u16(), RowCounts::default());
         let mut response = (status, Json(response)).into_response();
         if let Some(retry) = retry {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry.as_secs().max(1)));

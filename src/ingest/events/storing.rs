@@ -141,7 +141,7 @@ impl Events {
                 (taken, rows) = (taken.saturating_add(1), rows.saturating_add(*of_it));
             }
             let now = self.ingest.clock.now();
-            let Passed { batch, rejected, errors, wrong_types } =
+            let Passed { batch, rejected, errors, wrong_types, sampled_out } =
                 pass(builder.finish(), purpose, &known.spec, &known.schema, known.max_features, now);
             let mut accepted = 0;
             if let Some(batch) = batch {
@@ -159,6 +159,7 @@ impl Events {
             }
             let counts = &mut self.locked().counts;
             counts.rows = counts.rows.saturating_add(accepted);
+            counts.sampled_out_rows = counts.sampled_out_rows.saturating_add(sampled_out);
             counts.rejected_rows = counts.rejected_rows.saturating_add(rejected);
             if rejected > 0
                 && let Some(error) = errors.iter().find(|error| error.row.is_some()).or(errors.first())

@@ -70,7 +70,7 @@ impl Sink for Store {
         true
     }
 
-    fn answered(&self, status: u16, _: u64) {
+    fn answered(&self, status: u16, _: super::super::RowCounts) {
         self.answers.lock().expect("unlocked").push(status);
     }
 

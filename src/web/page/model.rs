@@ -83,6 +83,10 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                         " (" (counts.late) " late, " (counts.too_late) " too late, " (counts.repeated) " repeated, "
                         (counts.unmatched) " labels without a sample)"
                     }
+                    @if counts.sampled_out > 0 {
+                        "; " (grouped(counts.sampled_out)) " more sampled out"
+                        @if counts.labels_sampled_out > 0 { ", with " (grouped(counts.labels_sampled_out)) " labels" }
+                    }
                     @if counts.elsewhere > 0 { ", " (grouped(counts.elsewhere)) " labels of other agents' samples" }
                 }
                 @if let Some(window) = &model.latest {

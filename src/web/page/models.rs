@@ -143,7 +143,8 @@ fn traffic(view: &View, place: usize, model: &ModelView) -> Markup {
     let last = minutes.last().copied().unwrap_or(0);
     html! {
         @if values.len() > 1 { (chart::sparkline(&values, None, chart::middle, &format!("samples a minute, {last} in the last"))) }
-        span.number { (grouped(model.counts.samples)) } br; small { (grouped(last)) " in the last minute" }
+        @let counts = &model.counts;
+        span.number { (grouped(counts.samples.saturating_add(counts.sampled_out))) } br; small { (grouped(last)) " in the last minute" }
     }
 }
 
