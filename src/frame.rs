@@ -10,6 +10,7 @@ pub mod guard;
 pub mod json;
 pub mod model;
 pub mod normal;
+pub mod parquet;
 pub mod past;
 pub mod stack;
 

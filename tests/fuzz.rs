@@ -18,6 +18,7 @@ use arrow::array::{
 use arrow::datatypes::{Float64Type, Int8Type};
 use arrow::ipc::writer::StreamWriter;
 use plumbline::frame::json::{Builder, Limits};
+use plumbline::frame::normal::normalise;
 use plumbline::frame::stack::frame_of;
 use plumbline::ingest::decode::{Format, decode};
 use plumbline::ingest::events::cloud::{self, Arrived, Half};
@@ -25,6 +26,7 @@ use plumbline::ingest::events::predicted::Predicted;
 use plumbline::ingest::events::{feedback, payload};
 use plumbline::model::border::{Purpose, expected, pass};
 use plumbline::model::{Schema, Spec};
+use polars::prelude::{ParquetCompression, ParquetWriter};
 
 const LIMITS: Limits = Limits { rows: 1000, columns: 50, cells: 10_000 };
 
@@ -174,6 +176,45 @@ fn arrow_seeds() -> Vec<Vec<u8>> {
     vec![written(&all, 1), written(&all, 3), written(&few, 1), written(&all.slice(1, 2), 1)]
 }
 
+fn parquet_seeds() -> Vec<Vec<u8>> {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("id", Arc::new(StringArray::from(vec![Some("a"), None, Some("a longer one than is inline"), Some("a")]))),
+        ("x", Arc::new(Float64Array::from(vec![Some(1.0), None, Some(f64::NAN), Some(f64::INFINITY)]))),
+        ("n", Arc::new(Int64Array::from(vec![1, 2, 3, 3]))),
+        ("b", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), None]))),
+        ("timestamp", Arc::new(TimestampMillisecondArray::from(vec![Some(0), None, Some(1), Some(2)]))),
+        (
+            "l",
+            Arc::new(LargeListArray::from_iter_primitive::<Float64Type, _, _>(vec![
+                Some(vec![Some(1.0), None]),
+                None,
+                Some(vec![]),
+                Some(vec![Some(2.0)]),
+            ])),
+        ),
+    ];
+    let record = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| {
+        let array = normalise(&array).expect("a normal type");
+        (name, array, true)
+    }));
+    let record = record.expect("a record");
+    let packings = [
+        ParquetCompression::Uncompressed,
+        ParquetCompression::Snappy,
+        ParquetCompression::Gzip(None),
+        ParquetCompression::Zstd(None),
+        ParquetCompression::Lz4Raw,
+    ];
+    let written = |(at, packing): (usize, ParquetCompression)| {
+        let mut body = Vec::new();
+        let mut frame = frame_of(&record.slice(at % 2, 3)).expect("a frame");
+        let writer = ParquetWriter::new(&mut body).with_compression(packing);
+        writer.with_row_group_size(Some(2 + at)).finish(&mut frame).expect("written");
+        body
+    };
+    packings.into_iter().enumerate().map(written).collect()
+}
+
 /// What must hold of whatever is taken.
 fn hold(body: &[u8], format: Format) {
     let spec = Spec::new("m");
@@ -236,6 +277,16 @@ fn run<F: Copy + std::fmt::Debug + std::panic::RefUnwindSafe>(
 #[test]
 fn json_bodies_keep_the_laws() {
     run("json", &json_seeds(), &[Format::Ndjson, Format::Json], hold);
+}
+
+#[test]
+fn parquet_bodies_keep_the_laws() {
+    let seeds = parquet_seeds();
+    for seed in &seeds {
+        let whole = decode(&bytes::Bytes::copy_from_slice(seed), Format::Parquet, LIMITS, &|_| None).expect("whole");
+        assert_eq!((whole.kept.len(), whole.columns.len()), (3, 6), "a seed is a body that is taken");
+    }
+    run("parquet", &seeds, &[Format::Parquet], hold);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Bytes to rows, by what they say they are. JSON is `frame::json`'s, CSV `frame::delimited`'s, Arrow
-//! streams are `arrow`'s. Pure, bounded by its arguments, and the target of the fuzzer.
+//! streams are `arrow`'s, Parquet is `parquet`'s. Pure, bounded by its arguments, and the target of the fuzzer.
 
-mod arrow;
+pub mod arrow;
+pub mod parquet;
 
 use crate::frame::delimited;
 use crate::frame::guard::{guarded, place};
@@ -21,10 +22,12 @@ pub enum Format {
     Csv,
     /// The same with tabs.
     Tsv,
+    /// A Parquet file.
+    Parquet,
 }
 
 /// The types of content that are understood.
-pub const CONTENT_TYPES: &str = "application/x-ndjson, application/json, text/csv, text/tab-separated-values or application/vnd.apache.arrow.stream";
+pub const CONTENT_TYPES: &str = "application/x-ndjson, application/json, text/csv, text/tab-separated-values, application/vnd.apache.arrow.stream or application/vnd.apache.parquet";
 
 impl Format {
     /// By the header's value.
@@ -39,6 +42,7 @@ impl Format {
             "application/vnd.apache.arrow.stream" => Some(Self::ArrowStream),
             "text/csv" | "application/csv" => Some(Self::Csv),
             "text/tab-separated-values" => Some(Self::Tsv),
+            "application/vnd.apache.parquet" | "application/x-parquet" | "application/parquet" => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -102,6 +106,7 @@ pub fn decode(
         Format::ArrowStream => arrow::decode(body, limits),
         Format::Csv => Ok(delimited::decode(body, b',', limits, expected)?),
         Format::Tsv => Ok(delimited::decode(body, b'\t', limits, expected)?),
+        Format::Parquet => parquet::decode(body, limits),
     };
     guarded(decoding)
         .unwrap_or_else(|| Err(Error::Broken(format!("the body is broken: its decoder gave up{}", place()))))

@@ -17,6 +17,10 @@ use crate::frame::normal::{normal_type, normalise};
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
+/// The rows of a body.
+///
+/// # Errors
+/// It is no Arrow stream, or more than the limits.
 pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
     if body.starts_with(b"ARROW1") {
         return Err(Error::Broken("this is an Arrow file (Feather); send the stream format".to_owned()));
@@ -69,7 +73,8 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
 }
 
 /// How many items the lists of a column hold, which a boolean's bit or a byte each may be.
-fn list_items(array: &ArrayRef) -> usize {
+#[must_use]
+pub fn list_items(array: &ArrayRef) -> usize {
     match array.data_type() {
         DataType::List(_) => array.as_list::<i32>().values().len(),
         DataType::LargeList(_) => array.as_list::<i64>().values().len(),
