@@ -35,6 +35,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use polars::prelude::DataFrame;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -46,13 +47,17 @@ use crate::clock::Clock;
 use crate::collect::{Driver, Message, Schedule, Stop};
 use crate::config::{AT_START, Config};
 use crate::export::{self, EXPORTERS, Points, Started, prometheus};
+use crate::frame::MinuteRow;
+use crate::frame::gpu::GpuRow;
+use crate::frame::model::ModelRow;
 use crate::health::Health;
 use crate::ingest::events::Events;
 use crate::ingest::{self, Ingest};
 use crate::metric::Point;
 use crate::model::view::ModelsView;
+use crate::query::{Folding, Table};
 use crate::snapshot::Snapshot;
-use crate::store::{History, windows};
+use crate::store::{History, past, windows};
 use crate::telemetry::weigh;
 use crate::web;
 use model_worker::ModelWorker;
@@ -165,10 +170,12 @@ pub async fn run(
             snapshot: snapshot.clone(),
             data: setting.data.display().to_string(),
             started: started_at,
+            sample: setting.demo,
             names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
             gate: web::access::Gate::new(tokens, tls.is_some(), Arc::clone(&health), Arc::clone(&clock)),
             base: base.clone(),
             window: kept_windows(&setting),
+            history: Arc::new(web::query::History::new(past_of(&setting))),
             metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
@@ -340,6 +347,23 @@ fn kept_windows(setting: &Setting) -> Arc<web::KeptWindow> {
     let (data, node) = (setting.data.clone(), setting.node.clone());
     Arc::new(move |model, end| {
         windows::read(&data, &node, model, end.as_millisecond()).map_err(|error| error.to_string())
+    })
+}
+
+/// The history over time, as the data folder has it.
+fn past_of(setting: &Setting) -> Arc<web::query::Read> {
+    let data = setting.data.clone();
+    Arc::new(move |query, goes_on| {
+        let mut folding = Folding::new(query.clone());
+        let (columns, time) = (query.read(), query.since..query.until);
+        let take = |frame: &DataFrame| folding.take(frame);
+        let read = match query.table {
+            Table::Containers => past::read_while::<MinuteRow>(&data, &columns, time, goes_on, take),
+            Table::Gpus => past::read_while::<GpuRow>(&data, &columns, time, goes_on, take),
+            Table::Models => past::read_while::<ModelRow>(&data, &columns, time, goes_on, take),
+        };
+        let past = read.map_err(|error| error.to_string())?;
+        Ok(folding.answer(past.left_out.len() as u64))
     })
 }
 

@@ -4,6 +4,7 @@
 //! the variables that the page around defines.
 
 pub mod bands;
+pub mod course;
 pub mod distribution;
 pub mod groups;
 pub mod heat;

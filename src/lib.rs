@@ -53,6 +53,7 @@
 //! health       how the agent itself is doing, and its own points
 //! snapshot     all that is known at one instant, joined (relations), replicas together (replicas), the node's bar (node); points()
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, gpu); which claim is about whom (claims)
+//! query        one bounded question to the history: columns of a table over time, in steps
 //! demo         the demonstration's node: played containers and GPUs, as a pure function of time
 //! step         an event in; the snapshot, its points, alerts and the rows to be written out
 //! -- edges: they never import one another --
@@ -156,6 +157,7 @@ pub mod minute;
 pub mod model;
 pub mod performance;
 pub mod quality;
+pub mod query;
 pub mod reading;
 pub mod report;
 pub mod review;

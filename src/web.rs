@@ -6,6 +6,7 @@ mod listener;
 mod openapi;
 pub mod origin;
 mod page;
+pub mod query;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -45,12 +46,16 @@ pub struct Shared {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// A judged window in full, by its model and end, if it is kept.
     pub window: Arc<KeptWindow>,
+    /// The history over time.
+    pub history: Arc<query::History>,
     /// The text of `/metrics` as of now, and its content type.
     pub metrics: Arc<dyn Fn() -> (&'static str, String) + Send + Sync>,
     /// The data folder, as people type it.
     pub data: String,
     /// Since when the agent runs.
     pub started: Timestamp,
+    /// What is shown is the demonstration.
+    pub sample: bool,
     /// The names it answers to.
     pub names: origin::Names,
     /// Who is let in.
@@ -87,6 +92,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/", get(page::page))
         .route("/models/{model}", get(page::model))
         .route("/models/{model}/windows/{end}", get(page::window))
+        .route("/workloads/{*workload}", get(page::workload))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/metrics", get(metrics))
@@ -94,6 +100,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/api/v1/containers", get(containers))
+        .route("/api/v1/query", get(query::query))
         .route("/api/v1/gpus", get(gpus))
         .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/recommendations", get(recommendations))
@@ -247,7 +254,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
 }
 
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /openapi.json, /healthz, /readyz, /api/v1/containers, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
+    const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /openapi.json, /healthz, /readyz, /api/v1/containers, /api/v1/query, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
          POST / and /v1/events, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
          /v1/models/{model}/description, /v1/descriptions; \
          models with ?namespace= where they are in one";

@@ -238,10 +238,8 @@ fn look_over(bytes: &[u8], chunk: &ColumnChunkMetadata, bound: Bound) -> Result<
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty()).ok_or_else(damaged)?;
         let head = thrift::page_head(rest).map_err(|_| damaged())?;
         let too_large = |what: &str, most: u64| Error::TooLarge(format!("it has more than {most} {what}"));
-        left.unpacked = left
-            .unpacked
-            .checked_sub(head.unpacked)
-            .ok_or_else(|| too_large("bytes, unpacked", bound.unpacked))?;
+        left.unpacked =
+            left.unpacked.checked_sub(head.unpacked).ok_or_else(|| too_large("bytes, unpacked", bound.unpacked))?;
         values = values.saturating_add(head.values);
         // An entry of a dictionary is a bit at least.
         if values > bound.values || head.entries > head.unpacked.saturating_mul(8) {

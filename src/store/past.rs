@@ -1,6 +1,7 @@
 //! The history, read back a file at a time, in order of time. Needs no lock: files are whole or absent.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -34,16 +35,33 @@ pub fn read<R: Row>(
     columns: &[impl AsRef<str>],
     since: Timestamp,
     until: Timestamp,
+    take: impl FnMut(&DataFrame) -> PolarsResult<()>,
+) -> Result<Past, Error> {
+    read_while::<R>(data, columns, since..until, &|| true, take)
+}
+
+/// The same for as long as it is to go on, which is asked before each file.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn read_while<R: Row>(
+    data: &Path,
+    columns: &[impl AsRef<str>],
+    time: Range<Timestamp>,
+    goes_on: &dyn Fn() -> bool,
     mut take: impl FnMut(&DataFrame) -> PolarsResult<()>,
 ) -> Result<Past, Error> {
     let folder = table_folder::<R>(data);
     super::layout::check(data)?;
     let ours = R::frame(&[]).map_err(|error| Error::Record(error.to_string()))?;
-    let (first, last) = (hour_file(since), hour_file(until));
+    let (first, last) = (hour_file(time.start), hour_file(time.end));
     let mut past = Past::default();
     for Stored { path, .. } in files_below(&folder, &["parquet"])? {
         if hour_of(&path).is_none_or(|hour| *hour < *first || *hour > *last) {
             continue;
+        }
+        if !goes_on() {
+            break;
         }
         match rows(&path, columns, ours.schema(), &mut take) {
             Ok(()) => past.files = past.files.saturating_add(1),

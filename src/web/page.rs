@@ -3,15 +3,18 @@
 //! Each section stands in a file of its own below `page/` and is pure: views in, markup out. What needs attention comes first.
 
 mod alerts;
+mod answers;
 mod attention;
 mod containers;
 mod gpus;
 mod model;
 mod models;
 mod node;
+mod range;
 mod sizes;
 mod told;
 mod window;
+mod workload;
 
 use std::sync::Arc;
 
@@ -22,6 +25,8 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
+use range::Range;
+
 use super::Shared;
 use super::health::{self, Report};
 use crate::access::Caller;
@@ -29,7 +34,7 @@ use crate::chart;
 use crate::model::address;
 use crate::model::view::ModelView;
 use crate::snapshot::Snapshot;
-use crate::units::{money, span};
+use crate::units::span;
 
 /// All that a page is made of, as of one instant.
 struct View {
@@ -39,6 +44,8 @@ struct View {
     base: String,
     /// Who looks has signed in, and may sign out.
     signed_in: bool,
+    /// The demonstration is shown.
+    sample: bool,
     /// The data folder.
     data: String,
     /// Since when the agent watches.
@@ -53,6 +60,7 @@ impl View {
             health: health::report(&shared.health.state(), shared.clock.monotonic()),
             base: shared.base.clone(),
             signed_in: matches!(caller, Caller::Known(_)),
+            sample: shared.sample,
             data: shared.data.clone(),
             started: shared.started,
             now: shared.clock.now(),
@@ -70,13 +78,13 @@ pub async fn page(State(shared): State<Shared>, Extension(caller): Extension<Cal
 
 fn home(view: &View) -> String {
     let sections = html! {
-        (tiles(view))
-        (attention::section(view))
+        (answers::section(view))
         (models::section(view))
+        (attention::section(view))
         (containers::section(view))
-        (node::section(view))
-        (gpus::section(view))
         (sizes::section(view))
+        (gpus::section(view))
+        (node::section(view))
         (alerts::section(view))
     };
     shell(view, &view.snapshot.node, None, &sections).into_string()
@@ -99,6 +107,35 @@ pub async fn model(
         "There is no model " strong { (name) } ". " a href="/" { "All models" } " are on the first page."
     } } };
     (StatusCode::NOT_FOUND, Html(shell(&view, &name, Some(&name), &sections).into_string())).into_response()
+}
+
+/// A workload over time.
+pub async fn workload(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(key): Path<String>,
+    RawQuery(asked): RawQuery,
+) -> Response {
+    let view = View::of(&shared, &caller);
+    let range = Range::of(asked.as_deref());
+    let shown = |status: StatusCode, sections: &Markup| {
+        (status, Html(shell(&view, &key, Some(&key), sections).into_string())).into_response()
+    };
+    let Some(found) = workload::found(&view, &key) else {
+        let none = html! { section #missing { p.empty {
+            "There is no workload " strong { (key) } " in the history of this node" @if view.snapshot.review.is_none() { " yet" } ". "
+            a href="/" { "The first page" } " names all."
+        } } };
+        return shown(StatusCode::NOT_FOUND, &none);
+    };
+    let query = workload::query(found, range, super::query::minute(view.now));
+    match shared.history.ask(query).await {
+        Ok(answer) => shown(StatusCode::OK, &workload::sections(&view, found, range, &answer)),
+        Err(why) => {
+            let sections = html! { section #missing { p.empty { (why.message()) } } };
+            shown(StatusCode::SERVICE_UNAVAILABLE, &sections)
+        }
+    }
 }
 
 /// One window of a model, to be shown to somebody.
@@ -150,6 +187,7 @@ fn shell(view: &View, title: &str, below: Option<&str>, sections: &Markup) -> Ma
                 a.skip href="#live" { "Skip to the content" }
                 header {
                     h1 { a href="/" { "plumbline" } @if let Some(below) = below { " / " (below) } }
+                    @if view.sample { (sample()) }
                     p { "node " strong { (snapshot.node) } ", watched for "
                         span #watched title={ "since " (exact(view.started)) } { (ago(view.now, view.started)) }
                         " · as of "
@@ -157,9 +195,9 @@ fn shell(view: &View, title: &str, below: Option<&str>, sections: &Markup) -> Ma
                     @if below.is_none() {
                         nav aria-label="Sections" {
                             @for (id, name) in [
-                                ("models", "Models"), ("containers", "Containers"), ("gpus", "GPUs"),
-                                ("recommendations", "Recommendations"), ("alerts", "Alerts"),
-                            ] { a href={ "#" (id) } { (name) } " " }
+                                ("models", "Models"), ("containers", "Workloads"), ("recommendations", "Recommendations"),
+                                ("gpus", "GPUs"), ("node", "Node"), ("alerts", "Alerts"),
+                            ] { a href={ "#" (id) } { (name) } }
                         }
                     }
                 }
@@ -177,41 +215,15 @@ fn shell(view: &View, title: &str, below: Option<&str>, sections: &Markup) -> Ma
     }
 }
 
-/// What fires, what is wasted, what drifts: one second to the verdict.
-fn tiles(view: &View) -> Markup {
-    let firing = view.snapshot.alerts.firing().count();
-    let totals = view.snapshot.review.as_ref().map(|review| &review.totals);
-    let wasted = totals.map(crate::rightsize::review::Totals::wasted);
-    let perhaps = totals.map_or(0.0, |totals| totals.saving - totals.confirmed_saving);
-    let (drifting, all) = (drifting(view).count(), view.snapshot.models.models.len());
-    html! {
-        section #tiles aria-label="In short" {
-            ul.tiles {
-                (tile("#alerts", firing > 0, &firing.to_string(), if firing == 1 { "alert fires" } else { "alerts fire" }))
-                @match wasted {
-                    Some(wasted) => { (tile("#recommendations", wasted >= 1.0, &money(wasted, view.currency()), &format!(
-                        "wasted per month; {} more to investigate", money(perhaps, view.currency())
-                    ))) }
-                    None => { (tile("#recommendations", false, "–", "wasted per month: no history yet")) }
-                }
-                (tile("#models", drifting > 0, &format!("{drifting} of {all}"), "models drift"))
-            }
-        }
-    }
-}
-
-fn tile(target: &str, bad: bool, figure: &str, word: &str) -> Markup {
-    html! {
-        li { a class=(if bad { "tile bad" } else { "tile" }) href=(target) {
-            strong.figure { (figure) @if bad { span aria-hidden="true" { " ⚠" } } } " " span { (word) }
-        } }
-    }
-}
-
 /// The models whose verdict is drift, against a reference that was given.
 fn drifting(view: &View) -> impl Iterator<Item = (usize, &ModelView)> {
     let drifts = |model: &ModelView| model.verdict.drift == Some(true) && !model.verdict.provisional;
     view.snapshot.models.models.iter().enumerate().filter(move |(_, model)| drifts(model))
+}
+
+/// What is shown is played.
+fn sample() -> Markup {
+    html! { span.sample title="This is the demonstration: the node is played, the models' data are real and old" { "sample data" } }
 }
 
 /// A section with its heading; its table scrolls by itself on a small screen, by keyboard too.
@@ -240,12 +252,12 @@ fn unknown(text: &str) -> Markup {
     html! { span.unknown { (text) } }
 }
 
-/// The place on the page of a container or device.
 /// A name that may be broken behind each `/`.
 fn breakable(name: &str) -> Markup {
     html! { @for (at, part) in name.split('/').enumerate() { @if at > 0 { "/" wbr; } (part) } }
 }
 
+/// The place on the page of a container or device.
 fn anchor(kind: &str, id: &str) -> String {
     format!("{kind}-{}", id.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>())
 }
@@ -437,6 +449,7 @@ mod tests {
         let snapshot = snapshot.joined(Arc::new(models), Some(Arc::new(review())), Arc::default());
         View {
             signed_in: false,
+            sample: false,
             snapshot: Arc::new(snapshot),
             health: health::report(&Health::default(), Duration::ZERO),
             base: "http://127.0.0.1:9477".to_owned(),

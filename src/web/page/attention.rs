@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{View, anchor, drifting, since, sizes};
+use super::{View, anchor, drifting, since, workload};
 use crate::alert::rule::Severity;
 use crate::minute::gpu::GpuState;
 use crate::model::address;
@@ -13,7 +13,7 @@ use crate::snapshot::relations::Thing;
 use crate::units::money;
 
 /// More than these are left to their sections.
-const MOST: usize = 12;
+const MOST: usize = 8;
 /// A saving of less in a month is left to its section.
 const WORTH: f64 = 1.0;
 
@@ -31,7 +31,8 @@ pub fn section(view: &View) -> Markup {
     items.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.money.total_cmp(&a.money)));
     let more = items.len().saturating_sub(MOST);
     html! {
-        section #attention aria-label="What needs attention" {
+        section #attention aria-labelledby="attention-title" {
+            h2 #attention-title { "What needs attention" }
             @if items.is_empty() {
                 p.calm { span aria-hidden="true" { "✓ " } "Nothing needs attention." }
             } @else {
@@ -39,10 +40,10 @@ pub fn section(view: &View) -> Markup {
                     @for item in items.iter().take(MOST) {
                         li class=(item.severity.name()) {
                             span.tag { (item.severity.name()) } " " a href=(item.target) { (item.text) }
-                            @if let Some(at) = item.at { " " small { (since(view.now, at)) } }
+                            small.number { @if let Some(at) = item.at { (since(view.now, at)) } }
                         }
                     }
-                    @if more > 0 { li { a href="#recommendations" { "and " (more) " more below" } } }
+                    @if more > 0 { li { span {} a href="#recommendations" { "and " (more) " more below" } } }
                 }
             }
         }
@@ -109,7 +110,7 @@ fn items(view: &View) -> Vec<Item> {
                 severity: if under && resource.confirmed { Severity::Warning } else { Severity::Info },
                 money: resource.saving.abs(),
                 text,
-                target: sizes::link(view, place).unwrap_or_else(|| "#recommendations".to_owned()),
+                target: workload::address(&w.workload),
                 at: None,
             });
         }

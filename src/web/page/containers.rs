@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{View, anchor, breakable, section as whole, since, sizes, unknown, wide};
+use super::{View, anchor, breakable, section as whole, since, unknown, wide, workload};
 use crate::chart;
 use crate::health::Brings;
 use crate::identity::Role;
@@ -37,7 +37,7 @@ pub fn section(view: &View) -> Markup {
                 }
             }
         } @else {
-            (wide("Containers", &html! { table {
+            (wide("Containers", &html! { table.cards.sortable {
                 thead { tr {
                     th scope="col" { (if owned { "Workload" } else { "Container" }) } th scope="col" { "CPU: used, requested, limit" }
                     th scope="col" { "Memory: used, requested, limit" } th scope="col" { "Throttled" } th scope="col" { "OOM kills" }
@@ -71,6 +71,15 @@ pub fn section(view: &View) -> Markup {
     whole("containers", &title, &body)
 }
 
+/// Where the page speaks of a container: its workload's own page, else its place on the first.
+pub fn address(view: &View, container: &ContainerView) -> String {
+    let place = view.snapshot.containers.iter().position(|other| other.id == container.id);
+    match place.and_then(|place| view.snapshot.assessment(place)) {
+        Some(judged) => workload::address(&judged.workload),
+        None => format!("/#{}", anchor("c", &container.id)),
+    }
+}
+
 /// The sum over replicas; `None` where one does not know it.
 fn sum(view: &View, replicas: &Replicas<'_>, id: Id<Container>) -> Option<f64> {
     replicas.places.iter().map(|place| view.snapshot.containers[*place].signals.value(id)).sum()
@@ -89,21 +98,21 @@ fn row(view: &View, replicas: &Replicas<'_>, most_cpu: f64, most_memory: f64) ->
     html! {
         tr id=(anchor("c", &c.id)) {
             th scope="row" title=(c.id.get(..12).unwrap_or(&c.id)) { (name(view, replicas, c)) }
-            td { (bar(cpu, most_cpu, cores)) }
-            td { (bar(memory, most_memory, bytes)) }
-            td.number { @match throttled {
+            td data-name="CPU" data-sort=(cpu[0].unwrap_or(0.0)) { (bar(cpu, most_cpu, cores)) }
+            td data-name="Memory" data-sort=(memory[0].unwrap_or(0.0)) { (bar(memory, most_memory, bytes)) }
+            td.number data-name="Throttled" data-sort=(throttled.unwrap_or(0.0)) { @match throttled {
                 Some(share) => {
                     @if share > 0.25 { strong { (percent(share)) " ⚠" } } @else { (percent(share)) }
                 }
                 None => { span.unknown title="no CPU limit, so nothing is throttled" { "–" } }
             } }
-            td.number { @match value(KILLS) {
+            td.number data-name="OOM kills" { @match value(KILLS) {
                 Some(kills) if kills > 0.0 => { strong { (format!("{kills:.0}")) " ⚠" } }
                 Some(_) => { "0" }
                 None => { (unknown("unknown")) }
             } }
-            td { (size(view, first)) }
-            td.number { (since(view.snapshot.as_of, began)) }
+            td data-name="Size" { (size(view, first)) }
+            td.number data-name="Up" data-sort=(view.snapshot.as_of.duration_since(began).as_secs()) { (since(view.snapshot.as_of, began)) }
         }
     }
 }
@@ -113,7 +122,7 @@ fn name(view: &View, replicas: &Replicas<'_>, c: &ContainerView) -> Markup {
     let words = || html! { @for word in c.stage.iter().chain(&c.owner) { " · " (word) } };
     let Some((pod, workload)) = c.pod.as_ref().zip(replicas.workload) else {
         return html! {
-            (c.name) br;
+            a href=(address(view, c)) { (c.name) } br;
             small {
                 (c.image.as_deref().unwrap_or("image unknown"))
                 @if let Some(tag) = &c.image_tag { ":" (tag) }
@@ -123,7 +132,7 @@ fn name(view: &View, replicas: &Replicas<'_>, c: &ContainerView) -> Markup {
     };
     let part = c.role.filter(|role| *role != Role::Main).map(Role::name);
     html! {
-        (breakable(&workload.to_string())) br;
+        a href=(address(view, c)) { (breakable(&workload.to_string())) } br;
         small { (c.name) @if let Some(part) = part { " (" (part) ")" } (words()) }
         @if let [_] = replicas.places[..] {
             @if let Some(name) = pod.name.as_ref().filter(|name| **name != workload.name) { br; small { (name) } }
@@ -158,23 +167,19 @@ fn replica(view: &View, c: &ContainerView) -> Markup {
 fn size(view: &View, place: usize) -> Markup {
     let Some(judged) = view.snapshot.assessment(place) else { return unknown("no verdict yet") };
     let [(_, cpu), (_, memory)] = judged.resources();
-    let bad = judged.is(Provisioning::Under);
+    let pill = |words: &str, provisioning: Provisioning| match provisioning {
+        Provisioning::Under => html! { span.pill.warn { "⚠ " (words) } },
+        Provisioning::Fits => html! { span.pill.good { "✓ " (words) } },
+        _ => html! { span.pill { (words) } },
+    };
     let verdict = html! {
-        @if cpu.provisioning == memory.provisioning {
-            @if bad { strong { (cpu.provisioning.name()) " ⚠" } } @else { (cpu.provisioning.name()) }
-        } @else {
-            @for (name, resource) in [("CPU ", cpu), ("memory ", memory)] {
-                (name)
-                @if resource.provisioning == Provisioning::Under { strong { (resource.provisioning.name()) " ⚠" } }
-                @else { (resource.provisioning.name()) }
-                br;
+        @if cpu.provisioning == memory.provisioning { (pill(cpu.provisioning.name(), cpu.provisioning)) } @else {
+            @for (name, resource) in [("CPU", cpu), ("memory", memory)] {
+                (pill(&format!("{name} {}", resource.provisioning.name()), resource.provisioning)) br;
             }
         }
     };
-    match sizes::link(view, place) {
-        Some(place) => html! { a href=(place) { (verdict) } },
-        None => verdict,
-    }
+    html! { a href=(workload::address(&judged.workload)) { (verdict) } }
 }
 
 /// What is used against the limit or, paler, against the largest on the node; a mark where the request lies.

@@ -19,7 +19,7 @@ pub fn section(view: &View) -> Markup {
                 "If the agent runs in a container, start it with --gpus all, or with NVIDIA_VISIBLE_DEVICES=all."
             }
         } @else {
-            (wide("GPUs", &html! { table {
+            (wide("GPUs", &html! { table.cards.sortable {
                 thead { tr {
                     th scope="col" { "GPU" } th scope="col" { "State" } th scope="col" { "Utilization" } th scope="col" { "Memory" }
                     th scope="col" { "Power" } th scope="col" { "Temp." } th scope="col" { "Last day by minute" } th scope="col" { "Used by" }
@@ -47,30 +47,30 @@ fn row(view: &View, gpu: &GpuView) -> Markup {
     html! {
         tr id=(anchor("gpu", &gpu.device.uuid)) {
             th scope="row" title=(gpu.device.uuid) { "GPU " (gpu.index) br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
-            td {
+            td data-name="State" {
                 @match (gpu.ok, gpu.state) {
-                    (Some(false), _) => { strong { "lost ⚠" } br; small { "the driver cannot reach it" } }
-                    (_, Some(GpuState::HeldIdle)) => { strong { "held idle ⚠" } (price(view, gpu)) }
-                    (_, Some(GpuState::Active)) => { "active" }
-                    (_, Some(GpuState::Free)) => { "free" (price(view, gpu)) }
+                    (Some(false), _) => { span.pill.bad { "⚠ lost" } br; small { "the driver cannot reach it" } }
+                    (_, Some(GpuState::HeldIdle)) => { span.pill.warn { "⚠ held idle" } (price(view, gpu)) }
+                    (_, Some(GpuState::Active)) => { span.pill.good { "active" } }
+                    (_, Some(GpuState::Free)) => { span.pill { "free" } (price(view, gpu)) }
                     (_, None) => { (unknown("unknown")) }
                 }
             }
-            td { @match value(const { id("utilization") }) {
+            td data-name="Utilization" { @match value(const { id("utilization") }) {
                 Some(v) => { (chart::bar(v, None, 1.0, true)) span.number { (percent(v)) } }
                 None => { (unknown("unknown")) }
             } }
-            td { @match memory {
+            td data-name="Memory" { @match memory {
                 Some((used, total)) => {
                     @let text = format!("{} of {}", bytes(used), bytes(total));
                     (chart::bar(used, None, total, true)) span.number { (text) }
                 }
                 None => { (unknown("unknown")) }
             } }
-            td.number { @match power { Some(w) => { (format!("{w:.0} W")) } None => { (unknown("unknown")) } } }
-            td.number { @match temperature { Some(c) => { (format!("{c:.0} °C")) } None => { (unknown("unknown")) } } }
-            td { (strip(gpu)) }
-            td { (holders(gpu)) }
+            td.number data-name="Power" { @match power { Some(w) => { (format!("{w:.0} W")) } None => { (unknown("unknown")) } } }
+            td.number data-name="Temperature" { @match temperature { Some(c) => { (format!("{c:.0} °C")) } None => { (unknown("unknown")) } } }
+            td data-name="Last day" { (strip(gpu)) }
+            td data-name="Used by" { (holders(gpu)) }
         }
     }
 }

@@ -28,11 +28,10 @@ pub fn section(view: &View) -> Markup {
                 }
             }
         } @else {
-            (wide("Models", &html! { table {
+            (wide("Models", &html! { table.cards.sortable {
                 thead { tr {
-                    th scope="col" { "Model" } th scope="col" { "Drift" } th scope="col" { "Largest shift" }
-                    th scope="col" { "Performance" } th scope="col" { "Traffic" } th scope="col" { "Labels" }
-                    th scope="col" { "Served by" } th scope="col" { "Per 1000" }
+                    th scope="col" { "Model" } th scope="col" { "Quality" } th scope="col" { "Drift" } th scope="col" { "Largest shift" }
+                    th scope="col" { "Traffic" } th scope="col" { "Labels" } th scope="col" { "Served by" } th scope="col" { "1000 predictions" }
                 } }
                 tbody { @for (place, model) in models.iter().enumerate() { (row(view, place, model)) } }
             } }))
@@ -50,13 +49,13 @@ fn row(view: &View, place: usize, model: &ModelView) -> Markup {
                     br; small title={ (window.start) " to " (window.end) } { "window to " (window.end.strftime("%Y-%m-%d %H:%M")) }
                 }
             }
-            td { (verdict(model)) }
-            td { (moved(model)) }
-            td { (performance(model)) }
-            td { (traffic(view, place, model)) }
-            td.number { (coverage(model)) }
-            td { (served_by(view, place)) }
-            td.number { (cost(view, place)) }
+            td data-name="Quality" { (performance(model)) }
+            td data-name="Drift" { (verdict(model)) }
+            td data-name="Largest shift" { (moved(model)) }
+            td data-name="Traffic" { (traffic(view, place, model)) }
+            td.number data-name="Labels" { (coverage(model)) }
+            td data-name="Served by" { (served_by(view, place)) }
+            td.number data-name="1000 predictions" { (cost(view, place)) }
         }
     }
 }
@@ -64,8 +63,8 @@ fn row(view: &View, place: usize, model: &ModelView) -> Markup {
 pub fn verdict(model: &ModelView) -> Markup {
     let provisional = html! { @if model.verdict.provisional { br; small { "against its own first rows" } } };
     match model.verdict.drift {
-        Some(true) => html! { strong { "drifts ⚠" } (provisional) },
-        Some(false) => html! { "no drift" (provisional) },
+        Some(true) => html! { span.pill.warn { "⚠ drifts" } (provisional) },
+        Some(false) => html! { span.pill.good { "✓ no drift" } (provisional) },
         None => html! {
             (unknown("no verdict yet"))
             @if let Some(reason) = &model.verdict.reason { br; small { (reason) } }
@@ -162,7 +161,7 @@ fn served_by(view: &View, place: usize) -> Markup {
         return html! { span.unknown title="the label plumbline.io/model on a container names the model it serves" { "unknown" } };
     }
     html! { @for c in all {
-        a href={ "/#" (super::anchor("c", c.container.to)) } { (c.container_name) }
+        a href=(super::containers::address(view, c.view)) { (c.container_name) }
         @for gpu in &c.view.gpus { " " small { "GPU " (gpu.index) } }
         br;
     } }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{View, anchor, breakable, section as whole, since, wide};
+use super::{View, anchor, breakable, section as whole, since, wide, workload};
 use crate::chart;
 use crate::rightsize::review::Review;
 use crate::rightsize::usage::Hour;
@@ -21,7 +21,7 @@ pub fn section(view: &View) -> Markup {
     let body = html! {
         (sums(view, review))
         @if all.is_empty() { (nothing(review)) } @else {
-            (wide("Recommendations", &html! { table {
+            (wide("Recommendations", &html! { table.cards.sortable {
                 thead { tr {
                     th scope="col" { "Workload" } th scope="col" { "CPU" } th scope="col" { "Memory" }
                     th scope="col" { "A month" } th scope="col" { "Confidence" } th scope="col" { "Apply" }
@@ -33,13 +33,6 @@ pub fn section(view: &View) -> Markup {
         p.empty { "To write a report: " code { "plumbline report --data " (view.data) " --since 7d --format html --output review.html" } }
     };
     whole("recommendations", &format!("Recommendations ({})", all.len()), &body)
-}
-
-/// Where the page speaks of the size of the container at this place, if it does.
-pub fn link(view: &View, place: usize) -> Option<String> {
-    let own = view.snapshot.assessment(place)?;
-    let shown = view.snapshot.acting().take(MOST).any(|(_, assessment)| std::ptr::eq(assessment, own));
-    shown.then(|| format!("#{}", anchor("w", &own.workload.container_id)))
 }
 
 fn sums(view: &View, review: &Review) -> Markup {
@@ -77,10 +70,10 @@ fn nothing(review: &Review) -> Markup {
 fn row(view: &View, a: &Assessment) -> Markup {
     html! {
         tr id=(anchor("w", &a.workload.container_id)) {
-            th scope="row" { (breakable(&a.workload.name)) br; small { (a.workload.image.as_deref().unwrap_or("image unknown")) } }
-            td { (resource(&a.cpu, cores)) (peaks(a, |hour| hour.cpu, a.cpu.requested, cores)) }
-            td { (resource(&a.memory, bytes)) (peaks(a, |hour| hour.memory, a.memory.requested, bytes)) }
-            td.number {
+            th scope="row" { a href=(workload::address(&a.workload)) { (breakable(&a.workload.name)) } br; small { (a.workload.image.as_deref().unwrap_or("image unknown")) } }
+            td data-name="CPU" { (resource(&a.cpu, cores)) (peaks(a, |hour| hour.cpu, a.cpu.requested, cores)) }
+            td data-name="Memory" { (resource(&a.memory, bytes)) (peaks(a, |hour| hour.memory, a.memory.requested, bytes)) }
+            td.number data-name="A month" data-sort=(a.saving) {
                 @if a.saving > 0.0 { "saves " strong.plain { (money(a.saving, view.currency())) } }
                 @else if a.saving < 0.0 { "costs " strong.plain { (money(-a.saving, view.currency())) } " more" }
                 @else { "–" }
@@ -89,11 +82,11 @@ fn row(view: &View, a: &Assessment) -> Markup {
                     @if a.replicas > 1 { ", " (a.replicas) " replicas" }
                 }
             }
-            td {
+            td data-name="Confidence" {
                 @if a.confirmed { "confirmed" } @else if a.confidence == Confidence::None { "not enough history" } @else { "investigate" }
                 br; small { (a.confidence.name()) ": " (minutes(a.history.minutes)) " of history" }
             }
-            td {
+            td data-name="Apply" {
                 @for (at, patch) in a.patches.iter().enumerate() {
                     details id={ (anchor("p", &a.workload.container_id)) "-" (at) } {
                         summary { (patch.tool.name()) }
@@ -111,7 +104,7 @@ fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
     let arrow = resource.requested.zip(resource.recommended).filter(|_| resource.changes());
     let word = resource.provisioning.name();
     html! {
-        @if resource.provisioning == Provisioning::Under { strong { (word) " ⚠" } } @else { (word) }
+        @if resource.provisioning == Provisioning::Under { span.pill.warn { "⚠ " (word) } } @else { span.pill { (word) } }
         @if let Some((requested, to)) = arrow { " " span.number { (unit(requested)) " → " (unit(to)) } }
         @else if let Some(to) = resource.recommended.filter(|_| resource.requested.is_none()) { " " span.number { "→ " (unit(to)) } }
         br; small { (resource.reason) }

@@ -1,0 +1,308 @@
+//! Courses over time with axes: what was used, what was asked for, and what happened meanwhile.
+//!
+//! The plot stretches with the page while its texts keep their size: the paths lie in an inner picture that is stretched, and all else is
+//! placed by percent.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+/// What a line is, and so how it is drawn: lines differ in stroke as well as in colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The mean, over a filled ground.
+    Used,
+    /// The largest, or a high percentile.
+    Peak,
+    /// What was asked for.
+    Request,
+    /// What cannot be exceeded.
+    Limit,
+    /// What is proposed.
+    Proposal,
+}
+
+impl Kind {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Peak => "peak",
+            Self::Request => "request",
+            Self::Limit => "limit",
+            Self::Proposal => "proposal",
+        }
+    }
+
+    /// Its value holds until the next.
+    fn is_set(self) -> bool {
+        matches!(self, Self::Request | Self::Limit | Self::Proposal)
+    }
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// How it is drawn.
+    pub kind: Kind,
+    /// What it is called.
+    pub name: &'static str,
+    /// A value for each step.
+    pub values: Vec<Option<f64>>,
+}
+
+/// What happened at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// When.
+    pub at: Timestamp,
+    /// A letter that stands at the top of its line.
+    pub sign: &'static str,
+    /// What it was.
+    pub text: String,
+    /// It did harm.
+    pub bad: bool,
+}
+
+/// A course.
+#[derive(Debug, Clone)]
+pub struct Course<'a> {
+    /// When the first step begins.
+    pub since: Timestamp,
+    /// How long a step is, in seconds.
+    pub step: i64,
+    /// The lines, the most important first.
+    pub lines: &'a [Line],
+    /// What happened.
+    pub marks: &'a [Mark],
+    /// How values are written.
+    pub unit: fn(f64) -> String,
+    /// The top of the axis, where it does not follow from the values.
+    pub top: Option<f64>,
+    /// What it says to those who do not see it.
+    pub text: &'a str,
+}
+
+/// Of the plot, in pixels: above it is room for signs, below for times.
+const ABOVE: f64 = 16.0;
+const PLOT: f64 = 132.0;
+const BELOW: f64 = 20.0;
+/// The inner picture's size.
+const WIDTH: f64 = 1000.0;
+const HEIGHT: f64 = 100.0;
+/// More steps have no figures of their own on hover.
+const HOVER: usize = 180;
+/// Nothing that is drawn is so large.
+const ABSURD: f64 = 1e100;
+
+/// The course, with the names of its lines below it. Nothing known makes a sentence.
+#[must_use]
+pub fn course(course: &Course<'_>) -> Markup {
+    let steps = course.lines.iter().map(|line| line.values.len()).max().unwrap_or(0);
+    let known =
+        || course.lines.iter().flat_map(|line| line.values.iter().flatten()).filter(|value| value.abs() < ABSURD);
+    if known().next().is_none() || course.step <= 0 {
+        return html! { p.empty { "Nothing is known of this time." } };
+    }
+    let most = known().copied().fold(0.0, f64::max);
+    let top = course.top.unwrap_or(most).max(f64::MIN_POSITIVE);
+    let ticks = ticks(top);
+    let top = if course.top.is_some() { top } else { ticks.last().copied().unwrap_or(top).max(most) };
+    let y = |value: f64| HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT;
+    let pixel = |value: f64| ABOVE + y(value) / HEIGHT * PLOT;
+    let share = |at: Timestamp| {
+        let seconds = at.as_second().saturating_sub(course.since.as_second()) as f64;
+        seconds / (course.step as f64 * steps.max(1) as f64) * 100.0
+    };
+    let marks = course.marks.iter().filter(|mark| (0.0..=100.0).contains(&share(mark.at)));
+    let end = course.since.as_second().saturating_add(course.step.saturating_mul(i64::try_from(steps).unwrap_or(0)));
+    let times = times(course.since.as_second(), end);
+    html! {
+        figure.course {
+            svg.chart width="100%" height=(ABOVE + PLOT + BELOW) role="img" aria-label=(course.text) {
+                @for tick in &ticks {
+                    line.axis x1="0" x2="100%" y1=(pixel(*tick)) y2=(pixel(*tick)) {}
+                }
+                svg x="0" y=(ABOVE) width="100%" height=(PLOT) viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) preserveAspectRatio="none" {
+                    @for line in course.lines {
+                        @let (path, area) = path(line, steps, y);
+                        @if line.kind == Kind::Used { path.area d=(area) {} }
+                        path class={ "line " (line.kind.class()) } d=(path) {}
+                    }
+                }
+                @for mark in marks {
+                    g class=(if mark.bad { "mark bad" } else { "mark" }) {
+                        title { (mark.text) ", " (mark.at.strftime("%Y-%m-%d %H:%M UTC")) }
+                        line x1=(format!("{:.2}%", share(mark.at))) x2=(format!("{:.2}%", share(mark.at))) y1=(ABOVE - 3.0) y2=(ABOVE + PLOT) {}
+                        text x=(format!("{:.2}%", share(mark.at))) y="10" text-anchor="middle" { (mark.sign) }
+                    }
+                }
+                @for tick in &ticks { text x="0" y=(pixel(*tick) - 3.0) { ((course.unit)(*tick)) } }
+                @for (at, text) in &times {
+                    @let place = (*at as f64 - course.since.as_second() as f64) / (end as f64 - course.since.as_second() as f64) * 100.0;
+                    text x=(format!("{place:.2}%")) y=(ABOVE + PLOT + 14.0) text-anchor="middle" { (text) }
+                }
+                @if steps <= HOVER { (figures(course, steps)) }
+            }
+            figcaption.key {
+                @for line in course.lines {
+                    span.level {
+                        svg.sample width="22" height="8" aria-hidden="true" { path class={ "line " (line.kind.class()) } d="M0 4H22" {} }
+                        " " (line.name)
+                        @if let Some(now) = line.values.iter().rev().flatten().next() { " " strong.plain { ((course.unit)(*now)) } }
+                    }
+                    " "
+                }
+            }
+        }
+    }
+}
+
+/// The figures of each step, on hover.
+fn figures(course: &Course<'_>, steps: usize) -> Markup {
+    let width = 100.0 / steps.max(1) as f64;
+    let told = |at: usize| {
+        let begin = course.since.as_second().saturating_add(course.step.saturating_mul(i64::try_from(at).unwrap_or(0)));
+        let mut text = Timestamp::from_second(begin).unwrap_or(course.since).strftime("%a %H:%M").to_string();
+        for line in course.lines.iter().filter(|line| line.kind != Kind::Proposal) {
+            if let Some(value) = line.values.get(at).copied().flatten() {
+                let _ = write!(text, "\n{} {}", line.name, (course.unit)(value));
+            }
+        }
+        text
+    };
+    html! {
+        @for at in 0..steps {
+            rect.hit x=(format!("{:.2}%", width * at as f64)) y=(ABOVE) width=(format!("{width:.2}%")) height=(PLOT) { title { (told(at)) } }
+        }
+    }
+}
+
+/// The line, and the ground below it. A gap in what is known is a gap in both.
+fn path(line: &Line, steps: usize, y: impl Fn(f64) -> f64) -> (String, String) {
+    let width = WIDTH / steps.max(1) as f64;
+    let (mut path, mut area) = (String::new(), String::new());
+    // What is set holds for a whole step; what was measured is drawn from middle to middle.
+    let mut begun: Option<(f64, f64)> = None;
+    let close = |area: &mut String, begun: Option<(f64, f64)>| {
+        if let Some((from, to)) = begun {
+            let _ = write!(area, "L{to:.1} {HEIGHT}L{from:.1} {HEIGHT}z");
+        }
+    };
+    for (at, value) in line.values.iter().enumerate() {
+        let Some(value) = value.filter(|value| value.abs() < ABSURD) else {
+            close(&mut area, begun.take());
+            continue;
+        };
+        let (left, height) = (width * at as f64, y(value));
+        let x = if line.kind.is_set() { left } else { left + width / 2.0 };
+        let to = if line.kind.is_set() { left + width } else { x };
+        if let Some((from, _)) = begun {
+            let _ = write!(path, "L{x:.1} {height:.1}");
+            let _ = write!(area, "L{x:.1} {height:.1}");
+            begun = Some((from, to));
+        } else {
+            let _ = write!(path, "M{x:.1} {height:.1}");
+            let _ = write!(area, "M{x:.1} {height:.1}");
+            begun = Some((x, to));
+        }
+        if line.kind.is_set() {
+            let _ = write!(path, "H{to:.1}");
+        } else if line.values.get(at + 1).copied().flatten().is_none() {
+            // One step alone is seen too.
+            let _ = write!(path, "h1");
+        }
+    }
+    close(&mut area, begun);
+    (path, area)
+}
+
+/// Round values of an axis from 0 to above `most`: two to five of them.
+fn ticks(most: f64) -> Vec<f64> {
+    // Bytes are round in powers of two.
+    let (base, rounds) = if most >= 1024.0 * 1024.0 {
+        let unit = 2_f64.powf((most.log2() / 10.0).floor() * 10.0);
+        (unit, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0].as_slice())
+    } else {
+        (10_f64.powf(most.log10().floor() - 1.0), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].as_slice())
+    };
+    let step = rounds.iter().map(|round| round * base).find(|step| most / step <= 4.0).unwrap_or(most);
+    let fine = if most / step < 1.5 { step / 2.0 } else { step };
+    (0..=5).map(|count| f64::from(count) * fine).take_while(|tick| *tick < most + fine).collect()
+}
+
+/// Round times between two seconds, in UTC, as people write them.
+fn times(since: i64, end: i64) -> Vec<(i64, String)> {
+    const STEPS: [i64; 10] = [600, 900, 3600, 10_800, 14_400, 21_600, 86_400, 172_800, 604_800, 2_592_000];
+    let length = end.saturating_sub(since);
+    let step = STEPS.into_iter().find(|step| length / step <= 8).unwrap_or(31_536_000);
+    let first = since.div_euclid(step).saturating_add(1).saturating_mul(step);
+    let format = if step < 86_400 { "%H:%M" } else { "%b %-d" };
+    let at = |at: i64| Some((at, Timestamp::from_second(at).ok()?.strftime(format).to_string()));
+    let inner = |at: &i64| *at - since > length / 40 && end - *at > length / 40;
+    (0..16).map(|count| first.saturating_add(step.saturating_mul(count))).filter(inner).filter_map(at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(lines: &[Line], marks: &[Mark]) -> String {
+        let since = Timestamp::from_second(1_795_392_000).expect("a time");
+        let unit = |value: f64| format!("{value} c");
+        course(&Course { since, step: 600, lines, marks, unit, top: None, text: "CPU" }).into_string()
+    }
+
+    fn line(kind: Kind, values: &[Option<f64>]) -> Line {
+        Line { kind, name: "used", values: values.to_vec() }
+    }
+
+    #[test]
+    fn a_gap_in_what_is_known_is_a_gap_in_the_line() {
+        let page = drawn(&[line(Kind::Used, &[Some(1.0), Some(2.0), None, Some(1.0)])], &[]);
+        let path = page.split("line used\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a path");
+        assert_eq!(path.matches('M').count(), 2, "{path}");
+        assert!(page.contains("used 2 c") && page.contains("aria-label=\"CPU\""), "{page}");
+    }
+
+    #[test]
+    fn what_is_set_holds_for_its_whole_step() {
+        let page = drawn(&[line(Kind::Limit, &[Some(4.0), Some(8.0)])], &[]);
+        let path = page.split("line limit\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a path");
+        assert_eq!(path, "M0.0 50.0H500.0L500.0 0.0H1000.0");
+    }
+
+    #[test]
+    fn nothing_known_is_said_and_absurd_values_are_left_out() {
+        assert!(drawn(&[line(Kind::Used, &[None, None])], &[]).contains("Nothing is known"));
+        let page = drawn(&[line(Kind::Used, &[Some(f64::INFINITY), Some(1e200), Some(3.0)])], &[]);
+        assert!(!page.contains("inf") && !page.contains("NaN"), "{page}");
+    }
+
+    #[test]
+    fn axes_have_round_values_that_reach_above_the_largest() {
+        for (most, expected) in [
+            (0.9, vec![0.0, 0.5, 1.0]),
+            (3.7, vec![0.0, 1.0, 2.0, 3.0, 4.0]),
+            (47.0, vec![0.0, 20.0, 40.0, 60.0]),
+            (1.5 * 1_073_741_824.0, vec![0.0, 536_870_912.0, 1_073_741_824.0, 1_610_612_736.0]),
+        ] {
+            let found = ticks(most);
+            assert!(found.last() >= Some(&most) && (2..=6).contains(&found.len()), "{most}: {found:?}");
+            assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{most}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn marks_outside_the_time_are_not_drawn() {
+        let mark = |second: i64| Mark {
+            at: Timestamp::from_second(1_795_392_000 + second).expect("a time"),
+            sign: "K",
+            text: "OOM killed".to_owned(),
+            bad: true,
+        };
+        let page = drawn(&[line(Kind::Used, &[Some(1.0); 6])], &[mark(-10), mark(1800), mark(4000)]);
+        assert_eq!(page.matches("OOM killed").count(), 1, "{page}");
+        assert!(page.contains("50.00%"), "{page}");
+    }
+}

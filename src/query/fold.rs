@@ -1,0 +1,195 @@
+//! Frames of minutes folded into steps.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use jiff::Timestamp;
+use polars::prelude::{Column, DataFrame, DataType, Float64Chunked, PolarsResult, StringChunked, TimeUnit, TimeZone};
+
+use super::{Answer, Change, MOST_CHANGES, MOST_SERIES, Query, Series};
+use crate::signal::Part;
+
+/// An answer in the making: frames come in order of time, node by node.
+#[derive(Debug)]
+pub struct Folding {
+    query: Query,
+    parts: Vec<Part>,
+    series: BTreeMap<Vec<Option<String>>, Folded>,
+    /// There were more series than there is room for.
+    more: bool,
+}
+
+/// A step's value, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell {
+    /// The sum, the largest, or the last.
+    value: f64,
+    /// Rows behind it.
+    rows: u32,
+    /// The minute of the last.
+    at: i64,
+}
+
+#[derive(Debug)]
+struct Folded {
+    /// By column, then by step.
+    cells: Vec<Vec<Cell>>,
+    /// The first minute.
+    begun: i64,
+    /// When each value of a text was met first, by text.
+    met: Vec<BTreeMap<String, i64>>,
+}
+
+impl Cell {
+    fn take(&mut self, part: Part, value: f64, at: i64) {
+        let first = self.rows == 0;
+        self.rows = self.rows.saturating_add(1);
+        self.value = match part {
+            Part::Mean | Part::Share | Part::Increase => self.value + value,
+            Part::Max | Part::P95 if first => value,
+            Part::Max | Part::P95 => self.value.max(value),
+            // Of several of one minute the largest.
+            Part::Last if first || at > self.at => value,
+            Part::Last if at == self.at => self.value.max(value),
+            Part::Last => self.value,
+        };
+        self.at = self.at.max(at);
+    }
+
+    fn told(self, part: Part) -> Option<f64> {
+        let rows = Some(f64::from(self.rows)).filter(|rows| *rows > 0.0)?;
+        Some(if matches!(part, Part::Mean | Part::Share) { self.value / rows } else { self.value })
+    }
+}
+
+impl Folding {
+    /// Nothing taken yet.
+    #[must_use]
+    pub fn new(query: Query) -> Self {
+        let part = |name: &String| query.table.number(name).map_or(Part::Last, |number| number.part);
+        let parts = query.columns.iter().map(part).collect();
+        Self { query, parts, series: BTreeMap::new(), more: false }
+    }
+
+    /// Takes rows in. A column that an older version did not write is unknown.
+    ///
+    /// # Errors
+    /// A column is of another type than this version writes.
+    pub fn take<'f>(&mut self, frame: &'f DataFrame) -> PolarsResult<()> {
+        let unit = DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
+        let minutes = frame.column("minute")?.cast(&unit)?.datetime()?.physical().clone();
+        let only = texts(frame, self.query.only.iter().map(|(name, _)| name))?;
+        let by = texts(frame, self.query.by.iter())?;
+        let changes = texts(frame, self.query.changes.iter())?;
+        let numbers: Vec<Option<Float64Chunked>> =
+            self.query.columns.iter().map(|name| number(frame, name)).collect::<PolarsResult<_>>()?;
+        let (since, until) = (self.query.since.as_second(), self.query.until.as_second());
+        let steps = self.query.steps();
+        // Rows of one thing mostly follow each other.
+        let mut last: Option<Vec<Option<String>>> = None;
+        for (row, minute) in minutes.iter().enumerate() {
+            let Some(minute) = minute.map(|ms| ms.div_euclid(1000)).filter(|at| (since..until).contains(at)) else {
+                continue;
+            };
+            let is_wanted = |((_, wanted), column): (&(String, String), &Option<&StringChunked>)| {
+                column.and_then(|column| column.get(row)).unwrap_or_default() == wanted.as_str()
+            };
+            if !self.query.only.iter().zip(&only).all(is_wanted) {
+                continue;
+            }
+            let step =
+                minute.saturating_sub(since).checked_div(self.query.step).and_then(|step| usize::try_from(step).ok());
+            let Some(step) = step.filter(|step| *step < steps) else { continue };
+            let text = |column: &Option<&'f StringChunked>| column.and_then(|column| column.get(row));
+            let same = last
+                .as_ref()
+                .is_some_and(|last| last.iter().zip(&by).all(|(is, column)| is.as_deref() == text(column)));
+            if !same {
+                last = Some(by.iter().map(|column| text(column).map(str::to_owned)).collect());
+            }
+            let key = last.clone().unwrap_or_default();
+            let full = self.series.len() >= MOST_SERIES;
+            let folded = match self.series.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(_) if full => {
+                    self.more = true;
+                    continue;
+                }
+                Entry::Vacant(new) => new.insert(Folded {
+                    cells: vec![vec![Cell::default(); steps]; self.parts.len()],
+                    begun: minute,
+                    met: vec![BTreeMap::new(); changes.len()],
+                }),
+            };
+            folded.begun = folded.begun.min(minute);
+            for ((cells, part), column) in folded.cells.iter_mut().zip(&self.parts).zip(&numbers) {
+                let value = column.as_ref().and_then(|column| column.get(row)).filter(|value| value.is_finite());
+                if let (Some(value), Some(cell)) = (value, cells.get_mut(step)) {
+                    cell.take(*part, value, minute);
+                }
+            }
+            for (met, column) in folded.met.iter_mut().zip(&changes) {
+                let Some(value) = text(column) else { continue };
+                if let Some(first) = met.get_mut(value) {
+                    *first = minute.min(*first);
+                } else if met.len() < MOST_CHANGES {
+                    met.insert(value.to_owned(), minute);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What it came to.
+    #[must_use]
+    pub fn answer(self, files_left_out: u64) -> Answer {
+        let query = &self.query;
+        let about = |name: &String| Some((name.clone(), query.table.number(name)?.about));
+        let series = self.series.into_iter().map(|(key, folded)| {
+            let told = folded
+                .cells
+                .iter()
+                .zip(&self.parts)
+                .map(|(cells, part)| cells.iter().map(|cell| cell.told(*part)).collect());
+            let mut changes: Vec<Change> = folded
+                .met
+                .iter()
+                .zip(&query.changes)
+                .flat_map(|(met, column)| met.iter().map(move |(value, at)| (*at, column, value)))
+                .filter_map(|(at, column, value)| {
+                    let (value, first) = (value.clone(), at == folded.begun);
+                    Some(Change { at: Timestamp::from_second(at).ok()?, column: column.clone(), value, first })
+                })
+                .collect();
+            changes.sort_by(|a, b| (a.at, &a.column, &a.value).cmp(&(b.at, &b.column, &b.value)));
+            Series {
+                labels: query.by.iter().cloned().zip(key).collect(),
+                values: query.columns.iter().cloned().zip(told).collect(),
+                changes,
+            }
+        });
+        Answer {
+            table: query.table.name(),
+            since: query.since,
+            until: query.until,
+            step_seconds: query.step,
+            columns: query.columns.iter().filter_map(about).collect(),
+            series: series.collect(),
+            more_series: self.more,
+            files_left_out,
+        }
+    }
+}
+
+/// Columns of texts; `None` for one that an older version did not write.
+fn texts<'a, 'f>(
+    frame: &'f DataFrame,
+    names: impl Iterator<Item = &'a String>,
+) -> PolarsResult<Vec<Option<&'f StringChunked>>> {
+    names.map(|name| frame.column(name).ok().map(Column::str).transpose()).collect()
+}
+
+fn number(frame: &DataFrame, name: &str) -> PolarsResult<Option<Float64Chunked>> {
+    let Ok(column) = frame.column(name) else { return Ok(None) };
+    Ok(Some(column.cast(&DataType::Float64)?.f64()?.clone()))
+}

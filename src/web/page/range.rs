@@ -1,0 +1,64 @@
+//! Over which time a page shows what was: `?range=1h`, a day without one.
+
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+
+use crate::query::{Query, Table};
+
+/// A time to look back over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// As the address has it.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    hours: i64,
+    /// In seconds.
+    step: i64,
+}
+
+const RANGES: [Range; 4] = [
+    Range { name: "1h", title: "1 hour", hours: 1, step: 60 },
+    Range { name: "24h", title: "24 hours", hours: 24, step: 600 },
+    Range { name: "7d", title: "7 days", hours: 168, step: 3600 },
+    Range { name: "14d", title: "14 days", hours: 336, step: 7200 },
+];
+
+impl Range {
+    /// The one that an address asks for; a day where it asks for none that there is.
+    pub fn of(query: Option<&str>) -> Self {
+        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let named = pairs
+            .filter(|(key, _)| key == "range")
+            .find_map(|(_, name)| RANGES.into_iter().find(|range| range.name == name));
+        named.unwrap_or(RANGES[1])
+    }
+
+    /// The question that a page asks of it, as of a minute.
+    pub fn query(self, table: Table, columns: &[&str], only: Vec<(String, String)>, minute: Timestamp) -> Query {
+        let since = minute.checked_sub(SignedDuration::from_hours(self.hours)).unwrap_or(minute);
+        let since = since.as_second().div_euclid(self.step).saturating_mul(self.step);
+        Query {
+            table,
+            columns: columns.iter().map(|&name| name.to_owned()).collect(),
+            only,
+            by: Vec::new(),
+            changes: Vec::new(),
+            since: Timestamp::from_second(since).unwrap_or(minute),
+            until: minute,
+            step: self.step,
+        }
+    }
+
+    /// The ways to the others.
+    pub fn links(self, path: &str) -> Markup {
+        html! {
+            nav.ranges aria-label="Time" {
+                @for range in RANGES {
+                    @if range == self { span.chosen aria-current="true" { (range.title) } }
+                    @else { a href={ (path) "?range=" (range.name) } { (range.title) } }
+                }
+            }
+        }
+    }
+}

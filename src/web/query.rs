@@ -1,0 +1,120 @@
+//! `/api/v1/query`: the history over time, for programs and for the page, which asks no other way.
+//!
+//! At most two questions are read from the disk at once, others wait for a moment; a question whose asker has gone is given up. What was
+//! answered within the minute is answered again from memory, as a page that is looked at asks every few seconds.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::Shared;
+use crate::query::{Answer, Query, parse};
+
+/// Reads an answer from the files for as long as it is told to go on.
+pub type Read = dyn Fn(&Query, &dyn Fn() -> bool) -> Result<Answer, String> + Send + Sync;
+
+/// Questions that are read at once.
+const AT_ONCE: usize = 2;
+/// How long others wait for them.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Answers that are kept: those of a few pages.
+const KEPT: usize = 24;
+
+/// The history, and what it was asked last.
+pub struct History {
+    read: Arc<Read>,
+    places: Semaphore,
+    answered: Mutex<VecDeque<(Query, Arc<Answer>)>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// Others ask too much.
+    Busy,
+    /// The disk failed.
+    Failed(String),
+}
+
+impl Unanswered {
+    /// For people.
+    pub fn message(self) -> String {
+        match self {
+            Self::Busy => "the history is being read for others; ask again in a moment".to_owned(),
+            Self::Failed(message) => message,
+        }
+    }
+}
+
+impl IntoResponse for Unanswered {
+    fn into_response(self) -> Response {
+        let again = [(header::RETRY_AFTER, "5")];
+        (StatusCode::SERVICE_UNAVAILABLE, again, format!("{}\n", self.message())).into_response()
+    }
+}
+
+/// Tells a reader that nobody waits for it any longer.
+struct Asked(Arc<AtomicBool>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl History {
+    /// Of what reads it.
+    pub fn new(read: Arc<Read>) -> Self {
+        Self { read, places: Semaphore::new(AT_ONCE), answered: Mutex::default() }
+    }
+
+    /// The answer, which may be as old as the minute.
+    pub async fn ask(&self, query: Query) -> Result<Arc<Answer>, Unanswered> {
+        if let Some(known) = self.known(&query) {
+            return Ok(known);
+        }
+        let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
+        let _place = place.ok().and_then(Result::ok).ok_or(Unanswered::Busy)?;
+        if let Some(known) = self.known(&query) {
+            return Ok(known);
+        }
+        let waits = Asked(Arc::new(AtomicBool::new(true)));
+        let (read, asked, goes_on) = (Arc::clone(&self.read), query.clone(), Arc::clone(&waits.0));
+        let read = tokio::task::spawn_blocking(move || read(&asked, &|| goes_on.load(Ordering::Relaxed)));
+        let answer = read.await.unwrap_or_else(|error| Err(error.to_string())).map_err(Unanswered::Failed)?;
+        let answer = Arc::new(answer);
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.truncate(KEPT - 1);
+        answered.push_front((query, Arc::clone(&answer)));
+        Ok(answer)
+    }
+
+    fn known(&self, query: &Query) -> Option<Arc<Answer>> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.iter().find(|(asked, _)| asked == query).map(|(_, answer)| Arc::clone(answer))
+    }
+}
+
+/// Answers a question to the history.
+pub async fn query(State(shared): State<Shared>, RawQuery(asked): RawQuery) -> Response {
+    let parameters = form_urlencoded::parse(asked.unwrap_or_default().as_bytes()).into_owned().collect::<Vec<_>>();
+    match parse(&parameters, minute(shared.clock.now())) {
+        Ok(query) => match shared.history.ask(query).await {
+            Ok(answer) => Json(answer.as_ref()).into_response(),
+            Err(unanswered) => unanswered.into_response(),
+        },
+        Err(message) => (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response(),
+    }
+}
+
+/// The begun minute: what is asked within it is the same question.
+pub fn minute(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second().div_euclid(60).saturating_mul(60)).unwrap_or(now)
+}
