@@ -138,11 +138,7 @@ pub async fn run(
     let following =
         [tokio::spawn(Arc::clone(&descriptions).follow()), tokio::spawn(in_force.follow(Arc::clone(&health)))];
     let following = following.map(Task);
-    let mut history = History::new(&setting.data, &setting.node, config.history.clone());
-    pipeline::open_history(&mut history, &health);
-    if config.collect.played {
-        tokio::task::block_in_place(|| demo::fill(&mut history, started_at));
-    }
+    let history = opened_history(&config, &setting, &health, started_at);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
     let (delivered, (review_out, review)) = (Arc::<export::Delivered>::default(), watch::channel(None));
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
@@ -228,6 +224,16 @@ pub async fn run(
     drained(tokio::task::spawn_blocking(move || models.write_out()), config.agent.grace, &health).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The history, with what the demonstration has behind it.
+fn opened_history(config: &Config, setting: &Setting, health: &Arc<Health>, now: jiff::Timestamp) -> History {
+    let mut history = History::new(&setting.data, &setting.node, config.history.clone());
+    pipeline::open_history(&mut history, health);
+    if config.collect.played {
+        tokio::task::block_in_place(|| demo::fill(&mut history, now));
+    }
+    history
 }
 
 /// Listens, once it is settled who is let in.

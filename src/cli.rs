@@ -272,7 +272,7 @@ fn watch_node(arguments: &AgentArguments) -> anyhow::Result<()> {
     }
     setting.demo = arguments.demo.is_some();
     if config.collect.played {
-        setting.node = crate::demo::NODE.to_owned();
+        crate::demo::NODE.clone_into(&mut setting.node);
     }
     if arguments.once {
         let (snapshot, health) = agent::once(&config, &setting)?;

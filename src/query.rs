@@ -44,7 +44,7 @@ pub struct Query {
     pub only: Vec<(String, String)>,
     /// Texts that tell series apart.
     pub by: Vec<String>,
-    /// Texts of which is told when each value was met first: a new version, a new container.
+    /// Texts, or lists of texts, of which is told when each value was met: a new version, a new container, who held a GPU.
     pub changes: Vec<String>,
     /// From when on: a whole number of steps since the epoch.
     pub since: Timestamp,
@@ -106,7 +106,7 @@ pub struct Series {
     pub labels: BTreeMap<String, Option<String>>,
     /// A value for each step, by column; `null` where nothing is known.
     pub values: BTreeMap<String, Vec<Option<f64>>>,
-    /// Values of the texts asked for by `changes` that were first met within the time, in order.
+    /// Each value of the texts asked for by `changes` that was met within the time, in order of their beginnings.
     pub changes: Vec<Change>,
 }
 
@@ -125,6 +125,9 @@ pub struct Change {
     /// The minute it was met first.
     #[cfg_attr(test, schemars(with = "String"))]
     pub at: Timestamp,
+    /// The minute it was met last.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub last: Timestamp,
     /// Which text.
     pub column: String,
     /// What it is.

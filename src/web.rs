@@ -93,6 +93,7 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/models/{model}", get(page::model))
         .route("/models/{model}/windows/{end}", get(page::window))
         .route("/workloads/{*workload}", get(page::workload))
+        .route("/gpus/{gpu}", get(page::gpu))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/metrics", get(metrics))

@@ -71,7 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),
     ("step", &["alert", "analysis", "clock", "frame", "metric", "model", "reading", "rightsize", "snapshot"]),
     ("query", &["frame", "signal"]),
-    ("demo", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "stats"]),
+    ("demo", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "stats", "units"]),
     ("collect", &["clock", "demo", "health", "identity", "reading", "signal", "stats", "units"]),
     ("client", &[]),
     ("fetch", &["client", "units"]),

@@ -97,10 +97,18 @@ const ABSURD: f64 = 1e100;
 
 /// The course, with the names of its lines below it. Nothing known makes a sentence.
 #[must_use]
-pub fn course(course: &Course<'_>) -> Markup {
+pub fn course(given: &Course<'_>) -> Markup {
+    let sane = |line: &Line| {
+        let values = line.values.iter().map(|value| value.filter(|value| value.abs() < ABSURD)).collect();
+        Line { values, ..line.clone() }
+    };
+    let lines: Vec<Line> = given.lines.iter().map(sane).collect();
+    drawn(&Course { lines: &lines, ..*given })
+}
+
+fn drawn(course: &Course<'_>) -> Markup {
     let steps = course.lines.iter().map(|line| line.values.len()).max().unwrap_or(0);
-    let known =
-        || course.lines.iter().flat_map(|line| line.values.iter().flatten()).filter(|value| value.abs() < ABSURD);
+    let known = || course.lines.iter().flat_map(|line| line.values.iter().flatten());
     if known().next().is_none() || course.step <= 0 {
         return html! { p.empty { "Nothing is known of this time." } };
     }
@@ -109,7 +117,7 @@ pub fn course(course: &Course<'_>) -> Markup {
     let ticks = ticks(top);
     let top = if course.top.is_some() { top } else { ticks.last().copied().unwrap_or(top).max(most) };
     let y = |value: f64| HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT;
-    let pixel = |value: f64| ABOVE + y(value) / HEIGHT * PLOT;
+    let pixel = |value: f64| (ABOVE + y(value) / HEIGHT * PLOT).round();
     let share = |at: Timestamp| {
         let seconds = at.as_second().saturating_sub(course.since.as_second()) as f64;
         seconds / (course.step as f64 * steps.max(1) as f64) * 100.0
@@ -190,7 +198,7 @@ fn path(line: &Line, steps: usize, y: impl Fn(f64) -> f64) -> (String, String) {
         }
     };
     for (at, value) in line.values.iter().enumerate() {
-        let Some(value) = value.filter(|value| value.abs() < ABSURD) else {
+        let Some(value) = *value else {
             close(&mut area, begun.take());
             continue;
         };
@@ -222,7 +230,10 @@ fn ticks(most: f64) -> Vec<f64> {
     // Bytes are round in powers of two.
     let (base, rounds) = if most >= 1024.0 * 1024.0 {
         let unit = 2_f64.powf((most.log2() / 10.0).floor() * 10.0);
-        (unit, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0].as_slice())
+        (
+            unit / 16.0,
+            [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0].as_slice(),
+        )
     } else {
         (10_f64.powf(most.log10().floor() - 1.0), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].as_slice())
     };

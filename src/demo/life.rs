@@ -3,6 +3,7 @@
 use super::fleet::{Load, Runs, Workload};
 use super::{chance, number_of};
 use crate::stats::whole;
+use crate::units::hex;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -19,6 +20,13 @@ pub struct Life {
     pub restarts: i64,
     /// When this run began, in seconds since the epoch.
     pub began: i64,
+}
+
+impl Life {
+    /// The tag of its image.
+    pub fn tag(&self) -> String {
+        format!("v2.{}.0", self.version.rem_euclid(100))
+    }
 }
 
 impl Load {
@@ -81,7 +89,7 @@ impl Workload {
     pub fn container_id(&self, life: &Life) -> String {
         let number = number_of(&[&self.pod_number(life).to_string(), &life.restarts.to_string()]);
         let parts = (0..4).map(|part| number_of(&[&number.to_string(), &part.to_string()]));
-        parts.map(|part| format!("{part:016x}")).collect()
+        hex(&parts.flat_map(u64::to_be_bytes).collect::<Vec<u8>>())
     }
 
     /// As a controller of its kind names pods.
@@ -104,11 +112,6 @@ impl Workload {
         let (one, two, three, four) =
             (number >> 32, (number >> 16) & 0xffff, number & 0xfff, number_of(&[self.name]) >> 16);
         format!("{one:08x}-{two:04x}-4{three:03x}-8000-{four:012x}")
-    }
-
-    /// The tag of its image.
-    pub fn tag(&self, life: &Life) -> String {
-        format!("v2.{}.0", life.version.rem_euclid(100))
     }
 
     /// Cores used, and the share of periods in which it was throttled.

@@ -43,7 +43,7 @@ impl Workload {
             container_name: Some(self.container.to_owned()),
             role: Some(Role::Main),
             image: Some(self.image.to_owned()),
-            image_tag: Some(self.tag(life)),
+            image_tag: Some(life.tag()),
             runtime: Some("containerd".to_owned()),
             workload: Some(self.thing()),
             namespace: Some(self.namespace.to_owned()),

@@ -117,7 +117,7 @@ impl Workload {
             source,
             name: Some(self.container.to_owned()),
             image: Some(self.image.to_owned()),
-            image_tag: Some(self.tag(life)),
+            image_tag: Some(life.tag()),
             runtime: Some("containerd"),
             pod: Some(Pod {
                 namespace: Some(self.namespace.to_owned()),

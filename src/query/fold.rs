@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use jiff::Timestamp;
-use polars::prelude::{Column, DataFrame, DataType, Float64Chunked, PolarsResult, StringChunked, TimeUnit, TimeZone};
+use polars::prelude::{
+    Column, DataFrame, DataType, Float64Chunked, ListChunked, PolarsResult, StringChunked, TimeUnit, TimeZone,
+};
 
 use super::{Answer, Change, MOST_CHANGES, MOST_SERIES, Query, Series};
 use crate::signal::Part;
@@ -36,8 +38,8 @@ struct Folded {
     cells: Vec<Vec<Cell>>,
     /// The first minute.
     begun: i64,
-    /// When each value of a text was met first, by text.
-    met: Vec<BTreeMap<String, i64>>,
+    /// When each value of a text was met first and last, by text.
+    met: Vec<BTreeMap<String, (i64, i64)>>,
 }
 
 impl Cell {
@@ -80,7 +82,8 @@ impl Folding {
         let minutes = frame.column("minute")?.cast(&unit)?.datetime()?.physical().clone();
         let only = texts(frame, self.query.only.iter().map(|(name, _)| name))?;
         let by = texts(frame, self.query.by.iter())?;
-        let changes = texts(frame, self.query.changes.iter())?;
+        let changes: Vec<Values<'_>> =
+            self.query.changes.iter().map(|name| Values::of(frame, name)).collect::<PolarsResult<_>>()?;
         let numbers: Vec<Option<Float64Chunked>> =
             self.query.columns.iter().map(|name| number(frame, name)).collect::<PolarsResult<_>>()?;
         let (since, until) = (self.query.since.as_second(), self.query.until.as_second());
@@ -91,21 +94,21 @@ impl Folding {
             let Some(minute) = minute.map(|ms| ms.div_euclid(1000)).filter(|at| (since..until).contains(at)) else {
                 continue;
             };
-            let is_wanted = |((_, wanted), column): (&(String, String), &Option<&StringChunked>)| {
+            let is_wanted = |((_, wanted), column): (&(String, String), Option<&StringChunked>)| {
                 column.and_then(|column| column.get(row)).unwrap_or_default() == wanted.as_str()
             };
-            if !self.query.only.iter().zip(&only).all(is_wanted) {
+            if !self.query.only.iter().zip(only.iter().copied()).all(is_wanted) {
                 continue;
             }
             let step =
                 minute.saturating_sub(since).checked_div(self.query.step).and_then(|step| usize::try_from(step).ok());
             let Some(step) = step.filter(|step| *step < steps) else { continue };
-            let text = |column: &Option<&'f StringChunked>| column.and_then(|column| column.get(row));
+            let text = |column: Option<&'f StringChunked>| column.and_then(|column| column.get(row));
             let same = last
                 .as_ref()
-                .is_some_and(|last| last.iter().zip(&by).all(|(is, column)| is.as_deref() == text(column)));
+                .is_some_and(|last| last.iter().zip(&by).all(|(is, column)| is.as_deref() == text(*column)));
             if !same {
-                last = Some(by.iter().map(|column| text(column).map(str::to_owned)).collect());
+                last = Some(by.iter().map(|column| text(*column).map(str::to_owned)).collect());
             }
             let key = last.clone().unwrap_or_default();
             let full = self.series.len() >= MOST_SERIES;
@@ -129,12 +132,13 @@ impl Folding {
                 }
             }
             for (met, column) in folded.met.iter_mut().zip(&changes) {
-                let Some(value) = text(column) else { continue };
-                if let Some(first) = met.get_mut(value) {
-                    *first = minute.min(*first);
-                } else if met.len() < MOST_CHANGES {
-                    met.insert(value.to_owned(), minute);
-                }
+                column.each(row, |value| {
+                    if let Some((first, last)) = met.get_mut(value) {
+                        (*first, *last) = (minute.min(*first), minute.max(*last));
+                    } else if met.len() < MOST_CHANGES {
+                        met.insert(value.to_owned(), (minute, minute));
+                    }
+                });
             }
         }
         Ok(())
@@ -155,10 +159,11 @@ impl Folding {
                 .met
                 .iter()
                 .zip(&query.changes)
-                .flat_map(|(met, column)| met.iter().map(move |(value, at)| (*at, column, value)))
-                .filter_map(|(at, column, value)| {
-                    let (value, first) = (value.clone(), at == folded.begun);
-                    Some(Change { at: Timestamp::from_second(at).ok()?, column: column.clone(), value, first })
+                .flat_map(|(met, column)| met.iter().map(move |(value, met)| (*met, column, value)))
+                .filter_map(|((at, last), column, value)| {
+                    let (column, value, first) = (column.clone(), value.clone(), at == folded.begun);
+                    let time = |second| Timestamp::from_second(second).ok();
+                    Some(Change { at: time(at)?, last: time(last)?, column, value, first })
                 })
                 .collect();
             changes.sort_by(|a, b| (a.at, &a.column, &a.value).cmp(&(b.at, &b.column, &b.value)));
@@ -177,6 +182,33 @@ impl Folding {
             series: series.collect(),
             more_series: self.more,
             files_left_out,
+        }
+    }
+}
+
+/// A column whose values are told.
+enum Values<'a> {
+    Texts(&'a StringChunked),
+    Lists(&'a ListChunked),
+    /// An older version did not write it.
+    None,
+}
+
+impl<'a> Values<'a> {
+    fn of(frame: &'a DataFrame, name: &str) -> PolarsResult<Self> {
+        let Ok(column) = frame.column(name) else { return Ok(Self::None) };
+        Ok(if column.dtype().is_list() { Self::Lists(column.list()?) } else { Self::Texts(column.str()?) })
+    }
+
+    fn each(&self, row: usize, mut told: impl FnMut(&str)) {
+        match self {
+            Self::Texts(texts) => texts.get(row).into_iter().for_each(told),
+            Self::Lists(lists) => {
+                let list = lists.get_as_series(row);
+                let texts = list.as_ref().and_then(|list| list.str().ok());
+                texts.into_iter().flat_map(StringChunked::iter).flatten().for_each(&mut told);
+            }
+            Self::None => {}
         }
     }
 }

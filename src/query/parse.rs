@@ -46,14 +46,15 @@ pub fn parse(parameters: &[(String, String)], now: Timestamp) -> Result<Query, S
     if let Some(unknown) = columns.iter().find(|name| table.number(name).is_none()) {
         return Err(format!("columns: {table} has no number `{unknown}`; it has {}", numbers(table)));
     }
-    let of_texts = |parameter: &str| {
+    let of_texts = |parameter: &str, known: &[&str]| {
         let list = list(parameter);
-        match list.iter().find(|name| !texts.contains(&name.as_str())) {
-            Some(unknown) => Err(format!("{parameter}: {table} has no text `{unknown}`; it has {}", texts.join(", "))),
+        match list.iter().find(|name| !known.contains(&name.as_str())) {
+            Some(unknown) => Err(format!("{parameter}: {table} has no text `{unknown}`; it has {}", known.join(", "))),
             None => Ok(list),
         }
     };
-    let (by, changes) = (of_texts("by")?, of_texts("changes")?);
+    let by = of_texts("by", &texts)?;
+    let changes = of_texts("changes", &[texts.clone(), table.lists()].concat())?;
     let mut only = Vec::new();
     for (name, value) in parameters.iter().filter(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
         if !texts.contains(&name.as_str()) {

@@ -68,6 +68,19 @@ impl Table {
         }
     }
 
+    /// Its lists of texts: of these it can be asked when each value was there, and no more.
+    #[must_use]
+    pub fn lists(self) -> Vec<&'static str> {
+        fn of<R>(columns: &'static [MinuteColumn<R>]) -> Vec<&'static str> {
+            columns.iter().filter(|column| column.kind() == "list of strings").map(|column| column.name).collect()
+        }
+        match self {
+            Self::Containers => of(MINUTE_COLUMNS),
+            Self::Gpus => of(GPU_COLUMNS),
+            Self::Models => of(MODEL_COLUMNS),
+        }
+    }
+
     /// Its numbers.
     #[must_use]
     pub fn numbers(self) -> Vec<Number> {

@@ -143,3 +143,29 @@ fn without_a_step_there_are_about_as_many_as_people_look_at() {
     }
     assert_eq!(asked("table=gpu_minute&columns=power_mean").expect("a question").table, Table::Gpus);
 }
+
+#[test]
+fn lists_say_who_was_there_from_when_until_when() {
+    use crate::frame::Row;
+    use crate::frame::gpu::GpuRow;
+    use crate::identity::{Device, Share};
+    let row = |minute: i64, held: &[&str]| GpuRow {
+        minute: at(minute),
+        node: "n".to_owned(),
+        device: Device { vendor: "nvidia", uuid: "GPU-1".to_owned() },
+        parent: None,
+        share: Share::Whole,
+        index: 0,
+        model: None,
+        containers: Some(held.iter().map(|&id| id.to_owned()).collect()),
+        summary: Summary::of(60, [(crate::signal::gpu::id("power").column(Mean), Float(100.0))]),
+    };
+    let rows = [row(0, &["a"]), row(1, &["a", "b"]), row(2, &["b"]), row(3, &[])];
+    let mut folding =
+        Folding::new(asked("table=gpu_minute&columns=power_mean&changes=containers&step=1h").expect("a question"));
+    folding.take(&GpuRow::frame(&rows).expect("a frame")).expect("taken");
+    let answer = folding.answer(0);
+    let met: Vec<_> = answer.series[0].changes.iter().map(|c| (c.value.as_str(), c.at, c.last, c.first)).collect();
+    assert_eq!(met, [("a", at(0), at(1), true), ("b", at(1), at(2), false)]);
+    assert!(asked("table=gpu_minute&columns=power_mean&by=containers").is_err(), "a list tells no series apart");
+}

@@ -6,6 +6,7 @@ mod alerts;
 mod answers;
 mod attention;
 mod containers;
+mod gpu;
 mod gpus;
 mod model;
 mod models;
@@ -25,10 +26,13 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
+#[cfg(test)]
+pub use range::RANGES;
 use range::Range;
 
 use super::Shared;
 use super::health::{self, Report};
+use super::query::Unanswered;
 use crate::access::Caller;
 use crate::chart;
 use crate::model::address;
@@ -109,6 +113,22 @@ pub async fn model(
     (StatusCode::NOT_FOUND, Html(shell(&view, &name, Some(&name), &sections).into_string())).into_response()
 }
 
+/// A page of its own below the first, or why there is none.
+fn below(view: &View, name: &str, found: Result<Markup, (StatusCode, String)>) -> Response {
+    let (status, sections) = match found {
+        Ok(sections) => (StatusCode::OK, sections),
+        Err((status, why)) => {
+            let words = html! { p.empty { (why) " " a href="/" { "The first page" } " names all there is." } };
+            (status, html! { section #missing { (words) } })
+        }
+    };
+    (status, Html(shell(view, name, Some(name), &sections).into_string())).into_response()
+}
+
+fn late(why: Unanswered) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, why.message())
+}
+
 /// A workload over time.
 pub async fn workload(
     State(shared): State<Shared>,
@@ -117,25 +137,40 @@ pub async fn workload(
     RawQuery(asked): RawQuery,
 ) -> Response {
     let view = View::of(&shared, &caller);
-    let range = Range::of(asked.as_deref());
-    let shown = |status: StatusCode, sections: &Markup| {
-        (status, Html(shell(&view, &key, Some(&key), sections).into_string())).into_response()
+    let sections = async {
+        let range = Range::of(asked.as_deref()).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+        let yet = if view.snapshot.review.is_none() { " yet" } else { "" };
+        let none = || (StatusCode::NOT_FOUND, format!("There is no workload {key} in the history of this node{yet}."));
+        let found = workload::found(&view, &key).ok_or_else(none)?;
+        let query = workload::query(found, range, super::query::minute(view.now));
+        let answer = shared.history.ask(query).await.map_err(late)?;
+        Ok(workload::sections(&view, found, range, &answer))
     };
-    let Some(found) = workload::found(&view, &key) else {
-        let none = html! { section #missing { p.empty {
-            "There is no workload " strong { (key) } " in the history of this node" @if view.snapshot.review.is_none() { " yet" } ". "
-            a href="/" { "The first page" } " names all."
-        } } };
-        return shown(StatusCode::NOT_FOUND, &none);
+    below(&view, &key, sections.await)
+}
+
+/// A GPU over time.
+pub async fn gpu(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(uuid): Path<String>,
+    RawQuery(asked): RawQuery,
+) -> Response {
+    let view = View::of(&shared, &caller);
+    let mut name = uuid.clone();
+    let sections = async {
+        let range = Range::of(asked.as_deref()).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+        let none = || (StatusCode::NOT_FOUND, format!("There is no GPU {uuid} on this node."));
+        let found = view.snapshot.gpus.iter().find(|gpu| gpu.device.uuid == uuid).ok_or_else(none)?;
+        name = format!("GPU {}", found.index);
+        let minute = super::query::minute(view.now);
+        let answer = shared.history.ask(gpu::query(&view, found, range, minute)).await.map_err(late)?;
+        // Without names the page is whole all the same.
+        let holders = shared.history.ask(gpu::holders(&view, range, minute)).await.ok();
+        Ok(gpu::sections(&view, found, range, &answer, holders.as_deref()))
     };
-    let query = workload::query(found, range, super::query::minute(view.now));
-    match shared.history.ask(query).await {
-        Ok(answer) => shown(StatusCode::OK, &workload::sections(&view, found, range, &answer)),
-        Err(why) => {
-            let sections = html! { section #missing { p.empty { (why.message()) } } };
-            shown(StatusCode::SERVICE_UNAVAILABLE, &sections)
-        }
-    }
+    let sections = sections.await;
+    below(&view, &name, sections)
 }
 
 /// One window of a model, to be shown to somebody.
@@ -293,7 +328,7 @@ mod tests {
     use crate::signal::container::id;
 
     const CONTAINERS: usize = 100;
-    const MODELS: usize = 20;
+    const MODELS: usize = 30;
     const BEGIN: i64 = 1_795_442_400;
 
     const NODE: &str = "node-with-a-long-name-1";
@@ -459,6 +494,117 @@ mod tests {
         }
     }
 
+    /// The played node as of a Monday's afternoon, with a week behind it.
+    fn played() -> (View, Vec<MinuteRow>, Vec<crate::frame::gpu::GpuRow>) {
+        const BEGIN: i64 = 1_795_392_000;
+        let (mut containers, mut gpus, mut history) = (Vec::new(), Vec::new(), History::default());
+        let mut last = BTreeMap::new();
+        for ten in (0..7 * 1440).step_by(10).map(|minute| BEGIN + minute * 60) {
+            let rows = crate::demo::minutes(ten);
+            // Whatever happens between two is not left out.
+            let of = |row: &MinuteRow| (row.identity.pod_uid.clone(), row.identity.container_id.clone());
+            let now: BTreeMap<_, _> = rows.0.iter().map(of).collect();
+            if last.iter().any(|(pod, id)| now.get(pod).is_some_and(|now| now != id)) {
+                containers.extend((1..10).rev().flat_map(|before| crate::demo::minutes(ten - before * 60).0));
+            }
+            last = now;
+            containers.extend(rows.0);
+            gpus.extend(rows.1);
+        }
+        let frame = crate::frame::Row::frame(&gpus).expect("a frame");
+        history.gpus.take(&frame, Timestamp::MIN, Timestamp::MAX).expect("taken");
+        let frame = minute_frame(&containers).expect("a frame");
+        history.take_containers(&frame, Timestamp::MIN, Timestamp::MAX).expect("taken");
+        let end = Timestamp::from_second(BEGIN + 7 * 86_400).expect("a time");
+        let (config, prices) = (crate::rightsize::Config::default(), Prices::default());
+        let review = history.review(Timestamp::MIN, end, None, &config, &prices);
+        let moment = Moment { wall: end, monotonic: Duration::from_secs(10) };
+        let mut state = Analysis::new(crate::demo::NODE.to_owned(), Duration::from_secs(10), CONTAINERS);
+        state.absorb("sample", crate::demo::Readings::default().read(moment, Depth::Full), moment);
+        let snapshot = state.snapshot(moment, true).joined(Arc::default(), Some(Arc::new(review)), Arc::default());
+        (View { snapshot: Arc::new(snapshot), now: end, sample: true, ..known() }, containers, gpus)
+    }
+
+    fn answered<R: crate::frame::Row>(query: crate::query::Query, rows: &[R]) -> crate::query::Answer {
+        let mut folding = crate::query::Folding::new(query);
+        folding.take(&R::frame(rows).expect("a frame")).expect("taken");
+        folding.answer(0)
+    }
+
+    #[test]
+    fn a_workloads_page_draws_what_it_used_and_marks_what_happened() {
+        let (view, containers, _) = played();
+        let range = Range::of(Some("range=7d")).expect("a range");
+        for (key, said) in [
+            (
+                "shop/Deployment/recommender/worker",
+                &["OOM kills at a memory limit", "✕</text>", "OOM kill, ", "proposed", "kubectl", "data-copy"][..],
+            ),
+            ("shop/Deployment/checkout/api", &["Throttled: share of periods", "CPU, of one replica", "limit"]),
+            ("ml/Deployment/housing/server", &["Saves ", "▲</text>", "version v2."]),
+        ] {
+            let found = workload::found(&view, key).expect("a workload");
+            assert_eq!(workload::address(&found.workload), format!("/workloads/{key}"));
+            let answer = answered(workload::query(found, range, view.now), &containers);
+            let page = workload::sections(&view, found, range, &answer).into_string();
+            for said in said {
+                assert!(page.contains(said), "{key}: no `{said}` in {page}");
+            }
+            assert!(page.contains("?range=14d") && !page.contains("NaN"), "{key}");
+            let whole = shell(&view, key, Some(key), &workload::sections(&view, found, range, &answer)).into_string();
+            assert!(whole.len() < 120_000 && whole.contains("sample data"), "{} bytes", whole.len());
+        }
+        assert!(workload::found(&view, "shop/Deployment/recommender").is_none());
+        // A time before it has no rows is said, and is no error.
+        let early = Timestamp::from_second(1_700_000_000).expect("a time");
+        let found = workload::found(&view, "data/StatefulSet/postgres/postgres").expect("a workload");
+        let answer = answered(workload::query(found, range, early), &containers);
+        assert!(
+            workload::sections(&view, found, range, &answer).into_string().contains("no minute of it in this time")
+        );
+    }
+
+    #[test]
+    fn a_gpus_page_says_what_it_is_worth_and_who_held_it_when() {
+        let (view, containers, gpus) = played();
+        let range = Range::of(Some("range=7d")).expect("a range");
+        let gpu = |at: usize| {
+            let gpu = &view.snapshot.gpus[at];
+            let answer = answered(gpu::query(&view, gpu, range, view.now), &gpus);
+            let holders = answered(gpu::holders(&view, range, view.now), &containers);
+            gpu::sections(&view, gpu, range, &answer, Some(&holders)).into_string()
+        };
+        let trained = gpu(2);
+        assert_eq!(trained.matches("housing-train/train").count(), 7, "one run a night: {trained}");
+        assert!(trained.contains("computed in 16.7 % of the time") && trained.contains("free in 83.3 %"), "{trained}");
+        let idle = gpu(3);
+        assert!(idle.contains("held idle in 100.0 %") && idle.contains("notebook/jupyter"), "{idle}");
+        assert!(idle.contains("are for nothing"), "{idle}");
+    }
+
+    #[test]
+    fn the_first_screen_answers_three_questions_with_one_thing_to_do_for_each() {
+        let (view, ..) = played();
+        let page = home(&view);
+        let answers =
+            page.split("id=\"tiles\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("answers");
+        for said in ["Is each model right?", "Is each thing the right size?", "What does it cost, and waste?"] {
+            assert!(answers.contains(said), "{said}");
+        }
+        assert!(answers.contains("workloads are the wrong size") && answers.contains("Raise"), "{answers}");
+        assert!(answers.contains("href=\"/workloads/shop/Deployment/"), "{answers}");
+        assert!(answers.contains("No model has sent samples yet."), "{answers}");
+        let known = home(&known());
+        assert!(known.contains("30 of 30") && known.contains("10 columns drift"), "models that drift");
+    }
+
+    #[test]
+    fn a_range_is_one_that_there_is() {
+        assert_eq!(Range::of(None).expect("a day").name, "24h");
+        assert!(Range::of(Some("range=2h")).expect_err("none").contains("1h, 24h, 7d, 14d"));
+        assert!(Range::of(Some("rnge=1h")).expect_err("none").contains("rnge"));
+    }
+
     #[test]
     fn namesakes_have_a_page_each() {
         let keys = [ModelKey::named("m"), ModelKey::within("ml", "m")];
@@ -591,7 +737,7 @@ mod tests {
         assert!(text.contains("docker update"));
         let sizes: Vec<(&str, usize)> =
             text.split("<section id=\"").map(|s| (&s[..12.min(s.len())], s.len())).collect();
-        assert!(text.len() < 200_000, "{} bytes: {sizes:?}", text.len());
+        assert!(text.len() < 300_000, "{} bytes: {sizes:?}", text.len());
         let of_model =
             shell(&view, "m", Some("m"), &model::sections(&view, 0, &view.snapshot.models.models[0])).into_string();
         assert!(of_model.len() < 200_000, "{} bytes", of_model.len());

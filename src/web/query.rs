@@ -22,8 +22,8 @@ pub type Read = dyn Fn(&Query, &dyn Fn() -> bool) -> Result<Answer, String> + Se
 
 /// Questions that are read at once.
 const AT_ONCE: usize = 2;
-/// How long others wait for them.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an answer may take with the wait for others: a connection that is not answered is closed soon after.
+const PATIENCE: Duration = Duration::from_millis(4500);
 /// Answers that are kept: those of a few pages.
 const KEPT: usize = 24;
 
@@ -37,8 +37,8 @@ pub struct History {
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Unanswered {
-    /// Others ask too much.
-    Busy,
+    /// It took too long, or others ask too much.
+    Late,
     /// The disk failed.
     Failed(String),
 }
@@ -47,7 +47,7 @@ impl Unanswered {
     /// For people.
     pub fn message(self) -> String {
         match self {
-            Self::Busy => "the history is being read for others; ask again in a moment".to_owned(),
+            Self::Late => "the history takes too long to read; ask for a shorter time, or again in a moment".to_owned(),
             Self::Failed(message) => message,
         }
     }
@@ -76,12 +76,18 @@ impl History {
     }
 
     /// The answer, which may be as old as the minute.
+    ///
+    /// # Errors
+    /// It takes too long, or the disk failed.
     pub async fn ask(&self, query: Query) -> Result<Arc<Answer>, Unanswered> {
+        tokio::time::timeout(PATIENCE, self.answer(query)).await.unwrap_or(Err(Unanswered::Late))
+    }
+
+    async fn answer(&self, query: Query) -> Result<Arc<Answer>, Unanswered> {
         if let Some(known) = self.known(&query) {
             return Ok(known);
         }
-        let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
-        let _place = place.ok().and_then(Result::ok).ok_or(Unanswered::Busy)?;
+        let _place = self.places.acquire().await.map_err(|_| Unanswered::Late)?;
         if let Some(known) = self.known(&query) {
             return Ok(known);
         }

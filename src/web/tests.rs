@@ -125,7 +125,8 @@ pub fn routes() -> BTreeSet<(String, String)> {
         for method in ["get", "delete", "options", "patch", "post", "put", "trace"] {
             let (_, handler) = entry.split_once(&format!("{method}: ")).expect("a method");
             if !handler.starts_with("None") {
-                found.insert((method.to_owned(), path.to_owned()));
+                // The rest of a path is a parameter as any other.
+                found.insert((method.to_owned(), path.replace("{*", "{")));
             }
         }
     }

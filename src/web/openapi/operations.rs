@@ -10,6 +10,7 @@ use crate::ingest::descriptions::{Descriptions, NotDescribed};
 use crate::ingest::events::EventsResponse;
 use crate::ingest::{AgentResponse, RowsResponse};
 use crate::model::view::WindowResult;
+use crate::query::{Answer, Table, tables};
 use crate::rightsize::review::Review;
 use crate::snapshot::Snapshot;
 use crate::web::{Briefly, Gpus, Model, Models, health};
@@ -75,10 +76,57 @@ pub fn parameter(name: &str) -> Value {
         ),
         "all_or_nothing" => ("query", "Refuses a body with any wrong row.", json!({ "type": "boolean" }), json!(false)),
         "to" => ("query", "Where somebody goes on who has signed in.", json!({ "type": "string" }), json!("/")),
+        "workload" => (
+            "path",
+            "The workload and the container in it: `namespace/kind/name/container`.",
+            json!({ "type": "string", "minLength": 1 }),
+            json!("shop/Deployment/checkout/api"),
+        ),
+        "gpu" => ("path", "The device's id (NVML's UUID).", json!({ "type": "string", "minLength": 1 }), Value::Null),
+        "range" => (
+            "query",
+            "How far the page looks back.",
+            json!({ "type": "string", "enum": crate::web::page::RANGES.map(|range| range.name) }),
+            json!("24h"),
+        ),
+        "table" => (
+            "query",
+            "The table of the history.",
+            json!({ "type": "string", "enum": tables().map(Table::name) }),
+            json!("container_minute"),
+        ),
+        "columns" => (
+            "query",
+            "Numbers of the table, with commas between; REFERENCE.md lists them. Any text of the table is a parameter too, and leaves out \
+             rows of other values: `workload=checkout`.",
+            json!({ "type": "string", "minLength": 1 }),
+            json!("cpu_usage_mean,memory_working_set_max"),
+        ),
+        "by" => ("query", "Texts of the table that tell series apart.", json!({ "type": "string" }), json!("workload")),
+        "changes" => (
+            "query",
+            "Texts, or lists of texts, of which is told from when until when each value was met.",
+            json!({ "type": "string" }),
+            json!("image_tag"),
+        ),
+        "since" => (
+            "query",
+            "How long ago (24h, 14d), or a time; a day ago without it.",
+            json!({ "type": "string" }),
+            json!("24h"),
+        ),
+        "until" => ("query", "How long ago, a time, or `now`.", json!({ "type": "string" }), json!("now")),
+        "step" => (
+            "query",
+            "How long a step is: a minute or more; without it such that there are about 240.",
+            json!({ "type": "string" }),
+            json!("10m"),
+        ),
         other => panic!("no parameter {other}"),
     };
+    let required = place == "path" || matches!(name, "table" | "columns");
     let mut parameter =
-        json!({ "name": name, "in": place, "description": about, "required": place == "path", "schema": schema });
+        json!({ "name": name, "in": place, "description": about, "required": required, "schema": schema });
     if !example.is_null() {
         parameter["example"] = example;
     }
@@ -158,6 +206,8 @@ pub fn all() -> Vec<Operation> {
         page("/", "The page of the node.", &[]),
         page("/models/{model}", "The page of a model.", OF_MODEL),
         page("/models/{model}/windows/{end}", "The page of a window.", OF_WINDOW),
+        page("/workloads/{workload}", "The page of a workload: what it used over time.", &["workload", "range"]),
+        page("/gpus/{gpu}", "The page of a GPU: what it did over time, and for whom.", &["gpu", "range"]),
         open("/page.css", "What the page looks like.", vec![(200, "A style sheet.", Content::Css)]),
         open("/page.js", "How the page keeps up.", vec![(200, "A script.", Content::JavaScript)]),
         read("/metrics", "All metrics, as Prometheus reads them.", &[], Content::Metrics),
@@ -174,6 +224,19 @@ pub fn all() -> Vec<Operation> {
         ),
         read("/api/v1/containers", "All that is known of the node at one instant.", &[], Content::Json(of::<Snapshot>)),
         read("/api/v1/gpus", "The node's GPUs.", &[], Content::Json(of::<Gpus<'_>>)),
+        Operation {
+            answers: vec![
+                (200, "The answer, as old as the begun minute.", Content::Json(of::<Answer>)),
+                (400, "The question is none: the text says why, and what there is.", Content::Text),
+                (503, "It takes too long to read, or the disk failed.", Content::Text),
+            ],
+            ..read(
+                "/api/v1/query",
+                "Columns of the history over time, in steps.",
+                &["table", "columns", "by", "changes", "since", "until", "step"],
+                Content::Nothing,
+            )
+        },
         read("/api/v1/alerts", "Alerts and their rules.", &[], Content::Json(of::<AlertsView>)),
         read("/api/v1/recommendations", "What workloads use and should ask for.", &[], Content::Json(of::<Review>)),
         read("/api/v1/models", "All models with their containers.", &[], Content::Json(of::<Models<'_>>)),

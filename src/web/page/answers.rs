@@ -115,9 +115,11 @@ fn sizes(view: &View) -> Answer {
         let wrong = a.resources().into_iter().find(|(_, of)| of.acts());
         let (name, of) = wrong.unwrap_or(("size", &a.cpu));
         let verb = if of.provisioning == Provisioning::Under { "Raise" } else { "Lower" };
-        (format!("{verb} {name} of {}", short(a)), workload::address(&a.workload))
+        (format!("{verb} {} of {}", if name == "cpu" { "CPU" } else { name }, short(a)), workload::address(&a.workload))
     });
-    let (stands, figure, words) = if all == 0 || unknown == all {
+    let (stands, figure, words) = if view.snapshot.review.is_none() {
+        (Stands::Open, "–".to_owned(), "Reading the history …".to_owned())
+    } else if all == 0 || unknown == all {
         (Stands::Open, "–".to_owned(), "A size is judged once there is an hour of history.".to_owned())
     } else if under + over == 0 {
         (Stands::Well, format!("{} of {all}", all - unknown), "ask for about what they need.".to_owned())
@@ -146,7 +148,7 @@ fn cost(view: &View) -> Answer {
     let (all, wasted) = (totals.cost + totals.gpu_cost, totals.wasted());
     let saving = running(view).filter(|a| a.saving > 0.0).max_by(|a, b| a.saving.total_cmp(&b.saving));
     let idle = view.snapshot.review.iter().flat_map(|review| &review.gpus);
-    let idle = idle.flat_map(|gpu| gpu.held_idle_cost).fold(0.0, f64::max);
+    let idle = idle.filter_map(|gpu| gpu.held_idle_cost).fold(0.0, f64::max);
     let next = match saving {
         Some(a) if a.saving >= idle => {
             Some((format!("Save {} on {}", money(a.saving), short(a)), workload::address(&a.workload)))

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{View, anchor, drifting, since, workload};
+use super::{View, drifting, since, workload};
 use crate::alert::rule::Severity;
 use crate::minute::gpu::GpuState;
 use crate::model::address;
@@ -141,8 +141,8 @@ fn target(view: &View, about: Thing) -> String {
     let snapshot = &view.snapshot;
     let place = match about {
         Thing::Model(place) => snapshot.models.models.get(place).map(|model| address::of("/models", &model.key, "")),
-        Thing::Gpu(place) => snapshot.gpus.get(place).map(|gpu| format!("#{}", anchor("gpu", &gpu.device.uuid))),
-        Thing::Container(place) => snapshot.containers.get(place).map(|c| format!("#{}", anchor("c", &c.id))),
+        Thing::Gpu(place) => snapshot.gpus.get(place).map(|of| super::gpu::address(&of.device.uuid)),
+        Thing::Container(place) => snapshot.containers.get(place).map(|c| super::containers::address(view, c)),
         Thing::Agent => Some("/healthz".to_owned()),
         Thing::Node => None,
     };

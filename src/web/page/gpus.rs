@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{View, anchor, section as whole, unknown, wide};
+use super::{View, anchor, gpu, section as whole, unknown, wide};
 use crate::chart::{self, Level, Piece};
 use crate::health::Brings;
 use crate::minute::gpu::GpuState;
@@ -46,7 +46,7 @@ fn row(view: &View, gpu: &GpuView) -> Markup {
     let temperature = value(const { id("temperature") });
     html! {
         tr id=(anchor("gpu", &gpu.device.uuid)) {
-            th scope="row" title=(gpu.device.uuid) { "GPU " (gpu.index) br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
+            th scope="row" title=(gpu.device.uuid) { a href=(gpu::address(&gpu.device.uuid)) { "GPU " (gpu.index) } br; small { (gpu.model.as_deref().unwrap_or("model unknown")) } }
             td data-name="State" {
                 @match (gpu.ok, gpu.state) {
                     (Some(false), _) => { span.pill.bad { "⚠ lost" } br; small { "the driver cannot reach it" } }

@@ -17,7 +17,8 @@ pub struct Range {
     step: i64,
 }
 
-const RANGES: [Range; 4] = [
+/// Those that a page offers.
+pub const RANGES: [Range; 4] = [
     Range { name: "1h", title: "1 hour", hours: 1, step: 60 },
     Range { name: "24h", title: "24 hours", hours: 24, step: 600 },
     Range { name: "7d", title: "7 days", hours: 168, step: 3600 },
@@ -25,13 +26,21 @@ const RANGES: [Range; 4] = [
 ];
 
 impl Range {
-    /// The one that an address asks for; a day where it asks for none that there is.
-    pub fn of(query: Option<&str>) -> Self {
-        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        let named = pairs
-            .filter(|(key, _)| key == "range")
-            .find_map(|(_, name)| RANGES.into_iter().find(|range| range.name == name));
-        named.unwrap_or(RANGES[1])
+    /// The one that an address asks for; a day where it asks for none.
+    ///
+    /// # Errors
+    /// It asks for one that there is not, or for something else.
+    pub fn of(query: Option<&str>) -> Result<Self, String> {
+        let mut found = RANGES[1];
+        for (key, name) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if key != "range" {
+                return Err(format!("Unknown parameter {key}; there is range."));
+            }
+            let known = RANGES.into_iter().find(|range| range.name == name);
+            found = known
+                .ok_or_else(|| format!("No range {name}; there are {}.", RANGES.map(|range| range.name).join(", ")))?;
+        }
+        Ok(found)
     }
 
     /// The question that a page asks of it, as of a minute.

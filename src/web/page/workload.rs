@@ -118,10 +118,8 @@ fn verdict(view: &View, a: &Assessment) -> Markup {
 }
 
 fn over_time(a: &Assessment, range: Range, answer: &Answer) -> Markup {
-    let body = match answer.series.first() {
-        Some(series) => charts(a, answer, series),
-        None => html! { p.empty { "The history has no minute of it in this time." } },
-    };
+    let none = || html! { p.empty { "The history has no minute of it in this time." } };
+    let body = answer.series.first().map_or_else(none, |series| charts(a, answer, series));
     whole(
         "time",
         "What it used",
@@ -195,14 +193,18 @@ fn marks(answer: &Answer, series: &Series) -> Vec<Mark> {
         }
     }
     let changes = || series.changes.iter().filter(|change| !change.first);
+    let near = |at: Timestamp, others: &[Timestamp], seconds: i64| {
+        others.iter().any(|other| at.duration_since(*other).abs().as_secs() <= seconds)
+    };
+    let kills: Vec<Timestamp> = marks.iter().map(|mark| mark.at).collect();
     let rollouts: Vec<Timestamp> =
         changes().filter(|change| change.column == "image_tag").map(|change| change.at).collect();
     for change in changes() {
         let mark = |sign, text| Mark { at: change.at, sign, text, bad: false };
         match change.column.as_str() {
             "image_tag" => marks.push(mark("▲", format!("version {}", change.value))),
-            // A rollout brings new containers: one line is enough.
-            _ if rollouts.iter().any(|at| change.at.duration_since(*at).abs().as_secs() < 3600) => {}
+            // A rollout brings new containers, and so does a kill: one line is enough.
+            _ if near(change.at, &rollouts, 3600) || near(change.at, &kills, 2 * answer.step_seconds) => {}
             _ => marks.push(mark("↻", format!("container {} began", change.value.get(..12).unwrap_or(&change.value)))),
         }
     }
