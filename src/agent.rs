@@ -138,21 +138,15 @@ pub async fn run(
     let following =
         [tokio::spawn(Arc::clone(&descriptions).follow()), tokio::spawn(in_force.follow(Arc::clone(&health)))];
     let following = following.map(Task);
-    let history = opened_history(&config, &setting, &health, started_at);
+    let mut history = History::new(&setting.data, &setting.node, config.history.clone());
+    pipeline::open_history(&mut history, &health);
     let (alerts_out, alerts) = watch::channel(Arc::new(AlertsView::default()));
     let (delivered, (review_out, review)) = (Arc::<export::Delivered>::default(), watch::channel(None));
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
     let outlets =
         pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out, delivered: Arc::clone(&delivered) };
     let mut pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
-    let recommender = {
-        let (setting, configured, stop) = (Arc::clone(&setting), configured.clone(), stop_pipeline.clone());
-        let watched = Arc::clone(&health);
-        let run = move || {
-            recommender::run(&setting.data, &setting.clock, &watched, configured.clone(), &review_out, &stop);
-        };
-        supervise::spawn(supervise::RECOMMENDER, &health, &clock, &stop_pipeline, run)?
-    };
+    let recommender = start_recommender(&setting, &health, configured.clone(), review_out, &stop_pipeline)?;
     let (stop, mut configured) = (stop_pipeline.clone(), configured);
     let run = move || pipeline.run(&incoming, &mut configured, &stop);
     let pipeline = supervise::spawn(supervise::PIPELINE, &health, &clock, &stop_pipeline, run)?;
@@ -226,16 +220,6 @@ pub async fn run(
     Ok(())
 }
 
-/// The history, with what the demonstration has behind it.
-fn opened_history(config: &Config, setting: &Setting, health: &Arc<Health>, now: jiff::Timestamp) -> History {
-    let mut history = History::new(&setting.data, &setting.node, config.history.clone());
-    pipeline::open_history(&mut history, health);
-    if config.collect.played {
-        tokio::task::block_in_place(|| demo::fill(&mut history, now));
-    }
-    history
-}
-
 /// Listens, once it is settled who is let in.
 async fn listening(config: &Config) -> Result<(TcpListener, SocketAddr, access::InForce), Error> {
     let address = config.agent.listen;
@@ -306,6 +290,34 @@ fn start_models(
     let storing = Arc::clone(&events).run();
     let tasks = [tokio::spawn(following), tokio::spawn(forwarding), tokio::spawn(storing)].map(Task);
     Ok((ingest, events, view, thread, (tasks, Task(tokio::spawn(committing)), kept)))
+}
+
+/// The thread that judges sizes. In the demonstration it first writes what lies behind.
+fn start_recommender(
+    setting: &Arc<Setting>,
+    health: &Arc<Health>,
+    configured: watch::Receiver<Config>,
+    out: watch::Sender<recommender::Found>,
+    stop: &Stop,
+) -> Result<JoinHandle<()>, Error> {
+    let mut played = configured.borrow().collect.played.then(|| setting.clock.now());
+    let told = |filled: Result<(), demo::Error>| {
+        if let Err(error) = filled {
+            tracing::warn!(%error, "the demonstration has no history behind it");
+        }
+    };
+    if let Some(now) = played {
+        told(demo::fill_begun(&setting.data, &setting.node, now));
+    }
+    let (clock, setting, watched, ends) =
+        (Arc::clone(&setting.clock), Arc::clone(setting), Arc::clone(health), stop.clone());
+    let run = move || {
+        if let Some(now) = played.take() {
+            told(demo::fill(&setting.data, &setting.node, now));
+        }
+        recommender::run(&setting.data, &setting.clock, &watched, configured.clone(), &out, &ends);
+    };
+    Ok(supervise::spawn(supervise::RECOMMENDER, health, &clock, stop, run)?)
 }
 
 /// Waits for the last request, and stores what events left behind.

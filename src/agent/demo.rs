@@ -5,6 +5,7 @@
 
 use std::io::Cursor;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::export::http::client;
 use crate::model::Spec;
 use crate::performance::Task;
-use crate::store::History;
+use crate::store::history::write_past;
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -57,6 +58,9 @@ pub enum Error {
     /// The data in the binary cannot be read.
     #[error("the demonstration's data: {0}")]
     Data(#[from] polars::error::PolarsError),
+    /// The history cannot be written.
+    #[error("the demonstration's history: {0}")]
+    Store(#[from] crate::store::Error),
     /// The ingest did not take it.
     #[error("the ingest answered {status}: {body}")]
     Refused {
@@ -89,30 +93,37 @@ pub fn specs() -> Vec<Spec> {
 /// The days before a start that the played node has behind it.
 const PAST: i64 = 14;
 
-/// Writes the played node's minutes of the fourteen days before, hour by hour; an hour that is there is left as it is.
-pub fn fill(history: &mut History, now: Timestamp) {
-    const HOUR: i64 = 3600;
+const HOUR_SECONDS: i64 = 3600;
+
+/// Writes the played node's minutes of the hour that has begun, unless there are some.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn fill_begun(data: &Path, node: &str, now: Timestamp) -> Result<(), Error> {
     let end = now.as_second().div_euclid(60) * 60;
-    let begin = (end - PAST * 24 * HOUR).div_euclid(HOUR) * HOUR;
-    let mut hour = begin;
-    while hour < end && history.is_ours() {
-        if Timestamp::from_second(hour).is_ok_and(|at| !history.has_hour(at)) {
-            let (mut containers, mut gpus, mut models) = (Vec::new(), Vec::new(), Vec::new());
-            for minute in (hour..end.min(hour + HOUR)).step_by(60) {
-                let rows = crate::demo::minutes(minute);
-                containers.extend(rows.0);
-                gpus.extend(rows.1);
-                models.extend(rows.2);
-            }
-            for (_, result) in [history.append(containers), history.append_gpus(gpus), history.append_models(models)] {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "the demonstration's history is not whole");
-                    return;
-                }
-            }
-        }
-        hour += HOUR;
+    write_hour(data, node, end.div_euclid(HOUR_SECONDS) * HOUR_SECONDS, end)
+}
+
+/// The same of the fourteen days before, the newest hour first. It takes seconds.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn fill(data: &Path, node: &str, now: Timestamp) -> Result<(), Error> {
+    let begun = now.as_second().div_euclid(HOUR_SECONDS) * HOUR_SECONDS;
+    let mut hours = (1..=PAST * 24).map(|hours| begun - hours * HOUR_SECONDS);
+    hours.try_for_each(|hour| write_hour(data, node, hour, hour + HOUR_SECONDS))
+}
+
+fn write_hour(data: &Path, node: &str, from: i64, to: i64) -> Result<(), Error> {
+    let (mut containers, mut gpus, mut models) = (Vec::new(), Vec::new(), Vec::new());
+    for rows in (from..to).step_by(60).map(crate::demo::minutes) {
+        containers.extend(rows.0);
+        gpus.extend(rows.1);
+        models.extend(rows.2);
     }
+    write_past(data, node, &containers)?;
+    write_past(data, node, &gpus)?;
+    Ok(write_past(data, node, &models)?)
 }
 
 /// Replays both models against the agent at `address`, until their data ends.

@@ -150,12 +150,6 @@ impl History {
         self.models.append(rows, opened)
     }
 
-    /// There is a file of the containers' rows of the minute's hour.
-    #[must_use]
-    pub fn has_hour(&self, minute: Timestamp) -> bool {
-        self.containers.hour_path(minute).exists()
-    }
-
     /// The folder is held by this agent.
     #[must_use]
     pub fn is_ours(&self) -> bool {
@@ -230,6 +224,33 @@ impl History {
         }
         Ok(kept.into_iter().map(|(_, file)| file).collect())
     }
+}
+
+/// Writes the rows of an hour that is over, where there is no file of it yet. All are of the hour that the first is of.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_past<R: Row>(data: &Path, node: &str, rows: &[R]) -> Result<(), Error> {
+    let Some(first) = rows.first() else { return Ok(()) };
+    let path = Table::<R>::new(data, node).hour_path(first.minute());
+    if path.exists() {
+        return Ok(());
+    }
+    let parquet = |source| Error::Parquet { path: path.clone(), source };
+    let mut frame = R::frame(rows).map_err(parquet)?;
+    write_parquet::<R>(&path, &mut frame)
+}
+
+fn write_parquet<R: Row>(path: &Path, frame: &mut DataFrame) -> Result<(), Error> {
+    write_atomically(path, |file| {
+        ParquetWriter::new(file)
+            // A few thousand rows: threads would cost more memory than they save time.
+            .set_parallel(false)
+            .with_key_value_metadata(Some(schema_metadata::<R>()))
+            .finish(frame)
+            .map(drop)
+            .map_err(|source| Error::Parquet { path: path.to_owned(), source })
+    })
 }
 
 /// A node's folder, below a table. What may not stand in a path is written as URLs do.
@@ -309,15 +330,7 @@ impl<R: Row> Table<R> {
             },
         };
         frame.rechunk_mut();
-        let written = write_atomically(path, |file| {
-            ParquetWriter::new(file)
-                // A few thousand rows: threads would cost more memory than they save time.
-                .set_parallel(false)
-                .with_key_value_metadata(Some(schema_metadata::<R>()))
-                .finish(&mut frame)
-                .map(drop)
-                .map_err(parquet)
-        });
+        let written = write_parquet::<R>(path, &mut frame);
         // The disk's truth is the old frame if the write failed.
         self.hour = Some(if written.is_ok() { OpenHour { frame, ..open } } else { open });
         written

@@ -88,6 +88,11 @@ impl Agent {
         Self::demonstration_with(Options::default())
     }
 
+    /// The whole of it: a node that is played, with fourteen days behind it.
+    pub fn sample_node() -> Result<Self, Failed> {
+        Self::start_with(Options::default(), &["--demo"])
+    }
+
     pub fn demonstration_with(options: Options<'_>) -> Result<Self, Failed> {
         Self::start_with(options, &["--demo=models"])
     }

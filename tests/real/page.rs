@@ -15,6 +15,7 @@ use crate::parts::{Container, Part, check, eventually};
 pub const TESTS: &[Test] = &[
     (&[Part::Chromium, Part::Docker], "page::a_reader_clicks_through_it", a_reader_clicks_through_it),
     (&[Part::Chromium], "page::empty_states_teach", empty_states_teach),
+    (&[Part::Chromium], "page::a_reader_looks_back_over_fourteen_days", a_reader_looks_back),
 ];
 
 const GIB: u64 = 1 << 30;
@@ -163,6 +164,95 @@ fn a_reader_clicks_through_it() -> Result<(), Failed> {
     browser.open(&home)?;
     let text = browser.text()?;
     check(text.contains("housing: drift") && text.contains(&container.name), || text)
+}
+
+/// What the demonstration's node did: sorted, filtered, and looked at over time, at every width.
+fn a_reader_looks_back() -> Result<(), Failed> {
+    let agent = Agent::sample_node()?;
+    eventually(Duration::from_secs(240), || {
+        let review = agent.json("/api/v1/recommendations")?;
+        let of = |name: &str| {
+            let all = review["workloads"].as_array().into_iter().flatten();
+            let mut named = all.filter(|of| of["workload"]["workload"]["name"] == name);
+            named.next().and_then(|of| of["history"]["minutes"].as_u64()).unwrap_or(0)
+        };
+        let seen = of("postgres");
+        check(seen > 13 * 1440, || format!("{seen} minutes of history"))
+    })?;
+    let home = format!("http://{}/", agent.address);
+    let browser = Browser::start(&WIDE)?;
+    browser.open(&home)?;
+    let text = browser.text()?;
+    for part in
+        ["sample data", "Is each model right?", "Is each thing the right size?", "What does it cost, and waste?"]
+    {
+        check(text.contains(part), || format!("no `{part}`: {text}"))?;
+    }
+    let first = |section: &str| {
+        browser.script(&format!("return [...document.querySelectorAll('#{section} tbody tr')].filter(r => !r.hidden).map(r => r.cells[0].innerText.split('\\n')[0])"))
+    };
+    // Sorted by a click, the other way by another; and what is asked for stays when the page is exchanged.
+    browser.click("#recommendations thead th:nth-child(4) button")?;
+    let most = first("recommendations")?;
+    browser.click("#recommendations thead th:nth-child(4) button")?;
+    let least = first("recommendations")?;
+    let turned = most[0] != least[0] && most.as_array().map(Vec::len) == least.as_array().map(Vec::len);
+    check(turned, || format!("{most} {least}"))?;
+    browser.script("const input = document.querySelector('#containers input[type=search]'); input.value = 'checkout'; input.dispatchEvent(new Event('input')); document.activeElement.blur()")?;
+    let found = first("containers")?;
+    check(found.as_array().is_some_and(|found| found.len() == 1), || format!("filtered: {found}"))?;
+    std::thread::sleep(Duration::from_secs(5));
+    check(first("containers")? == found, || "the filter is lost with the next page".to_owned())?;
+    check(first("recommendations")? == least, || "the order is lost with the next page".to_owned())?;
+    holds(&browser, "the sample's first page")?;
+    look(&browser, "sample-wide", 1280)?;
+    // Over time: a day, then fourteen.
+    browser.click("#containers tbody tr:not([hidden]) th a")?;
+    check(browser.url()?.ends_with("/workloads/shop/Deployment/checkout/api"), || "not at the workload".to_owned())?;
+    let charts = browser.script("return document.querySelectorAll('#time figure.course').length")?;
+    check(charts == 3, || format!("{charts} charts"))?;
+    browser.click("#time .ranges a[href$='range=14d']")?;
+    let marks = browser.script("return document.querySelectorAll('#time figure.course .mark').length")?;
+    check(marks.as_u64() > Some(2), || format!("{marks} marks: a rollout every four days"))?;
+    holds(&browser, "a workload's page")?;
+    look(&browser, "workload-wide", 1280)?;
+    browser.click("#change .copy button")?;
+    eventually(Duration::from_secs(3), || {
+        let said = browser.script("return document.querySelector('#change .copy button').textContent")?;
+        check(said == "Copied", || said.to_string())
+    })?;
+    browser.open(&format!("{home}workloads/shop/Deployment/recommender/worker?range=7d"))?;
+    let kills = browser.script("return document.querySelectorAll('#time figure.course .mark.bad').length")?;
+    check(kills.as_u64() > Some(3), || format!("{kills} kills are marked"))?;
+    drop(browser);
+    let gpu = agent.json("/api/v1/gpus")?["gpus"][2]["uuid"].as_str().unwrap_or_default().to_owned();
+    for (look_of, name) in [
+        (PHONE, "sample-phone"),
+        (Look { width: 1024, ..WIDE }, "sample-tablet"),
+        (Look { dark: true, ..WIDE }, "sample-dark"),
+        (Look { script: false, ..WIDE }, "sample-plain"),
+    ] {
+        let browser = Browser::start(&look_of)?;
+        for (page, path) in [
+            ("home", String::new()),
+            ("workload", "workloads/ml/Deployment/housing/server".to_owned()),
+            ("gpu", format!("gpus/{gpu}?range=7d")),
+        ] {
+            browser.open(&format!("{home}{path}"))?;
+            if look_of.script {
+                holds(&browser, &format!("{name}, {page}"))?;
+            }
+            check(browser.text()?.contains("sample data"), || format!("{name}, {page}: does not say what it is"))?;
+            look(&browser, &format!("{name}-{page}"), look_of.width)?;
+        }
+    }
+    // What the page shows any program can ask for.
+    let answer =
+        agent.json("/api/v1/query?table=gpu_minute&columns=active,held_idle&by=gpu&since=24h&changes=containers")?;
+    let series = answer["series"].as_array().map_or(0, Vec::len);
+    check(series == 4 && answer["step_seconds"] == 600, || answer.to_string())?;
+    let (status, why) = agent.get("/api/v1/query?table=gpu_minute&columns=active&since=soon")?;
+    check(status == 400 && why.contains("since: `soon`"), || format!("{status} {why}"))
 }
 
 fn empty_states_teach() -> Result<(), Failed> {
