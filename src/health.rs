@@ -36,6 +36,8 @@ pub struct State {
     pub references: BTreeMap<String, ReferenceState>,
     /// Labels that go on to other agents.
     pub forwarding: ForwardingState,
+    /// Copies of requests for another sink.
+    pub mirror: MirrorState,
     /// Files of tokens and certificates that cannot be used, a sentence each without its full stop; what was before is in force.
     pub access: Vec<String>,
     /// Requests that were refused for what token came with them, by the reason.
@@ -162,6 +164,23 @@ pub struct ForwardingState {
     pub agents: BTreeMap<String, OtherAgent>,
 }
 
+/// Copies of requests for another sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MirrorState {
+    /// Where they go; `None` where there is no mirror.
+    pub url: Option<String>,
+    /// It took them.
+    pub sent: u64,
+    /// It did not take them: they are lost.
+    pub failed: u64,
+    /// They were not sent, by why: too many waited, or their model has columns that are kept from all.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// What waits, in bytes.
+    pub waiting_bytes: u64,
+    /// Why the last one was not taken, until one is.
+    pub error: Option<String>,
+}
+
 /// Another agent that labels go on to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OtherAgent {
@@ -213,6 +232,8 @@ pub struct SamplesState {
     pub accepted: u64,
     /// Rows that were left out because a model's description asks for a part.
     pub sampled_out: u64,
+    /// Requests that were answered as they had been before.
+    pub repeated: u64,
     /// Rows that were told to be wrong, by why.
     pub rejected: BTreeMap<&'static str, u64>,
     /// Bytes of bodies and batches that wait to be taken in.
@@ -401,6 +422,7 @@ impl State {
         }
         add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
         add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));
+        add(&metric::INGEST_REPEATED, None, Number::Int(self.samples.repeated));
         add(&metric::INGEST_RECEIVED, None, Number::Int(self.samples.received()));
         add(&metric::INGEST_ACCEPTED, None, Number::Int(self.samples.accepted));
         add(&metric::INGEST_SAMPLED_OUT, None, Number::Int(self.samples.sampled_out));
@@ -429,6 +451,14 @@ impl State {
             add(&metric::EVENTS_ROWS, None, Number::Int(events.rows));
             add(&metric::EVENTS_SAMPLED_OUT_ROWS, None, Number::Int(events.sampled_out_rows));
             add(&metric::EVENTS_REJECTED_ROWS, None, Number::Int(events.rejected_rows));
+        }
+        if self.mirror.url.is_some() {
+            add(&metric::MIRROR_SENT, None, Number::Int(self.mirror.sent));
+            add(&metric::MIRROR_FAILED, None, Number::Int(self.mirror.failed));
+            for reason in ["full", "private"] {
+                let count = self.mirror.dropped.get(reason).copied().unwrap_or_default();
+                add(&metric::MIRROR_DROPPED, Some(("reason", reason)), Number::Int(count));
+            }
         }
         let forwarding = &self.forwarding;
         if forwarding.enabled || forwarding.received > 0 {

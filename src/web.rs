@@ -78,7 +78,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listener = listener::Bounded::new(listener, tls, CONNECTIONS);
-    axum::serve(listener, router(shared, more)).with_graceful_shutdown(shutdown).await
+    let service = router(shared, more).into_make_service_with_connect_info::<listener::Peer>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 fn router(shared: Shared, more: Router) -> Router {

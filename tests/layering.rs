@@ -74,6 +74,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("client", &[]),
     ("fetch", &["client", "units"]),
     ("forward", &["client", "identity", "model", "units"]),
+    ("mirror", &["client", "health", "units"]),
     ("export", &["alert", "client", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "identity", "minute", "units"]),
     (
@@ -131,6 +132,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "forward",
             "identity",
             "ingest",
+            "mirror",
             "model",
             "rightsize",
             "store",
@@ -156,6 +158,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "identity",
             "ingest",
             "metric",
+            "mirror",
             "model",
             "performance",
             "reading",

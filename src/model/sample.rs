@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn ids_are_kept_for_good_and_a_larger_part_holds_the_smaller() {
         let kept = |of: f64| (0..60).filter(|id| share(of).keeps(&format!("request-{id}"))).collect::<Vec<u32>>();
-        insta::assert_compact_debug_snapshot!(kept(0.1));
+        // As SipHash-2-4 written down once more, after its authors' description, has them.
+        assert_eq!(kept(0.1), [1, 4, 9, 12, 20, 22, 23, 46]);
         for (small, large) in [(0.01, 0.1), (0.1, 0.5), (0.5, 0.99)] {
             let large = kept(large);
             assert!(kept(small).iter().all(|id| large.contains(id)));

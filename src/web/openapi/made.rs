@@ -59,10 +59,15 @@ fn responses(operation: &Operation, generator: &mut schemars::SchemaGenerator) -
         }
         let header = match status {
             401 => Some(("WWW-Authenticate", "How to ask with a token.", json!({ "type": "string" }))),
-            429 | 503 => Some((
+            409 | 429 | 503 => Some((
                 "Retry-After",
                 "Seconds until it may be tried again.",
                 json!({ "type": "integer", "minimum": 1 }),
+            )),
+            202 => Some((
+                "Idempotency-Replayed",
+                "`true` where the batch came before under its key, and this is what was answered then.",
+                json!({ "type": "string", "const": "true" }),
             )),
             303 => Some(("Location", "Where to go on.", json!({ "type": "string" }))),
             _ => None,
