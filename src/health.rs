@@ -264,6 +264,36 @@ impl SamplesState {
     }
 }
 
+/// Takes a point of the agent's own: its metric, its attribute and its value.
+type Add<'a> = &'a mut dyn FnMut(&'static metric::Metric, Option<(&'static str, &'static str)>, Number);
+
+impl SamplesState {
+    /// What became of requests and rows.
+    fn add_rows(&self, add: Add<'_>) {
+        add(&metric::INGEST_REPEATED, None, Number::Int(self.repeated));
+        add(&metric::INGEST_RECEIVED, None, Number::Int(self.received()));
+        add(&metric::INGEST_ACCEPTED, None, Number::Int(self.accepted));
+        add(&metric::INGEST_SAMPLED_OUT, None, Number::Int(self.sampled_out));
+        for (reason, count) in &self.rejected {
+            add(&metric::INGEST_REJECTED, Some(("reason", reason)), Number::Int(*count));
+        }
+    }
+}
+
+impl MirrorState {
+    fn add_points(&self, add: Add<'_>) {
+        if self.url.is_none() {
+            return;
+        }
+        add(&metric::MIRROR_SENT, None, Number::Int(self.sent));
+        add(&metric::MIRROR_FAILED, None, Number::Int(self.failed));
+        for reason in ["full", "private"] {
+            let count = self.dropped.get(reason).copied().unwrap_or_default();
+            add(&metric::MIRROR_DROPPED, Some(("reason", reason)), Number::Int(count));
+        }
+    }
+}
+
 /// What became of events of predictions. Every one received is accepted, left out or rejected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventsState {
@@ -422,13 +452,7 @@ impl State {
         }
         add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
         add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));
-        add(&metric::INGEST_REPEATED, None, Number::Int(self.samples.repeated));
-        add(&metric::INGEST_RECEIVED, None, Number::Int(self.samples.received()));
-        add(&metric::INGEST_ACCEPTED, None, Number::Int(self.samples.accepted));
-        add(&metric::INGEST_SAMPLED_OUT, None, Number::Int(self.samples.sampled_out));
-        for (reason, count) in &self.samples.rejected {
-            add(&metric::INGEST_REJECTED, Some(("reason", reason)), Number::Int(*count));
-        }
+        self.samples.add_rows(&mut add);
         add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
         add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
         add(&metric::SAMPLES_REMOVED_EARLY, None, Number::Int(self.samples.removed_early));
@@ -452,14 +476,7 @@ impl State {
             add(&metric::EVENTS_SAMPLED_OUT_ROWS, None, Number::Int(events.sampled_out_rows));
             add(&metric::EVENTS_REJECTED_ROWS, None, Number::Int(events.rejected_rows));
         }
-        if self.mirror.url.is_some() {
-            add(&metric::MIRROR_SENT, None, Number::Int(self.mirror.sent));
-            add(&metric::MIRROR_FAILED, None, Number::Int(self.mirror.failed));
-            for reason in ["full", "private"] {
-                let count = self.mirror.dropped.get(reason).copied().unwrap_or_default();
-                add(&metric::MIRROR_DROPPED, Some(("reason", reason)), Number::Int(count));
-            }
-        }
+        self.mirror.add_points(&mut add);
         let forwarding = &self.forwarding;
         if forwarding.enabled || forwarding.received > 0 {
             add(&metric::LABELS_RECEIVED, None, Number::Int(forwarding.received));

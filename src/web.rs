@@ -179,6 +179,7 @@ async fn containers(State(shared): State<Shared>) -> Response {
 /// The GPUs of the node.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_field_names, reason = "the API has it under this name")]
 struct Gpus<'a> {
     /// When they were read.
     #[cfg_attr(test, schemars(with = "String"))]

@@ -189,7 +189,7 @@ impl ModelWorker {
             }
         }
         self.models.set_log(Err("the agent is stopping".to_owned()));
-        queue.try_iter().for_each(|taken| self.waiting.push(taken));
+        self.waiting.extend(queue);
         self.take_all();
         self.judge();
         self.keep_checkpoint();
@@ -226,11 +226,10 @@ impl ModelWorker {
         let patience = if self.waiting.is_empty() { PATIENCE } else { Duration::ZERO };
         match queue.recv_timeout(patience) {
             Ok(taken) => self.waiting.push(taken),
-            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) if self.waiting.is_empty() => return ControlFlow::Break(()),
-            Err(RecvTimeoutError::Disconnected) => {}
+            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {}
         }
-        queue.try_iter().for_each(|taken| self.waiting.push(taken));
+        self.waiting.extend(queue);
         for _ in 0..AT_ONCE {
             let Some(taken) = self.waiting.pop() else { break };
             self.take(taken);

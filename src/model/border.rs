@@ -612,7 +612,8 @@ mod tests {
     #[test]
     fn a_part_of_rows_is_kept_with_its_labels() {
         let spec = Spec { sample: Some(0.3), ..Spec::new("m") };
-        let body = |more: &str| (0..80).map(|id| format!("{{\"id\": \"r-{id}\"{more}}}\n")).collect::<String>();
+        let body =
+            |more: &str| (0..80).map(|id| format!("{{\"id\": \"r-{id}\"{more}}}\n")).collect::<Vec<_>>().concat();
         let samples =
             sent(&(body("") + "{\"id\": \"x\", \"timestamp\": \"soon\"}"), Purpose::Samples, &spec, &Schema::default());
         let labels = sent(&body(", \"label\": 1"), Purpose::Labels, &spec, &Schema::default());

@@ -75,7 +75,8 @@ fn a_sink_that_hangs_or_is_away_delays_nobody() -> Result<(), Failed> {
     let config =
         format!("[mirror]\nurl = \"http://{}\"\nwaiting_memory = \"200 KiB\"\ntimeout = \"1s\"\n", hangs.local_addr()?);
     let agent = ready(Options { config: &config, ..Options::default() })?;
-    let body: String = (0..500).map(|n| format!("{{\"x\":{n},\"note\":\"{}\"}}\n", "a".repeat(60))).collect();
+    let body: String =
+        (0..500).map(|n| format!("{{\"x\":{n},\"note\":\"{}\"}}\n", "a".repeat(60))).collect::<Vec<_>>().concat();
     let mut longest = Duration::ZERO;
     for _ in 0..30 {
         let begun = Instant::now();

@@ -35,7 +35,7 @@ fn send(address: &str, model: &str, key: &str, body: &str) -> Result<(u16, bool,
 
 /// Without an id nothing else tells them from new ones. One of them is wrong, which the answer says.
 fn batch(rows: usize) -> String {
-    (0..rows).map(|n| format!("{{\"x\":{n},\"prediction\":1}}\n")).collect::<String>()
+    (0..rows).map(|n| format!("{{\"x\":{n},\"prediction\":1}}\n")).collect::<Vec<_>>().concat()
         + "{\"x\":1,\"timestamp\":\"soon\"}\n"
 }
 
@@ -79,7 +79,7 @@ fn a_batch_sent_again_is_there_once() -> Result<(), Failed> {
     // And once the log is Parquet.
     let code = "import duckdb, sys\n\
         print(duckdb.sql(f\"select count(*) from read_parquet('{sys.argv[1]}/models/samples/**/*.parquet', hive_partitioning=true) \
-        where model = 'm'\").fetchone()[0])";
+        where model = 'm'\").fetchall()[0][0])";
     let stored = || command(python(), &["-c", code, &data.to_string_lossy()]);
     eventually(Duration::from_secs(30), || {
         let rows = stored()?;
@@ -109,7 +109,9 @@ fn one_of_many_at_once_is_taken() -> Result<(), Failed> {
     })?;
     let first = came.iter().filter(|(status, again, _)| *status == 202 && !again).count();
     let told = came.iter().all(|(status, ..)| matches!(status, 202 | 409));
-    check(first == 1 && told, || came.iter().map(|(status, again, _)| format!("{status} {again} ")).collect())?;
+    check(first == 1 && told, || {
+        came.iter().map(|(status, again, _)| format!("{status} {again} ")).collect::<Vec<_>>().concat()
+    })?;
     holds(&agent, 5000)?;
     let later = send(&agent.address, "m", "k", &body)?;
     check(later.0 == 202 && later.1, || format!("{later:?}"))?;

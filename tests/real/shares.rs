@@ -74,7 +74,10 @@ fn trickle(agent: &Agent, rows: usize) -> Result<Vec<Duration>, Failed> {
 
 /// Rows without an id, so that a debug build's own work on each does not make the sender the slower side.
 fn body(rows: usize) -> String {
-    (0..rows).map(|n| format!("{{\"prediction\":{},\"x\":{n},\"note\":\"{}\"}}\n", n % 2, "a".repeat(200))).collect()
+    (0..rows)
+        .map(|n| format!("{{\"prediction\":{},\"x\":{n},\"note\":\"{}\"}}\n", n % 2, "a".repeat(200)))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 const CONFIG: &str = "[ingest]\nmax_body = \"2 MiB\"\nin_flight = \"6 MiB\"\n";

@@ -1,6 +1,7 @@
 //! Batches that wait to be taken in: models take turns, so that one with many delays no other's windows. A model's own keep their order.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::Receiver;
 
 use super::super::models::Accepted;
 use crate::identity::ModelKey;
@@ -21,6 +22,13 @@ impl Waiting {
             self.order.push_back(model.clone());
         }
         self.by_model.entry(model.clone()).or_default().push_back(accepted);
+    }
+
+    /// Adds all that a queue has now.
+    pub fn extend(&mut self, queue: &Receiver<Accepted>) {
+        for accepted in queue.try_iter() {
+            self.push(accepted);
+        }
     }
 
     /// The next one.

@@ -130,7 +130,7 @@ fn open(path: &'static str, about: &'static str, answers: Vec<(u16, &'static str
 fn page(path: &'static str, about: &'static str, parameters: &'static [&'static str]) -> Operation {
     let mut operation = read(path, about, parameters, Content::Html);
     operation.asks = Asks::Page;
-    for (_, _, content) in operation.answers.iter_mut() {
+    for (_, _, content) in &mut operation.answers {
         *content = Content::Html;
     }
     operation
@@ -158,6 +158,7 @@ fn take_events(path: &'static str) -> Operation {
 }
 
 /// All of them.
+#[expect(clippy::too_many_lines, reason = "a table, to be read from top to bottom")]
 pub fn all() -> Vec<Operation> {
     const OF_MODEL: &[&str] = &["model", "namespace"];
     const OF_WINDOW: &[&str] = &["model", "end", "namespace"];
