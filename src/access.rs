@@ -7,7 +7,7 @@ mod certificate;
 mod pattern;
 mod token;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -38,6 +38,26 @@ impl Caller {
             Self::Stranger => false,
             Self::Known(token) => token.may(right, model),
         }
+    }
+}
+
+/// Who sends, as far as it can be told: the name of a token and an address. Whoever has no share of its own has one with others of this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender(Arc<str>);
+
+impl Sender {
+    /// Who has this token, where one is asked for, at this address, where there is one.
+    #[must_use]
+    pub fn new(caller: &Caller, address: Option<IpAddr>) -> Self {
+        let token = if let Caller::Known(token) = caller { token.name.as_str() } else { "" };
+        let address = address.map_or_else(String::new, |address| address.to_canonical().to_string());
+        Self(format!("{token}@{address}").into())
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn into_name(self) -> Arc<str> {
+        self.0
     }
 }
 

@@ -13,6 +13,7 @@
 mod access;
 mod alerting;
 mod commits;
+mod copying;
 pub mod demo;
 mod descriptions;
 mod forwarding;
@@ -244,7 +245,7 @@ async fn drained<T>(all: impl Future<Output = T>, grace: Duration, health: &Heal
 }
 
 /// What reads references and sends labels on; and what writes to the disk what senders wait for, to the very end.
-type ModelsTasks = ([Task; 3], Task, Arc<Models>);
+type ModelsTasks = ([Task; 4], Task, Arc<Models>);
 type StartedModels = (Ingest, Arc<Events>, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, ModelsTasks);
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
@@ -259,8 +260,11 @@ fn start_models(
     let (taken, queue) = std::sync::mpsc::channel();
     let clock = Arc::clone(&setting.clock);
     let models = Arc::new(Models::new(config, Arc::clone(health), taken));
+    let (copies, copying) = copying::begin(config, health);
     let ingest = Ingest {
         in_flight: Arc::clone(&models.in_flight),
+        repeats: Arc::clone(&models.repeats),
+        copies,
         sink: Arc::clone(&models) as _,
         config: config.ingest.clone().within(memory::allowance(config)),
         clock: Arc::clone(&clock),
@@ -288,7 +292,13 @@ fn start_models(
     let thread = supervise::spawn(supervise::MODELS, health, &clock, stop, run)?;
     let events = Events::new(ingest.clone());
     let storing = Arc::clone(&events).run();
-    let tasks = [tokio::spawn(following), tokio::spawn(forwarding), tokio::spawn(storing)].map(Task);
+    let copying = async {
+        if let Some(queue) = copying {
+            queue.run().await;
+        }
+    };
+    let tasks =
+        [tokio::spawn(following), tokio::spawn(forwarding), tokio::spawn(storing), tokio::spawn(copying)].map(Task);
     Ok((ingest, events, view, thread, (tasks, Task(tokio::spawn(committing)), kept)))
 }
 

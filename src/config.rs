@@ -19,7 +19,9 @@ pub use diagnose::Problem;
 
 use crate::model::privacy::Treatment;
 
-use crate::{access, alert, collect, export, fetch, forward, ingest, model, rightsize, store, telemetry, units};
+use crate::{
+    access, alert, collect, export, fetch, forward, ingest, mirror, model, rightsize, store, telemetry, units,
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -38,6 +40,8 @@ pub struct Config {
     pub history: store::history::Config,
     /// The ingest for samples.
     pub ingest: ingest::Config,
+    /// Copies of requests for another sink.
+    pub mirror: mirror::Config,
     /// Labels on to other agents.
     pub forward: forward::Config,
     /// How long samples are kept.
@@ -117,6 +121,7 @@ pub const AT_START: &[(&str, Differs)] = &[
     ("agent.node", |a, b| a.agent.node != b.agent.node),
     ("access", |a, b| a.access != b.access),
     ("ingest", |a, b| a.ingest != b.ingest),
+    ("mirror", |a, b| a.mirror != b.mirror),
     ("samples.durability", |a, b| a.samples.durability != b.samples.durability),
     ("models.memory_limit", |a, b| a.models.memory_limit != b.models.memory_limit),
 ];
@@ -271,9 +276,12 @@ impl Config {
         for (field, message) in self.ingest.events.problems() {
             found.push((format!("ingest.events.{field}"), message));
         }
-        if self.ingest.max_body > self.ingest.in_flight {
-            found.push(("ingest.in_flight".to_owned(), "must be no less than ingest.max_body".to_owned()));
+        if self.ingest.max_body.as_u64() > self.ingest.one_alone() {
+            let message = "must be no less than one and a half ingest.max_body: one sender may hold two thirds of it";
+            found.push(("ingest.in_flight".to_owned(), message.to_owned()));
         }
+        let copying = self.mirror.problems(self.agent.listen).into_iter();
+        found.extend(copying.map(|(field, message)| (format!("mirror.{field}"), message)));
         let forwarding = self.forward.problems().into_iter();
         found.extend(forwarding.map(|(field, message)| (format!("forward.{field}"), message)));
         let sizing = self.rightsizing.problems();

@@ -36,6 +36,8 @@ pub struct State {
     pub references: BTreeMap<String, ReferenceState>,
     /// Labels that go on to other agents.
     pub forwarding: ForwardingState,
+    /// Copies of requests for another sink.
+    pub mirror: MirrorState,
     /// Files of tokens and certificates that cannot be used, a sentence each without its full stop; what was before is in force.
     pub access: Vec<String>,
     /// Requests that were refused for what token came with them, by the reason.
@@ -162,6 +164,23 @@ pub struct ForwardingState {
     pub agents: BTreeMap<String, OtherAgent>,
 }
 
+/// Copies of requests for another sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MirrorState {
+    /// Where they go; `None` where there is no mirror.
+    pub url: Option<String>,
+    /// It took them.
+    pub sent: u64,
+    /// It did not take them: they are lost.
+    pub failed: u64,
+    /// They were not sent, by why: too many waited, or their model has columns that are kept from all.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// What waits, in bytes.
+    pub waiting_bytes: u64,
+    /// Why the last one was not taken, until one is.
+    pub error: Option<String>,
+}
+
 /// Another agent that labels go on to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OtherAgent {
@@ -213,6 +232,8 @@ pub struct SamplesState {
     pub accepted: u64,
     /// Rows that were left out because a model's description asks for a part.
     pub sampled_out: u64,
+    /// Requests that were answered as they had been before.
+    pub repeated: u64,
     /// Rows that were told to be wrong, by why.
     pub rejected: BTreeMap<&'static str, u64>,
     /// Bytes of bodies and batches that wait to be taken in.
@@ -240,6 +261,36 @@ impl SamplesState {
     #[must_use]
     pub fn received(&self) -> u64 {
         self.accepted.saturating_add(self.sampled_out).saturating_add(self.wrong())
+    }
+}
+
+/// Takes a point of the agent's own: its metric, its attribute and its value.
+type Add<'a> = &'a mut dyn FnMut(&'static metric::Metric, Option<(&'static str, &'static str)>, Number);
+
+impl SamplesState {
+    /// What became of requests and rows.
+    fn add_rows(&self, add: Add<'_>) {
+        add(&metric::INGEST_REPEATED, None, Number::Int(self.repeated));
+        add(&metric::INGEST_RECEIVED, None, Number::Int(self.received()));
+        add(&metric::INGEST_ACCEPTED, None, Number::Int(self.accepted));
+        add(&metric::INGEST_SAMPLED_OUT, None, Number::Int(self.sampled_out));
+        for (reason, count) in &self.rejected {
+            add(&metric::INGEST_REJECTED, Some(("reason", reason)), Number::Int(*count));
+        }
+    }
+}
+
+impl MirrorState {
+    fn add_points(&self, add: Add<'_>) {
+        if self.url.is_none() {
+            return;
+        }
+        add(&metric::MIRROR_SENT, None, Number::Int(self.sent));
+        add(&metric::MIRROR_FAILED, None, Number::Int(self.failed));
+        for reason in ["full", "private"] {
+            let count = self.dropped.get(reason).copied().unwrap_or_default();
+            add(&metric::MIRROR_DROPPED, Some(("reason", reason)), Number::Int(count));
+        }
     }
 }
 
@@ -401,12 +452,7 @@ impl State {
         }
         add(&metric::SAMPLES_IN_FLIGHT, None, Number::Int(self.samples.in_flight));
         add(&metric::SAMPLES_SIZE, None, Number::Int(self.samples.bytes));
-        add(&metric::INGEST_RECEIVED, None, Number::Int(self.samples.received()));
-        add(&metric::INGEST_ACCEPTED, None, Number::Int(self.samples.accepted));
-        add(&metric::INGEST_SAMPLED_OUT, None, Number::Int(self.samples.sampled_out));
-        for (reason, count) in &self.samples.rejected {
-            add(&metric::INGEST_REJECTED, Some(("reason", reason)), Number::Int(*count));
-        }
+        self.samples.add_rows(&mut add);
         add(&metric::SAMPLES_FAILED, None, Number::Int(self.samples.failed));
         add(&metric::SAMPLES_DAMAGED, None, Number::Int(self.samples.damaged));
         add(&metric::SAMPLES_REMOVED_EARLY, None, Number::Int(self.samples.removed_early));
@@ -430,6 +476,7 @@ impl State {
             add(&metric::EVENTS_SAMPLED_OUT_ROWS, None, Number::Int(events.sampled_out_rows));
             add(&metric::EVENTS_REJECTED_ROWS, None, Number::Int(events.rejected_rows));
         }
+        self.mirror.add_points(&mut add);
         let forwarding = &self.forwarding;
         if forwarding.enabled || forwarding.received > 0 {
             add(&metric::LABELS_RECEIVED, None, Number::Int(forwarding.received));

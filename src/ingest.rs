@@ -5,14 +5,17 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod body;
+pub mod copies;
 pub mod decode;
 pub mod descriptions;
 pub mod events;
+pub mod repeats;
+pub mod room;
 mod routes;
+mod turns;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -25,6 +28,9 @@ use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
 use events::count::Counts;
 
+pub use copies::Copies;
+pub use repeats::Repeats;
+pub use room::{Reservation, Room};
 pub use routes::router;
 #[cfg(test)]
 pub use routes::{AgentResponse, RowsResponse};
@@ -41,7 +47,8 @@ pub struct Config {
     /// A body may have so many rows.
     #[serde(deserialize_with = "crate::units::count")]
     pub max_rows: usize,
-    /// Bodies that are being read, and batches that wait to be processed, may take so much memory together.
+    /// Bodies that are being read, and batches that wait to be processed, may take so much memory together; each model and each sender
+    /// twice what is free of it.
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub in_flight: ByteSize,
@@ -61,13 +68,19 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What one model, or one sender, may hold where nobody else holds anything, in bytes: a body may be no larger.
+    #[must_use]
+    pub fn one_alone(&self) -> u64 {
+        Room::one_alone(self.in_flight.as_u64())
+    }
+
     /// The same for an agent with no more than `limit` bytes of memory. A body is in memory several times over on its way: as it came,
     /// decoded, and as it is written.
     #[must_use]
     pub fn within(mut self, limit: Option<u64>) -> Self {
         if let Some(limit) = limit {
             self.in_flight = self.in_flight.min(ByteSize::b(limit / 10));
-            self.max_body = self.max_body.min(self.in_flight);
+            self.max_body = self.max_body.min(ByteSize::b(self.one_alone()));
             self.events = self.events.within(self.in_flight);
         }
         self
@@ -118,6 +131,14 @@ pub trait Sink: Send + Sync {
     /// Counts an answer, and what became of the rows of its request.
     fn answered(&self, status: u16, rows: RowCounts);
 
+    /// Columns are kept from all, or treated, before anything is written: of this model, or of any where it is not known which.
+    fn is_private(&self, _model: Option<&ModelKey>) -> bool {
+        false
+    }
+
+    /// Counts a request that was answered as it had been before.
+    fn repeated(&self) {}
+
     /// The model that is meant where a sender names one in a namespace: the one that is described without one, if none in it is.
     fn known_as(&self, model: ModelKey) -> ModelKey {
         model
@@ -138,6 +159,14 @@ pub struct RowCounts {
     pub wrong_type: u64,
     /// They have another fault, or came with rows that have in a body that is taken whole or not at all.
     pub faulty: u64,
+}
+
+impl Ingest {
+    /// Has a copy made of a request that was accepted. What must not be kept must not be sent on either.
+    fn copy(&self, model: Option<&ModelKey>, copied: Option<copies::Copied>) {
+        let (Some(copies), Some(copied)) = (&self.copies, copied) else { return };
+        if self.sink.is_private(model) { copies.withhold() } else { copies.offer(copied) }
+    }
 }
 
 /// What is known of a model when a body for it comes.
@@ -179,56 +208,10 @@ pub struct Ingest {
     pub config: Config,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What is in flight.
-    pub in_flight: Arc<AtomicU64>,
-}
-
-/// Memory that is reserved until this is dropped.
-#[derive(Debug)]
-pub struct Reservation {
-    total: Arc<AtomicU64>,
-    bytes: u64,
-}
-
-impl Reservation {
-    /// Nothing yet, of `total`.
-    #[must_use]
-    pub fn none(total: &Arc<AtomicU64>) -> Self {
-        Self { total: Arc::clone(total), bytes: 0 }
-    }
-
-    /// Reserves more. False, and no more is reserved, if the whole would pass `limit`.
-    pub fn grow(&mut self, more: u64, limit: u64) -> bool {
-        let before = self.total.fetch_add(more, Ordering::Relaxed);
-        if before.saturating_add(more) > limit {
-            self.total.fetch_sub(more, Ordering::Relaxed);
-            return false;
-        }
-        self.bytes = self.bytes.saturating_add(more);
-        true
-    }
-
-    /// How much is reserved.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Holds what another holds, too.
-    pub fn absorb(&mut self, mut other: Self) {
-        self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes));
-    }
-
-    /// Holds so much from now on, whatever the limit.
-    pub fn become_size(&mut self, bytes: u64) {
-        self.total.fetch_add(bytes, Ordering::Relaxed);
-        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = bytes;
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
+    /// The memory of what is in flight.
+    pub in_flight: Arc<Room>,
+    /// Batches that may be sent again.
+    pub repeats: Arc<Repeats>,
+    /// Who takes copies of what was accepted, if anybody.
+    pub copies: Option<Arc<dyn Copies>>,
 }

@@ -62,10 +62,12 @@
 //!              kubernetes (pods and the node, watched), pod_logs (names of pods by the kubelet's folders), pod_resources (the
 //!              kubelet's), nvml; calls over local sockets (grpc), what such collectors share (sockets), a thread that follows a
 //!              service (following)
+//! mirror       what clients send, once more to another sink: best effort, bounded
 //! forward/     labels on to other agents: who they are, and one call to one of them
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
-//! ingest/      samples, labels, references over HTTP; bodies to rows (decode, decode/arrow); CloudEvents of model servers (events): the
+//! ingest/      samples, labels, references over HTTP; whose share of memory (room), whose turn (turns), what came before (repeats), what is
+//!              copied (copies); bodies to rows (decode, decode/arrow); CloudEvents of model servers (events): the
 //!              envelope (cloud), bodies to tensors (payload, nested, tensor), halves that wait (pairing), tensors to rows (columns, outputs,
 //!              predicted, summary)
 //! report/      a comparison of two data sets, a profile, a model's review, its windows, a capacity review: table, JSON, Markdown, HTML, CSV
@@ -104,6 +106,8 @@
 //!   (one column; `profiled` against a profile), `rows`, `correlation`, or `model::intake` (what comes of late). Metrics, the page and the reference page
 //!   follow.
 //! - **A measure of performance**: a field of `performance::Performance`, and an entry in `performance::measures::MEASURES`.
+//! - **An address**: its router, and an operation in `web::openapi`'s table; `PLUMBLINE_BLESS=1 cargo test --lib web::openapi` writes the
+//!   document anew.
 //! - **An event of a model server, or a body of its**: `ingest::events::cloud` (the envelope), `payload` (tensors).
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.
@@ -154,6 +158,7 @@ pub mod identity;
 pub mod ingest;
 pub mod metric;
 pub mod minute;
+pub mod mirror;
 pub mod model;
 pub mod performance;
 pub mod quality;

@@ -264,6 +264,14 @@ pub static INGEST_REJECTED: Metric = metric(
     &["reason"],
     "Rows rejected for an error in them, a value of another type than the column's (type) or another (fault); the response to their request names each.",
 );
+/// Requests that came again.
+pub static INGEST_REPEATED: Metric = metric(
+    "plumbline.ingest.repeated",
+    Kind::Counter,
+    "{request}",
+    &[],
+    "Requests that came again under their Idempotency-Key and were answered as before; their rows are there once.",
+);
 /// Rows that were read.
 pub static INGEST_RECEIVED: Metric = metric(
     "plumbline.ingest.received",
@@ -350,6 +358,30 @@ pub static EVENTS_WAITING: Metric = metric(
 /// Rows of events.
 pub static EVENTS_ROWS: Metric =
     metric("plumbline.events.rows", Kind::Counter, "{row}", &[], "Rows that were stored of CloudEvents.");
+/// Copies that arrived.
+pub static MIRROR_SENT: Metric = metric(
+    "plumbline.mirror.sent",
+    Kind::Counter,
+    "{request}",
+    &[],
+    "Copies of requests that the other sink ([mirror]) took.",
+);
+/// Copies that did not.
+pub static MIRROR_FAILED: Metric = metric(
+    "plumbline.mirror.failed",
+    Kind::Counter,
+    "{request}",
+    &[],
+    "Copies of requests that the other sink did not take: each is lost to it, and to it alone.",
+);
+/// Copies that were not made.
+pub static MIRROR_DROPPED: Metric = metric(
+    "plumbline.mirror.dropped",
+    Kind::Counter,
+    "{request}",
+    &["reason"],
+    "Copies of requests that were not sent: too many waited (full; mirror.waiting_memory), or their model's description keeps columns from all (private).",
+);
 /// Rows of events that are not kept.
 pub static EVENTS_SAMPLED_OUT_ROWS: Metric = metric(
     "plumbline.events.sampled_out_rows",
@@ -576,6 +608,7 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &ACCESS_REFUSED,
     &DESCRIPTIONS_UNUSED,
     &INGEST_REQUESTS,
+    &INGEST_REPEATED,
     &INGEST_RECEIVED,
     &INGEST_ACCEPTED,
     &INGEST_SAMPLED_OUT,
@@ -590,6 +623,9 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &EVENTS_WAITING,
     &EVENTS_ROWS,
     &EVENTS_SAMPLED_OUT_ROWS,
+    &MIRROR_SENT,
+    &MIRROR_FAILED,
+    &MIRROR_DROPPED,
     &EVENTS_REJECTED_ROWS,
     &PROCESS_CPU_TIME,
     &PROCESS_MEMORY_USAGE,

@@ -83,7 +83,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listener = listener::Bounded::new(listener, tls, CONNECTIONS);
-    axum::serve(listener, router(shared, more)).with_graceful_shutdown(shutdown).await
+    let service = router(shared, more).into_make_service_with_connect_info::<listener::Peer>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 fn router(shared: Shared, more: Router) -> Router {
@@ -186,6 +187,7 @@ async fn containers(State(shared): State<Shared>) -> Response {
 /// The GPUs of the node.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_field_names, reason = "the API has it under this name")]
 struct Gpus<'a> {
     /// When they were read.
     #[cfg_attr(test, schemars(with = "String"))]

@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("client", &[]),
     ("fetch", &["client", "units"]),
     ("forward", &["client", "identity", "model", "units"]),
+    ("mirror", &["client", "health", "units"]),
     ("export", &["alert", "client", "clock", "health", "metric", "stats", "units"]),
     ("store", &["frame", "identity", "minute", "units"]),
     (
@@ -134,6 +135,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "forward",
             "identity",
             "ingest",
+            "mirror",
             "model",
             "rightsize",
             "store",
@@ -160,6 +162,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "identity",
             "ingest",
             "metric",
+            "mirror",
             "model",
             "performance",
             "query",

@@ -6,13 +6,13 @@
 
 mod recovery;
 mod stored;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ use crate::store::outgoing::Outgoing;
 use crate::store::samples::{Held, Leave, Retained};
 use crate::store::{Error, Samples};
 use crate::telemetry::weigh;
+use waiting::Waiting;
 
 /// How long the model worker sleeps without work.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -94,7 +95,11 @@ pub struct ModelWorker {
     repeated: BTreeMap<u64, Vec<bool>>,
     /// As in the checkpoint.
     removed: BTreeMap<ModelKey, u64>,
-    /// The last entry that was taken in.
+    /// Batches that wait their turn.
+    waiting: Waiting,
+    /// The last entry that was taken in while others before it may wait.
+    seen: u64,
+    /// All entries up to this one were taken in.
     through: u64,
     /// The last entry that the checkpoint on disk counts.
     kept: u64,
@@ -141,6 +146,8 @@ impl ModelWorker {
             stored: BTreeMap::new(),
             repeated: BTreeMap::new(),
             removed: BTreeMap::new(),
+            waiting: Waiting::default(),
+            seen: 0,
             through: 0,
             kept: 0,
             changed: true,
@@ -182,9 +189,8 @@ impl ModelWorker {
             }
         }
         self.models.set_log(Err("the agent is stopping".to_owned()));
-        while let Ok(taken) = queue.try_recv() {
-            self.take(taken);
-        }
+        self.waiting.extend(queue);
+        self.take_all();
         self.judge();
         self.keep_checkpoint();
     }
@@ -217,15 +223,16 @@ impl ModelWorker {
     }
 
     fn round(&mut self, queue: &Receiver<Accepted>) -> ControlFlow<()> {
-        match queue.recv_timeout(PATIENCE) {
-            Ok(taken) => {
-                self.take(taken);
-                for taken in queue.try_iter().take(AT_ONCE) {
-                    self.take(taken);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        let patience = if self.waiting.is_empty() { PATIENCE } else { Duration::ZERO };
+        match queue.recv_timeout(patience) {
+            Ok(taken) => self.waiting.push(taken),
+            Err(RecvTimeoutError::Disconnected) if self.waiting.is_empty() => return ControlFlow::Break(()),
+            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {}
+        }
+        self.waiting.extend(queue);
+        for _ in 0..AT_ONCE {
+            let Some(taken) = self.waiting.pop() else { break };
+            self.take(taken);
         }
         for (model, wrong_types) in self.models.take_wrong_types() {
             if let Some(watch) = self.watches.get_mut(&model) {
@@ -247,7 +254,7 @@ impl ModelWorker {
         }
         if now.saturating_sub(self.kept_at) >= CHECKPOINT_EVERY.max(self.keeping * 20) {
             self.kept_at = now;
-            if self.through > self.kept {
+            if self.seen.max(self.through) > self.kept {
                 self.keep_checkpoint();
             }
             self.tidy(now);
@@ -268,6 +275,13 @@ impl ModelWorker {
 
     fn since(&self, at: Duration) -> Duration {
         self.clock.monotonic().saturating_sub(at)
+    }
+
+    /// Takes in all that wait, whosever turn it is: what is written down then speaks of all entries up to one.
+    fn take_all(&mut self) {
+        while let Some(taken) = self.waiting.pop() {
+            self.take(taken);
+        }
     }
 
     /// Takes a batch in. Whatever goes wrong with it is this batch's alone.
@@ -298,7 +312,10 @@ impl ModelWorker {
                 tracing::error!(%error, "the samples' log cannot be flushed");
             }
         }
-        self.through = self.through.max(sequence);
+        self.seen = self.seen.max(sequence);
+        if self.waiting.is_empty() {
+            self.through = self.through.max(self.seen);
+        }
         self.changed = true;
     }
 
@@ -492,7 +509,7 @@ impl ModelWorker {
                 tracing::info!(model = %model.key, "first verdict: no drift");
             }
         }
-        let in_flight = self.models.in_flight.load(Ordering::Relaxed);
+        let in_flight = self.models.in_flight.held();
         self.health.update(|state| {
             state.samples.models = self.watches.len() as u64;
             state.samples.in_flight = in_flight;
@@ -522,7 +539,7 @@ impl ModelWorker {
 
     /// Gives up the oldest rows of the largest model until all are within bounds.
     pub(super) fn stay_within_memory(&mut self) {
-        let in_flight = self.models.in_flight.load(Ordering::Relaxed);
+        let in_flight = self.models.in_flight.held();
         self.health.update(|state| state.samples.in_flight = in_flight);
         let held: u64 = self.watches.values().map(Watch::bytes).sum();
         self.taken_in = 0;
@@ -562,6 +579,7 @@ impl ModelWorker {
     }
 
     fn keep_checkpoint(&mut self) {
+        self.take_all();
         let Some(store) = &self.store else { return };
         let begun = self.clock.monotonic();
         let models = self.watches.iter().map(|(key, watch)| (key.clone(), watch.progress.clone())).collect();
@@ -636,6 +654,13 @@ impl ModelWorker {
             log.closed().map(|all| all.into_iter().map(last).filter(counted).collect::<Vec<_>>())
         });
         let closed = closed.and_then(Result::ok).unwrap_or_default();
+        // The log has their keys beside their rows, and Parquet has not.
+        if !closed.is_empty()
+            && let Err(error) = store.keep_repeats(&self.models.repeats.notes())
+        {
+            tracing::error!(%error, "keys of batches cannot be kept: the samples' log grows until they can");
+            return false;
+        }
         for (_, segment) in closed.iter().take(COMPACTED_AT_ONCE) {
             match catch_unwind(AssertUnwindSafe(|| {
                 store.compact(segment, Leave { removed: &self.removed, repeated: &self.repeated })

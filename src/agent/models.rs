@@ -8,12 +8,13 @@ use std::time::Duration;
 use arrow::array::{RecordBatch, StringArray};
 
 use super::commits::Commits;
+use super::memory;
 use crate::config::Config;
 use crate::frame::json::WrongTypes;
 use crate::health::{EventsState, Health};
 use crate::identity::ModelKey;
 use crate::ingest::events::count::Counts;
-use crate::ingest::{Described, Kept, Refused, Reservation, RowCounts, Sink};
+use crate::ingest::{Described, Kept, Refused, Repeats, Reservation, Room, RowCounts, Sink};
 use crate::model::border::{Batch, FORWARDED, Purpose};
 use crate::model::privacy::Key;
 use crate::model::{Schema, Spec};
@@ -48,8 +49,10 @@ pub struct Models {
     wrong_types: Mutex<BTreeMap<ModelKey, WrongTypes>>,
     /// Memory is short: nothing more is taken in.
     pressed: AtomicBool,
-    /// Bytes in flight, for all ingest.
-    pub in_flight: Arc<AtomicU64>,
+    /// Memory of what is in flight, for all ingest.
+    pub in_flight: Arc<Room>,
+    /// Batches that may be sent again.
+    pub repeats: Arc<Repeats>,
     health: Arc<Health>,
 }
 
@@ -117,7 +120,8 @@ impl Models {
             owed_from: AtomicU64::new(u64::MAX),
             wrong_types: Mutex::default(),
             pressed: AtomicBool::new(false),
-            in_flight: Arc::default(),
+            repeats: Arc::default(),
+            in_flight: Room::new(config.ingest.clone().within(memory::allowance(config)).in_flight.as_u64()),
             health,
         }
     }
@@ -361,6 +365,7 @@ impl Sink for Models {
             commits.written(sequence);
         }
         locked(&self.known).schemas.remove(model);
+        self.repeats.forget(model);
         let entry = Entry { sequence, kind: Kind::Removal, model: model.clone(), record };
         let _ = self.out.send(Accepted { entry, reservation: Reservation::none(&self.in_flight) });
         Ok(true)
@@ -431,6 +436,18 @@ impl Sink for Models {
             last_rejection: events.last_rejection.clone(),
         };
         self.health.update(|health| health.events = Some(state));
+    }
+
+    fn is_private(&self, model: Option<&ModelKey>) -> bool {
+        let specs = &locked(&self.known).specs;
+        match model {
+            Some(model) => specs.get(model).is_some_and(|spec| !spec.privacy.is_empty()),
+            None => specs.values().any(|spec| !spec.privacy.is_empty()),
+        }
+    }
+
+    fn repeated(&self) {
+        self.health.update(|state| state.samples.repeated = state.samples.repeated.saturating_add(1));
     }
 
     fn answered(&self, status: u16, rows: RowCounts) {

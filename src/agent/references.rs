@@ -18,7 +18,8 @@ use crate::frame::json::Rows;
 use crate::frame::stack::bytes_of;
 use crate::health::{Health, ReferenceState};
 use crate::identity::ModelKey;
-use crate::ingest::{Ingest, Refused, Reservation};
+use crate::ingest::room::For;
+use crate::ingest::{Ingest, Refused};
 use crate::model::Spec;
 use crate::model::border::{Batch, Passed, Purpose, pass};
 use crate::model::profile::{self, Admitted};
@@ -223,7 +224,7 @@ fn take(ingest: &Ingest, key: &ModelKey, fetched: &Fetched, wanted: Option<&str>
         let rows = batch.record.num_rows() as u64;
         (Purpose::Reference, batch, rows)
     };
-    let mut reservation = Reservation::none(&ingest.in_flight);
+    let mut reservation = ingest.in_flight.reserve(&For::model(key));
     reservation.become_size(bytes_of(&batch.record) as u64);
     ingest.sink.accept(key, purpose, batch, reservation).map_err(|refused| failure(&refused))?;
     tracing::info!(model = %key, rows, sha256 = sha, profile = purpose == Purpose::Profile, "its reference was read");

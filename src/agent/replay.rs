@@ -161,6 +161,8 @@ fn parts(store: &Samples, key: &ModelKey) -> Result<Parts, Error> {
         logged.insert(segment.number);
         let end = log::read(&segment.path, |entry| match entry.kind {
             _ if entry.model != *key => {}
+            // All its rows were sampled out.
+            Kind::Samples | Kind::Labels if entry.record.num_rows() == 0 => {}
             Kind::Removal => {
                 removed = true;
                 parts.clear();

@@ -8,14 +8,15 @@ use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
 
+use super::room::{For, Full};
 use super::{Ingest, Reservation};
 
 /// Why a body was not read.
 pub enum Error {
     /// It is larger than is accepted.
     TooLarge(u64),
-    /// There is no room now.
-    Busy,
+    /// There is no room now, for anybody or for them.
+    Busy(Full),
     /// It is packed in a way that is not known.
     Encoding(String),
     /// It did not come whole, or is not what it says.
@@ -40,8 +41,8 @@ fn zstd(packed: &[u8]) -> Result<impl Read, Error> {
 }
 
 /// Unpacks gzip that came unannounced.
-pub fn gunzip(packed: &[u8], limit: u64, reservation: Reservation, room: u64) -> Result<(Bytes, Reservation), Error> {
-    unpack(MultiGzDecoder::new(packed), "gzip", limit, reservation, room)
+pub fn gunzip(packed: &[u8], limit: u64, reservation: Reservation) -> Result<(Bytes, Reservation), Error> {
+    unpack(MultiGzDecoder::new(packed), "gzip", limit, reservation)
 }
 
 /// Reads a body that is refused, as far as it may be long, and forgets it: a sender that is still sending would find the
@@ -59,8 +60,9 @@ async fn drain_stream(stream: &mut BodyDataStream, limit: u64) {
     }
 }
 
-pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(Bytes, Reservation), Error> {
-    let (limit, room) = (ingest.config.max_body.as_u64(), ingest.config.in_flight.as_u64());
+/// Reads a body that somebody is to hold.
+pub async fn read(ingest: &Ingest, of: &For, headers: &HeaderMap, body: Body) -> Result<(Bytes, Reservation), Error> {
+    let limit = ingest.config.max_body.as_u64();
     let encoding =
         headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
     let packing = match encoding.as_deref() {
@@ -78,7 +80,7 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
         drain(body, limit).await;
         return Err(Error::TooLarge(limit));
     }
-    let mut reservation = Reservation::none(&ingest.in_flight);
+    let mut reservation = ingest.in_flight.reserve(of);
     let mut whole = BytesMut::new();
     let mut stream = body.into_data_stream();
     while let Some(part) = stream.next().await {
@@ -88,10 +90,10 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
             drain_stream(&mut stream, limit).await;
             return Err(Error::TooLarge(limit));
         }
-        if !reservation.grow(part.len() as u64, room) {
+        if let Err(full) = reservation.grow(part.len() as u64) {
             drop((whole, reservation));
             drain_stream(&mut stream, limit).await;
-            return Err(Error::Busy);
+            return Err(Error::Busy(full));
         }
         if whole.is_empty() {
             whole.reserve(declared.and_then(|declared| usize::try_from(declared).ok()).unwrap_or(part.len()));
@@ -101,8 +103,8 @@ pub async fn read(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<(B
     let whole = whole.freeze();
     let Some(packing) = packing else { return Ok((whole, reservation)) };
     let unpacking = tokio::task::spawn_blocking(move || match packing {
-        Packing::Gzip => unpack(MultiGzDecoder::new(whole.as_ref()), "gzip", limit, reservation, room),
-        Packing::Zstd => unpack(zstd(&whole)?, "zstd", limit, reservation, room),
+        Packing::Gzip => unpack(MultiGzDecoder::new(whole.as_ref()), "gzip", limit, reservation),
+        Packing::Zstd => unpack(zstd(&whole)?, "zstd", limit, reservation),
     });
     unpacking.await.map_err(|error| Error::Broken(error.to_string()))?
 }
@@ -113,14 +115,11 @@ fn unpack(
     packing: &str,
     limit: u64,
     mut reservation: Reservation,
-    room: u64,
 ) -> Result<(Bytes, Reservation), Error> {
     const STEP: u64 = 1 << 20;
     let mut unpacked = Vec::new();
     loop {
-        if !reservation.grow(STEP, room) {
-            return Err(Error::Busy);
-        }
+        reservation.grow(STEP).map_err(Error::Busy)?;
         let read = (&mut reader).take(STEP).read_to_end(&mut unpacked);
         let read = read.map_err(|error| Error::Broken(format!("the body is not {packing}: {error}")))?;
         if unpacked.len() as u64 > limit {

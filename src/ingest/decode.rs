@@ -47,6 +47,18 @@ impl Format {
         }
     }
 
+    /// The first of its content types.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ndjson => "application/x-ndjson",
+            Self::Json => "application/json",
+            Self::ArrowStream => "application/vnd.apache.arrow.stream",
+            Self::Csv => "text/csv",
+            Self::Tsv => "text/tab-separated-values",
+        }
+    }
+
     /// JSON, one way or another.
     #[must_use]
     pub fn is_json(self) -> bool {

@@ -31,8 +31,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytesize::ByteSize;
 use serde::Deserialize;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
+use super::room::For;
+use super::turns::Turns;
 use super::{Described, Ingest, Refused, Reservation, body};
 use crate::access::{Caller, Right};
 use crate::identity::ModelKey;
@@ -116,7 +118,7 @@ pub struct Events {
     came: Notify,
     /// Enough is gathered.
     enough: Notify,
-    decoding: Arc<Semaphore>,
+    decoding: Arc<Turns>,
 }
 
 struct State {
@@ -159,7 +161,7 @@ impl Events {
             state: Mutex::new(state),
             came: Notify::new(),
             enough: Notify::new(),
-            decoding: Arc::new(Semaphore::new(AT_ONCE)),
+            decoding: Turns::new(AT_ONCE),
         })
     }
 
@@ -225,14 +227,14 @@ impl Events {
             _ => return Ok(Err("half")),
         };
         let unit = event.unit.clone();
-        let predicted = self.decode(event, &known)?;
+        let predicted = self.decode(&model, event, &known)?;
         let most = self.ingest.config.max_rows;
         let now = self.ingest.clock.monotonic();
         let mut state = self.locked();
         let state = &mut *state;
         if alone {
             let rows = predicted.rows(most)?;
-            let reservation = self.reserve(predicted.bytes())?;
+            let reservation = self.reserve(&model, predicted.bytes())?;
             self.gather(state, (&model, What::Predictions), predicted, rows, reservation, now);
             return Ok(Ok(()));
         }
@@ -240,7 +242,7 @@ impl Events {
         let mut fits = None;
         let offered = state.pairing.offer(key, half, predicted, now, |whole| {
             let rows = whole.rows(most)?;
-            fits = Some((rows, self.reserve(whole.bytes())?));
+            fits = Some((rows, self.reserve(&model, whole.bytes())?));
             Ok(())
         })?;
         match (offered, fits) {
@@ -259,7 +261,7 @@ impl Events {
                 state.counts.late = state.counts.late.saturating_add(1);
                 if half == Half::Response {
                     let rows = half_of.rows(most)?;
-                    let reservation = self.reserve(half_of.bytes())?;
+                    let reservation = self.reserve(&model, half_of.bytes())?;
                     self.gather(state, (&model, What::Predictions), *half_of, rows, reservation, now);
                 }
                 Ok(Ok(()))
@@ -272,7 +274,7 @@ impl Events {
         let model = self.ingest.sink.known_as(event.model.clone());
         let known = self.ingest.sink.describe(&model).map_err(refused)?;
         let limit = self.ingest.config.max_body.as_u64();
-        let (data, _reservation) = self.unpacked(event.data, limit)?;
+        let (data, _reservation) = self.unpacked(&model, event.data, limit)?;
         let feedback = feedback::read(&data, usize::try_from(limit).unwrap_or(usize::MAX))?;
         let Some(truth) = feedback.truth else { return Ok(Err("reward")) };
         let Some(id) = event.id else {
@@ -288,15 +290,15 @@ impl Events {
             request: feedback.request.map(|request| request.settle(known.max_features)),
             response: Some(truth),
         };
-        let reservation = self.reserve(told.bytes())?;
+        let reservation = self.reserve(&model, told.bytes())?;
         let now = self.ingest.clock.monotonic();
         self.gather(&mut self.locked(), (&model, What::Truths), told, rows, reservation, now);
         Ok(Ok(()))
     }
 
-    fn decode(&self, event: Event, known: &Described) -> Result<Predicted, Reject> {
+    fn decode(&self, model: &ModelKey, event: Event, known: &Described) -> Result<Predicted, Reject> {
         let limit = self.ingest.config.max_body.as_u64();
-        let (data, _reservation) = self.unpacked(event.data, limit)?;
+        let (data, _reservation) = self.unpacked(model, event.data, limit)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let payload = payload::decode(event.half, &data, limit)?.settle(known.max_features);
         let Some(id) = event.id.or_else(|| payload.id.clone()) else {
@@ -318,22 +320,18 @@ impl Events {
     }
 
     /// Data may be gzip though nothing says so.
-    fn unpacked(&self, data: Bytes, limit: u64) -> Result<(Bytes, Reservation), Reject> {
-        let none = Reservation::none(&self.ingest.in_flight);
+    fn unpacked(&self, model: &ModelKey, data: Bytes, limit: u64) -> Result<(Bytes, Reservation), Reject> {
+        let none = self.ingest.in_flight.reserve(&For::model(model));
         if !is_gzip(&data) {
             return Ok((data, none));
         }
-        let room = self.ingest.config.in_flight.as_u64();
-        body::gunzip(&data, limit, none, room).map_err(not_read)
+        body::gunzip(&data, limit, none).map_err(not_read)
     }
 
-    fn reserve(&self, bytes: usize) -> Result<Reservation, Reject> {
-        let mut reservation = Reservation::none(&self.ingest.in_flight);
-        if reservation.grow(bytes as u64, self.ingest.config.in_flight.as_u64()) {
-            Ok(reservation)
-        } else {
-            Err(not_read(body::Error::Busy))
-        }
+    fn reserve(&self, model: &ModelKey, bytes: usize) -> Result<Reservation, Reject> {
+        let mut reservation = self.ingest.in_flight.reserve(&For::model(model));
+        reservation.grow(bytes as u64).map_err(|full| not_read(body::Error::Busy(full)))?;
+        Ok(reservation)
     }
 
     fn gather(
@@ -345,8 +343,11 @@ impl Events {
         reservation: Reservation,
         now: Duration,
     ) {
-        let fresh =
-            || Gathered { predictions: Vec::new(), reservation: Reservation::none(&self.ingest.in_flight), since: now };
+        let fresh = || Gathered {
+            predictions: Vec::new(),
+            reservation: self.ingest.in_flight.reserve(&For::model(of.0)),
+            since: now,
+        };
         let gathered = state.gathered.entry((of.0.clone(), of.1)).or_insert_with(fresh);
         gathered.predictions.push((predicted, rows));
         gathered.reservation.absorb(reservation);
@@ -378,11 +379,7 @@ fn not_read(error: body::Error) -> Reject {
             Reason::TooLarge,
             format!("it is larger than {limit} bytes (ingest.max_body), or unpacks to more"),
         ),
-        body::Error::Busy => Reject::for_now(
-            Reason::Full,
-            "too much waits to be processed (ingest.in_flight); send it again later",
-            Duration::from_secs(1),
-        ),
+        body::Error::Busy(full) => Reject::for_now(Reason::Full, full.message(), Duration::from_secs(1)),
         body::Error::Encoding(given) => Reject::new(
             Reason::Encoding,
             format!("Content-Encoding {given} is not supported; send it plain or as gzip"),

@@ -4,21 +4,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router};
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
+use super::copies::Copied;
 use super::decode::{self, CONTENT_TYPES, Format};
+use super::repeats::{self, Begun, Claim, Running, Undone};
+use super::room::For;
+use super::turns::Turns;
 use super::{Ingest, Refused, Reservation, RowCounts, body};
+use crate::access::{Caller, Sender};
 use crate::frame::json::{Limits, RowError};
 use crate::frame::stack::bytes_of;
 use crate::identity::ModelKey;
-use crate::model::border::{Passed, Purpose, expected, pass};
+use crate::model::border::{Batch, Passed, Purpose, expected, pass};
 use crate::model::profile::{self, Admitted};
 use crate::model::{Spec, address};
 
@@ -32,18 +36,32 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 struct Shared {
     ingest: Ingest,
-    decoding: Arc<Semaphore>,
+    decoding: Arc<Turns>,
 }
 
 /// The ingest's routes.
 pub fn router(ingest: Ingest) -> Router {
-    let shared = Shared { ingest, decoding: Arc::new(Semaphore::new(AT_ONCE)) };
+    let shared = Shared { ingest, decoding: Turns::new(AT_ONCE) };
     let accept = |purpose| {
         move |State(shared): State<Shared>,
               Path(model): Path<String>,
               RawQuery(query): RawQuery,
+              sender: Option<Extension<Sender>>,
+              caller: Option<Extension<Caller>>,
+              uri: Uri,
               headers: HeaderMap,
-              body: Body| answer(shared, model, query, headers, body, purpose)
+              body: Body| {
+            let request = Request {
+                model,
+                query,
+                sender: sender.map(|Extension(sender)| sender),
+                caller: caller.map(|Extension(caller)| caller),
+                uri,
+                headers,
+                body,
+            };
+            answer(shared, request, purpose)
+        }
     };
     Router::new()
         .route(address::AGENT, get(agent))
@@ -122,10 +140,7 @@ impl From<body::Error> for Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the body is larger than {limit} bytes (ingest.max_body); send it in parts"),
             ),
-            body::Error::Busy => Self::busy(
-                "too much waits to be processed (ingest.in_flight); send it again later",
-                Duration::from_secs(1),
-            ),
+            body::Error::Busy(full) => Self::busy(full.message(), Duration::from_secs(1)),
             body::Error::Encoding(given) => Self::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("Content-Encoding {given} is not supported; send it plain, as gzip or as zstd"),
@@ -198,17 +213,28 @@ async fn remove(State(shared): State<Shared>, Path(model): Path<String>, RawQuer
     }
 }
 
-async fn answer(
-    shared: Shared,
+/// What came.
+struct Request {
     model: String,
     query: Option<String>,
+    sender: Option<Sender>,
+    caller: Option<Caller>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
-    purpose: Purpose,
-) -> Response {
+}
+
+async fn answer(shared: Shared, request: Request, purpose: Purpose) -> Response {
     let sink = Arc::clone(&shared.ingest.sink);
-    let (status, response) = match receive(shared, model, query, headers, body, purpose).await {
-        Ok(answer) => answer,
+    let (status, response) = match receive(shared, request, purpose).await {
+        Ok(Answer::Rows(status, response)) => (status, response),
+        Ok(Answer::Again(text)) => {
+            sink.answered(StatusCode::ACCEPTED.as_u16(), RowCounts::default());
+            sink.repeated();
+            let about =
+                [(header::CONTENT_TYPE, "application/json"), (HeaderName::from_static(repeats::REPLAYED), "true")];
+            return (StatusCode::ACCEPTED, about, text).into_response();
+        }
         Err(refusal) => {
             sink.answered(refusal.status.as_u16(), RowCounts::default());
             return refusal.into_response();
@@ -220,13 +246,10 @@ async fn answer(
 
 async fn receive(
     shared: Shared,
-    model: String,
-    query: Option<String>,
-    headers: HeaderMap,
-    body: Body,
+    Request { model, query, sender, caller, uri, headers, body }: Request,
     purpose: Purpose,
-) -> Result<(StatusCode, RowsResponse), Refusal> {
-    let upload = Upload::of(&model, query.as_deref(), &headers).and_then(|mut upload| {
+) -> Result<Answer, Refusal> {
+    let upload = Upload::of(&model, query.as_deref(), caller.as_ref(), &headers).and_then(|mut upload| {
         upload.forwarded &= purpose == Purpose::Labels;
         // Whether there is room is asked before the body is read, too.
         let known = shared.ingest.sink.describe(&upload.model)?;
@@ -248,22 +271,88 @@ async fn receive(
             format!("the body did not arrive within {} s; send it in parts", LIMIT.as_secs()),
         )
     };
+    let of = For { model: Some(upload.model.clone()), sender: sender.map(Sender::into_name) };
     let (bytes, reservation) =
-        tokio::time::timeout(LIMIT, body::read(&shared.ingest, &headers, body)).await.map_err(late)??;
-    let permit = shared.decoding.acquire_owned().await;
-    let (ingest, sink) = (shared.ingest.clone(), shared.ingest.sink);
+        tokio::time::timeout(LIMIT, body::read(&shared.ingest, &of, &headers, body)).await.map_err(late)??;
+    let permit = shared.decoding.take(of).await;
+    // What another agent sends on has been copied there, and a reference is no traffic.
+    let is_traffic = !upload.forwarded && purpose != Purpose::Reference;
+    let copied = shared.ingest.copies.as_ref().filter(|_| is_traffic).and_then(|_| Copied::of(&uri, &headers, &bytes));
+    let (ingest, sink) = (shared.ingest.clone(), Arc::clone(&shared.ingest.sink));
+    let model = upload.model.clone();
     let work = move || {
         let _permit = permit;
-        decode_and_store(&ingest, &upload, &bytes, reservation, purpose)
+        take(&ingest, &upload, &bytes, reservation, purpose)
     };
     let gone = |_| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be processed; this is a bug in plumbline")
     };
-    let answer = tokio::task::spawn_blocking(work).await.map_err(gone)??;
-    if answer.0 == StatusCode::ACCEPTED {
-        sink.kept().await?;
+    let (answer, undone) = tokio::task::spawn_blocking(work).await.map_err(gone)??;
+    if matches!(answer, Answer::Again(_) | Answer::Rows(StatusCode::ACCEPTED, _))
+        && let Err(refused) = sink.kept().await
+    {
+        // Who is told so sends it again, to be taken.
+        if let Some(undone) = undone {
+            undone.forget();
+        }
+        return Err(refused.into());
+    }
+    if matches!(answer, Answer::Rows(StatusCode::ACCEPTED, _)) {
+        shared.ingest.copy(Some(&model), copied);
     }
     Ok(answer)
+}
+
+/// What is answered.
+enum Answer {
+    Rows(StatusCode, RowsResponse),
+    /// As the first batch under its key was.
+    Again(String),
+}
+
+/// Takes a batch, unless one was taken under its key.
+fn take(
+    ingest: &Ingest,
+    upload: &Upload,
+    bytes: &bytes::Bytes,
+    reservation: Reservation,
+    purpose: Purpose,
+) -> Result<(Answer, Option<Undone>), Refusal> {
+    let mut running = match &upload.key {
+        None => None,
+        Some(key) => {
+            let (what, whole) = (purpose.name(), if upload.whole { "whole" } else { "rows" });
+            let content = [upload.format.name().as_bytes(), whole.as_bytes(), bytes.as_ref()];
+            let claim = Claim::new(&upload.model, &[what, &upload.token], key, &content);
+            match ingest.repeats.begin(claim, ingest.clock.now()) {
+                Begun::First(running) => Some(running),
+                Begun::Answered(text) => return Ok((Answer::Again(text), None)),
+                Begun::Meanwhile => {
+                    let message = "the same batch is being taken; send it again to hear what became of it";
+                    return Err(Refusal {
+                        retry: Some(repeats::RUNNING_RETRY),
+                        ..Refusal::new(StatusCode::CONFLICT, message)
+                    });
+                }
+                Begun::Other => {
+                    let message = "another batch came under this Idempotency-Key; give each batch its own";
+                    return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+                }
+            }
+        }
+    };
+    let undone = running.as_ref().map(Running::undone);
+    let (status, response) = decode_and_store(ingest, upload, bytes, reservation, purpose, &mut running)?;
+    Ok((Answer::Rows(status, response), undone))
+}
+
+/// The batch with what a repetition of it is to be answered, and that answer.
+fn noted(batch: Batch, running: Option<&Running>, response: &RowsResponse) -> Result<(Batch, String), Refusal> {
+    let bug = |message: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message);
+    let Some(running) = running else { return Ok((batch, String::new())) };
+    let text = serde_json::to_string(response).map_err(|error| bug(error.to_string()))?;
+    let batch = batch.noted(repeats::NOTE, &running.note(&text)).map_err(bug)?;
+    Ok((batch, text))
 }
 
 /// What is asked, by all but the body.
@@ -273,10 +362,14 @@ struct Upload {
     whole: bool,
     /// Another agent sends on what clients sent to it.
     forwarded: bool,
+    /// Under which key it comes.
+    key: Option<String>,
+    /// Whose key: the name of the token, or nobody's.
+    token: String,
 }
 
 impl Upload {
-    fn of(model: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Self, Refusal> {
+    fn of(model: &str, query: Option<&str>, caller: Option<&Caller>, headers: &HeaderMap) -> Result<Self, Refusal> {
         let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
         let (model, more) = address::with_more(model, query).map_err(bad)?;
         let whole = all_or_nothing(&more).map_err(bad)?;
@@ -286,7 +379,11 @@ impl Upload {
             let message = format!("{given} is not supported; send {CONTENT_TYPES}");
             Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
         })?;
-        Ok(Self { model, format, whole, forwarded: headers.contains_key(address::FORWARDED_BY) })
+        let key = headers.get(repeats::HEADER).map(|value| repeats::key(value.as_bytes())).transpose().map_err(bad)?;
+        let key = key.map(str::to_owned);
+        let token = if let Some(Caller::Known(token)) = caller { token.name.clone() } else { String::new() };
+        let forwarded = headers.contains_key(address::FORWARDED_BY);
+        Ok(Self { model, format, whole, forwarded, key, token })
     }
 }
 
@@ -330,10 +427,11 @@ fn decode_and_store(
     bytes: &bytes::Bytes,
     mut reservation: Reservation,
     purpose: Purpose,
+    running: &mut Option<Running>,
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
-    let &Upload { ref model, format, whole, forwarded } = upload;
+    let &Upload { ref model, format, whole, forwarded, .. } = upload;
     if purpose == Purpose::Reference && format.is_json() && profile::begins(bytes) {
-        return store_profile(ingest, model, bytes, reservation);
+        return store_profile(ingest, model, bytes, reservation, running);
     }
     let room = usize::try_from(ingest.config.in_flight.as_u64()).unwrap_or(usize::MAX);
     // A cell takes eight bytes or sixteen, whatever it took on the way.
@@ -376,11 +474,15 @@ fn decode_and_store(
         let accepted = batch.record.num_rows() as u64;
         reservation.become_size(bytes_of(&batch.record).max(bytes.len()) as u64);
         let handed = std::mem::replace(&mut reservation, Reservation::none(&ingest.in_flight));
+        let wrong_type = wrong_types.rows;
+        let response = RowsResponse { accepted, sampled_out, rejected, wrong_type, errors, profile: None };
+        let (batch, text) = noted(batch, running.as_ref(), &response)?;
         match ingest.sink.accept(model, purpose, batch, handed) {
             Ok(()) => {
+                if let Some(running) = running.take() {
+                    running.done(&text);
+                }
                 tell();
-                let wrong_type = wrong_types.rows;
-                let response = RowsResponse { accepted, sampled_out, rejected, wrong_type, errors, profile: None };
                 return Ok((StatusCode::ACCEPTED, response));
             }
             Err(Refused::Changed) => {}
@@ -396,6 +498,7 @@ fn store_profile(
     model: &ModelKey,
     bytes: &bytes::Bytes,
     reservation: Reservation,
+    running: &mut Option<Running>,
 ) -> Result<(StatusCode, RowsResponse), Refusal> {
     let bad = |message: String| Refusal::new(StatusCode::BAD_REQUEST, message);
     if bytes.len() > profile::LARGEST {
@@ -405,9 +508,11 @@ fn store_profile(
     let text = std::str::from_utf8(bytes).map_err(|error| bad(format!("the profile: is no text: {error}")))?;
     let known = ingest.sink.describe(model)?;
     let Admitted { batch, hash, rows, told } = profile::admit(text, &known.spec, known.max_features).map_err(bad)?;
+    let response = RowsResponse { accepted: rows, errors: told, profile: Some(hash), ..RowsResponse::default() };
+    let (batch, text) = noted(batch, running.as_ref(), &response)?;
     ingest.sink.accept(model, Purpose::Profile, batch, reservation)?;
-    Ok((
-        StatusCode::ACCEPTED,
-        RowsResponse { accepted: rows, errors: told, profile: Some(hash), ..RowsResponse::default() },
-    ))
+    if let Some(running) = running.take() {
+        running.done(&text);
+    }
+    Ok((StatusCode::ACCEPTED, response))
 }

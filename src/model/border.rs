@@ -47,6 +47,18 @@ pub enum Purpose {
     Profile,
 }
 
+impl Purpose {
+    /// As addresses have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Labels => "labels",
+            Self::Reference | Self::Profile => "reference",
+        }
+    }
+}
+
 /// Rows that passed.
 #[derive(Debug, Clone)]
 pub struct Batch {
@@ -57,6 +69,20 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The same with a note beside its rows.
+    ///
+    /// # Errors
+    /// Never, for a batch that is one.
+    pub fn noted(self, name: &str, note: &str) -> Result<Self, String> {
+        let Self { record, schema } = self;
+        let given = record.schema();
+        let old = given.metadata().iter().map(|(name, note)| (name.to_owned(), note.to_owned()));
+        let notes: BTreeMap<String, String> = old.chain([(name.to_owned(), note.to_owned())]).collect();
+        let noted = ArrowSchema::new_with_metadata(given.fields().clone(), notes);
+        let record = record.with_schema(Arc::new(noted)).map_err(|error| error.to_string())?;
+        Ok(Self { record, schema })
+    }
+
     /// The same labels, marked as sent on by another agent.
     ///
     /// # Errors
@@ -586,7 +612,8 @@ mod tests {
     #[test]
     fn a_part_of_rows_is_kept_with_its_labels() {
         let spec = Spec { sample: Some(0.3), ..Spec::new("m") };
-        let body = |more: &str| (0..80).map(|id| format!("{{\"id\": \"r-{id}\"{more}}}\n")).collect::<String>();
+        let body =
+            |more: &str| (0..80).map(|id| format!("{{\"id\": \"r-{id}\"{more}}}\n")).collect::<Vec<_>>().concat();
         let samples =
             sent(&(body("") + "{\"id\": \"x\", \"timestamp\": \"soon\"}"), Purpose::Samples, &spec, &Schema::default());
         let labels = sent(&body(", \"label\": 1"), Purpose::Labels, &spec, &Schema::default());

@@ -41,17 +41,17 @@ impl Share {
     #[must_use]
     pub fn kept(self, columns: &[(String, ArrayRef)], numbers: &[u64], arrival: i64) -> Vec<bool> {
         let id = columns.iter().find(|(name, _)| name == "id").map(|(_, array)| array.as_string_view());
-        let one = |(row, number): (usize, &u64)| match id.filter(|ids| ids.is_valid(row)) {
-            Some(ids) => self.keeps(ids.value(row)),
-            None => {
-                let mut hasher = SipHasher24::new();
-                hasher.write_i64(arrival);
-                hasher.write_u64(*number);
-                for (_, array) in columns.iter().filter(|(_, array)| array.is_valid(row)) {
-                    write(&mut hasher, array, row);
-                }
-                hasher.finish() < self.most
+        let one = |(row, number): (usize, &u64)| {
+            if let Some(ids) = id.filter(|ids| ids.is_valid(row)) {
+                return self.keeps(ids.value(row));
             }
+            let mut hasher = SipHasher24::new();
+            hasher.write_i64(arrival);
+            hasher.write_u64(*number);
+            for (_, array) in columns.iter().filter(|(_, array)| array.is_valid(row)) {
+                write(&mut hasher, array, row);
+            }
+            hasher.finish() < self.most
         };
         numbers.iter().enumerate().map(one).collect()
     }
@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn ids_are_kept_for_good_and_a_larger_part_holds_the_smaller() {
         let kept = |of: f64| (0..60).filter(|id| share(of).keeps(&format!("request-{id}"))).collect::<Vec<u32>>();
-        insta::assert_compact_debug_snapshot!(kept(0.1));
+        // As SipHash-2-4 written down once more, after its authors' description, has them.
+        assert_eq!(kept(0.1), [1, 4, 9, 12, 20, 22, 23, 46]);
         for (small, large) in [(0.01, 0.1), (0.1, 0.5), (0.5, 0.99)] {
             let large = kept(large);
             assert!(kept(small).iter().all(|id| large.contains(id)));
@@ -114,7 +115,7 @@ mod tests {
                 let value: ArrayRef = Arc::new(Int64Array::from(vec![7]));
                 share.kept(&[("a".to_owned(), value)], &[0], arrival)[0]
             };
-            let by_time = (0..rows as i64).filter(|arrival| alone(*arrival)).count();
+            let by_time = (0_i64..20_000).filter(|arrival| alone(*arrival)).count();
             let deviation = (of * (1.0 - of) * rows as f64).sqrt();
             for kept in [by_id, by_place, by_time] {
                 assert!((kept as f64 - of * rows as f64).abs() < 5.0 * deviation, "{kept} of {rows} at {of}");

@@ -441,6 +441,9 @@ impl Watch {
     /// # Errors
     /// The frame does not fit what is held; it is left out then.
     pub fn absorb_labels(&mut self, frame: &DataFrame, mode: Mode) -> PolarsResult<()> {
+        if frame.height() == 0 {
+            return Ok(()); // all of them were sampled out
+        }
         self.progress.known.learn(frame.column("label")?.as_materialized_series());
         let (step, steps) = (self.spec.step(), self.spec.steps());
         let arrivals = milliseconds(frame, ARRIVAL)?;

@@ -33,6 +33,8 @@ use crate::identity::ModelKey;
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
 const AGENT: &str = "agent.json";
+/// Keys of batches, whose rows are Parquet by now.
+const REPEATS: &str = "repeats.json";
 /// Judged windows take one in so many bytes of what may be stored.
 const WINDOWS_SHARE: u64 = 20;
 const PROFILE: &str = "reference.profile.json";
@@ -291,6 +293,26 @@ impl Samples {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what was noted of batches that may be sent again.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn keep_repeats(&self, notes: &[String]) -> Result<(), Error> {
+        let path = self.folder.join(REPEATS);
+        if notes.is_empty() && !path.exists() {
+            return Ok(());
+        }
+        state::write(&path, &notes)
+    }
+
+    /// What was kept so.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn repeats(&self) -> Result<Vec<String>, Error> {
+        Ok(state::read(&self.folder.join(REPEATS))?.unwrap_or_default())
     }
 
     /// The compacted files of a kind, oldest segment first, with their models.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{MatchedPath, RawPathParams, RawQuery, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, RawPathParams, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,7 +19,8 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
 
 use self::sessions::Sessions;
-use crate::access::{self, Caller, Digest, Right, Token};
+use super::listener::Peer;
+use crate::access::{self, Caller, Digest, Right, Sender, Token};
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::identity::ModelKey;
@@ -111,6 +112,8 @@ pub async fn guard(
             return read_off(forbidden(token, right, model.as_ref()), request, KNOWN).await;
         }
     }
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0);
+    request.extensions_mut().insert(Sender::new(&caller, peer));
     request.extensions_mut().insert(caller);
     next.run(request).await
 }

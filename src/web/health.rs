@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::health::{self, Brings, EventsState, ForwardingState, State};
+use crate::health::{self, Brings, EventsState, ForwardingState, MirrorState, State};
 
 /// So many descriptions that do not count are told one by one.
 const DESCRIPTIONS: usize = 10;
@@ -35,9 +35,32 @@ pub struct Report {
     references: BTreeMap<String, Reference>,
     /// Labels on their way to and from other agents.
     forwarding: Forwarding,
+    /// Copies of requests for another sink; none without one.
+    mirror: Option<Mirror>,
     containers_left_out: u64,
     threads: BTreeMap<&'static str, Thread>,
     panics: u64,
+}
+
+/// Copies of requests, since the start.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Mirror {
+    url: String,
+    sent: u64,
+    failed: u64,
+    /// By why.
+    dropped: BTreeMap<&'static str, u64>,
+    waiting_bytes: u64,
+    /// Why the last one was not taken, until one is.
+    error: Option<String>,
+}
+
+impl Mirror {
+    fn of(state: &MirrorState) -> Option<Self> {
+        let MirrorState { url, sent, failed, dropped, waiting_bytes, error } = state.clone();
+        Some(Self { url: url?, sent, failed, dropped, waiting_bytes, error })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -415,6 +438,7 @@ pub fn report(state: &State, now: Duration) -> Report {
             })
             .collect(),
         forwarding: forwarding(&state.forwarding, since),
+        mirror: Mirror::of(&state.mirror),
         containers_left_out: state.containers_left_out,
         threads: state
             .threads

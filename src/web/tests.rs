@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
 
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,7 +104,14 @@ fn shared(base: &str) -> (Shared, watch::Sender<Arc<Snapshot>>) {
 fn more() -> Router {
     let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
     let config = ingest::Config { max_rows: 1000, ..ingest::Config::default() };
-    let ingest = Ingest { sink: Arc::new(Taking), config, clock, in_flight: Arc::new(AtomicU64::new(0)) };
+    let ingest = Ingest {
+        sink: Arc::new(Taking),
+        config,
+        clock,
+        in_flight: ingest::Room::new(1 << 27),
+        repeats: Arc::default(),
+        copies: None,
+    };
     let events = ingest::events::Events::new(ingest.clone());
     ingest::router(ingest).merge(events.router()).merge(ingest::descriptions::router(Arc::new(Undescribed)))
 }

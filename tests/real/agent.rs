@@ -83,6 +83,11 @@ impl Agent {
         Self::start_with(options, &[])
     }
 
+    /// Where its configuration says.
+    pub fn start_at(options: Options<'_>) -> Result<Self, Failed> {
+        Self::start_on(options, &[], &[])
+    }
+
     /// With the models that come with it, and a folder of its own.
     pub fn demonstration() -> Result<Self, Failed> {
         Self::demonstration_with(Options::default())
@@ -98,12 +103,18 @@ impl Agent {
     }
 
     fn start_with(options: Options<'_>, more: &[&str]) -> Result<Self, Failed> {
+        Self::start_on(options, more, &["--listen", "127.0.0.1:0"])
+    }
+
+    fn start_on(options: Options<'_>, more: &[&str], listen: &[&str]) -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("plumbline.toml");
         fs::write(&config, options.config)?;
         let data = options.data.unwrap_or_else(|| folder.path().join("data"));
         let mut child = command()
-            .args(["agent", "--listen", "127.0.0.1:0", "--config"])
+            .arg("agent")
+            .args(listen)
+            .arg("--config")
             .arg(&config)
             .arg("--data")
             .arg(data)

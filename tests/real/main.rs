@@ -29,6 +29,7 @@ mod kernel_v2;
 mod kserve;
 mod kubernetes;
 mod lifecycle;
+mod mirror;
 mod models;
 mod openapi;
 mod otlp;
@@ -40,8 +41,10 @@ mod profiles;
 mod prometheus;
 mod python;
 mod reference;
+mod repeats;
 mod report;
 mod rules;
+mod shares;
 mod watch;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -58,6 +61,9 @@ fn main() {
         reference::TESTS,
         lifecycle::TESTS,
         models::TESTS,
+        shares::TESTS,
+        repeats::TESTS,
+        mirror::TESTS,
         forwarding::TESTS,
         access::TESTS,
         openapi::TESTS,

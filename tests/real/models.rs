@@ -196,7 +196,7 @@ fn broken_bodies_are_refused() -> Result<(), Failed> {
 }
 
 fn bounds_are_told() -> Result<(), Failed> {
-    let config = "[ingest]\nmax_body = \"64 KiB\"\nin_flight = \"64 KiB\"\nmax_rows = 50\n[models]\nmax_models = 2\n";
+    let config = "[ingest]\nmax_body = \"64 KiB\"\nin_flight = \"96 KiB\"\nmax_rows = 50\n[models]\nmax_models = 2\n";
     let agent = ready(Options { config, ..Options::default() })?;
     let samples = "POST /v1/models/m/samples";
     let (status, _, answer) = agent.send(samples, NDJSON, &vec![b' '; 70_000])?;

@@ -35,7 +35,7 @@ fn its_own_tests_pass() -> Result<(), Failed> {
     let (source, tests) = (folder().display().to_string(), folder().join("tests/test_client.py").display().to_string());
     let url = format!("http://{}", agent.address);
     let said = run(&[&tests], &[("PLUMBLINE_URL", &url), ("PYTHONPATH", &source)])?;
-    check(said.contains("OK") && said.contains("Ran 12 tests"), || said.clone())
+    check(said.contains("OK") && said.contains("Ran 13 tests"), || said.clone())
 }
 
 /// The example under uvicorn. Ends with the test.

@@ -30,7 +30,7 @@ QUIET = 60.0
 class Counts:
     """Rows since the client was made. All of them: accepted + rejected + dropped + waiting."""
 
-    accepted: int = 0  #: The agent has them.
+    accepted: int = 0  #: The agent has them, or sampled them out.
     rejected: int = 0  #: The agent refused them for good: wrong values, a token that lacks the right.
     dropped: int = 0  #: There was no room for them, they could not be written as JSON, or the process ended.
     waiting: int = 0  #: They are on their way.
@@ -253,10 +253,10 @@ class Client:
 
     def _post(self, path, lines):
         """Sends lines until the agent has said what becomes of them: how many it took, and how many it refused."""
-        pause = FIRST
+        pause, key = FIRST, uuid.uuid4().hex
         while not self._closed:
             try:
-                status, answer, after = self._request(path, b"\n".join(lines))
+                status, answer, after = self._request(path, b"\n".join(lines), key)
             except Exception as error:
                 status, answer, after = None, {}, None
                 self._warn(f"the agent cannot be reached, rows wait: {type(error).__name__}: {error}")
@@ -267,15 +267,17 @@ class Client:
             if status is not None and status < 500 and status not in (408, 409, 425, 429):
                 if answer.get("errors") or status >= 300:
                     self._warn(f"the agent refused rows ({status}): {str(answer)[:300]}")
-                accepted = int(answer.get("accepted", 0)) if status < 300 else 0
+                # What the agent samples out it has seen, too.
+                accepted = int(answer.get("accepted", 0)) + int(answer.get("sampled_out", 0)) if status < 300 else 0
                 return accepted, len(lines) - accepted
             with self._wake:
                 self._wake.wait(min(after if after is not None else pause, LONGEST))
             pause = min(pause * 2, LONGEST)
         return 0, 0
 
-    def _request(self, path, body):
-        headers = {"Content-Type": "application/x-ndjson", "User-Agent": "plumbline-client"}
+    def _request(self, path, body, key):
+        # A batch whose answer was lost is sent again under its key, and is there once.
+        headers = {"Content-Type": "application/x-ndjson", "User-Agent": "plumbline-client", "Idempotency-Key": key}
         if len(body) > 1024:
             body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         token = self._token

@@ -37,11 +37,12 @@ class Server:
     """Answers each request as it is told to."""
 
     def __init__(self, answers):
-        self.answers, self.bodies = list(answers), []
+        self.answers, self.bodies, self.keys = list(answers), [], []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
+                outer.keys.append(self.headers["Idempotency-Key"])
                 outer.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
                 status, body, headers = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
                 self.send_response(status)
@@ -151,6 +152,8 @@ class WithoutOne(unittest.TestCase):
         self.assertTrue(client.flush(10))
         self.assertEqual((client.counts, len(server.bodies)), (Counts(accepted=1), 3))
         self.assertEqual(len(set(server.bodies)), 1, "the same rows, with the same ids")
+        self.assertEqual(len(set(server.keys)), 1, "under the same key")
+        self.assertTrue(server.keys[0])
         for status in (400, 401, 403, 404, 415, 422):
             server = Server([(status, {"errors": [{"message": "no"}]}, {})])
             client = Client("m", url=server.url, every=0.01)
@@ -165,6 +168,15 @@ class WithoutOne(unittest.TestCase):
             client.label(client.sample({"x": at}, prediction=1), 1)
         self.assertTrue(client.flush(10))
         self.assertEqual((client.counts, len(server.bodies)), (Counts(accepted=600), 2))
+        self.assertEqual(len(set(server.keys)), 2, "each batch has its own key")
+
+    def test_what_the_agent_samples_out_it_has_seen(self):
+        server = Server([(202, {"accepted": 1, "sampled_out": 2, "rejected": 1, "errors": []}, {})])
+        client = Client("m", url=server.url, every=60)
+        for at in range(4):
+            client.sample({"x": at}, prediction=1)
+        self.assertTrue(client.flush(10))
+        self.assertEqual(client.counts, Counts(accepted=3, rejected=1))
 
     def test_a_body_that_is_too_large_is_sent_in_parts(self):
         def part(rows):

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::{Checkpoint, ModelWorker, given};
 use crate::identity::ModelKey;
+use crate::ingest::repeats::NOTE;
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::log::{self, End, Entry, Kind, Log};
 use crate::store::samples::{read_parquet, rows_of_parquet};
@@ -38,6 +39,7 @@ impl ModelWorker {
         let folder = store.log_folder();
         self.models.set_agent(Some(store.agent()?));
         if !self.watches.is_empty() {
+            self.take_all();
             // The folder was lost and is made anew: what is known is still here, and entries that wait in the queue have their numbers.
             let next = self.through.max(self.models.last_written()).saturating_add(1);
             self.models.set_log(Ok(Log::open(&folder, store.next_segment()?, next)?));
@@ -64,6 +66,13 @@ impl ModelWorker {
         self.take_up_references(&store, &counted)?;
         self.replay_compacted(&store, &counted)?;
         let segment = store.next_segment()?;
+        match store.repeats() {
+            Ok(notes) => notes.iter().for_each(|note| self.models.repeats.restore(note, now)),
+            Err(error) => {
+                tracing::error!(%error, "keys of batches cannot be read: one of the last day that is sent again is taken again");
+                self.health.update(|state| state.samples.damaged += 1);
+            }
+        }
         self.store = Some(store);
         let last = self.replay_log(&folder, &counted)?;
         self.through = self.through.max(last);
@@ -151,6 +160,11 @@ impl ModelWorker {
         for segment in log::segments(folder)? {
             let end = log::read(&segment.path, |entry: Entry| {
                 last = last.max(entry.sequence);
+                if entry.kind == Kind::Removal {
+                    self.models.repeats.forget(&entry.model);
+                } else if let Some(note) = entry.note(NOTE) {
+                    self.models.repeats.restore(note, self.clock.now());
+                }
                 let before = entry.sequence <= self.kept;
                 if !before && !rebuilt {
                     rebuilt = true;

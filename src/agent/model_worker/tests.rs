@@ -701,3 +701,69 @@ fn labels_of_other_agents_join_and_are_no_model_of_ours() {
     worker.publish();
     assert_eq!(shown(&worker)[1], ("m".to_owned(), 11, 0, 6));
 }
+
+/// As many as came are traffic; a restart knows what was left out as it knows the rows, from the log and from a checkpoint.
+#[test]
+fn what_is_sampled_out_is_counted_over_a_restart() {
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (out, queue) = channel();
+    let config = || Config::parse("[[model]]\nname = \"m\"\nsample = 0.25\n").expect("a config");
+    let (models, mut worker) = begun(data.path(), config(), out.clone(), &clock);
+    let rows = |from: i32, to: i32| (from..to).map(|n| format!(r#"{{"id": "{n}", "x": {n}}}"#)).collect::<Vec<_>>();
+    let labels = |from: i32, to: i32| (from..to).map(|n| format!(r#"{{"id": "{n}", "label": 1}}"#)).collect::<Vec<_>>();
+    send(&mut worker, &queue, Purpose::Samples, &rows(0, 400));
+    send(&mut worker, &queue, Purpose::Labels, &labels(0, 400));
+    models.with_log(|log| log.rotate().expect("rotated"));
+    worker.keep_checkpoint();
+    assert!(worker.compact());
+    // Behind the checkpoint; and one of which nothing is kept.
+    send(&mut worker, &queue, Purpose::Samples, &rows(400, 500));
+    let share = crate::model::sample::Share::of(Some(0.25)).expect("a part");
+    let out_of_it = (500..600).find(|n| !share.keeps(&n.to_string())).expect("one");
+    send(&mut worker, &queue, Purpose::Samples, &rows(out_of_it, out_of_it + 1));
+    send(&mut worker, &queue, Purpose::Labels, &labels(out_of_it, out_of_it + 1));
+    let counts = |worker: &ModelWorker| worker.watches[&key()].view(worker.clock.now()).counts;
+    let before = counts(&worker);
+    assert_eq!((before.samples + before.sampled_out, before.labels + before.labels_sampled_out), (501, 401));
+    assert_eq!((before.unmatched, before.repeated), (0, 0), "labels meet their rows");
+    assert!((80..120).contains(&before.labels) && before.samples > before.labels, "{before:?}");
+    models.set_log(Err("away".to_owned()));
+    drop(worker);
+    let (_, worker) = begun(data.path(), config(), out, &clock);
+    assert_eq!(counts(&worker), before);
+}
+
+/// One model's many batches delay no other's; and what is written down speaks of all up to one.
+#[test]
+fn models_take_turns_and_a_checkpoint_counts_each_batch_once() {
+    let data = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
+    let (out, queue) = channel();
+    let (models, mut worker) = begun(data.path(), Config::default(), out.clone(), &clock);
+    let accept = |name: &str, n: usize| {
+        let key = ModelKey::named(name);
+        let known = models.describe(&key).expect("known");
+        let kinds = |name: &str| expected(name, &known.spec, &known.schema);
+        let limits = Limits { rows: 10, columns: 10, cells: 100 };
+        let rows =
+            decode(format!(r#"{{"id": "{n}", "x": {n}}}"#).as_bytes(), Layout::Lines, limits, &kinds).expect("rows");
+        let passed = pass(rows, Purpose::Samples, &known.spec, &known.schema, 10, clock.now());
+        let batch = passed.batch.expect("a batch");
+        models.accept(&key, Purpose::Samples, batch, Reservation::none(&models.in_flight)).expect("accepted");
+    };
+    (0..200).for_each(|n| accept("flood", n));
+    accept("trickle", 0);
+    let counts = |worker: &ModelWorker, name: &str| {
+        worker.watches.get(&ModelKey::named(name)).map_or(0, |watch| watch.view(worker.clock.now()).counts.samples)
+    };
+    assert!(worker.round(&queue).is_continue());
+    assert_eq!((counts(&worker, "trickle"), counts(&worker, "flood")), (1, AT_ONCE as u64 - 1));
+    assert_eq!(worker.through, 0, "others before it wait");
+    worker.keep_checkpoint();
+    assert_eq!((worker.through, worker.kept, counts(&worker, "flood")), (201, 201, 200));
+    models.set_log(Err("away".to_owned()));
+    drop(worker);
+    let (_, worker) = begun(data.path(), Config::default(), out, &clock);
+    assert_eq!((counts(&worker, "flood"), counts(&worker, "trickle")), (200, 1));
+}

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 
 use super::*;
 use crate::clock::{Clock, FixedClock};
 use crate::frame::json::WrongTypes;
+use crate::ingest::Reservation;
 use crate::ingest::{Described, Sink};
 use crate::model::Schema;
 
@@ -59,7 +59,9 @@ fn ingest(taken: &Arc<Taken>) -> Ingest {
         sink: Arc::clone(taken) as _,
         config: crate::ingest::Config { max_rows: 100, ..crate::ingest::Config::default() },
         clock: Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH)) as Arc<dyn Clock>,
-        in_flight: Arc::<AtomicU64>::default(),
+        in_flight: crate::ingest::Room::new(1 << 27),
+        repeats: Arc::default(),
+        copies: None,
     }
 }
 

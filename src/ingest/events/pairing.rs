@@ -1,5 +1,5 @@
-//! Halves of predictions that wait for the other, in either order: bounded in time, number and memory. Pure; what time it is, is an
-//! argument.
+//! Halves of predictions that wait for the other, in either order: bounded in time, number and memory, and each model's in terms of what
+//! is free, as with all memory of the ingest (`room`). Pure; what time it is, is an argument.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -69,6 +69,8 @@ pub struct Pairing {
     /// Counts halves, so that one that came later under an id is another.
     next: u64,
     bytes: usize,
+    /// How many wait of each model, and what they take; none of a model of which nobody waits.
+    by_model: HashMap<ModelKey, (usize, usize)>,
     /// Whose time was over lately, by their hashes.
     expired: HashSet<u64>,
     expired_order: VecDeque<u64>,
@@ -92,6 +94,7 @@ impl Pairing {
             order: VecDeque::new(),
             next: 0,
             bytes: 0,
+            by_model: HashMap::new(),
             expired: HashSet::new(),
             expired_order: VecDeque::new(),
         }
@@ -132,17 +135,19 @@ impl Pairing {
                 return Err(error);
             }
             let bytes = entry.remove().bytes;
-            self.bytes = self.bytes.saturating_sub(bytes);
+            self.let_go(&key.model, bytes);
             return Ok(Offered::Paired(Box::new(whole)));
         }
         if self.expired.remove(&hash(&key)) {
             return Ok(Offered::Late(Box::new(predicted)));
         }
         let bytes = predicted.bytes().saturating_add(key.id.len()).saturating_add(OVERHEAD);
-        if self.waiting.len() >= self.bounds.number || self.bytes.saturating_add(bytes) > self.bounds.bytes {
+        if !self.has_room(&key.model, bytes) {
             return Ok(Offered::Full);
         }
         self.bytes = self.bytes.saturating_add(bytes);
+        let of_model = self.by_model.entry(key.model.clone()).or_default();
+        *of_model = (of_model.0.saturating_add(1), of_model.1.saturating_add(bytes));
         self.order.push_back((now.saturating_add(self.bounds.wait), self.next, key.clone()));
         self.waiting.insert(key, Waiting { number: self.next, half, predicted, bytes });
         self.next = self.next.wrapping_add(1);
@@ -160,11 +165,31 @@ impl Pairing {
             }
             self.remember(hash(&key));
             if let Some(waiting) = self.waiting.remove(&key) {
-                self.bytes = self.bytes.saturating_sub(waiting.bytes);
+                self.let_go(&key.model, waiting.bytes);
                 over.push(Expired { model: key.model, half: waiting.half, predicted: waiting.predicted });
             }
         }
         over
+    }
+
+    /// One half more of the model leaves a third of what it holds to others.
+    fn has_room(&self, model: &ModelKey, bytes: usize) -> bool {
+        let (number, of_bytes) = self.by_model.get(model).copied().unwrap_or_default();
+        let fits = |limit: usize, all: usize, of_model: usize, more: usize| {
+            let free = limit.checked_sub(all.saturating_add(more));
+            free.is_some_and(|free| of_model.saturating_add(more) <= free.saturating_mul(TIMES_FREE).max(more))
+        };
+        fits(self.bounds.number, self.waiting.len(), number, 1) && fits(self.bounds.bytes, self.bytes, of_bytes, bytes)
+    }
+
+    fn let_go(&mut self, model: &ModelKey, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(of_model) = self.by_model.get_mut(model) {
+            *of_model = (of_model.0.saturating_sub(1), of_model.1.saturating_sub(bytes));
+            if of_model.0 == 0 {
+                self.by_model.remove(model);
+            }
+        }
     }
 
     fn remember(&mut self, hash: u64) {
@@ -186,6 +211,9 @@ impl Pairing {
         }
     }
 }
+
+/// What one model may hold, in terms of what is free.
+const TIMES_FREE: usize = 2;
 
 /// What a place among those that wait takes beside its payload.
 const OVERHEAD: usize = 256;
@@ -234,7 +262,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const BOUNDS: Bounds = Bounds { wait: Duration::from_secs(10), number: 4, bytes: 10_000 };
+    const BOUNDS: Bounds = Bounds { wait: Duration::from_secs(10), number: 6, bytes: 10_000 };
 
     fn half_of(id: &str, half: Half) -> (Key, Half, Predicted) {
         let time = match half {
@@ -270,6 +298,21 @@ mod tests {
             assert_eq!(pairing.waiting(), (0, 0));
             assert!(pairing.expire(SECOND * 100, false).is_empty(), "who is paired does not expire");
         }
+    }
+
+    #[test]
+    fn one_model_leaves_room_for_halves_of_another() {
+        let mut pairing = Pairing::new(Bounds { number: 30, bytes: 1 << 20, ..BOUNDS });
+        let mut offer_of = |model: &str, id: String| {
+            let (key, half, predicted) = half_of(&id, Half::Request);
+            let key = Key { model: ModelKey::named(model), ..key };
+            pairing.offer(key, half, predicted, SECOND, |_| Ok::<(), ()>(())).expect("it fits")
+        };
+        let waits = (0..40).filter(|n| offer_of("flood", format!("f{n}")) == Offered::Waits).count();
+        assert_eq!(waits, 20);
+        assert_eq!(offer_of("trickle", "t".to_owned()), Offered::Waits);
+        assert_eq!(pairing.expire(SECOND * 12, false).len(), 21);
+        assert_eq!((pairing.waiting(), pairing.by_model.len()), ((0, 0), 0));
     }
 
     #[test]

@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::super::copies::Copied;
+use super::super::room::For;
 use super::super::{RowCounts, body};
 use super::cloud::{self, Mode};
 use super::reject::{Reason, Reject};
 use super::{Events, is_gzip, not_read};
-use crate::access::Caller;
+use crate::access::{Caller, Sender};
 use crate::frame::json::{ERRORS_TOLD, RowError};
 
 /// A body must have come by then.
@@ -128,20 +130,31 @@ fn mode(headers: &HeaderMap, bytes: &[u8]) -> Mode {
 async fn answer(
     State(events): State<Arc<Events>>,
     caller: Option<Extension<Caller>>,
+    sender: Option<Extension<Sender>>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let Extension(caller) = caller.unwrap_or(Extension(Caller::Stranger));
-    let reading = tokio::time::timeout(LIMIT, body::read(&events.ingest, &headers, body)).await;
+    // Which model it is about stands in the body, as a rule.
+    let of = For { model: None, sender: sender.map(|Extension(sender)| sender.into_name()) };
+    let reading = tokio::time::timeout(LIMIT, body::read(&events.ingest, &of, &headers, body)).await;
     let late = || Reject::new(Reason::Transfer, format!("the body did not arrive within {} s", LIMIT.as_secs()));
     let (bytes, reservation) = match reading.map_err(|_| late()).and_then(|read| read.map_err(not_read)) {
         Ok(read) => read,
         Err(reject) => return events.refuse(&reject),
     };
+    let copied = events.ingest.copies.as_ref().and_then(|_| Copied::of(&uri, &headers, &bytes));
+    let copy = |answer: Response| {
+        if answer.status() == StatusCode::ACCEPTED {
+            events.ingest.copy(None, copied);
+        }
+        answer
+    };
     if bytes.len() <= SMALL && mode(&headers, &bytes) == Mode::Binary && !is_gzip(&bytes) {
-        return events.receive(&caller, &headers, &bytes);
+        return copy(events.receive(&caller, &headers, &bytes));
     }
-    let permit = Arc::clone(&events.decoding).acquire_owned().await;
+    let permit = events.decoding.take(of).await;
     let working = Arc::clone(&events);
     let work = move || {
         let _held = (permit, reservation);
@@ -151,5 +164,5 @@ async fn answer(
         let message = "the event could not be processed; this is a bug in plumbline\n";
         (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
     };
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(gone)
+    copy(tokio::task::spawn_blocking(work).await.unwrap_or_else(gone))
 }

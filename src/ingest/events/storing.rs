@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Refused, Reservation};
+use super::super::Refused;
+use super::super::room::For;
 use super::cloud::Half;
 use super::predicted::Predicted;
 use super::{Events, Expired, Gathered, State, What};
@@ -70,7 +71,7 @@ impl Events {
                 continue;
             }
             counts.unpaired_responses = counts.unpaired_responses.saturating_add(1);
-            let room = || self.reserve(predicted.bytes());
+            let room = || self.reserve(&model, predicted.bytes());
             match predicted.rows(self.ingest.config.max_rows).and_then(|rows| Ok((rows, room()?))) {
                 Ok((rows, reservation)) => {
                     self.gather(state, (&model, What::Predictions), predicted, rows, reservation, now);
@@ -146,7 +147,7 @@ impl Events {
             let mut accepted = 0;
             if let Some(batch) = batch {
                 accepted = batch.record.num_rows() as u64;
-                let mut reservation = Reservation::none(&self.ingest.in_flight);
+                let mut reservation = self.ingest.in_flight.reserve(&For::model(model));
                 reservation.become_size(bytes_of(&batch.record) as u64);
                 match sink.accept(model, purpose, batch, reservation) {
                     Ok(()) => {}

@@ -3,7 +3,6 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test counts a few")]
 
 use std::io::Write as _;
-use std::sync::atomic::AtomicU64;
 
 use arrow::array::Array as _;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,7 +14,7 @@ use super::*;
 use crate::access::{Caller, Digest, Tokens};
 use crate::clock::{Clock, FixedClock};
 use crate::frame::json::WrongTypes;
-use crate::ingest::Sink;
+use crate::ingest::{Room, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
 
@@ -99,12 +98,9 @@ impl Door {
             counts: Mutex::default(),
         });
         let clock = Arc::new(FixedClock::new("2026-11-23T10:00:05Z".parse::<Timestamp>().expect("a time")));
-        let ingest = Ingest {
-            sink: Arc::clone(&store) as _,
-            config,
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            in_flight: Arc::<AtomicU64>::default(),
-        };
+        let in_flight = Room::new(config.in_flight.as_u64());
+        let (sink, times) = (Arc::clone(&store) as _, Arc::clone(&clock) as Arc<dyn Clock>);
+        let ingest = Ingest { sink, config, clock: times, in_flight, repeats: Arc::default(), copies: None };
         Self { store, clock, events: Events::new(ingest) }
     }
 
@@ -154,7 +150,7 @@ impl Door {
     }
 
     fn in_flight(&self) -> u64 {
-        self.events.ingest.in_flight.load(std::sync::atomic::Ordering::Relaxed)
+        self.events.ingest.in_flight.held()
     }
 }
 
@@ -274,7 +270,7 @@ fn a_row_of_another_type_is_rejected_alone() {
 
 #[test]
 fn there_is_room_for_so_many_and_the_sender_is_told() {
-    let door = Door::new(|_, config| config.events.max_waiting = 2);
+    let door = Door::new(|_, config| config.events.max_waiting = 3);
     let sent: Vec<u16> = ["a", "b", "c"].map(|id| door.send("request", id, ASKED)).to_vec();
     assert_eq!(sent, [202, 202, 429]);
     assert_eq!(door.send("response", "a", SAID), 202, "who completes a pair needs no room");

@@ -20,7 +20,7 @@ impl<T: Table> JsonSchema for Signals<T> {
     }
 }
 
-fn object(properties: Map<String, Value>) -> Value {
+fn object(properties: &Map<String, Value>) -> Value {
     let required: Vec<String> = properties.keys().cloned().collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
@@ -38,12 +38,12 @@ fn group<T: Table>(ids: &[Id<T>], depth: usize) -> Value {
             Some(each) => {
                 let name = [(each.field.to_owned(), json!({ "type": "string" }))];
                 let item = name.into_iter().chain(ids.iter().map(|id| (part(*id, 1).to_owned(), one(*id))));
-                json!({ "type": "array", "items": object(item.collect()) })
+                json!({ "type": "array", "items": object(&item.collect()) })
             }
             None if part(ids[0], depth + 1).is_empty() => one(ids[0]),
             None => group(ids, depth + 1),
         };
         properties.insert(part(ids[0], depth).to_owned(), below);
     }
-    object(properties)
+    object(&properties)
 }

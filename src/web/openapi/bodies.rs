@@ -10,8 +10,8 @@ pub type Body = (&'static str, Value, Value);
 
 /// One row of samples, or of a reference. An object in the place of a value is fields of its own.
 fn row() -> Value {
-    let told = or_absent(json!({ "type": ["number", "boolean", "string"], "maxLength": 512 }));
-    let id = or_absent(json!({ "type": ["string", "number"], "maxLength": 512 }));
+    let told = or_absent(&json!({ "type": ["number", "boolean", "string"], "maxLength": 512 }));
+    let id = or_absent(&json!({ "type": ["string", "number"], "maxLength": 512 }));
     json!({
         "type": "object",
         "description": "One prediction: its roles under the names that the model's description gives them, and its features.",
@@ -22,7 +22,7 @@ fn row() -> Value {
                 "anyOf": [time(), absent()],
             },
             "prediction": told,
-            "score": or_absent(json!({ "type": "number", "description": "The probability of the positive class, or how sure the model was." })),
+            "score": or_absent(&json!({ "type": "number", "description": "The probability of the positive class, or how sure the model was." })),
             "label": told,
             "version": id,
         },
@@ -37,7 +37,7 @@ fn absent() -> Value {
     json!({ "anyOf": [{ "type": ["object", "null"] }, { "type": "array", "items": { "type": "null" } }] })
 }
 
-fn or_absent(one: Value) -> Value {
+fn or_absent(one: &Value) -> Value {
     json!({ "anyOf": [one, absent()] })
 }
 
@@ -117,10 +117,10 @@ pub fn events() -> Vec<Body> {
         json!({ "type": "object", "required": required, "properties": properties })
     };
     let name = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$" });
-    let namespace = json!({ "type": ["string", "null"], "pattern": "^[A-Za-z0-9-][A-Za-z0-9_.-]{0,99}$" });
-    let id = json!({ "type": "string", "minLength": 1, "maxLength": 512, "pattern": "^[ -~]+$" });
-    let rows = json!({ "type": "array", "minItems": 1, "items": { "type": "number" } });
+    let namespace = json!({ "type": ["string", "null"], "pattern": "^([A-Za-z0-9-][A-Za-z0-9_.-]{0,99})?$" });
+    let id = json!({ "type": "string", "minLength": 1, "description": "512 bytes at most." });
     let half = |kind: &str, field: &str, about: &str| {
+        let rows = json!({ "type": "array" });
         let data =
             json!({ "type": "object", "required": [field], "properties": { field: rows }, "description": about });
         let more = json!({ "type": { "const": kind }, "id": id, "inferenceservicename": name, "namespace": namespace, "data": data });
@@ -128,11 +128,7 @@ pub fn events() -> Vec<Body> {
     };
     let asked = "What the model was asked, by the V1 protocol; a body of the V2 protocol is taken alike, and either as data_base64.";
     let said = "What the model said, likewise.";
-    let known = json!({ "enum": [
-        "org.kubeflow.serving.inference.request", "org.kubeflow.serving.inference.response", "io.seldon.serving.inference.request",
-        "io.seldon.serving.inference.response", "io.seldon.serving.feedback",
-    ] });
-    let another = json!({ "type": "string", "minLength": 1, "not": known, "description": "Events of other types are taken and left out." });
+    let another = json!({ "type": "string", "minLength": 1, "description": "Seldon's events and its feedback likewise; others are left out." });
     let data = json!({ "description": "Anything." });
     let event = json!({ "anyOf": [
         half("org.kubeflow.serving.inference.request", "instances", asked),

@@ -1,6 +1,7 @@
 //! The document, made of operations and types, and held to the router and to the file that is served.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -59,10 +60,15 @@ fn responses(operation: &Operation, generator: &mut schemars::SchemaGenerator) -
         }
         let header = match status {
             401 => Some(("WWW-Authenticate", "How to ask with a token.", json!({ "type": "string" }))),
-            429 | 503 => Some((
+            409 | 429 | 503 => Some((
                 "Retry-After",
                 "Seconds until it may be tried again.",
                 json!({ "type": "integer", "minimum": 1 }),
+            )),
+            202 => Some((
+                "Idempotency-Replayed",
+                "`true` where the batch came before under its key, and this is what was answered then.",
+                json!({ "type": "string", "const": "true" }),
             )),
             303 => Some(("Location", "Where to go on.", json!({ "type": "string" }))),
             _ => None,
@@ -96,7 +102,8 @@ fn operation(operation: &Operation, generator: &mut schemars::SchemaGenerator) -
             (kind.to_owned(), media)
         };
         let bodies: Map<String, Value> = body().into_iter().map(one).collect();
-        made["requestBody"] = json!({ "required": true, "content": bodies });
+        // A form that says nothing is answered, too.
+        made["requestBody"] = json!({ "required": operation.asks != Asks::Nothing, "content": bodies });
     }
     made
 }
@@ -146,20 +153,20 @@ fn laid_out(document: &Value) -> String {
     for (key, value) in entries(document) {
         separate(&mut text, &mut first);
         if matches!(key.as_str(), "paths" | "components") {
-            text.push_str(&format!("\n {}: {{", json!(key)));
+            let _ = write!(text, "\n {}: {{", json!(key));
             let mut first = true;
             for (name, below) in entries(&value) {
                 separate(&mut text, &mut first);
                 if name == "schemas" || key == "paths" {
-                    text.push_str(&format!("\n  {}: {{", json!(name)));
+                    let _ = write!(text, "\n  {}: {{", json!(name));
                     let mut first = true;
                     for (name, below) in entries(&below) {
                         separate(&mut text, &mut first);
-                        text.push_str(&format!("\n   {}: {below}", json!(name)));
+                        let _ = write!(text, "\n   {}: {below}", json!(name));
                     }
                     text.push('}');
                 } else {
-                    text.push_str(&format!("\n  {}: {below}", json!(name)));
+                    let _ = write!(text, "\n  {}: {below}", json!(name));
                 }
             }
             text.push('}');
@@ -173,6 +180,7 @@ fn laid_out(document: &Value) -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test is told by the environment to write the document anew")]
 fn the_document_is_made_of_the_routes_own_types() {
     let made = made();
     serde_json::from_str::<Value>(&made).expect("JSON");

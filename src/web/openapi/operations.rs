@@ -75,6 +75,12 @@ pub fn parameter(name: &str) -> Value {
             Value::Null,
         ),
         "all_or_nothing" => ("query", "Refuses a body with any wrong row.", json!({ "type": "boolean" }), json!(false)),
+        "Idempotency-Key" => (
+            "header",
+            "Names this batch, such as by a UUID: sent again under it within a day, it is taken once and answered alike.",
+            json!({ "type": "string", "pattern": "^\"?[!#-~]{1,255}\"?$" }),
+            json!("8e03978e-40d5-43dd-bc93-6894a57f9324"),
+        ),
         "to" => ("query", "Where somebody goes on who has signed in.", json!({ "type": "string" }), json!("/")),
         "workload" => (
             "path",
@@ -140,11 +146,16 @@ fn to_rows() -> Vec<(u16, &'static str, Content)> {
         (202, "The rows that passed are stored; what is wrong with the others is told.", rows),
         (400, "The address or the body is none.", rows),
         (408, "The body did not arrive in time.", rows),
-        (409, "Another body changed the model's columns meanwhile, or the configuration names the reference.", rows),
+        (
+            409,
+            "Another body changed the model's columns meanwhile; or the configuration names the reference; or the same batch is being taken \
+             under this key, and Retry-After says when to ask again.",
+            rows,
+        ),
         (413, "It is larger than is taken.", rows),
         (415, "Its type, or its packing, is none that is taken.", rows),
         (421, "It is meant for another agent.", rows),
-        (422, "No row passed.", rows),
+        (422, "No row passed, or another batch came under this key.", rows),
         (429, "There is no room now: Retry-After says when.", rows),
         (503, "Nothing can be stored now.", rows),
         (507, "No room is kept for a model that is known only by labels of other agents.", rows),
@@ -167,14 +178,14 @@ fn open(path: &'static str, about: &'static str, answers: Vec<(u16, &'static str
 fn page(path: &'static str, about: &'static str, parameters: &'static [&'static str]) -> Operation {
     let mut operation = read(path, about, parameters, Content::Html);
     operation.asks = Asks::Page;
-    for (_, _, content) in operation.answers.iter_mut() {
+    for (_, _, content) in &mut operation.answers {
         *content = Content::Html;
     }
     operation
 }
 
 fn send(method: &'static str, path: &'static str, about: &'static str, body: fn() -> Vec<Body>) -> Operation {
-    let parameters = &["model", "namespace", "all_or_nothing"];
+    let parameters = &["model", "namespace", "all_or_nothing", "Idempotency-Key"];
     Operation { method, path, about, asks: Asks::Token, parameters, body: Some(body), answers: to_rows() }
 }
 
@@ -195,6 +206,7 @@ fn take_events(path: &'static str) -> Operation {
 }
 
 /// All of them.
+#[expect(clippy::too_many_lines, reason = "a table, to be read from top to bottom")]
 pub fn all() -> Vec<Operation> {
     const OF_MODEL: &[&str] = &["model", "namespace"];
     const OF_WINDOW: &[&str] = &["model", "end", "namespace"];
