@@ -5,6 +5,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::TimestampMillisecondArray;
@@ -54,7 +55,22 @@ pub struct Batch {
     pub schema: Schema,
 }
 
+/// What says in a batch's metadata which part of which file its rows are.
+pub const PART: &str = "plumbline.part";
+
 impl Batch {
+    /// The same, marked as a part of a file: the mark is stored with it.
+    ///
+    /// # Errors
+    /// Never, for a batch that passed.
+    pub fn marked(self, mark: &str) -> Result<Self, String> {
+        let Self { record, schema } = self;
+        let with_mark =
+            record.schema().as_ref().clone().with_metadata(HashMap::from([(PART.to_owned(), mark.to_owned())]));
+        let record = record.with_schema(Arc::new(with_mark)).map_err(|error| error.to_string())?;
+        Ok(Self { record, schema })
+    }
+
     /// The same labels, marked as sent on by another agent.
     ///
     /// # Errors

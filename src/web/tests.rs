@@ -61,7 +61,7 @@ impl Sink for Taking {
 
 /// An agent's routes on a port of their own. The snapshot's sender has to be kept.
 async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
     let (sender, snapshot) = watch::channel(Arc::new(Snapshot::empty("node-1".to_owned(), Timestamp::UNIX_EPOCH)));
@@ -79,7 +79,7 @@ async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
     };
     let config = ingest::Config { max_rows: 1000, ..ingest::Config::default() };
     let more = ingest::router(Ingest { sink: Arc::new(Taking), config, clock, in_flight: Arc::new(AtomicU64::new(0)) });
-    tokio::spawn(serve(listener, None, shared, more, std::future::pending()));
+    tokio::spawn(serve(Entrance::Port(listener, None), shared, more, std::future::pending()));
     (address, sender)
 }
 

@@ -42,6 +42,7 @@ mod reference;
 mod report;
 mod rules;
 mod watch;
+mod ways;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use parts::Part;
@@ -81,6 +82,7 @@ fn main() {
         watch::TESTS,
         descriptions::TESTS,
         python::TESTS,
+        ways::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

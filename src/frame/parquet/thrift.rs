@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn the_head_of_a_page_says_how_large_it_is() {
         // type = data page, unpacked = 300, packed = 20, data page head { 7 values, plain, rle, rle }.
-        let bytes = [0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x28, 0x2c, 0x15, 0x0e, 0x15, 0x00, 0x15, 0x06, 0x15, 0x06, 0, 0, 9];
+        let bytes =
+            [0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x28, 0x2c, 0x15, 0x0e, 0x15, 0x00, 0x15, 0x06, 0x15, 0x06, 0, 0, 9];
         let head = PageHead { length: 18, packed: 20, unpacked: 300, values: 7, entries: 0 };
         assert_eq!(page_head(&bytes), Ok(head));
         for cut in 0..18 {

@@ -57,7 +57,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
 #[must_use]
 pub fn bound(limits: Limits) -> Bound {
     let bytes = (limits.cells as u64).saturating_mul(CELL);
-    Bound { unpacked: bytes, values: limits.cells as u64, texts: bytes }
+    Bound { unpacked: bytes, page: bytes, chunk: bytes, values: limits.cells as u64, texts: bytes }
 }
 
 /// What is told of a column that is left out, if it is.
@@ -117,5 +117,5 @@ pub fn joined<S: Source>(file: &Parquet<S>, column: &Column, parts: Vec<ArrayRef
 }
 
 fn not_one(message: &str) -> String {
-    format!("the body is no Parquet file that can be read: {message}")
+    format!("no Parquet file that can be read: {message}")
 }
