@@ -360,6 +360,9 @@ impl CollectorState {
     }
 }
 
+/// A metric, its label and its value.
+type Counted = (&'static metric::Metric, Option<(&'static str, &'static str)>, u64);
+
 impl State {
     /// The collectors that are switched on and bring this.
     pub fn bringing(&self, what: Brings) -> impl Iterator<Item = (&'static str, &CollectorState)> {
@@ -367,7 +370,7 @@ impl State {
     }
 
     /// What watched folders come to together, if any is watched.
-    fn of_folders(&self) -> Vec<(&'static metric::Metric, Option<(&'static str, &'static str)>, u64)> {
+    fn of_folders(&self) -> Vec<Counted> {
         if self.folders.is_empty() {
             return Vec::new();
         }

@@ -211,7 +211,7 @@ impl<S: Source> Parquet<S> {
             }
             arrays.push(array);
         }
-        if arrays.iter().map(|array| array.len()).sum::<usize>() != wanted {
+        if arrays.iter().map(Array::len).sum::<usize>() != wanted {
             return Err(broken("it has more or fewer values than its row group has rows"));
         }
         Ok(arrays)

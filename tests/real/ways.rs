@@ -167,13 +167,16 @@ fn watched(folder: &Path, more: &str) -> String {
 fn files_survive_kill_9() -> Result<(), Failed> {
     let (folder, data) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let code = r"
-import pyarrow as pa, pyarrow.parquet as pq, pyarrow.csv as pc, pyarrow.feather as pf, sys
+import pyarrow as pa, pyarrow.parquet as pq, pyarrow.csv as pc, pyarrow.feather as pf, sys, datetime as d
 def table(begin, rows):
     r = range(begin, begin + rows)
     return pa.table({'id': [f'r{i}' for i in r], 'timestamp': pa.array([1_767_225_600_000 + i for i in r]),
         'x': [i % 100 / 7 for i in r], 'c': [f'c{i % 5}' for i in r], 'prediction': [i % 2 for i in r]})
 pq.write_table(table(0, 200_000), f'{sys.argv[1]}/a.parquet', row_group_size=150_000)
-pc.write_csv(table(200_000, 100_000), f'{sys.argv[1]}/b.csv')
+# In a cell a time is a text.
+cells = table(200_000, 100_000)
+times = [d.datetime.fromtimestamp(t / 1000, d.timezone.utc).isoformat() for t in cells['timestamp'].to_pylist()]
+pc.write_csv(cells.set_column(1, 'timestamp', pa.array(times)), f'{sys.argv[1]}/b.csv')
 pf.write_feather(table(300_000, 100_000), f'{sys.argv[1]}/c.feather')
 ";
     write(code, folder.path())?;

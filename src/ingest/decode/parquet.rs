@@ -48,7 +48,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
                 parts.push(part);
             }
         }
-        whole.columns.push((column.name.clone(), joined(&file, column, parts)?));
+        whole.columns.push((column.name.clone(), joined(&file, column, &parts)?));
     }
     Ok(whole)
 }
@@ -106,7 +106,7 @@ pub fn read<S: Source>(
 ///
 /// # Errors
 /// They are of unlike types.
-pub fn joined<S: Source>(file: &Parquet<S>, column: &Column, parts: Vec<ArrayRef>) -> Result<ArrayRef, Error> {
+pub fn joined<S: Source>(file: &Parquet<S>, column: &Column, parts: &[ArrayRef]) -> Result<ArrayRef, Error> {
     let all: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     let broken = |message: String| Error::Broken(not_one(&message));
     match all.as_slice() {

@@ -109,7 +109,7 @@ impl Spec {
                 ));
             }
             (_, None, None) => {
-                found.push(("model", "is missing; name the model, or the model_column that does".to_owned()))
+                found.push(("model", "is missing; name the model, or the model_column that does".to_owned()));
             }
             (_, None, Some(_)) if self.namespace.is_some() => {
                 found

@@ -145,10 +145,10 @@ fn rows_of(file: &Parquet<OnDisk>, group: usize, range: std::ops::Range<usize>) 
             }
             Some(_) => {
                 let read = file.column(&column.name, group, Some(range.clone()), left);
-                joined(file, column, read.map_err(|error| format!("column `{}`: {error}", column.name))?)
+                joined(file, column, &read.map_err(|error| format!("column `{}`: {error}", column.name))?)
             }
             None => {
-                read(file, column, group, Some(range.clone()), &mut left).and_then(|parts| joined(file, column, parts))
+                read(file, column, group, Some(range.clone()), &mut left).and_then(|parts| joined(file, column, &parts))
             }
         };
         rows.columns.push((column.name.clone(), whole.map_err(|error| error.to_string())?));

@@ -192,7 +192,7 @@ fn arrow_file(rows: std::ops::Range<i64>, compression: Option<CompressionType>) 
     let options = IpcWriteOptions::default().try_with_compression(compression).expect("options");
     let mut body = Vec::new();
     let mut writer = FileWriter::try_new_with_options(&mut body, &record(0..1).schema(), options).expect("a writer");
-    let middle = (rows.start + rows.end) / 2;
+    let middle = i64::midpoint(rows.start, rows.end);
     for part in [rows.start..middle, middle..rows.end] {
         writer.write(&record(part)).expect("written");
     }

@@ -64,13 +64,11 @@ pub fn row(resource: &Attributes, record: Record) -> Result<Row, String> {
             ));
         }
     };
-    let (name, namespace) = match named {
-        Some(name) => (name, own(NAMESPACE)),
-        None => {
-            let name =
-                own(SERVICE.0).ok_or_else(|| format!("nothing names its model: neither {MODEL} nor {}", SERVICE.0))?;
-            (name, own(NAMESPACE).or_else(|| own(SERVICE.1)))
-        }
+    let (name, namespace) = if let Some(name) = named {
+        (name, own(NAMESPACE))
+    } else {
+        let missing = || format!("nothing names its model: neither {MODEL} nor {}", SERVICE.0);
+        (own(SERVICE.0).ok_or_else(missing)?, own(NAMESPACE).or_else(|| own(SERVICE.1)))
     };
     check_name(name).map_err(|message| format!("`{name}` {message}"))?;
     if let Some(namespace) = namespace {

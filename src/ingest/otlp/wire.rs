@@ -62,15 +62,14 @@ pub struct Record {
     pub attributes: Attributes,
 }
 
+/// Takes a record with its resource's attributes; an error ends the request.
+pub type Take<'t> = dyn FnMut(&Attributes, Result<Record, String>) -> Result<(), String> + 't;
+
 /// Hands out each record with its resource's attributes; one that cannot be read is an error of its own.
 ///
 /// # Errors
 /// The request is none.
-pub fn each(
-    body: &[u8],
-    encoding: Encoding,
-    take: &mut dyn FnMut(&Attributes, Result<Record, String>) -> Result<(), String>,
-) -> Result<(), String> {
+pub fn each(body: &[u8], encoding: Encoding, take: &mut Take<'_>) -> Result<(), String> {
     match encoding {
         Encoding::Protobuf => {
             let mut broken = Ok(());
@@ -137,10 +136,7 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn resource_of(
-    bytes: &[u8],
-    take: &mut dyn FnMut(&Attributes, Result<Record, String>) -> Result<(), String>,
-) -> Result<(), String> {
+fn resource_of(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {
     let (mut resource, mut scopes) = (Vec::new(), Vec::new());
     fields(bytes, &mut |field, value| match field {
         1 => resource = ProtoResource::decode(value).map_or_else(|_| Vec::new(), |read| of_proto(read.attributes, 0)),
@@ -253,6 +249,7 @@ struct Pair {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_field_names, reason = "the protocol's own names")]
 struct JsonValue {
     string_value: Option<String>,
     bool_value: Option<bool>,
