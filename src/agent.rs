@@ -7,6 +7,7 @@
 //! references (tokio: files and addresses that the configuration names) -> models
 //! descriptions of models (file, API, ConfigMaps) -> the configuration that everybody else reads
 //! labels that clients sent (disk) -> forwarding (tokio) -> other agents
+//! watched folders (a thread each) -> ingest
 //! ingest (tokio) -> models (log, queue) -> model_worker (one thread: windows, verdicts) -> view -> pipeline's points, web
 //! ```
 
@@ -16,6 +17,7 @@ mod commits;
 mod copying;
 pub mod demo;
 mod descriptions;
+mod folders;
 mod forwarding;
 mod memory;
 mod model_worker;
@@ -30,7 +32,7 @@ mod supervise;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -81,6 +83,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The socket cannot be listened on.
+    #[error("cannot listen on {path}: {source}; choose another path in ingest.socket")]
+    Socket {
+        /// Its file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Who may reach it is not settled.
     #[error("{0}")]
     Open(String),
@@ -121,6 +131,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let (listener, local, in_force) = listening(&config).await?;
+    let socket = config.ingest.socket.as_deref().map(listening_on).transpose()?;
     let (tokens, tls) = (in_force.tokens(), in_force.tls());
     let base = format!("{}://{local}", if tls.is_some() { "https" } else { "http" });
     let setting = Arc::new(setting);
@@ -134,7 +145,7 @@ pub async fn run(
     let descriptions = descriptions::Descriptions::open(config.clone(), &setting.data, Arc::clone(&health));
     let configured = descriptions.configured();
     let stop_pipeline = Stop::default();
-    let (ingest, events, models_view, model_worker, (models_tasks, committing, models)) =
+    let (ingest, events, models_view, mut threads, (models_tasks, committing, models)) =
         start_models(&setting, &health, configured.clone(), &stop_pipeline)?;
     let following =
         [tokio::spawn(Arc::clone(&descriptions).follow()), tokio::spawn(in_force.follow(Arc::clone(&health)))];
@@ -154,26 +165,25 @@ pub async fn run(
 
     let own = own_points(Arc::clone(&health), alerts.clone(), Arc::clone(&clock), started_at);
     let (stop_web, stopped_web) = watch::channel(false);
-    let web = tokio::spawn(web::serve(
-        listener,
-        tls.clone(),
-        web::Shared {
-            snapshot: snapshot.clone(),
-            data: setting.data.display().to_string(),
-            started: started_at,
-            sample: setting.demo,
-            names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
-            gate: web::access::Gate::new(tokens, tls.is_some(), Arc::clone(&health), Arc::clone(&clock)),
-            base: base.clone(),
-            window: kept_windows(&setting),
-            history: Arc::new(web::query::History::new(past_of(&setting))),
-            metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
-            health: Arc::clone(&health),
-            clock: Arc::clone(&clock),
-        },
-        ingest::router(ingest).merge(events.router()).merge(ingest::descriptions::router(descriptions.clone())),
-        stopped(stopped_web),
-    ));
+    let shared = web::Shared {
+        snapshot: snapshot.clone(),
+        data: setting.data.display().to_string(),
+        started: started_at,
+        sample: setting.demo,
+        names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
+        gate: web::access::Gate::new(tokens, tls.is_some(), Arc::clone(&health), Arc::clone(&clock)),
+        base: base.clone(),
+        window: kept_windows(&setting),
+        history: Arc::new(web::query::History::new(past_of(&setting))),
+        metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
+        health: Arc::clone(&health),
+        clock: Arc::clone(&clock),
+    };
+    let more = ingest::router(ingest.clone()).merge(ingest::otlp::router(ingest)).merge(events.router());
+    let more = more.merge(ingest::descriptions::router(descriptions.clone()));
+    let (socket, place) = socket.unzip();
+    let entrances = [Some(web::Entrance::Port(listener, tls)), socket.map(web::Entrance::Socket)];
+    let web = serve(entrances.into_iter().flatten(), &shared, &more, &stopped_web);
 
     let mut config = config;
     let streams = Streams { points: points.clone(), alerts, delivered };
@@ -208,11 +218,12 @@ pub async fn run(
     }
 
     tracing::info!(grace = ?config.agent.grace, "stopping");
-    drop((models_tasks, following));
+    drop((models_tasks, following, place));
     stop_pipeline.stop();
     let _ = stop_web.send(true);
     let web = end_events(web, events);
-    let all = async { tokio::join!(generation.stop(), all_ended(vec![pipeline, model_worker, recommender]), web) };
+    threads.extend([pipeline, recommender]);
+    let all = async { tokio::join!(generation.stop(), all_ended(threads), web) };
     drained(all, config.agent.grace, &health).await;
     drop(committing);
     // Whatever else hangs: what was answered is given to the system.
@@ -233,6 +244,11 @@ async fn listening(config: &Config) -> Result<(TcpListener, SocketAddr, access::
     Ok((listener, local, in_force))
 }
 
+/// Listens on a socket in a file. Whether a token is asked for is as at the port.
+fn listening_on(path: &Path) -> Result<(tokio::net::UnixListener, web::socket::Place), Error> {
+    web::socket::listen(path).map_err(|source| Error::Socket { path: path.display().to_string(), source })
+}
+
 /// Waits until all has ended, `grace` at most, and says what has not.
 async fn drained<T>(all: impl Future<Output = T>, grace: Duration, health: &Health) {
     if tokio::time::timeout(grace, all).await.is_ok() {
@@ -246,7 +262,7 @@ async fn drained<T>(all: impl Future<Output = T>, grace: Duration, health: &Heal
 
 /// What reads references and sends labels on; and what writes to the disk what senders wait for, to the very end.
 type ModelsTasks = ([Task; 4], Task, Arc<Models>);
-type StartedModels = (Ingest, Arc<Events>, watch::Receiver<Arc<ModelsView>>, JoinHandle<()>, ModelsTasks);
+type StartedModels = (Ingest, Arc<Events>, watch::Receiver<Arc<ModelsView>>, Vec<JoinHandle<()>>, ModelsTasks);
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
 fn start_models(
@@ -256,6 +272,7 @@ fn start_models(
     stop: &Stop,
 ) -> Result<StartedModels, Error> {
     let config = &configured.borrow().clone();
+    let half_taken = folders::stored(&setting.data, &config.ingest.folder);
     let (view_out, view) = watch::channel(Arc::new(ModelsView::default()));
     let (taken, queue) = std::sync::mpsc::channel();
     let clock = Arc::clone(&setting.clock);
@@ -297,9 +314,22 @@ fn start_models(
             queue.run().await;
         }
     };
+    let threads = folders::watch(&ingest, &events, &setting.data, half_taken, health, stop)?;
+    let threads = threads.into_iter().chain([thread]).collect();
     let tasks =
         [tokio::spawn(following), tokio::spawn(forwarding), tokio::spawn(storing), tokio::spawn(copying)].map(Task);
-    Ok((ingest, events, view, thread, (tasks, Task(tokio::spawn(committing)), kept)))
+    Ok((ingest, events, view, threads, (tasks, Task(tokio::spawn(committing)), kept)))
+}
+
+/// Serves at each of the entrances.
+fn serve(
+    entrances: impl Iterator<Item = web::Entrance>,
+    shared: &web::Shared,
+    more: &axum::Router,
+    stop: &watch::Receiver<bool>,
+) -> Vec<tokio::task::JoinHandle<std::io::Result<()>>> {
+    let serve = |entrance| web::serve(entrance, shared.clone(), more.clone(), stopped(stop.clone()));
+    entrances.map(|entrance| tokio::spawn(serve(entrance))).collect()
 }
 
 /// The thread that judges sizes. In the demonstration it first writes what lies behind.
@@ -331,8 +361,10 @@ fn start_recommender(
 }
 
 /// Waits for the last request, and stores what events left behind.
-async fn end_events<T>(web: tokio::task::JoinHandle<T>, events: Arc<Events>) {
-    let _ = web.await;
+async fn end_events<T>(web: Vec<tokio::task::JoinHandle<T>>, events: Arc<Events>) {
+    for entrance in web {
+        let _ = entrance.await;
+    }
     let _ = tokio::task::spawn_blocking(move || events.close()).await;
 }
 

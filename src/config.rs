@@ -276,6 +276,21 @@ impl Config {
         for (field, message) in self.ingest.events.problems() {
             found.push((format!("ingest.events.{field}"), message));
         }
+        if let Some(message) = self.ingest.problem_of_socket() {
+            found.push(("ingest.socket".to_owned(), message));
+        }
+        for (at, folder) in self.ingest.folder.iter().enumerate() {
+            for (field, message) in folder.problems() {
+                found.push((format!("ingest.folder.{at}.{field}"), message));
+            }
+            if self.ingest.folder[..at].iter().any(|other| other.path == folder.path) {
+                found.push((format!("ingest.folder.{at}.path"), "is watched twice".to_owned()));
+            }
+        }
+        if self.ingest.folder.len() > ingest::folders::MOST_FOLDERS {
+            let message = format!("there are more than {} folders", ingest::folders::MOST_FOLDERS);
+            found.push(("ingest.folder".to_owned(), message));
+        }
         if self.ingest.max_body.as_u64() > self.ingest.one_alone() {
             let message = "must be no less than one and a half ingest.max_body: one sender may hold two thirds of it";
             found.push(("ingest.in_flight".to_owned(), message.to_owned()));

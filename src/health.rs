@@ -32,6 +32,8 @@ pub struct State {
     pub descriptions: Vec<String>,
     /// Events of predictions, once one came.
     pub events: Option<EventsState>,
+    /// Folders that are watched, by path.
+    pub folders: BTreeMap<String, FolderState>,
     /// References that the configuration names, by model.
     pub references: BTreeMap<String, ReferenceState>,
     /// Labels that go on to other agents.
@@ -325,6 +327,35 @@ pub struct EventsState {
     pub last_rejection: Option<String>,
 }
 
+/// A folder whose files are taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FolderState {
+    /// It can be read; `None` before the first look.
+    pub up: Option<bool>,
+    /// Files that were taken.
+    pub taken: u64,
+    /// Files whose content had been taken before.
+    pub repeated: u64,
+    /// Files that cannot be read.
+    pub bad: u64,
+    /// Rows that were stored.
+    pub rows: u64,
+    /// Rows that were told to be wrong.
+    pub rejected: u64,
+    /// Files that wait to be taken.
+    pub waiting: u64,
+    /// Names that are nobody's here.
+    pub passed_over: u64,
+    /// The file that is being taken.
+    pub current: Option<String>,
+    /// What it waits for, while it does.
+    pub waits: Option<String>,
+    /// Why it cannot be watched, or not all of it.
+    pub error: Option<String>,
+    /// What was wrong last with a file or a row.
+    pub last_rejection: Option<String>,
+}
+
 impl Health {
     /// Changes the state.
     pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -400,10 +431,31 @@ impl CollectorState {
     }
 }
 
+/// A metric, its label and its value.
+type Counted = (&'static metric::Metric, Option<(&'static str, &'static str)>, u64);
+
 impl State {
     /// The collectors that are switched on and bring this.
     pub fn bringing(&self, what: Brings) -> impl Iterator<Item = (&'static str, &CollectorState)> {
         self.collectors.iter().filter(move |(_, c)| c.brings == Some(what)).map(|(name, c)| (*name, c))
+    }
+
+    /// What watched folders come to together, if any is watched.
+    fn of_folders(&self) -> Vec<Counted> {
+        if self.folders.is_empty() {
+            return Vec::new();
+        }
+        let sum = |of: fn(&FolderState) -> u64| self.folders.values().map(of).fold(0, u64::saturating_add);
+        let files = |state, of| (&metric::FOLDERS_FILES, Some(("state", state)), sum(of));
+        vec![
+            files("taken", |folder| folder.taken),
+            files("repeated", |folder| folder.repeated),
+            files("bad", |folder| folder.bad),
+            (&metric::FOLDERS_WAITING, None, sum(|folder| folder.waiting)),
+            (&metric::FOLDERS_DOWN, None, sum(|folder| u64::from(folder.up == Some(false)))),
+            (&metric::FOLDERS_ROWS, None, sum(|folder| folder.rows)),
+            (&metric::FOLDERS_REJECTED, None, sum(|folder| folder.rejected)),
+        ]
     }
 
     /// The agent's own points. Counters count from `start`, when the agent started.
@@ -477,6 +529,9 @@ impl State {
             add(&metric::EVENTS_REJECTED_ROWS, None, Number::Int(events.rejected_rows));
         }
         self.mirror.add_points(&mut add);
+        for (metric, label, value) in self.of_folders() {
+            add(metric, label, Number::Int(value));
+        }
         let forwarding = &self.forwarding;
         if forwarding.enabled || forwarding.received > 0 {
             add(&metric::LABELS_RECEIVED, None, Number::Int(forwarding.received));

@@ -9,11 +9,14 @@ pub mod copies;
 pub mod decode;
 pub mod descriptions;
 pub mod events;
+pub mod folders;
+pub mod otlp;
 pub mod repeats;
 pub mod room;
 mod routes;
 mod turns;
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,8 +55,12 @@ pub struct Config {
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub in_flight: ByteSize,
+    /// A socket in a file, beside the port: who may open the file may send.
+    pub socket: Option<PathBuf>,
     /// The bounds of events.
     pub events: events::Config,
+    /// Folders whose files are taken.
+    pub folder: Vec<folders::Spec>,
 }
 
 impl Default for Config {
@@ -62,16 +69,32 @@ impl Default for Config {
             max_body: ByteSize::mib(64),
             max_rows: 1_000_000,
             in_flight: ByteSize::mib(128),
+            socket: None,
             events: events::Config::default(),
+            folder: Vec::new(),
         }
     }
 }
+
+/// The path of a socket is no longer, in bytes, with what stands behind it while it is made.
+const LONGEST_SOCKET: usize = 90;
 
 impl Config {
     /// What one model, or one sender, may hold where nobody else holds anything, in bytes: a body may be no larger.
     #[must_use]
     pub fn one_alone(&self) -> u64 {
         Room::one_alone(self.in_flight.as_u64())
+    }
+
+    /// What is wrong with the socket, if anything is.
+    #[must_use]
+    pub fn problem_of_socket(&self) -> Option<String> {
+        let path = self.socket.as_ref()?;
+        if !path.is_absolute() {
+            return Some("must begin with a slash".to_owned());
+        }
+        let long = path.as_os_str().len() > LONGEST_SOCKET;
+        long.then(|| format!("is longer than {LONGEST_SOCKET} bytes, which a socket's path may not be"))
     }
 
     /// The same for an agent with no more than `limit` bytes of memory. A body is in memory several times over on its way: as it came,

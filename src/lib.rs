@@ -49,7 +49,7 @@
 //! reading      what a collector reports, as levels: readings of containers and GPUs, claims
 //! minute       readings -> the minute's signals, as their table says: mean, max, p95, increases, last values
 //! frame        the minute's row and its frame; frames read back, in runs (past); JSON rows (json), the normalised types
-//!              (normal), the bridge to polars
+//!              (normal), Parquet column by column within bounds (parquet), the bridge to polars
 //! health       how the agent itself is doing, and its own points
 //! snapshot     all that is known at one instant, joined (relations), replicas together (replicas), the node's bar (node); points()
 //! analysis     State: absorb a report, take a snapshot, close a minute (analysis/container, gpu); which claim is about whom (claims)
@@ -67,13 +67,14 @@
 //! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; whose share of memory (room), whose turn (turns), what came before (repeats), what is
-//!              copied (copies); bodies to rows (decode, decode/arrow); CloudEvents of model servers (events): the
+//!              copied (copies); bodies to rows (decode, decode/arrow, decode/parquet); files of watched folders (folders): what lies there, what
+//!              was taken, parts of texts and tables; OTLP's logs (otlp); CloudEvents of model servers (events): the
 //!              envelope (cloud), bodies to tensors (payload, nested, tensor), halves that wait (pairing), tensors to rows (columns, outputs,
 //!              predicted, summary)
 //! report/      a comparison of two data sets, a profile, a model's review, its windows, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
-//! web/         /metrics, health, the JSON API and the page
+//! web/         /metrics, health, the JSON API and the page; at a port, and a socket in a file (socket)
 //! ```
 //!
 //! # Where things go

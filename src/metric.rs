@@ -296,6 +296,41 @@ pub static INGEST_SAMPLED_OUT: Metric = metric(
     &[],
     "Rows that were left out because their model's description asks for a part (sample).",
 );
+/// Files of watched folders.
+pub static FOLDERS_FILES: Metric = metric(
+    "plumbline.folders.files",
+    Kind::Counter,
+    "{file}",
+    &["state"],
+    "Files of watched folders: taken, left as their content had been taken before (repeated), or not to be read (bad).",
+);
+/// Files that wait.
+pub static FOLDERS_WAITING: Metric =
+    metric("plumbline.folders.waiting", Kind::UpDown, "{file}", &[], "Files of watched folders that wait to be taken.");
+/// Folders that cannot be read.
+pub static FOLDERS_DOWN: Metric = metric(
+    "plumbline.folders.down",
+    Kind::UpDown,
+    "{folder}",
+    &[],
+    "Watched folders that cannot be read; /healthz has why.",
+);
+/// Rows of files.
+pub static FOLDERS_ROWS: Metric = metric(
+    "plumbline.folders.rows",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows of files in watched folders that were stored, or handed on as events.",
+);
+/// Wrong rows of files.
+pub static FOLDERS_REJECTED: Metric = metric(
+    "plumbline.folders.rejected",
+    Kind::Counter,
+    "{row}",
+    &[],
+    "Rows of files in watched folders with an error in them; the log has the last one of each file.",
+);
 /// Events that came.
 pub static EVENTS_RECEIVED: Metric = metric(
     "plumbline.events.received",
@@ -613,6 +648,11 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &INGEST_ACCEPTED,
     &INGEST_SAMPLED_OUT,
     &INGEST_REJECTED,
+    &FOLDERS_FILES,
+    &FOLDERS_WAITING,
+    &FOLDERS_DOWN,
+    &FOLDERS_ROWS,
+    &FOLDERS_REJECTED,
     &EVENTS_RECEIVED,
     &EVENTS_ACCEPTED,
     &EVENTS_LEFT_OUT,

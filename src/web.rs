@@ -7,6 +7,7 @@ mod openapi;
 pub mod origin;
 mod page;
 pub mod query;
+pub mod socket;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -24,8 +25,9 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+pub use listener::Entrance;
 
 use crate::access::{Caller, Right};
 use crate::clock::Clock;
@@ -71,18 +73,21 @@ pub struct Shared {
 /// Connections at once.
 const CONNECTIONS: listener::Bounds = listener::Bounds { all: 400, of_one: 300, bodies: 200 };
 
-/// Serves these routes and `more`, over TLS where there is any, until `shutdown` ends, then lets open requests finish.
+/// Of a file on this machine, where all are one sender.
+const LOCAL_CONNECTIONS: listener::Bounds = listener::Bounds { all: 200, of_one: 200, bodies: 100 };
+
+/// Serves these routes and `more` at a port or a socket until `shutdown` ends, then lets open requests finish.
 ///
 /// # Errors
 /// The socket fails for good.
 pub async fn serve(
-    listener: TcpListener,
-    tls: Option<tls::Tls>,
+    entrance: Entrance,
     shared: Shared,
     more: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let listener = listener::Bounded::new(listener, tls, CONNECTIONS);
+    let bounds = if matches!(entrance, Entrance::Port(..)) { CONNECTIONS } else { LOCAL_CONNECTIONS };
+    let listener = listener::Bounded::new(entrance, bounds);
     let service = router(shared, more).into_make_service_with_connect_info::<listener::Peer>();
     axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
@@ -258,7 +263,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
 
 async fn not_found() -> impl IntoResponse {
     const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /openapi.json, /healthz, /readyz, /api/v1/containers, /api/v1/query, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
-         POST / and /v1/events, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
+         POST / and /v1/events, POST /v1/logs, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
          /v1/models/{model}/description, /v1/descriptions; \
          models with ?namespace= where they are in one";
     (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))

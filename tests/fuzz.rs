@@ -24,6 +24,8 @@ use plumbline::ingest::decode::{Format, decode};
 use plumbline::ingest::events::cloud::{self, Arrived, Half};
 use plumbline::ingest::events::predicted::Predicted;
 use plumbline::ingest::events::{feedback, payload};
+use plumbline::ingest::otlp::mapping;
+use plumbline::ingest::otlp::wire::{self, Any, Attributes, Encoding, Record};
 use plumbline::model::border::{Purpose, expected, pass};
 use plumbline::model::{Schema, Spec};
 use polars::prelude::{ParquetCompression, ParquetWriter};
@@ -368,4 +370,71 @@ fn events_keep_the_laws() {
 #[test]
 fn csv_bodies_keep_the_laws() {
     run("csv", &csv_seeds(), &[Format::Csv, Format::Tsv], hold);
+}
+
+/// A request in protobuf: a field's number, its kind and what it holds.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(value.len()).expect("a short one")], value].concat()
+}
+
+fn log_seeds() -> Vec<Vec<u8>> {
+    let text = |value: &str| field(1, value.as_bytes());
+    let pair = |key: &str, value: &[u8]| [field(1, key.as_bytes()), field(2, value)].concat();
+    let number = [&[0x21], 0.5_f64.to_le_bytes().as_slice()].concat();
+    let whole = vec![0x18, 0x07];
+    let list = field(5, &[field(1, &number), field(1, &whole)].concat());
+    let body = field(6, &[field(1, &pair("prediction", &whole)), field(1, &pair("e", &list))].concat());
+    let record = [
+        [&[0x09], 1_700_000_000_000_000_000_u64.to_le_bytes().as_slice()].concat(),
+        field(5, &body),
+        field(6, &pair("id", &text("a"))),
+        field(6, &pair("x", &number)),
+    ]
+    .concat();
+    let resource = field(1, &field(1, &pair("service.name", &text("m"))));
+    let protobuf = field(1, &[resource, field(2, &field(2, &record))].concat());
+    let json = r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"m"}}]},"scopeLogs":[{"logRecords":[{"timeUnixNano":"1700000000000000000","eventName":"plumbline.label","body":{"kvlistValue":{"values":[{"key":"n","value":{"intValue":"7"}}]}},"attributes":[{"key":"e","value":{"arrayValue":{"values":[{"doubleValue":"NaN"},{"boolValue":true}]}}},{"key":"b","value":{"bytesValue":"AA=="}}]}]}]}]}"#;
+    vec![protobuf, json.as_bytes().to_vec()]
+}
+
+/// What must hold of whatever log records say.
+fn hold_log(body: &[u8], encoding: Encoding) {
+    fn depth(value: &Any) -> usize {
+        1 + match value {
+            Any::List(list) => list.iter().map(depth).max().unwrap_or(0),
+            Any::Map(pairs) => pairs.iter().map(|(_, value)| depth(value)).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+    let mut take = |resource: &Attributes, record: Result<Record, String>| {
+        let Ok(record) = record else { return Ok(()) };
+        assert!(depth(&record.body) <= 40);
+        let Ok(row) = mapping::row(resource, record) else { return Ok(()) };
+        assert!(!row.fields.is_empty() && !row.model.name.is_empty());
+        let mut builder = Builder::new(LIMITS, &|_| None);
+        builder.row(row.fields);
+        let made = builder.finish();
+        assert_eq!(made.kept.len() as u64 + made.rejected, 1, "a row is taken or rejected");
+        let passed = pass(made, row.purpose, &Spec::new("m"), &Schema::default(), 20, jiff::Timestamp::UNIX_EPOCH);
+        if let Some(batch) = passed.batch {
+            frame_of(&batch.record).expect("polars takes what passed");
+        }
+        Ok(())
+    };
+    let _ = wire::each(body, encoding, &mut take);
+}
+
+#[test]
+fn log_records_keep_the_laws() {
+    let seeds = log_seeds();
+    for (seed, encoding) in seeds.iter().zip([Encoding::Protobuf, Encoding::Json]) {
+        let mut rows = 0;
+        let mut take = |resource: &Attributes, record: Result<Record, String>| {
+            rows += usize::from(mapping::row(resource, record.expect("a record")).is_ok());
+            Ok(())
+        };
+        wire::each(seed, encoding, &mut take).expect("a request");
+        assert_eq!(rows, 1, "a seed is a request that is taken: {encoding:?}");
+    }
+    run("logs", &seeds, &[Encoding::Protobuf, Encoding::Json], hold_log);
 }

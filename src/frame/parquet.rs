@@ -72,6 +72,10 @@ pub struct Column {
 pub struct Bound {
     /// Bytes of its pages, unpacked.
     pub unpacked: u64,
+    /// Bytes of one page, unpacked.
+    pub page: u64,
+    /// Bytes of a column of a row group, as it is stored.
+    pub chunk: u64,
     /// Values of a column: the items of its lists, else its rows.
     pub values: u64,
     /// Bytes of its texts, each as often as it stands for a value.
@@ -80,7 +84,8 @@ pub struct Bound {
 
 impl Bound {
     /// Without any.
-    pub const NONE: Self = Self { unpacked: u64::MAX, values: u64::MAX, texts: u64::MAX };
+    pub const NONE: Self =
+        Self { unpacked: u64::MAX, page: u64::MAX, chunk: u64::MAX, values: u64::MAX, texts: u64::MAX };
 }
 
 /// Why a part of a file is not read.
@@ -186,7 +191,7 @@ impl<S: Source> Parquet<S> {
         let (mut pages, mut types) = (Vec::new(), Vec::new());
         let mut left = bound;
         for chunk in chunks {
-            let bytes = self.bytes_of(chunk)?;
+            let bytes = self.bytes_of(chunk, bound)?;
             left = look_over(&bytes, chunk, left)?;
             let reader = PageReader::new(Cursor::new(Buffer::from(bytes)), chunk, Vec::new(), usize::MAX);
             pages.push(BasicDecompressor::new(reader, Vec::new()));
@@ -206,7 +211,7 @@ impl<S: Source> Parquet<S> {
             }
             arrays.push(array);
         }
-        if arrays.iter().map(|array| array.len()).sum::<usize>() != wanted {
+        if arrays.iter().map(Array::len).sum::<usize>() != wanted {
             return Err(broken("it has more or fewer values than its row group has rows"));
         }
         Ok(arrays)
@@ -219,8 +224,11 @@ impl<S: Source> Parquet<S> {
         Some(arrow::array::new_empty_array(column.given.as_ref()?))
     }
 
-    fn bytes_of(&self, chunk: &ColumnChunkMetadata) -> Result<Vec<u8>, Error> {
+    fn bytes_of(&self, chunk: &ColumnChunkMetadata, bound: Bound) -> Result<Vec<u8>, Error> {
         let range = chunk.byte_range();
+        if range.end.saturating_sub(range.start) > bound.chunk {
+            return Err(Error::TooLarge(format!("it has more than {} bytes in a row group", bound.chunk)));
+        }
         // A broken footer may claim any length; the file's own bounds it.
         let length = range.end.checked_sub(range.start).filter(|_| range.end <= self.length);
         let length = length.and_then(|length| usize::try_from(length).ok());
@@ -238,6 +246,9 @@ fn look_over(bytes: &[u8], chunk: &ColumnChunkMetadata, bound: Bound) -> Result<
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty()).ok_or_else(damaged)?;
         let head = thrift::page_head(rest).map_err(|_| damaged())?;
         let too_large = |what: &str, most: u64| Error::TooLarge(format!("it has more than {most} {what}"));
+        if head.unpacked > bound.page {
+            return Err(too_large("bytes in a page, unpacked", bound.page));
+        }
         left.unpacked =
             left.unpacked.checked_sub(head.unpacked).ok_or_else(|| too_large("bytes, unpacked", bound.unpacked))?;
         values = values.saturating_add(head.values);

@@ -56,6 +56,7 @@ impl Format {
             Self::ArrowStream => "application/vnd.apache.arrow.stream",
             Self::Csv => "text/csv",
             Self::Tsv => "text/tab-separated-values",
+            Self::Parquet => "application/vnd.apache.parquet",
         }
     }
 

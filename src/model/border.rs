@@ -68,6 +68,9 @@ pub struct Batch {
     pub schema: Schema,
 }
 
+/// What says in a batch's metadata which part of which file its rows are.
+pub const PART: &str = "plumbline.part";
+
 impl Batch {
     /// The same with a note beside its rows.
     ///

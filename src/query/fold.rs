@@ -5,7 +5,8 @@ use std::collections::btree_map::Entry;
 
 use jiff::Timestamp;
 use polars::prelude::{
-    Column, DataFrame, DataType, Float64Chunked, ListChunked, PolarsResult, StringChunked, TimeUnit, TimeZone,
+    BooleanChunked, ChunkCompareEq, ChunkFull, Column, DataFrame, DataType, Float64Chunked, ListChunked, PolarsResult,
+    StringChunked, TimeUnit, TimeZone,
 };
 
 use super::{Answer, Change, MOST_CHANGES, MOST_SERIES, Query, Series};
@@ -77,10 +78,14 @@ impl Folding {
     ///
     /// # Errors
     /// A column is of another type than this version writes.
-    pub fn take<'f>(&mut self, frame: &'f DataFrame) -> PolarsResult<()> {
+    pub fn take(&mut self, frame: &DataFrame) -> PolarsResult<()> {
+        let wanted = self.wanted(frame)?;
+        self.fold(&wanted)
+    }
+
+    fn fold<'f>(&mut self, frame: &'f DataFrame) -> PolarsResult<()> {
         let unit = DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
         let minutes = frame.column("minute")?.cast(&unit)?.datetime()?.physical().clone();
-        let only = texts(frame, self.query.only.iter().map(|(name, _)| name))?;
         let by = texts(frame, self.query.by.iter())?;
         let changes: Vec<Values<'_>> =
             self.query.changes.iter().map(|name| Values::of(frame, name)).collect::<PolarsResult<_>>()?;
@@ -94,12 +99,6 @@ impl Folding {
             let Some(minute) = minute.map(|ms| ms.div_euclid(1000)).filter(|at| (since..until).contains(at)) else {
                 continue;
             };
-            let is_wanted = |((_, wanted), column): (&(String, String), Option<&StringChunked>)| {
-                column.and_then(|column| column.get(row)).unwrap_or_default() == wanted.as_str()
-            };
-            if !self.query.only.iter().zip(only.iter().copied()).all(is_wanted) {
-                continue;
-            }
             let step =
                 minute.saturating_sub(since).checked_div(self.query.step).and_then(|step| usize::try_from(step).ok());
             let Some(step) = step.filter(|step| *step < steps) else { continue };
@@ -142,6 +141,24 @@ impl Folding {
             }
         }
         Ok(())
+    }
+
+    /// The rows whose texts are those that are asked for: most are of other things, and go before anything is made of them.
+    fn wanted(&self, frame: &DataFrame) -> PolarsResult<DataFrame> {
+        let mut mask: Option<BooleanChunked> = None;
+        for (name, wanted) in &self.query.only {
+            let of_it = match frame.column(name) {
+                // What is asked for as an empty text is what has none.
+                Ok(column) if wanted.is_empty() => column.is_null(),
+                Ok(column) => column.str()?.equal(wanted.as_str()),
+                Err(_) => BooleanChunked::full(name.as_str().into(), wanted.is_empty(), frame.height()),
+            };
+            mask = Some(match mask {
+                Some(mask) => &mask & &of_it,
+                None => of_it,
+            });
+        }
+        mask.map_or_else(|| Ok(frame.clone()), |mask| frame.filter(&mask))
     }
 
     /// What it came to.

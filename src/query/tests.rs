@@ -75,7 +75,7 @@ fn however_the_rows_are_cut_into_frames_the_answer_is_the_same() {
         })
         .collect();
     let question = format!("{COLUMNS}&since=24h&step=10m&by=container_id&changes=image_tag");
-    let whole = folded(&question, &[rows.clone()]);
+    let whole = folded(&question, std::slice::from_ref(&rows));
     for size in [1, 7, 100] {
         let parts: Vec<Vec<MinuteRow>> = rows.chunks(size).map(<[MinuteRow]>::to_vec).collect();
         assert_eq!(folded(&question, &parts), whole, "frames of {size} rows");

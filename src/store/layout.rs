@@ -5,6 +5,7 @@
 //! DATA/models/{samples,labels,references}/node=NAME/model_namespace=NAMESPACE/model=NAME/...   (a reference: .parquet, or .profile.json)
 //! DATA/models/descriptions/model_namespace=NAMESPACE/model=NAME/description.toml   (by the API)
 //! DATA/models/windows/node=NAME/model_namespace=NAMESPACE/model=NAME/END.json.gz
+//! DATA/models/folders/FOLDER.journal   (by `ingest::folders`)
 //! DATA/models/log/...   DATA/models/agent.json   DATA/models/forwarded.json   DATA/alerts.json
 //! ```
 

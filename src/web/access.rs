@@ -146,7 +146,7 @@ fn describes(request: &Request, matched: Option<&MatchedPath>) -> bool {
 
 /// Addresses whose bodies name the model.
 fn names_its_model(request: &Request, matched: Option<&MatchedPath>) -> bool {
-    let events = matched.is_some_and(|route| matches!(route.as_str(), "/" | "/v1/events"));
+    let events = matched.is_some_and(|route| matches!(route.as_str(), "/" | "/v1/events" | "/v1/logs"));
     events && request.method() == Method::POST
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::health::{self, Brings, EventsState, ForwardingState, MirrorState, State};
+use crate::health::{self, Brings, EventsState, FolderState, ForwardingState, MirrorState, State};
 
 /// So many descriptions that do not count are told one by one.
 const DESCRIPTIONS: usize = 10;
@@ -31,6 +31,8 @@ pub struct Report {
     descriptions: Vec<String>,
     /// Events of predictions; none before the first.
     events: Option<Events>,
+    /// Folders that are watched, by path.
+    folders: BTreeMap<String, Folder>,
     /// References that the configuration names, by model.
     references: BTreeMap<String, Reference>,
     /// Labels on their way to and from other agents.
@@ -155,6 +157,23 @@ struct Events {
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Folder {
+    up: Option<bool>,
+    taken: u64,
+    repeated: u64,
+    bad: u64,
+    rows: u64,
+    rejected: u64,
+    waiting: u64,
+    passed_over: u64,
+    current: Option<String>,
+    waits: Option<String>,
+    error: Option<String>,
+    last_rejection: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Reference {
     source: String,
     up: Option<bool>,
@@ -206,6 +225,22 @@ impl Events {
             faults.push(format!(
                 "{full} events of predictions were refused for want of room: raise ingest.events.max_waiting, waiting_memory or ingest.in_flight."
             ));
+        }
+        faults
+    }
+}
+
+impl Folder {
+    /// What needs attention, a sentence each.
+    fn faults(&self, path: &str) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Some(error) = &self.error {
+            let what = if self.up == Some(false) { "cannot be watched" } else { "is not watched whole" };
+            faults.push(format!("The folder {path} {what}: {error}."));
+        }
+        if self.bad > 0 {
+            let last = self.last_rejection.as_deref().unwrap_or("unknown error");
+            faults.push(format!("{} files of the folder {path} cannot be read. The last: {last}.", self.bad));
         }
         faults
     }
@@ -276,6 +311,7 @@ impl Report {
             faults.push(format!("{more} more descriptions do not count; /v1/descriptions lists them."));
         }
         faults.extend(self.events.iter().flat_map(Events::faults));
+        faults.extend(self.folders.iter().flat_map(|(path, folder)| folder.faults(path)));
         for (model, reference) in self.references.iter().filter(|(_, reference)| reference.up == Some(false)) {
             let error = reference.error.as_deref().unwrap_or("unknown error");
             faults.push(format!("The reference of {model} cannot be taken, and the one before stays: {error}."));
@@ -362,6 +398,23 @@ fn events(state: &EventsState) -> Events {
     }
 }
 
+fn folder(state: &FolderState) -> Folder {
+    Folder {
+        up: state.up,
+        taken: state.taken,
+        repeated: state.repeated,
+        bad: state.bad,
+        rows: state.rows,
+        rejected: state.rejected,
+        waiting: state.waiting,
+        passed_over: state.passed_over,
+        current: state.current.clone(),
+        waits: state.waits.clone(),
+        error: state.error.clone(),
+        last_rejection: state.last_rejection.clone(),
+    }
+}
+
 /// What the state amounts to at `now`.
 pub fn report(state: &State, now: Duration) -> Report {
     let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at).as_secs_f64());
@@ -427,6 +480,7 @@ pub fn report(state: &State, now: Duration) -> Report {
         access: state.access.clone(),
         descriptions: state.descriptions.clone(),
         events: state.events.as_ref().map(events),
+        folders: state.folders.iter().map(|(path, state)| (path.clone(), folder(state))).collect(),
         references: state
             .references
             .iter()
@@ -532,8 +586,16 @@ mod tests {
         (state.samples.failed, state.samples.damaged, state.panics) = (2, 3, 4);
         state.events =
             Some(EventsState { dropped: 7, rejected: [("full", 8), ("body", 9)].into(), ..EventsState::default() });
+        let full = FolderState { up: Some(true), error: Some("too many".to_owned()), ..FolderState::default() };
+        let bad = FolderState { bad: 2, last_rejection: Some("a.csv: broken".to_owned()), ..FolderState::default() };
+        let down = FolderState { up: Some(false), error: Some("No such file".to_owned()), ..FolderState::default() };
+        state.folders =
+            [("/a", full), ("/b", bad), ("/c", down)].map(|(path, folder)| (path.to_owned(), folder)).into();
         let faults = report(&state, Duration::from_secs(3600)).faults();
         for fault in [
+            "The folder /a is not watched whole: too many.",
+            "2 files of the folder /b cannot be read. The last: a.csv: broken.",
+            "The folder /c cannot be watched: No such file.",
             "Collector docker hangs: no output for 3600 s; its source does not respond.",
             "The history cannot be written: disk full.",
             "The reference of ml/m cannot be taken, and the one before stays: https://models/m: the server answers 404 Not Found.",

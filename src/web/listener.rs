@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::tls::{Stream, Tls};
@@ -43,15 +43,25 @@ pub struct Bounds {
     pub bodies: usize,
 }
 
+/// Where connections come in.
+pub enum Entrance {
+    /// A port, with TLS where it speaks it.
+    Port(TcpListener, Option<Tls>),
+    /// A file on this machine.
+    Socket(UnixListener),
+}
+
+/// Whoever comes through a file is one address, which has all places of that entrance.
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 pub struct Bounded {
-    inner: TcpListener,
-    tls: Option<Tls>,
+    inner: Entrance,
     places: Arc<Places>,
 }
 
 impl Bounded {
-    pub fn new(inner: TcpListener, tls: Option<Tls>, bounds: Bounds) -> Self {
-        Self { inner, tls, places: Arc::new(Places { bounds, taken: Mutex::default() }) }
+    pub fn new(inner: Entrance, bounds: Bounds) -> Self {
+        Self { inner, places: Arc::new(Places { bounds, taken: Mutex::default() }) }
     }
 }
 
@@ -71,19 +81,27 @@ impl Listener for Bounded {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
-            let (stream, address) = Listener::accept(&mut self.inner).await;
-            // Answers are small: the system would hold the second of several back for 40 ms, until the first was acknowledged.
-            let _ = stream.set_nodelay(true);
+            let (stream, address) = match &mut self.inner {
+                Entrance::Port(inner, tls) => {
+                    let (stream, address) = Listener::accept(inner).await;
+                    // Answers are small: the system would hold the second of several back for 40 ms, until the first was acknowledged.
+                    let _ = stream.set_nodelay(true);
+                    (Stream::new(stream, tls.as_ref()), address)
+                }
+                Entrance::Socket(inner) => (Stream::Local(Listener::accept(inner).await.0), LOCAL),
+            };
             // Where nobody gives way all are at work: the newcomer may come again.
             if let Some(place) = Places::take(&self.places, address.ip()) {
-                let stream = Stream::new(stream, self.tls.as_ref());
                 return (Connection { stream, read: 0, deadline: Box::pin(sleep(HALF_OPEN)), place }, address);
             }
         }
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.inner.local_addr()
+        match &self.inner {
+            Entrance::Port(inner, _) => inner.local_addr(),
+            Entrance::Socket(_) => Ok(LOCAL),
+        }
     }
 }
 

@@ -141,10 +141,10 @@ pub fn routes() -> BTreeSet<(String, String)> {
 
 /// An agent's routes on a port of their own. The snapshot's sender has to be kept.
 async fn served() -> (SocketAddr, watch::Sender<Arc<Snapshot>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (shared, sender) = shared(&format!("http://{address}"));
-    tokio::spawn(serve(listener, None, shared, more(), std::future::pending()));
+    tokio::spawn(serve(Entrance::Port(listener, None), shared, more(), std::future::pending()));
     (address, sender)
 }
 

@@ -46,6 +46,7 @@ mod report;
 mod rules;
 mod shares;
 mod watch;
+mod ways;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use parts::Part;
@@ -89,6 +90,7 @@ fn main() {
         watch::TESTS,
         descriptions::TESTS,
         python::TESTS,
+        ways::TESTS,
     ]
     .concat();
     let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");

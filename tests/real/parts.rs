@@ -45,6 +45,8 @@ pub enum Part {
     Cluster,
     /// helm and kustomize.
     Renderers,
+    /// Python with OpenTelemetry's SDK and its exporter.
+    OpenTelemetry,
     /// KServe's agent, and Python with its model server and scikit-learn.
     KServe,
 }
@@ -63,6 +65,9 @@ impl Part {
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
             Self::OpenSsl => in_path("openssl"),
             Self::PyArrow => succeeds(python(), &["-c", "import pyarrow"]),
+            Self::OpenTelemetry => {
+                succeeds(python(), &["-c", "import opentelemetry.sdk._logs, opentelemetry.exporter.otlp.proto.http"])
+            }
             Self::Service => {
                 succeeds(python(), &["-c", "import fastapi, numpy, pandas, pyarrow, setuptools, uvicorn, wheel"])
             }
@@ -96,6 +101,9 @@ impl Part {
             Self::PyArrow => {
                 "pyarrow for Python (pip install pyarrow; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
+            Self::OpenTelemetry => "opentelemetry for Python (pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http; \
+                                    PLUMBLINE_PYTHON names the interpreter)"
+                .to_owned(),
             Self::Service => "fastapi, numpy, pandas, pyarrow, setuptools, uvicorn and wheel for Python (pip install them; PLUMBLINE_PYTHON \
                               names the interpreter)"
                 .to_owned(),

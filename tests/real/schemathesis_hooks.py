@@ -3,7 +3,7 @@
 import schemathesis
 
 
-@schemathesis.serializer("application/x-ndjson", "application/toml", "application/vnd.apache.arrow.stream")
+@schemathesis.serializer("application/x-ndjson", "application/toml", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet", "application/x-protobuf")
 def as_it_is(ctx, value):
     if isinstance(value, bytes):
         return value

@@ -48,7 +48,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
                 parts.push(part);
             }
         }
-        whole.columns.push((column.name.clone(), joined(&file, column, parts)?));
+        whole.columns.push((column.name.clone(), joined(&file, column, &parts)?));
     }
     Ok(whole)
 }
@@ -57,7 +57,7 @@ pub fn decode(body: &bytes::Bytes, limits: Limits) -> Result<Rows, Error> {
 #[must_use]
 pub fn bound(limits: Limits) -> Bound {
     let bytes = (limits.cells as u64).saturating_mul(CELL);
-    Bound { unpacked: bytes, values: limits.cells as u64, texts: bytes }
+    Bound { unpacked: bytes, page: bytes, chunk: bytes, values: limits.cells as u64, texts: bytes }
 }
 
 /// What is told of a column that is left out, if it is.
@@ -106,7 +106,7 @@ pub fn read<S: Source>(
 ///
 /// # Errors
 /// They are of unlike types.
-pub fn joined<S: Source>(file: &Parquet<S>, column: &Column, parts: Vec<ArrayRef>) -> Result<ArrayRef, Error> {
+pub fn joined<S: Source>(file: &Parquet<S>, column: &Column, parts: &[ArrayRef]) -> Result<ArrayRef, Error> {
     let all: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     let broken = |message: String| Error::Broken(not_one(&message));
     match all.as_slice() {
@@ -117,5 +117,5 @@ pub fn joined<S: Source>(file: &Parquet<S>, column: &Column, parts: Vec<ArrayRef
 }
 
 fn not_one(message: &str) -> String {
-    format!("the body is no Parquet file that can be read: {message}")
+    format!("no Parquet file that can be read: {message}")
 }

@@ -147,6 +147,27 @@ pub fn binary<'a>(header: impl Fn(&str) -> Option<&'a str>, data: Bytes) -> Resu
     attributes.into_event(data)
 }
 
+/// An event that was kept elsewhere, by attributes as they are called here. `find` gives one's value.
+///
+/// # Errors
+/// An attribute is missing, or is none.
+pub fn logged(find: impl Fn(&str) -> Option<String>, data: Bytes) -> Result<Arrived, Reject> {
+    let text = |name: &str| find(name).map(Cow::Owned);
+    let attributes = Attributes {
+        specversion: text("specversion"),
+        id: text("id"),
+        kind: text("type"),
+        time: text("time"),
+        inferenceservicename: text("inferenceservicename"),
+        namespace: text("namespace"),
+        component: text("component"),
+        endpoint: text("endpoint"),
+        metadata: text("metadata"),
+        ..Attributes::default()
+    };
+    attributes.into_event(data)
+}
+
 /// An event in structured mode.
 ///
 /// # Errors

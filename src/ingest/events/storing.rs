@@ -44,7 +44,8 @@ impl Events {
         state.gathered.is_empty() && state.pairing.waiting().0 == 0
     }
 
-    pub(super) fn store(&self, last: bool) {
+    /// Stores what is gathered; with `last` what waits for its other half, too. What cannot be stored now is kept for the next time.
+    pub fn store(&self, last: bool) {
         let now = self.ingest.clock.monotonic();
         let gathered = {
             let mut state = self.locked();

@@ -67,6 +67,7 @@ fn rows_of(one: &Value, example: &Value) -> Vec<Body> {
     let table = |between: &str| format!("{}\n{}\n", line(true).join(between), line(false).join(between));
     let arrow =
         json!({ "type": "string", "format": "binary", "description": "An Arrow IPC stream, plain or compressed." });
+    let parquet = json!({ "type": "string", "format": "binary", "description": "A Parquet file." });
     vec![
         (
             "application/json",
@@ -77,6 +78,7 @@ fn rows_of(one: &Value, example: &Value) -> Vec<Body> {
         ("text/csv", text("A line of names, then a line for each row."), json!(table(","))),
         ("text/tab-separated-values", text("The same with tabs."), json!(table("\t"))),
         ("application/vnd.apache.arrow.stream", arrow, Value::Null),
+        ("application/vnd.apache.parquet", parquet, Value::Null),
     ]
 }
 
@@ -93,6 +95,20 @@ pub fn reference() -> Vec<Body> {
 
 pub fn labels() -> Vec<Body> {
     rows_of(&label(), &json!({ "id": "r-1", "label": 1 }))
+}
+
+/// OTLP's `ExportLogsServiceRequest`.
+pub fn logs() -> Vec<Body> {
+    let binary = json!({ "type": "string", "format": "binary", "description": "The message in protobuf." });
+    let object =
+        json!({ "type": "object", "description": "The same in OTLP's JSON: resourceLogs, scopeLogs, logRecords." });
+    let value = |text: &str| json!({ "stringValue": text });
+    let attributes = json!([
+        { "key": "plumbline.model", "value": value("iris") }, { "key": "id", "value": value("r-1") },
+        { "key": "prediction", "value": { "intValue": "1" } }, { "key": "age", "value": { "doubleValue": 42.0 } },
+    ]);
+    let example = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{ "attributes": attributes }] }] }] });
+    vec![("application/json", object, example), ("application/x-protobuf", binary, Value::Null)]
 }
 
 /// CloudEvents in structured mode and in batches. In binary mode the attributes are headers, and the body is the data.

@@ -263,6 +263,28 @@ pub fn all() -> Vec<Operation> {
         read("/v1/agent", "Who this agent is.", &[], Content::Json(of::<AgentResponse>)),
         take_events("/"),
         take_events("/v1/events"),
+        Operation {
+            method: "post",
+            body: Some(bodies::logs),
+            answers: vec![
+                (
+                    200,
+                    "OTLP's answer: how many records were rejected, and why the first was.",
+                    Content::Json(|_| json!({ "type": "object" })),
+                ),
+                (400, "The body is no request of OTLP's.", Content::Json(|_| json!({ "type": "object" }))),
+                (408, "The body did not arrive in time.", Content::Json(|_| json!({ "type": "object" }))),
+                (413, "It is larger than is taken.", Content::Json(|_| json!({ "type": "object" }))),
+                (
+                    415,
+                    "Its type, or its packing, is none that is taken.",
+                    Content::Json(|_| json!({ "type": "object" })),
+                ),
+                (429, "There is no room now: Retry-After says when.", Content::Json(|_| json!({ "type": "object" }))),
+                (503, "Nothing can be stored now.", Content::Json(|_| json!({ "type": "object" }))),
+            ],
+            ..read("/v1/logs", "Takes OTLP's logs that are samples or labels; GUIDE.md has the attributes.", &[], rows)
+        },
         send("post", "/v1/models/{model}/samples", "Takes samples: predictions with their features.", bodies::samples),
         send("post", "/v1/models/{model}/labels", "Takes labels: what was true.", bodies::labels),
         send(

@@ -1,0 +1,184 @@
+//! Requests for logs through the door: what is answered, what is stored.
+
+use std::io::Write as _;
+use std::sync::Mutex;
+
+use axum::http::Request;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use tower_service::Service as _;
+
+use super::*;
+use crate::access::Tokens;
+use crate::clock::FixedClock;
+use crate::frame::json::WrongTypes;
+use crate::ingest::room::Room;
+use crate::ingest::{Described, Reservation, Sink};
+use crate::model::border::Batch;
+use crate::model::{Schema, Spec};
+
+#[derive(Default)]
+struct Store {
+    rows: Mutex<Vec<String>>,
+    refuses: Mutex<Option<Refused>>,
+    answers: Mutex<Vec<(u16, u64)>>,
+}
+
+impl Sink for Store {
+    fn describe(&self, model: &ModelKey) -> Result<Described, Refused> {
+        Ok(Described { spec: Arc::new(Spec::of(model)), schema: Arc::<Schema>::default(), max_features: 500 })
+    }
+
+    fn accept(&self, model: &ModelKey, purpose: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
+        if let Some(refused) = self.refuses.lock().expect("unlocked").clone() {
+            return Err(refused);
+        }
+        let schema = batch.record.schema();
+        for row in 0..batch.record.num_rows() {
+            let shown = schema.fields().iter().zip(batch.record.columns()).filter_map(|(field, column)| {
+                let is_own = field.name().starts_with('_') || column.is_null(row);
+                let value = || arrow::util::display::array_value_to_string(column, row).expect("a value");
+                (!is_own).then(|| format!("{}={}", field.name(), value()))
+            });
+            let shown: Vec<String> = shown.collect();
+            self.rows.lock().expect("unlocked").push(format!("{model} {purpose:?}: {}", shown.join(" ")));
+        }
+        Ok(())
+    }
+
+    fn remove(&self, _: &ModelKey) -> Result<bool, Refused> {
+        Ok(false)
+    }
+
+    fn refused(&self, _: &ModelKey, _: &WrongTypes) {}
+
+    fn agent(&self) -> Option<String> {
+        None
+    }
+
+    fn takes_forwarded(&self, _: &ModelKey) -> bool {
+        true
+    }
+
+    fn answered(&self, status: u16, rows: RowCounts) {
+        self.answers.lock().expect("unlocked").push((status, rows.faulty.saturating_add(rows.wrong_type)));
+    }
+}
+
+struct Door {
+    store: Arc<Store>,
+    router: Router,
+}
+
+impl Door {
+    fn open() -> Self {
+        let store = Arc::<Store>::default();
+        let ingest = Ingest {
+            sink: Arc::clone(&store) as _,
+            config: crate::ingest::Config::default(),
+            clock: Arc::new(FixedClock::new("2026-11-23T10:00:05Z".parse().expect("a time"))),
+            in_flight: Room::new(crate::ingest::Config::default().in_flight.as_u64()),
+            repeats: Arc::default(),
+            copies: None,
+        };
+        Self { store, router: router(ingest) }
+    }
+
+    async fn send_as(
+        &mut self,
+        caller: Caller,
+        content_type: &str,
+        encoding: Option<&str>,
+        body: Vec<u8>,
+    ) -> (u16, Option<String>, Vec<u8>) {
+        let mut request = Request::post("/v1/logs").header("content-type", content_type).extension(caller);
+        if let Some(encoding) = encoding {
+            request = request.header("content-encoding", encoding);
+        }
+        let request = request.body(Body::from(body)).expect("a request");
+        let response = self.router.as_service().call(request).await.expect("an answer");
+        let status = response.status().as_u16();
+        let retry = response.headers().get("retry-after").map(|value| value.to_str().expect("text").to_owned());
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+        (status, retry, bytes.to_vec())
+    }
+
+    async fn send(&mut self, content_type: &str, body: Vec<u8>) -> (u16, Option<String>, Vec<u8>) {
+        self.send_as(Caller::Anybody, content_type, None, body).await
+    }
+}
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json; charset=utf-8";
+
+#[tokio::test]
+async fn records_become_rows_and_what_is_none_is_a_partial_success() {
+    for (encoding, body) in wire::tests::requests() {
+        let mut door = Door::open();
+        let content_type = if encoding == Encoding::Json { JSON } else { PROTOBUF };
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(&body).expect("packed");
+        let packed = packer.finish().expect("packed");
+        for (encoded, body) in [(None, body), (Some("gzip"), packed)] {
+            let (status, _, answer) = door.send_as(Caller::Anybody, content_type, encoded, body).await;
+            assert_eq!(status, 200);
+            let (records, message) = if encoding == Encoding::Json {
+                let answer: serde_json::Value = serde_json::from_slice(&answer).expect("json");
+                let partial = &answer["partialSuccess"];
+                (
+                    partial["rejectedLogRecords"].as_str().expect("a count").to_owned(),
+                    partial["errorMessage"].to_string(),
+                )
+            } else {
+                let answer = ExportLogsServiceResponse::decode(answer.as_slice()).expect("protobuf");
+                let partial = answer.partial_success.expect("one");
+                (partial.rejected_log_records.to_string(), partial.error_message)
+            };
+            assert_eq!(records, "1");
+            assert!(message.contains("a line of a log"), "{message}");
+        }
+        let row = "churn Samples: id=a timestamp=2023-11-14T22:13:20Z x=0.5 ok=true e=[1.0, 2.0] n=7";
+        assert_eq!(*door.store.rows.lock().expect("unlocked"), [row, row], "{encoding:?}");
+        assert_eq!(*door.store.answers.lock().expect("unlocked"), [(200, 1), (200, 1)]);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_says_whether_to_send_it_again() {
+    let mut door = Door::open();
+    let [(_, body), (_, json)] = wire::tests::requests();
+    let (status, _, answer) = door.send("text/plain", Vec::new()).await;
+    assert!(status == 415 && String::from_utf8_lossy(&answer).contains("application/x-protobuf"));
+    let (status, retry, answer) = door.send(PROTOBUF, b"\xff\xff".to_vec()).await;
+    let told = RpcStatus::decode(answer.as_slice()).expect("a status");
+    assert_eq!((status, retry, told.code), (400, None, 3));
+    let (status, _, answer) = door.send(JSON, b"[1".to_vec()).await;
+    assert!(
+        status == 400 && serde_json::from_slice::<serde_json::Value>(&answer).expect("json")["message"].is_string()
+    );
+    let (status, ..) = door.send(PROTOBUF, vec![0; 17 << 20]).await;
+    assert_eq!(status, 413);
+    let busy = Refused::Busy { message: "full".to_owned(), retry: Duration::from_secs(7) };
+    for (refused, wanted) in [(busy, (429, "7")), (Refused::NotStored("disk".to_owned()), (503, "10"))] {
+        *door.store.refuses.lock().expect("unlocked") = Some(refused);
+        for (content_type, body) in [(PROTOBUF, &body), (JSON, &json)] {
+            let (status, retry, _) = door.send(content_type, body.clone()).await;
+            assert_eq!((status, retry.as_deref()), (wanted.0, Some(wanted.1)));
+        }
+    }
+    *door.store.refuses.lock().expect("unlocked") = None;
+    assert_eq!(door.send(PROTOBUF, Vec::new()).await, (200, None, Vec::new()), "nothing is a whole success");
+    assert_eq!(door.send(JSON, b"{}".to_vec()).await.2, b"{}");
+}
+
+#[tokio::test]
+async fn a_token_for_another_model_stores_nothing() {
+    let text = "[[token]]\nname = \"k\"\ntoken = \"0123456789abcdef0123456789abcdef\"\nmay = [\"write\"]\nmodels = [\"other\"]\n";
+    let tokens = Tokens::parse(text).expect("tokens");
+    let token = tokens.find(&crate::access::Digest::of(b"0123456789abcdef0123456789abcdef")).expect("the token");
+    let mut door = Door::open();
+    let [(_, body), _] = wire::tests::requests();
+    let (status, _, answer) = door.send_as(Caller::Known(Arc::new(token.clone())), PROTOBUF, None, body).await;
+    let answer = ExportLogsServiceResponse::decode(answer.as_slice()).expect("protobuf");
+    assert_eq!((status, answer.partial_success.map(|partial| partial.rejected_log_records)), (200, Some(2)));
+    assert!(door.store.rows.lock().expect("unlocked").is_empty());
+}
