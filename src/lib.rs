@@ -96,7 +96,9 @@
 //! - **An attribute that says whom a point is about**: an entry in `metric::attribute`, and where a view's `subject` says it.
 //!   Prometheus, OTLP, alerts, the check of rules and the reference page follow.
 //! - **An alert**: a rule in `config/alerts.toml`; `deploy/prometheus/alerts.yml` is made from it.
-//! - **A section of the page**: a file below `web/page/` and its place in `web/page`.
+//! - **A section of the page**: a file below `web/page/` and its place in `web/page`. A page of its own for a thing: a file there, a
+//!   route in `web`, and an entry in `web/openapi/operations`. Courses over time: a `query`, drawn by `chart::course`.
+//! - **A workload of the demonstration**: an entry in `demo::fleet`.
 //! - **A column of the history that is no signal**: a line in `frame::MINUTE_COLUMNS` (`frame::gpu`, `frame::model` for those
 //!   tables).
 //! - **A drift test**: a file below `drift/` and a line in `TESTS`. The command line, the API, the metrics, the reference page
