@@ -421,13 +421,12 @@ impl Border<'_> {
                 DataType::Int64 => Ok(array.as_primitive::<Int64Type>().value(at)),
                 DataType::UInt64 => i64::try_from(array.as_primitive::<UInt64Type>().value(at)).map_err(drop),
                 DataType::Float64 => whole(array.as_primitive::<Float64Type>().value(at)),
-                _ => array
-                    .as_string_view()
-                    .value(at)
-                    .trim()
-                    .parse::<Timestamp>()
-                    .map(Timestamp::as_millisecond)
-                    .map_err(drop),
+                _ => {
+                    let text = array.as_string_view().value(at).trim();
+                    // A number within quotes, or in a CSV, is the number.
+                    let number = |_| text.parse().map_err(drop).and_then(whole);
+                    text.parse::<Timestamp>().map(Timestamp::as_millisecond).or_else(number)
+                }
             })
         };
         if !matches!(
@@ -568,6 +567,19 @@ mod tests {
         rejected 2
         Some(1) timestamp: is no time; write RFC 3339 (2026-01-31T12:00:00Z) or milliseconds since the epoch
         Some(2) timestamp: lies more than a day in the future
+        ");
+    }
+
+    #[test]
+    fn a_time_in_milliseconds_is_one_within_quotes_too() {
+        let body = "{\"id\": 1, \"timestamp\": \" 1767222000000 \", \"prediction\": 1}\n{\"id\": 2, \"timestamp\": \"NaN\", \"prediction\": 1}";
+        insta::assert_snapshot!(shown(&sent(body, Purpose::Samples, &Spec::new("m"), &Schema::default())), @r"
+        id: 1
+        timestamp: 2025-12-31T23:00:00Z
+        _arrival: 2026-01-01T00:00:00Z
+        prediction: 1
+        rejected 1
+        Some(1) timestamp: is no time; write RFC 3339 (2026-01-31T12:00:00Z) or milliseconds since the epoch
         ");
     }
 

@@ -212,8 +212,10 @@ fn a_reader_looks_back() -> Result<(), Failed> {
     let charts = browser.script("return document.querySelectorAll('#time figure.course').length")?;
     check(charts == 3, || format!("{charts} charts"))?;
     browser.click("#time .ranges a[href$='range=14d']")?;
-    let marks = browser.script("return document.querySelectorAll('#time figure.course .mark').length")?;
-    check(marks.as_u64() > Some(2), || format!("{marks} marks: a rollout every four days"))?;
+    eventually(Duration::from_secs(30), || {
+        let marks = browser.script("return document.querySelectorAll('#time figure.course .mark').length")?;
+        check(marks.as_u64() > Some(2), || format!("{marks} marks: a rollout every four days"))
+    })?;
     holds(&browser, "a workload's page")?;
     look(&browser, "workload-wide", 1280)?;
     browser.click("#change .copy button")?;

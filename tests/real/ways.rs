@@ -246,7 +246,7 @@ fn a_read_only_folder_is_taken() -> Result<(), Failed> {
                 health.to_string()
             })
         })?;
-        check(agent.model("m")?["counts"]["samples"] == 50, || agent.log())?;
+        eventually(Duration::from_secs(20), || check(agent.model("m")?["counts"]["samples"] == 50, || agent.log()))?;
         std::thread::sleep(Duration::from_secs(3));
         let health = agent.json("/healthz")?["folders"][&path].clone();
         check(health["bad"] == 1 && health["waiting"] == 0, || format!("it is remembered: {health}"))
