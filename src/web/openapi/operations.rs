@@ -24,6 +24,7 @@ pub enum Content {
     Css,
     JavaScript,
     Metrics,
+    Protobuf,
     Json(fn(&mut SchemaGenerator) -> Value),
 }
 
@@ -162,6 +163,23 @@ fn to_rows() -> Vec<(u16, &'static str, Content)> {
     ]
 }
 
+/// What OTLP's door answers, in the encoding of the request.
+fn to_logs() -> Vec<(u16, &'static str, Content)> {
+    let all = [
+        (200, "How many records were rejected, and why the first was."),
+        (400, "The body is no request of OTLP's."),
+        (408, "The body did not arrive in time."),
+        (413, "It is larger than is taken."),
+        (415, "Its type, or its packing, is none that is taken."),
+        (429, "There is no room now: Retry-After says when."),
+        (503, "Nothing can be stored now."),
+    ];
+    let object = Content::Json(|_| json!({ "type": "object" }));
+    all.into_iter()
+        .flat_map(|(status, about)| [(status, about, object), (status, "Likewise.", Content::Protobuf)])
+        .collect()
+}
+
 fn read(path: &'static str, about: &'static str, parameters: &'static [&'static str], content: Content) -> Operation {
     let mut answers = vec![(200, "As of now.", content)];
     if !parameters.is_empty() {
@@ -266,23 +284,7 @@ pub fn all() -> Vec<Operation> {
         Operation {
             method: "post",
             body: Some(bodies::logs),
-            answers: vec![
-                (
-                    200,
-                    "OTLP's answer: how many records were rejected, and why the first was.",
-                    Content::Json(|_| json!({ "type": "object" })),
-                ),
-                (400, "The body is no request of OTLP's.", Content::Json(|_| json!({ "type": "object" }))),
-                (408, "The body did not arrive in time.", Content::Json(|_| json!({ "type": "object" }))),
-                (413, "It is larger than is taken.", Content::Json(|_| json!({ "type": "object" }))),
-                (
-                    415,
-                    "Its type, or its packing, is none that is taken.",
-                    Content::Json(|_| json!({ "type": "object" })),
-                ),
-                (429, "There is no room now: Retry-After says when.", Content::Json(|_| json!({ "type": "object" }))),
-                (503, "Nothing can be stored now.", Content::Json(|_| json!({ "type": "object" }))),
-            ],
+            answers: to_logs(),
             ..read("/v1/logs", "Takes OTLP's logs that are samples or labels; GUIDE.md has the attributes.", &[], rows)
         },
         send("post", "/v1/models/{model}/samples", "Takes samples: predictions with their features.", bodies::samples),
