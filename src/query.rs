@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::stats::quantile::quantile;
+
 pub use fold::Folding;
 pub use parse::{PARAMETERS, parse};
 pub use table::{Table, tables};
@@ -115,6 +117,13 @@ impl Series {
     #[must_use]
     pub fn column(&self, name: &str) -> &[Option<f64>] {
         self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A column's quantile over the steps that are known; `None` where none is.
+    #[must_use]
+    pub fn quantile(&self, name: &str, share: f64) -> Option<f64> {
+        let mut known: Vec<f64> = self.column(name).iter().flatten().copied().collect();
+        quantile(&mut known, share)
     }
 }
 

@@ -70,7 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("snapshot", &["alert", "identity", "metric", "minute", "model", "rightsize", "signal"]),
     ("analysis", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "snapshot"]),
     ("step", &["alert", "analysis", "clock", "frame", "metric", "model", "reading", "rightsize", "snapshot"]),
-    ("query", &["frame", "signal"]),
+    ("query", &["frame", "signal", "stats"]),
     ("demo", &["clock", "frame", "identity", "metric", "minute", "reading", "signal", "stats", "units"]),
     ("collect", &["clock", "demo", "health", "identity", "reading", "signal", "stats", "units"]),
     ("client", &[]),

@@ -230,15 +230,9 @@ fn happened(marks: &[Mark]) -> Markup {
 
 /// Of the steps that are drawn.
 fn percentiles(series: &Series) -> Markup {
-    let of = |column: &str, share: f64| {
-        let mut values: Vec<f64> = series.column(column).iter().flatten().copied().collect();
-        values.sort_by(f64::total_cmp);
-        let last = values.len().checked_sub(1)?;
-        values.get(crate::stats::whole::index((share * last as f64).round())).copied()
-    };
     let row = |name: &str, column: &str, unit: fn(f64) -> String| {
         html! { tr { th scope="row" { (name) } @for share in [0.5, 0.9, 0.99, 1.0] {
-            td.number { @match of(column, share) { Some(value) => { (unit(value)) } None => { (unknown("–")) } } }
+            td.number { @match series.quantile(column, share) { Some(value) => { (unit(value)) } None => { (unknown("–")) } } }
         } } }
     };
     wide(
