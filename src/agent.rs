@@ -169,7 +169,7 @@ pub async fn run(
         snapshot: snapshot.clone(),
         data: setting.data.display().to_string(),
         started: started_at,
-        sample: setting.demo,
+        sample: config.collect.played,
         names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
         gate: web::access::Gate::new(tokens, tls.is_some(), Arc::clone(&health), Arc::clone(&clock)),
         base: base.clone(),

@@ -232,7 +232,7 @@ fn shell(view: &View, title: &str, below: Option<&str>, sections: &Markup) -> Ma
                             @for (id, name) in [
                                 ("models", "Models"), ("containers", "Workloads"), ("recommendations", "Recommendations"),
                                 ("gpus", "GPUs"), ("node", "Node"), ("alerts", "Alerts"),
-                            ] { a href={ "#" (id) } { (name) } }
+                            ] { @if id != "node" || view.snapshot.resources.is_some() { a href={ "#" (id) } { (name) } } }
                         }
                     }
                 }

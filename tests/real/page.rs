@@ -225,7 +225,7 @@ fn a_reader_looks_back() -> Result<(), Failed> {
         check(said == "Copied", || said.to_string())
     })?;
     drop(browser);
-    let gpu = agent.json("/api/v1/gpus")?["gpus"][2]["uuid"].as_str().unwrap_or_default().to_owned();
+    let gpu = agent.json("/api/v1/gpus")?["gpus"][2]["device"]["uuid"].as_str().unwrap_or_default().to_owned();
     for (look_of, name) in [
         (PHONE, "sample-phone"),
         (Look { width: 1024, ..WIDE }, "sample-tablet"),
