@@ -1,4 +1,5 @@
-//! The demonstration: two real models are replayed through the agent's own ingest, a simulated day a second.
+//! The demonstration: two real models are replayed through the agent's own ingest, a simulated day a second; and the days that the
+//! played node (`demo`) has behind it are written.
 //!
 //! Housing (California, 1990 census) drifts; employment (US Census, Massachusetts 2015 to 2018) does not. Where the data is
 //! from and under which licence stands in `src/demo/SOURCES.md`.

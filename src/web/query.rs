@@ -124,3 +124,58 @@ pub async fn query(State(shared): State<Shared>, RawQuery(asked): RawQuery) -> R
 pub fn minute(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second().div_euclid(60).saturating_mul(60)).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::query::Folding;
+
+    fn asked(minute: &str) -> Query {
+        let parameters = [("table", "gpu_minute"), ("columns", "power_mean"), ("until", minute)];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        parse(&parameters, "2026-11-23T12:00:00Z".parse().expect("a time")).expect("a question")
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_is_not_read_again_and_a_failure_is() {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&reads);
+        let history = History::new(Arc::new(move |query, _| match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => Err("no disk".to_owned()),
+            _ => Ok(Folding::new(query.clone()).answer(0)),
+        }));
+        let failed = history.ask(asked("now")).await.expect_err("the first fails").message();
+        assert_eq!(failed, "no disk");
+        for _ in 0..3 {
+            history.ask(asked("now")).await.expect("an answer");
+        }
+        assert_eq!(reads.load(Ordering::Relaxed), 2);
+        history.ask(asked("2026-11-23T11:00:00Z")).await.expect("an answer");
+        assert_eq!(reads.load(Ordering::Relaxed), 3, "another question is another answer");
+    }
+
+    #[tokio::test]
+    async fn a_reader_whose_asker_has_gone_stops_and_what_it_had_is_no_answer() {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stopped);
+        let history = History::new(Arc::new(move |query, goes_on| {
+            while goes_on() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            told.store(true, Ordering::Relaxed);
+            Ok(Folding::new(query.clone()).answer(0))
+        }));
+        let gone = tokio::time::timeout(Duration::from_millis(50), history.ask(asked("now"))).await;
+        assert!(gone.is_err(), "nobody answered");
+        for _ in 0..1000 {
+            if stopped.load(Ordering::Relaxed) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(stopped.load(Ordering::Relaxed), "it goes on reading");
+        assert!(history.known(&asked("now")).is_none());
+    }
+}
