@@ -117,6 +117,9 @@ pub struct ModelContainer<'a> {
     pub container: Link<&'a str>,
     /// Its name.
     pub container_name: &'a str,
+    /// Its place in the snapshot's list.
+    #[serde(skip)]
+    pub place: usize,
     /// All that is known of it.
     #[serde(skip)]
     pub view: &'a ContainerView,
@@ -154,7 +157,7 @@ impl Snapshot {
             let view = self.containers.get(*place)?;
             let Link { relation, source, .. } = *view.model.as_ref()?;
             let container = Link { to: view.id.as_str(), relation, source };
-            Some(ModelContainer { container, container_name: &view.name, view })
+            Some(ModelContainer { container, container_name: &view.name, place: *place, view })
         })
     }
 

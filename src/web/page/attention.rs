@@ -142,7 +142,7 @@ fn target(view: &View, about: Thing) -> String {
     let place = match about {
         Thing::Model(place) => snapshot.models.models.get(place).map(|model| address::of("/models", &model.key, "")),
         Thing::Gpu(place) => snapshot.gpus.get(place).map(|of| super::gpu::address(&of.device.uuid)),
-        Thing::Container(place) => snapshot.containers.get(place).map(|c| super::containers::address(view, c)),
+        Thing::Container(place) => Some(super::containers::address(view, place)),
         Thing::Agent => Some("/healthz".to_owned()),
         Thing::Node => None,
     };

@@ -72,11 +72,10 @@ pub fn section(view: &View) -> Markup {
 }
 
 /// Where the page speaks of a container: its workload's own page, else its place on the first.
-pub fn address(view: &View, container: &ContainerView) -> String {
-    let place = view.snapshot.containers.iter().position(|other| other.id == container.id);
-    match place.and_then(|place| view.snapshot.assessment(place)) {
+pub fn address(view: &View, place: usize) -> String {
+    match view.snapshot.assessment(place) {
         Some(judged) => workload::address(&judged.workload),
-        None => format!("/#{}", anchor("c", &container.id)),
+        None => format!("/#{}", anchor("c", &view.snapshot.containers[place].id)),
     }
 }
 
@@ -122,7 +121,7 @@ fn name(view: &View, replicas: &Replicas<'_>, c: &ContainerView) -> Markup {
     let words = || html! { @for word in c.stage.iter().chain(&c.owner) { " · " (word) } };
     let Some((pod, workload)) = c.pod.as_ref().zip(replicas.workload) else {
         return html! {
-            a href=(address(view, c)) { (c.name) } br;
+            a href=(address(view, replicas.places[0])) { (c.name) } br;
             small {
                 (c.image.as_deref().unwrap_or("image unknown"))
                 @if let Some(tag) = &c.image_tag { ":" (tag) }
@@ -132,7 +131,7 @@ fn name(view: &View, replicas: &Replicas<'_>, c: &ContainerView) -> Markup {
     };
     let part = c.role.filter(|role| *role != Role::Main).map(Role::name);
     html! {
-        a href=(address(view, c)) { (breakable(&workload.to_string())) } br;
+        a href=(address(view, replicas.places[0])) { (breakable(&workload.to_string())) } br;
         small { (c.name) @if let Some(part) = part { " (" (part) ")" } (words()) }
         @if let [_] = replicas.places[..] {
             @if let Some(name) = pod.name.as_ref().filter(|name| **name != workload.name) { br; small { (name) } }

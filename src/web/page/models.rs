@@ -161,7 +161,7 @@ fn served_by(view: &View, place: usize) -> Markup {
         return html! { span.unknown title="the label plumbline.io/model on a container names the model it serves" { "unknown" } };
     }
     html! { @for c in all {
-        a href=(super::containers::address(view, c.view)) { (c.container_name) }
+        a href=(super::containers::address(view, c.place)) { (c.container_name) }
         @for gpu in &c.view.gpus { " " small { "GPU " (gpu.index) } }
         br;
     } }
