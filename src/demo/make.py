@@ -89,9 +89,10 @@ def employment(frame: pd.DataFrame, name: str) -> None:
                    "SEX", "RAC1P"):
         columns[column] = pa.array(rows[column].astype(str).tolist(), pa.string())
     columns["prediction"] = pa.array(rows["prediction"].to_numpy("int64"))
-    columns["score"] = pa.array(rows["predicted_probability"].to_numpy("float32"))
+    # The agent carries these files in itself, and digits of a score do not pack: three say where a model stands.
+    columns["score"] = pa.array(np.round(rows["predicted_probability"].to_numpy("float64"), 3).astype("float32"))
     columns["label"] = pa.array(rows["employed"].to_numpy("int64"))
-    write(name, columns, FEW_VALUES)
+    write(name, columns, FEW_VALUES | {"score"})
 
 
 def main(source: Path) -> None:
