@@ -6,6 +6,7 @@
 pub mod bands;
 pub mod course;
 pub mod distribution;
+pub mod dumbbell;
 pub mod groups;
 pub mod heat;
 pub mod reliability;
@@ -13,6 +14,9 @@ pub mod reliability;
 use std::fmt::Write;
 
 use maud::{Markup, html};
+
+/// The variables that name the colours, light and dark: one palette for the page and all documents.
+pub const PALETTE: &str = include_str!("chart/palette.css");
 
 /// The classes that the charts use.
 pub const STYLE: &str = include_str!("chart/chart.css");

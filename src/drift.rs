@@ -34,6 +34,7 @@ mod merged;
 pub mod modes;
 pub mod moved;
 pub mod multi;
+pub mod naming;
 mod noise;
 pub mod odd;
 pub mod order;

@@ -246,6 +246,9 @@ pub struct Finding {
     /// How likely as much is of nothing but chance, corrected over all checks of all columns. `None` where chance has no part in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_adjusted: Option<f64>,
+    /// The reference's figure and the current one, of a check of such: rank correlations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<[f64; 2]>,
     /// The same for people.
     pub message: String,
 }
@@ -280,6 +283,7 @@ pub fn judge(suspects: Vec<Suspect>, rules: &Rules, thresholds: &Thresholds, own
                 value: suspect.value,
                 limit,
                 p_adjusted,
+                sides: suspect.detail.sides(),
             })
         })
         .collect();

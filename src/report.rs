@@ -1,6 +1,7 @@
 //! What was found, for people and programs: a comparison of two data sets ([`drift`]), a reference's profile ([`profile`]), a
 //! capacity review ([`review`]), a model's ([`model`]).
 
+mod document;
 pub mod drift;
 pub mod model;
 pub mod profile;

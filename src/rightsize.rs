@@ -4,6 +4,7 @@
 //! each resource, [`cost`] turns it into money, [`patch`] into something to apply, [`review`] sums up a node.
 //! The rules and their sources stand in `cpu` and `memory`.
 
+pub mod changed;
 pub mod cost;
 mod cpu;
 pub mod gpu;

@@ -35,6 +35,8 @@ use crate::drift::Test;
 use crate::drift::comparison::{BothPerformances, Comparison, Finding, FindingKind, Side, Summary};
 use crate::drift::modes::Mode;
 use crate::drift::verdict::{Thresholds, judge};
+use crate::model::Spec;
+use crate::performance::verdict::changes;
 use crate::performance::{Columns, Labels, Performance, Task, Wanted as Measured, measure};
 use crate::quality::{Finding as Fault, Rules};
 use crate::report::drift as render;
@@ -239,7 +241,7 @@ fn compare(
         return Err(Error::Nothing);
     }
     let (times, mode) = (times.as_ref(), thresholds.mode);
-    let sides = Sides { reference, current, times, names: &names, tests, windows, mode };
+    let sides = Sides { reference, current, times, names: &names, tests, windows, mode, roles };
     let (mut measured, mut over_time, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     let (all, mut gathered) = measure_all(&sides, &columns)?;
     for compared in all {
@@ -342,6 +344,9 @@ fn performance(reference: &Reference, current: &Dataset, roles: &Roles) -> Resul
             Columns { label: &label, prediction: Some(&prediction), score: score.as_ref(), scores: &[], group: None };
         Ok(Some(measure(&columns, &Measured::new(task, &known)).0).filter(|measured| measured.rows > 0))
     };
-    let both = BothPerformances { reference: reference.data().map(of).transpose()?.flatten(), current: of(current)? };
+    let (reference, current) = (reference.data().map(of).transpose()?.flatten(), of(current)?);
+    let both = reference.as_ref().zip(current.as_ref());
+    let changes = both.map(|(before, now)| changes(before, now, &Spec::new("model").limits())).unwrap_or_default();
+    let both = BothPerformances { reference, current, changes };
     Ok((both.reference.is_some() || both.current.is_some()).then_some(both))
 }

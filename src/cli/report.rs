@@ -1,7 +1,7 @@
 //! `plumbline report`: the capacity review of a data folder.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
@@ -11,13 +11,17 @@ use crate::agent::recommender::review;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::report::review as render;
+use crate::rightsize::changed::Earlier;
+use crate::store;
 
 pub const EXAMPLES: &str = "\
 Examples:
   plumbline report --since 7d                                    for the terminal or a ticket (Markdown)
   plumbline report --since 30d --format html --output review.html
   plumbline report --data /var/lib/plumbline --format csv > review.csv
-  plumbline report --since 2026-11-01 --until 2026-11-08 --config plumbline.toml --format json
+  plumbline report --since 2026-11-01 --until 2026-11-08 --config plumbline.toml --format json > november-1.json
+  plumbline report --since 2026-11-08 --previous november-1.json --format html --output review.html   # and what changed since
+  plumbline report --schema > review.schema.json                 what the JSON holds, as a JSON Schema
 
 The agent may run meanwhile: its files are read, never touched. Prices and rules are those of the configuration file
 ([cost], [rightsizing]), or the defaults.
@@ -41,9 +45,16 @@ pub struct Arguments {
     /// Write to this file instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// An earlier review, as --format json wrote it: what changed since is told. Without it that is the time before, as long as the one
+    /// that is asked for, where there is history of it.
+    #[arg(long, value_name = "FILE")]
+    previous: Option<PathBuf>,
     /// Configuration file with prices and rules.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Print what the JSON holds, as a JSON Schema, and nothing else.
+    #[arg(long)]
+    schema: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,6 +88,14 @@ pub enum Error {
         /// Its end.
         until: Timestamp,
     },
+    /// The earlier review is none.
+    #[error("--previous {path}: {message}")]
+    Previous {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Nothing to report of.
     #[error("{path}: {what}")]
     Folder {
@@ -96,7 +115,25 @@ impl Arguments {
     }
 }
 
+/// An earlier review, from the JSON of one.
+fn earlier(path: &Path) -> Result<Earlier, Error> {
+    let failed = |message: String| Error::Previous { path: path.to_owned(), message };
+    let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| failed(format!("is no review as `plumbline report --format json` writes one: {error}")))
+}
+
+/// The review of the time before, as long, where anything is known of it.
+fn before(data: &Path, config: &Config, since: Timestamp, until: Timestamp) -> Result<Option<Earlier>, store::Error> {
+    let Ok(start) = since.checked_sub(until.duration_since(since)) else { return Ok(None) };
+    let (review, _) = review(data, config, start, since, None)?;
+    Ok((!review.workloads.is_empty() || !review.gpus.is_empty()).then(|| Earlier::from(&review)))
+}
+
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.schema {
+        return print(render::SCHEMA);
+    }
     let (config, _) = Config::load(arguments.config.as_deref(), ENV).map_err(Usage::from)?;
     let is_root = rustix::process::geteuid().is_root();
     let data = arguments
@@ -109,6 +146,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let what = "there is no such folder; --data names the agent's data folder".to_owned();
         return Err(Usage::from(Error::Folder { path: data, what }).into());
     }
+    let named = arguments.previous.as_deref().map(earlier).transpose().map_err(Usage::from)?;
     let (review, past) = review(&data, &config, since, until, None)?;
     warn(&past.left_out);
     if past.files == 0 {
@@ -120,23 +158,33 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let what = format!("holds no history between {since} and {until}; the first minute is written once it is over");
         return Err(Error::Folder { path: data, what }.into());
     }
+    let earlier = match named {
+        Some(named) => Some(named),
+        None => before(&data, &config, since, until)?,
+    };
+    let changed = earlier.map(|earlier| earlier.changed(&review));
+    let changed = changed.as_ref();
     let text = match arguments.format {
-        Format::Html => render::html(&review),
-        Format::Markdown => render::markdown(&review),
-        Format::Json => render::json(&review),
+        Format::Html => render::html(&review, changed),
+        Format::Markdown => render::markdown(&review, changed),
+        Format::Json => render::json(&review, changed),
         Format::Csv => render::csv(&review)?,
     };
     match &arguments.output {
         Some(path) => {
             std::fs::write(path, text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         }
-        // A reader that has seen enough (`| head`) is no failure.
-        None => match std::io::stdout().lock().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
-            _ => {}
-        },
+        None => print(&text)?,
     }
     Ok(())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "what could not be read is told beside the report")]

@@ -54,6 +54,8 @@ pub struct BothPerformances {
     pub reference: Option<crate::performance::Performance>,
     /// Of the current rows.
     pub current: Option<crate::performance::Performance>,
+    /// Each measure of both, and whether it is worse for certain.
+    pub changes: Vec<crate::performance::verdict::Change>,
 }
 
 /// What is wrong with a column.
@@ -81,6 +83,8 @@ pub enum FindingKind {
     TypeChanged,
     /// Of a type that cannot be compared.
     NotComparable,
+    /// It names rows, and says nothing of them.
+    NamesRows,
     /// A setting names it, and it is not compared.
     SetInVain,
 }
@@ -89,7 +93,7 @@ impl FindingKind {
     /// It is drift: the model gets other columns than it was made for.
     #[must_use]
     pub fn is_drift(self) -> bool {
-        !matches!(self, Self::NotComparable | Self::SetInVain)
+        !matches!(self, Self::NotComparable | Self::NamesRows | Self::SetInVain)
     }
 }
 

@@ -106,6 +106,15 @@ pub enum Detail {
 const LONGEST: usize = 40;
 
 impl Detail {
+    /// What it was in the reference and what it is, of rank correlations.
+    #[must_use]
+    pub fn sides(&self) -> Option<[f64; 2]> {
+        match self {
+            Self::Correlation { before, now } => Some([*before, *now]),
+            _ => None,
+        }
+    }
+
     /// In one line, without the check's name: `age: missing in 12 % of rows, 0.1 % in the reference`.
     #[must_use]
     pub fn message(&self, columns: &[String]) -> String {

@@ -1,7 +1,9 @@
 //! A comparison of two data sets as a table, JSON, Markdown or a page of HTML.
 
+mod column;
 mod over_time;
 mod page;
+mod together;
 
 use std::fmt::Write as _;
 
@@ -9,6 +11,7 @@ use serde::Serialize;
 
 use super::{aligned, dash, plain};
 use crate::drift::comparison::Comparison;
+use crate::drift::moved::shortened;
 use crate::drift::multi::together::Together;
 use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words::{self, number};
@@ -102,12 +105,23 @@ fn whole(value: u64) -> String {
     text
 }
 
+/// Columns that are named in the verdict: those that moved most.
+const NAMED: usize = 6;
+/// Characters of the name of each.
+const NAME: usize = 40;
+
 /// What is to be said of the whole, in one line.
 fn verdict(comparison: &Comparison) -> String {
     let summary = &comparison.summary;
     let mut text = match summary.drifted {
         0 => format!("no drift in {} features", summary.features),
-        drifted => format!("{drifted} of {} features drift: {}", summary.features, summary.drifted_features.join(", ")),
+        drifted => {
+            let most = ordered(comparison).into_iter().filter(|judged| judged.verdict == Verdict::Drift);
+            let names: Vec<String> = most.take(NAMED).map(|judged| shortened(&judged.name, NAME)).collect();
+            let more = drifted.saturating_sub(names.len() as u64);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{drifted} of {} features drift: {}{more}", summary.features, names.join(", "))
+        }
     };
     let changed = comparison.schema.iter().filter(|finding| finding.finding.is_drift());
     let changed: Vec<&str> = changed.map(|finding| finding.column.as_str()).collect();
@@ -145,7 +159,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
 }
 
 /// Measure, reference, current.
-fn performance(comparison: &Comparison) -> Vec<[String; 3]> {
+fn measured(comparison: &Comparison) -> Vec<[String; 3]> {
     let Some(both) = &comparison.performance else { return Vec::new() };
     let Some(any) = both.reference.as_ref().or(both.current.as_ref()) else { return Vec::new() };
     let find = |side: &Option<crate::performance::Performance>, name: &str| {
@@ -200,7 +214,7 @@ pub fn table(comparison: &Comparison, quality: Option<&[Finding]>, colour: bool)
         rows.extend(over_time::lines(comparison).into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
         let _ = writeln!(text, "\n{}", aligned(&rows).join("\n"));
     }
-    let performance = performance(comparison);
+    let performance = measured(comparison);
     if !performance.is_empty() {
         let mut rows = vec![["PERFORMANCE", "REFERENCE", "CURRENT"].map(str::to_owned).to_vec()];
         rows.extend(performance.into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
@@ -245,7 +259,7 @@ pub fn markdown(comparison: &Comparison, quality: Option<&[Finding]>) -> String 
             text += &row(&line);
         }
     }
-    let performance = performance(comparison);
+    let performance = measured(comparison);
     if !performance.is_empty() {
         text += "\n## Performance\n\n| measure | reference | current |\n| --- | --- | --- |\n";
         for line in performance {
@@ -359,7 +373,7 @@ mod tests {
         );
         assert_eq!(page.matches("Neither side has a value").count(), 1, "{page}");
         assert!(page.contains("none: no verdict: there are no values to compare."), "{page}");
-        assert!(html(&compared(Vec::new()), None).contains("No column is in both files."));
+        assert!(html(&compared(Vec::new()), None).contains("No column is compared."));
         for wrong in ["NaN", ">inf", "null"] {
             assert!(!page.contains(wrong), "{wrong}: {page}");
         }

@@ -1,23 +1,41 @@
 //! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, the under-provisioned as prominent
 //! as the over-provisioned, the largest changes first.
 
+mod page;
+mod since;
+mod steps;
+
 use std::fmt::Write as _;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+pub use page::html;
+use serde::Serialize;
 
 use super::plain;
-use crate::chart;
+use crate::rightsize::changed::Changed;
 use crate::rightsize::gpu::GpuUse;
 use crate::rightsize::review::Review;
 use crate::rightsize::traffic::ModelUse;
 use crate::rightsize::{Assessment, Provisioning, Resource};
 use crate::units::{bytes, cores, grouped, minutes, money, percent};
 
+/// What [`json`] writes, as a JSON Schema. A test makes it of the types themselves.
+pub const SCHEMA: &str = include_str!("review/review.schema.json");
+
 /// For programs. Ends with a line break.
 #[must_use]
-pub fn json(review: &Review) -> String {
+pub fn json(review: &Review, changed: Option<&Changed>) -> String {
     // Every part is a plain structure with text keys and finite numbers, which cannot fail.
-    serde_json::to_string_pretty(review).unwrap_or_default() + "\n"
+    serde_json::to_string_pretty(&Whole { review, changed }).unwrap_or_default() + "\n"
+}
+
+/// The JSON: a review, and what changed since an earlier one.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Whole<'a> {
+    #[serde(flatten)]
+    review: &'a Review,
+    /// What changed since the earlier review, where there is one.
+    changed: Option<&'a Changed>,
 }
 
 /// A line for each workload, for a spreadsheet. Amounts are plain numbers: cores, bytes, money a month.
@@ -297,11 +315,17 @@ const GPU_HEADS: [&str; 8] =
 
 /// For a pull request or a ticket.
 #[must_use]
-pub fn markdown(review: &Review) -> String {
+pub fn markdown(review: &Review, changed: Option<&Changed>) -> String {
     let mut text = format!("# {}\n\n", escaped(&title(review)));
     let _ = writeln!(text, "{}\n", period(review));
     for line in sums(review) {
         let _ = writeln!(text, "- {line}");
+    }
+    if let Some(changed) = changed {
+        let _ = writeln!(text, "\n## {}\n", since::head(changed));
+        for line in since::lines(changed, &review.prices.currency) {
+            let _ = writeln!(text, "- {}", escaped(&line));
+        }
     }
     let parts = Parts::of(review);
     for (head, list, empty) in parts.sections() {
@@ -377,89 +401,22 @@ fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-const STYLE: &str = include_str!("review.css");
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A page of its own: no script, nothing loaded from elsewhere.
-#[must_use]
-pub fn html(review: &Review) -> String {
-    let parts = Parts::of(review);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title(review)) }
-                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
-            }
-            body {
-                h1 { (title(review)) }
-                p.soft { (period(review)) }
-                ul.sums { @for line in sums(review) { li { (line) } } }
-                @for (head, list, empty) in parts.sections() {
-                    @if !list.is_empty() || empty.is_some() {
-                        h2 { (head) @if !list.is_empty() { " (" (list.len()) ")" } }
-                        @if list.is_empty() { p.soft { (empty.unwrap_or_default()) } } @else { (workloads(list, review)) }
-                    }
-                }
-                @if !review.gpus.is_empty() {
-                    h2 { "GPUs" }
-                    (table(&GPU_HEADS, &review.gpus.iter().map(|gpu| gpu_line(gpu, review)).collect::<Vec<_>>()))
-                }
-                @if !review.models.is_empty() {
-                    h2 { "Models" }
-                    (table(&MODEL_HEADS, &review.models.iter().map(|model| model_line(model, review)).collect::<Vec<_>>()))
-                }
-                @if !parts.ended.is_empty() {
-                    h2 { "Ended" }
-                    p.soft { "Not in the sums: " @for (at, a) in parts.ended.iter().enumerate() {
-                        @if at > 0 { ", " } (a.workload.name)
-                    } "." }
-                }
-                h2 { "Method" }
-                ul.soft { @for line in method(review) { li { (line) } } }
-                p.soft { "Made by plumbline " (env!("CARGO_PKG_VERSION")) "." }
-            }
+    #[test]
+    fn the_schema_is_of_what_is_written() {
+        let settings = schemars::generate::SchemaSettings::draft2020_12();
+        let schema = settings.into_generator().into_root_schema_for::<Whole<'static>>();
+        let made = serde_json::to_string_pretty(&schema).expect("JSON") + "\n";
+        if std::env::var_os("PLUMBLINE_BLESS").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/review/review.schema.json");
+            std::fs::write(path, &made).expect("written");
         }
-    };
-    page.into_string() + "\n"
-}
-
-fn table<const N: usize>(heads: &[&str; N], rows: &[[String; N]]) -> Markup {
-    html! { div.wide { table {
-        thead { tr { @for head in heads { th scope="col" { (head) } } } }
-        tbody { @for row in rows { tr { @for (at, cell) in row.iter().enumerate() {
-            @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
-        } } } }
-    } } }
-}
-
-fn workloads(list: &[&Assessment], review: &Review) -> Markup {
-    html! { div.wide { table {
-        thead { tr {
-            th scope="col" { "Workload" } th scope="col" { "CPU" } th scope="col" { "Memory" } th scope="col" { "A month" }
-            th scope="col" { "Apply" }
-        } }
-        tbody { @for a in list { tr {
-            th scope="row" {
-                (a.workload.name)
-                @for word in [&a.workload.image, &a.workload.model].into_iter().flatten() { br; small { (word) } }
-            }
-            td { (resource(&a.cpu, cores)) (chart::peaks(&a.used.hourly(|hour| hour.cpu), a.cpu.requested, cores)) }
-            td { (resource(&a.memory, bytes)) (chart::peaks(&a.used.hourly(|hour| hour.memory), a.memory.requested, bytes)) }
-            td { (worth(a, review)) br; small { (trust(a)) } }
-            td { @for patch in &a.patches { pre { (patch.text) } @if let Some(note) = &patch.note { small { (note) } } } }
-        } } }
-    } } }
-}
-
-fn resource(resource: &Resource, unit: fn(f64) -> String) -> Markup {
-    let class = match resource.provisioning {
-        Provisioning::Under => "under",
-        Provisioning::Over => "over",
-        _ => "",
-    };
-    html! {
-        span class=(class) { (resource.provisioning.name()) } ": " (change(resource, unit)) br; small { (resource.reason) }
+        assert!(
+            made == SCHEMA,
+            "src/report/review/review.schema.json is of other types; PLUMBLINE_BLESS=1 writes it anew"
+        );
     }
 }

@@ -8,7 +8,7 @@ use polars::prelude::{ChunkAgg, DataFrame, PolarsResult};
 use serde::Serialize;
 
 use super::cost::{MONTH, Prices};
-use super::usage::Replica;
+use super::usage::{HOURS, Replica};
 use super::{Config, ENDED};
 use crate::frame::past::{Past, columns};
 use crate::signal::Part::{Increase, Last, Max, Mean, Share};
@@ -62,7 +62,26 @@ pub struct GpuUse {
     pub held_idle_cost: Option<f64>,
     /// What of that is for minutes in which nobody held it.
     pub free_cost: Option<f64>,
+    /// What it did hour by hour, from the first to the last.
+    pub hours: Vec<GpuHour>,
 }
+
+/// What a GPU did in an hour, as shares of its minutes; `None` in an hour of which nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct GpuHour {
+    /// When it began.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub hour: Timestamp,
+    /// It computed.
+    pub active: Option<f64>,
+    /// Memory was resident and nothing computed.
+    pub held_idle: Option<f64>,
+    /// Nobody held it.
+    pub free: Option<f64>,
+}
+
+const MS_PER_HOUR: i64 = 3_600_000;
 
 #[derive(Debug, Default)]
 struct DeviceUsage {
@@ -76,6 +95,8 @@ struct DeviceUsage {
     memory_total: Option<u64>,
     energy: Option<f64>,
     last: Option<Timestamp>,
+    /// Sums of the states' shares, and minutes, by the hour.
+    hours: BTreeMap<i64, ([f64; 3], u64)>,
 }
 
 /// Every GPU that was met, and what containers had of them.
@@ -111,11 +132,17 @@ impl GpuUsages {
             let minutes = past.new_minutes(run, &mut gpu.last);
             gpu.minutes += minutes;
             let [active, held, free] = states.each_ref().map(|state| run.of(state));
+            // A run ends with its hour.
+            let hour = past.minutes(run).first().map_or(i64::MIN, |minute| minute.div_euclid(MS_PER_HOUR));
+            let by_hour = gpu.hours.entry(hour).or_default();
             for ((active, held), free) in active.iter().zip(held.iter()).zip(free.iter()) {
                 if let (Some(active), Some(held), Some(free)) = (active, held, free) {
                     gpu.judged += 1;
-                    for (sum, share) in gpu.states.iter_mut().zip([active, held, free]) {
-                        *sum += share.min(1.0);
+                    by_hour.1 += 1;
+                    let sums = gpu.states.iter_mut().zip(&mut by_hour.0);
+                    for ((whole, of_hour), share) in sums.zip([active, held, free]) {
+                        *whole += share.min(1.0);
+                        *of_hour += share.min(1.0);
                     }
                 }
             }
@@ -188,5 +215,17 @@ fn judged(node: &str, id: &str, gpu: &DeviceUsage, enough: bool, prices: &Prices
         cost,
         held_idle_cost: share(1).filter(|_| enough).map(|share| share * cost),
         free_cost: share(2).filter(|_| enough).map(|share| share * cost),
+        hours: every_hour(&gpu.hours),
     }
+}
+
+/// The hours from the first to the last; those without a row are unknown.
+fn every_hour(known: &BTreeMap<i64, ([f64; 3], u64)>) -> Vec<GpuHour> {
+    let (Some(first), Some(last)) = (known.keys().next(), known.keys().next_back()) else { return Vec::new() };
+    let hour = |at: i64| {
+        let (sums, minutes) = known.get(&at).copied().unwrap_or_default();
+        let [active, held_idle, free] = sums.map(|sum| (minutes > 0).then(|| sum / minutes as f64));
+        Some(GpuHour { hour: Timestamp::from_second(at.checked_mul(3600)?).ok()?, active, held_idle, free })
+    };
+    ((*first).max(last.saturating_sub(HOURS))..=*last).filter_map(hour).collect()
 }

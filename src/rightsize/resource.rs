@@ -1,11 +1,11 @@
 //! The verdict on one resource of a workload: what it asked for, what it should, and why.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::identity::autoscaler::{self, Autoscaler};
 
 /// How what was asked for compares with what is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Provisioning {
     /// It requests more than it needs.

@@ -668,3 +668,57 @@ fn a_setting_names_what_scales_a_workload() {
         history.review(Timestamp::UNIX_EPOCH, Timestamp::MAX, None, &config, &Prices::default()).workloads.remove(0);
     assert_eq!((a.cpu.managed_by.as_deref(), a.patches.len()), (Some("VerticalPodAutoscaler"), 0), "{:?}", a.patches);
 }
+
+/// A workload of this name, an hour and a half of it.
+fn named(name: &str, minutes: std::ops::Range<i64>, cores: f64, limit: f64) -> Vec<MinuteRow> {
+    let named = |minute| {
+        let mut row = set(row(minute, cores, 500.0), [("cpu.limit", Some(Float(limit)))]);
+        row.identity.container_name = Some(name.to_owned());
+        row.identity.container_id = name.repeat(30);
+        row.identity.workload = row.identity.workload.map(|own| Workload { name: name.to_owned(), ..own });
+        row
+    };
+    minutes.map(named).collect()
+}
+
+#[test]
+fn what_changed_since_an_earlier_review_is_told() {
+    use super::changed::{Earlier, Moved, Resized, Turned};
+    let earlier = review(&[named("web", 0..90, 0.1, 2.0), named("old", 0..90, 0.1, 2.0)].concat());
+    let now = review(&[named("web", 200..290, 0.1, 0.12), named("new", 200..290, 0.1, 2.0)].concat());
+    let changed = Earlier::from(&earlier).changed(&now);
+    assert_eq!((changed.came.join(","), changed.ended.join(",")), ("new".to_owned(), "old".to_owned()));
+    let (workload, node) = ("web".to_owned(), "node-1".to_owned());
+    let resized =
+        Resized { workload: workload.clone(), node: node.clone(), resource: "cpu", before: Some(2.0), now: Some(0.12) };
+    assert_eq!(changed.resized, [resized]);
+    let (before, fits) = (Provisioning::Over, Provisioning::Fits);
+    assert_eq!(changed.turned, [Turned { workload, node, resource: "cpu", before, now: fits }]);
+    assert_eq!(changed.cost, Some(Moved { before: earlier.totals.cost, now: now.totals.cost }));
+    // As a file has it, whatever else stands there; and in another currency no sums are compared.
+    let text = serde_json::to_string(&earlier).expect("JSON");
+    let read: Earlier = serde_json::from_str(&text).expect("a review");
+    assert_eq!((read.changed(&now).came, read.changed(&now).resized), (changed.came, changed.resized));
+    assert!(read.changed(&now).cost.is_some_and(|cost| (cost.before - earlier.totals.cost).abs() < 1e-9));
+    let other: Earlier = serde_json::from_str(&text.replace("\"USD\"", "\"EUR\"")).expect("a review");
+    assert_eq!((other.changed(&now).cost, other.changed(&now).wasted), (None, None));
+    assert!(serde_json::from_str::<Earlier>("{\"since\": 1}").is_err());
+    let same = Earlier::from(&earlier).changed(&earlier);
+    assert!(same.came.is_empty() && same.ended.is_empty() && same.resized.is_empty() && same.turned.is_empty());
+}
+
+#[test]
+fn a_gpus_hours_say_what_it_did_in_each() {
+    let at = |minute: i64| Timestamp::from_second(BEGIN + minute * 60).expect("a time");
+    let states = |minute: i64| if minute < 60 { [1.0, 0.0, 0.0] } else { [0.0, 0.5, 0.5] };
+    // Nothing is known of the third hour.
+    let rows: Vec<GpuRow> =
+        (0..240).filter(|minute| !(120..180).contains(minute)).map(|m| gpu_row(at(m), "n", states(m))).collect();
+    let mut history = History::default();
+    let frame = GpuRow::frame(&rows).expect("a frame");
+    history.gpus.take(&frame, Timestamp::UNIX_EPOCH, Timestamp::MAX).expect("taken");
+    let found = history.review(Timestamp::UNIX_EPOCH, Timestamp::MAX, None, &Config::default(), &Prices::default());
+    let hours: Vec<_> = found.gpus[0].hours.iter().map(|hour| (hour.active, hour.held_idle)).collect();
+    let idle = (Some(0.0), Some(0.5));
+    assert_eq!(hours, [(Some(1.0), Some(0.0)), idle, (None, None), idle]);
+}

@@ -20,7 +20,7 @@ pub use columns::read_columns;
 use columns::{ALIKE, Columns};
 
 /// Hours that are drawn at most: 30 days.
-const HOURS: i64 = 720;
+pub(super) const HOURS: i64 = 720;
 
 /// A container of a workload on a node: what is judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -168,7 +168,10 @@ fn a_person_signs_in() -> Result<(), Failed> {
         browser.click("main button")
     };
     give(&write)?;
-    check(browser.text()?.contains("no right to read"), || browser.text().unwrap_or_default())?;
+    eventually(Duration::from_secs(5), || {
+        let text = browser.text()?;
+        check(text.contains("no right to read"), || text.clone())
+    })?;
     give(&read)?;
     eventually(Duration::from_secs(5), || {
         let (url, text) = (browser.url()?, browser.text()?);

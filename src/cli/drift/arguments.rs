@@ -86,6 +86,10 @@ pub struct Arguments {
     /// Columns to leave out.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(super) exclude: Vec<String>,
+    /// Columns to compare even if they seem to name rows. A column whose values are all in one row alone, or rise with every row, is left
+    /// out otherwise, and said so.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    include: Vec<String>,
     /// Columns of numbers, or of texts, that stand for categories.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     categorical: Vec<String>,
@@ -183,6 +187,10 @@ pub(super) struct Roles {
     pub(super) left_out: BTreeSet<String>,
     pub(super) categorical: BTreeSet<String>,
     pub(super) text: BTreeSet<String>,
+    /// Compared even where they name rows.
+    pub(super) included: BTreeSet<String>,
+    /// How a reader has such a column compared, after what is said of it.
+    pub(super) to_include: &'static str,
     pub(super) timestamp: Vec<String>,
     pub(super) label: Option<String>,
     pub(super) prediction: Option<String>,
@@ -274,6 +282,7 @@ impl Arguments {
             ("prediction", &self.prediction),
             ("score", &self.score),
             ("exclude", &self.exclude),
+            ("include", &self.include),
             ("categorical", &self.categorical),
             ("text", &self.text),
         ];
@@ -305,6 +314,8 @@ impl Arguments {
                 .collect(),
             categorical: all(&[&self.categorical]),
             text: all(&[&self.text]),
+            included: all(&[&self.include, &self.prediction, &self.score, &of_columns]),
+            to_include: "; --include compares it",
             timestamp: self.timestamp.clone(),
             label: self.label.first().cloned(),
             prediction: self.prediction.first().cloned(),

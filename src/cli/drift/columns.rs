@@ -13,6 +13,7 @@ use crate::drift::derived::dates::{in_order, no_dates};
 use crate::drift::derived::{Derived, Made, Side};
 use crate::drift::embedding::cloud::{Cloud, Look};
 use crate::drift::modes::Mode;
+use crate::drift::naming::{self, Names};
 use crate::drift::verdict::Measured;
 use crate::drift::{Kind, Test};
 use crate::frame::normal::ColumnKind;
@@ -46,6 +47,7 @@ pub(super) struct Sides<'a> {
     /// Of the current rows, where they are judged one by one.
     pub(super) windows: Option<&'a Windows>,
     pub(super) mode: Mode,
+    pub(super) roles: &'a Roles,
 }
 
 /// What came of a column.
@@ -166,6 +168,11 @@ impl<'a> Sides<'a> {
             return self.clouds(name);
         }
         let current = self.current.column(name)?;
+        if way == Way::Plain(Kind::Numeric)
+            && let Some(finding) = self.naming(name, None, &current)?
+        {
+            return Ok(finding);
+        }
         let data = match (way, self.reference.data()) {
             (Way::Plain(kind), _) => return self.plain(name, kind, current, quality),
             (_, None) => return self.plain(name, Kind::Categorical, current, quality),
@@ -208,8 +215,30 @@ impl<'a> Sides<'a> {
                 Ok(refused.map_or_else(Compared::nothing, |refused| Compared::refused(name, refused)))
             }
             (_, Way::Dates | Way::Vectors | Way::Plain(_)) => self.plain(name, Kind::Numeric, current, quality),
-            (_, Way::Strings | Way::Text) => self.plain(name, Kind::Categorical, current, quality),
+            (_, Way::Strings) => match self.naming(name, Some(&reference), &current)? {
+                Some(finding) => Ok(finding),
+                None => self.plain(name, Kind::Categorical, current, quality),
+            },
+            (_, Way::Text) => self.plain(name, Kind::Categorical, current, quality),
         }
+    }
+
+    /// What is said of a column that names rows. Whoever asks for a column has it compared; other tools compare all.
+    fn naming(
+        &self,
+        name: &'a str,
+        reference: Option<&Series>,
+        current: &Series,
+    ) -> Result<Option<Compared<'a>>, Error> {
+        let Some(data) = self.reference.data() else { return Ok(None) };
+        if self.mode != Mode::Default || self.roles.included.contains(name) || !naming::may_name(current) {
+            return Ok(None);
+        }
+        let read = if reference.is_none() { Some(data.column(name)?) } else { None };
+        let Some(reference) = reference.or(read.as_ref()) else { return Ok(None) };
+        let names = naming::names_rows(name, reference, Some(current));
+        let told = |names: Names| format!("{}{}", names.message(), self.roles.to_include);
+        Ok(names.map(|names| Compared::refused(name, (FindingKind::NamesRows, told(names)))))
     }
 
     /// Measures a column by its values.
@@ -471,8 +500,8 @@ mod tests {
     /// Rows of two columns, of which the first is sometimes another value; as CSV or as NDJSON.
     fn mixed(kind: &str, of: impl Fn(usize) -> String) -> String {
         let row = |i: usize| match kind {
-            "csv" => format!("{},{}\n", of(i).trim_matches('"'), i * 37 % 500),
-            _ => format!("{{\"x\": {}, \"other\": {}}}\n", of(i), i * 37 % 500),
+            "csv" => format!("{},{}\n", of(i).trim_matches('"'), i * 37 % 250),
+            _ => format!("{{\"x\": {}, \"other\": {}}}\n", of(i), i * 37 % 250),
         };
         let head = if kind == "csv" { "x,other\n" } else { "" };
         format!("{head}{}", (0..400).map(row).collect::<String>())

@@ -38,6 +38,8 @@ pub fn of_model(
         left_out: without,
         categorical: spec.categorical.iter().cloned().collect(),
         text: spec.text.iter().cloned().collect(),
+        included: spec.thresholds.columns.keys().chain([&spec.prediction, &spec.score]).cloned().collect(),
+        to_include: "",
         timestamp,
         label: None,
         prediction: None,

@@ -50,7 +50,8 @@ pub fn picture(comparison: &Comparison) -> Markup {
     let drifting = windows.iter().filter(|window| window.drift == Some(true)).count();
     let text = format!("{drifting} of {} windows drift", windows.len());
     html! {
-        h2 { "Over time" }
+        section aria-labelledby="over-time" {
+        h2 #over-time { "Over time" }
         p { (text) }
         p.key { @for (heat, words) in Heat::ALL { span.level { span class={ "swatch " (heat.class()) } {} (words) } " " } }
         div.wide role="region" aria-label="Drift by column and window" tabindex="0" {
@@ -63,6 +64,7 @@ pub fn picture(comparison: &Comparison) -> Markup {
                 thead { tr { @for head in HEADS { th { (head) } } } }
                 tbody { @for line in lines(comparison) { tr { @for text in line { td { (plain(&text)) } } } } }
             }
+        }
         }
     }
 }

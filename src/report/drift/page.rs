@@ -1,78 +1,157 @@
-//! The comparison as a page of its own: the verdict, an index, then every column with what moved. No script, nothing from elsewhere.
+//! The comparison as a page of its own: the verdict, three answers, an index, then every column with what moved. No script, nothing from
+//! elsewhere.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use super::{ordered, over_time, performance, verdict, whole};
+use super::column::{column, word};
+use super::{dash, measured, ordered, over_time, together, verdict, whole};
 use crate::chart;
-use crate::chart::distribution::{Axis, Distribution, distribution};
+use crate::drift::TESTS;
 use crate::drift::aspect::Aspect;
-use crate::drift::comparison::Comparison;
-use crate::drift::moved::{Share, Spread, shortened};
-use crate::drift::verdict::{Judged, Named, Verdict};
-use crate::drift::words::{self, chance, difference, figure, pair};
-use crate::drift::{Kind, TESTS};
-use crate::quality::Finding;
+use crate::drift::comparison::{Comparison, FindingKind};
+use crate::drift::moved::shortened;
+use crate::drift::verdict::{Judged, Verdict};
+use crate::drift::words::{self, chance, figure};
+use crate::performance::verdict as performance;
+use crate::quality::{Check, Finding};
+use crate::report::document::{Answer, Stands, answers, document, scrolled};
 use crate::report::plain;
-use crate::units::percent;
 
-const STYLE: &str = include_str!("page.css");
-/// Characters of a column's name on its chart.
-const NAME: usize = 48;
+/// Columns that are named in a sentence.
+const NAMED: usize = 3;
+/// Characters of a column's name in a sentence.
+const NAME: usize = 40;
 
 /// A page of its own: no script, nothing loaded from elsewhere.
 #[must_use]
 pub fn html(comparison: &Comparison, quality: Option<&[Finding]>) -> String {
     let columns = ordered(comparison);
     let class = if comparison.summary.drift { "verdict drift" } else { "verdict" };
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Drift: " (plain(&comparison.current.name)) }
-                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
-            }
-            body {
-                h1 { "Drift" }
-                p class=(class) { (plain(&verdict(comparison))) }
-                (schema(comparison))
-                dl.facts {
-                    @for (role, side) in [("Reference", &comparison.reference), ("Current", &comparison.current)] {
-                        dt { (role) } dd { code { (plain(&side.name)) } ", " (whole(side.rows)) " rows" }
-                    }
-                    dt { "Columns" } dd { (counts(comparison)) }
-                }
-                (index(&columns))
-                (faults(quality))
-                (over_time::picture(comparison))
-                (measures(comparison))
-                @if !columns.is_empty() { h2 { "Column by column" } }
-                @for (at, judged) in columns.iter().enumerate() { (column(comparison, at, judged)) }
-                (meaning(&columns))
+    let body = html! {
+        h1 { "Drift report" }
+        p class=(class) { (plain(&verdict(comparison))) }
+        dl.facts {
+            @for (role, side) in [("Reference", &comparison.reference), ("Current", &comparison.current)] {
+                dt { (role) } dd { code { (plain(&side.name)) } ", " (whole(side.rows)) " rows" }
             }
         }
-    }
-    .into_string()
-        + "\n"
+        (answers(&[drift(comparison, &columns), quality_of(comparison, quality), does(comparison)]))
+        (schema(comparison))
+        (index(comparison, &columns))
+        (over_time::picture(comparison))
+        (together::correlations(quality))
+        (together::together(comparison))
+        (faults(quality))
+        (measures(comparison))
+        @if !columns.is_empty() {
+            section aria-labelledby="columns" {
+                h2 #columns { "Column by column" }
+                @for (at, judged) in columns.iter().enumerate() { (column(comparison, at, judged)) }
+            }
+        }
+        (meaning(&columns))
+    };
+    document(&format!("Drift: {}", plain(&comparison.current.name)), &body)
 }
 
-/// What is wrong with the current rows.
+/// Do the columns still look as they did?
+fn drift(comparison: &Comparison, columns: &[&Judged]) -> Answer {
+    let of = |wanted: Verdict| columns.iter().filter(move |judged| judged.verdict == wanted);
+    let (drifted, same) = (of(Verdict::Drift).count(), of(Verdict::NoDrift).count());
+    let (few, none) = (of(Verdict::TooFewRows).count(), of(Verdict::Undefined).count());
+    let most: Vec<String> =
+        of(Verdict::Drift).take(NAMED).map(|judged| shortened(&plain(&judged.name), NAME)).collect();
+    let (stands, figure) = match (drifted, same) {
+        (0, 0) => (Stands::Open, "unknown".to_owned()),
+        (0, _) => (Stands::Well, "no drift".to_owned()),
+        _ => (Stands::Wrong, format!("{drifted} of {} drift", columns.len())),
+    };
+    let mut words = vec![match most.as_slice() {
+        [] => format!("{same} columns are as they were."),
+        [one] => format!("{one}; {same} are as they were."),
+        most => format!("{} moved most; {same} columns are as they were.", most.join(", ")),
+    }];
+    for (count, why) in [(few, "with too few rows to tell"), (none, "without values to compare")] {
+        if count > 0 {
+            words.push(format!("{count} {why}."));
+        }
+    }
+    if comparison.schema.iter().any(|finding| finding.finding.is_drift()) {
+        words.push("Columns came, went or changed their type.".to_owned());
+    }
+    Answer { question: "Do the columns look as they did?", stands, figure, picture: html! {}, words }
+}
+
+/// Are the rows themselves sound?
+fn quality_of(comparison: &Comparison, quality: Option<&[Finding]>) -> Answer {
+    let question = "Are the rows sound?";
+    let words = |text: &str| vec![text.to_owned()];
+    let (stands, figure, words) = match quality {
+        None => (Stands::Open, "unknown".to_owned(), words("Counts of windows say nothing of whole rows.")),
+        Some([]) => {
+            let text = format!("Nothing found in {} rows by any check.", whole(comparison.current.rows));
+            (Stands::Well, "sound".to_owned(), words(&text))
+        }
+        Some(findings) => {
+            let first = findings.iter().take(2).map(|finding| format!("{}.", plain(&finding.message)));
+            let noun = if findings.len() == 1 { "finding" } else { "findings" };
+            (Stands::Wrong, format!("{} {noun}", findings.len()), first.collect())
+        }
+    };
+    Answer { question, stands, figure, picture: html! {}, words }
+}
+
+/// Does the model still do as well?
+fn does(comparison: &Comparison) -> Answer {
+    let question = "Does the model do as well?";
+    let open = |figure: &str, words: &str| Answer {
+        question,
+        stands: Stands::Open,
+        figure: figure.to_owned(),
+        picture: html! {},
+        words: vec![words.to_owned()],
+    };
+    let Some(both) = &comparison.performance else {
+        return open("no labels", "--label and --prediction name the columns that tell.");
+    };
+    let (Some(_), Some(now)) = (&both.reference, &both.current) else {
+        return open("unknown", "Labels are on one side alone: there is nothing to hold them against.");
+    };
+    let Some(change) = performance::verdict(now, &both.changes) else {
+        return open("unknown", "No measure is defined on both sides.");
+    };
+    let name = change.measure.replace('_', " ");
+    let figure = format!("{name} {:.3} → {:.3}", change.reference, change.current);
+    let (stands, said) = match change.verdict {
+        performance::Verdict::Worse => (Stands::Wrong, "Worse, for certain and by more than the margin.".to_owned()),
+        performance::Verdict::Better => (Stands::Well, "Better, for certain.".to_owned()),
+        performance::Verdict::Same => (Stands::Well, "No worse for certain.".to_owned()),
+        performance::Verdict::Unknown => {
+            (Stands::Open, format!("No verdict: {}.", change.reason.as_deref().unwrap_or("too few rows")))
+        }
+    };
+    let interval =
+        change.interval.map(|of| format!("The change lies between {:+.3} and {:+.3} at 95 %.", of.low, of.high));
+    Answer { question, stands, figure, picture: html! {}, words: [said].into_iter().chain(interval).collect() }
+}
+
+/// What is wrong with the current rows, but for correlations, which have a picture of their own.
 fn faults(quality: Option<&[Finding]>) -> Markup {
-    let Some(findings) = quality else { return html! {} };
+    let findings: Vec<&Finding> =
+        quality.unwrap_or_default().iter().filter(|of| of.check != Check::Correlation).collect();
     html! {
-        h2 { "Data quality" }
-        @if findings.is_empty() {
-            p.soft { "Nothing found." }
-        } @else {
-            table.narrow {
-                thead { tr { th { "Check" } th { "Found" } th { "Limit" } th { "p" } } }
-                tbody { @for finding in findings { tr {
-                    th scope="row" title=(finding.check.rule()) { (finding.check.name().replace('_', " ")) }
-                    td { (plain(&finding.message)) }
-                    td.number { (figure(finding.limit)) }
-                    td.number { (finding.p_adjusted.map_or_else(dash, chance)) }
-                } } }
+        @if !findings.is_empty() {
+            section aria-labelledby="quality" {
+                h2 #quality { "Data quality" }
+                (scrolled("Data quality", &html! { table.narrow {
+                    thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th.number scope="col" { "Limit" } th.number scope="col" { "p" } } }
+                    tbody { @for finding in findings { tr {
+                        th scope="row" title=(finding.check.rule()) { (finding.check.name().replace('_', " ")) }
+                        td.told { (plain(&finding.message)) }
+                        td.number { (figure(finding.limit)) }
+                        td.number { (finding.p_adjusted.map_or_else(dash, chance)) }
+                    } } }
+                } }))
             }
         }
     }
@@ -80,45 +159,25 @@ fn faults(quality: Option<&[Finding]>) -> Markup {
 
 /// Columns that came, went or changed their type: the model gets other columns than it was made for.
 fn schema(comparison: &Comparison) -> Markup {
-    let (drift, other): (Vec<_>, Vec<_>) = comparison.schema.iter().partition(|finding| finding.finding.is_drift());
+    let drift: Vec<_> = comparison.schema.iter().filter(|finding| finding.finding.is_drift()).collect();
     html! {
         @if !drift.is_empty() {
             ul.schema aria-label="Columns that changed" {
                 @for finding in drift { li { strong.drift { (plain(&finding.column)) } ": " (plain(&finding.message)) } }
             }
         }
-        @if !other.is_empty() {
-            p.soft {
-                "Not compared: "
-                @for (at, finding) in other.iter().enumerate() {
-                    @if at > 0 { "; " } (plain(&finding.column)) " (" (plain(&finding.message)) ")"
-                }
-            }
-        }
     }
 }
 
-/// How many columns there are of each verdict.
-fn counts(comparison: &Comparison) -> String {
-    let of = |wanted: Verdict| comparison.features.iter().filter(|judged| judged.verdict == wanted).count();
-    let kinds = [
-        (Verdict::Drift, "drift"),
-        (Verdict::TooFewRows, "with too few rows to tell"),
-        (Verdict::NoDrift, "without drift"),
-        (Verdict::Undefined, "without values to compare"),
-    ];
-    let parts = kinds.iter().map(|(verdict, words)| (of(*verdict), words)).filter(|(count, _)| *count > 0);
-    let parts: Vec<String> = parts.map(|(count, words)| format!("{count} {words}")).collect();
-    let all = comparison.features.len();
-    if parts.is_empty() { "none compared".to_owned() } else { format!("{all} compared: {}", parts.join(", ")) }
-}
-
-fn word(verdict: Verdict) -> Markup {
-    match verdict {
-        Verdict::Drift => html! { strong.drift { "drift" } },
-        Verdict::TooFewRows => html! { "too few rows" },
-        Verdict::NoDrift => html! { "no" },
-        Verdict::Undefined => html! { span.soft { "unknown" } },
+/// Columns that are in neither list: what names rows, and what cannot be compared.
+fn left_out(comparison: &Comparison) -> Markup {
+    let is = |kind: FindingKind| comparison.schema.iter().filter(move |finding| finding.finding == kind);
+    let other = comparison.schema.iter().filter(|of| !of.finding.is_drift() && of.finding != FindingKind::NamesRows);
+    html! {
+        ul.soft {
+            @for finding in is(FindingKind::NamesRows) { li { strong { (plain(&finding.column)) } " is left out: it " (plain(&finding.message)) "." } }
+            @for finding in other { li { strong { (plain(&finding.column)) } " is not compared: " (plain(&finding.message)) "." } }
+        }
     }
 }
 
@@ -130,30 +189,32 @@ fn missing(judged: &Judged) -> String {
     }
 }
 
-fn index(columns: &[&Judged]) -> Markup {
+fn index(comparison: &Comparison, columns: &[&Judged]) -> Markup {
     let cell = |text: Option<String>| text.map_or_else(|| "–".to_owned(), |text| plain(&text));
     html! {
-        h2 #index { "Columns" }
-        @if columns.is_empty() {
-            p.soft { "No column is in both files." }
-        } @else {
-            div.wide role="region" aria-label="Columns" tabindex="0" { table.index {
-                thead { tr {
-                    @for head in ["Column", "Drift", "Distribution", "What moved", "Effect", "Threshold", "p", "Missing"] {
-                        th scope="col" { (head) }
-                    }
-                } }
-                tbody { @for (at, judged) in columns.iter().enumerate() { tr {
-                    th scope="row" { a href={ "#column-" (at) } { (plain(&judged.name)) } br; small { (judged.kind.name()) } }
-                    td { (word(judged.verdict)) }
-                    td { (small(judged)) }
-                    td.moved { (cell(words::moved(judged))) }
-                    td.number { (cell(words::size(judged))) }
-                    td.number { (cell(words::threshold(judged))) }
-                    td.number { (cell(words::p_value(judged))) }
-                    td.number { (missing(judged)) }
-                } } }
-            } }
+        section aria-labelledby="index" {
+            h2 #index { "Columns, what moved most first" }
+            @if columns.is_empty() {
+                p.soft { "No column is compared." }
+            } @else {
+                (scrolled("Columns", &html! { table {
+                    thead { tr {
+                        @for head in ["Column", "Drift", "Distribution", "What moved"] { th scope="col" { (head) } }
+                        @for head in ["Effect", "Threshold", "p", "Missing"] { th.number scope="col" { (head) } }
+                    } }
+                    tbody { @for (at, judged) in columns.iter().enumerate() { tr {
+                        th scope="row" { a href={ "#column-" (at) } { (plain(&judged.name)) } br; small { (judged.kind.name()) } }
+                        td { (word(judged.verdict)) }
+                        td { (small(judged)) }
+                        td.told { (cell(words::moved(judged))) }
+                        td.number { (cell(words::size(judged))) }
+                        td.number { (cell(words::threshold(judged))) }
+                        td.number { (cell(words::p_value(judged))) }
+                        td.number { (missing(judged)) }
+                    } } }
+                } }))
+            }
+            (left_out(comparison))
         }
     }
 }
@@ -169,236 +230,36 @@ fn small(judged: &Judged) -> Markup {
 }
 
 fn measures(comparison: &Comparison) -> Markup {
-    let rows = performance(comparison);
+    let rows = measured(comparison);
+    let changes = comparison.performance.as_ref().map_or(&[][..], |both| &both.changes);
+    let change = |name: &str| changes.iter().find(|change| change.measure.replace('_', " ") == name);
+    let said = |verdict: performance::Verdict| match verdict {
+        performance::Verdict::Worse => html! { span class="pill bad" { "worse" } },
+        performance::Verdict::Better => html! { span class="pill good" { "better" } },
+        performance::Verdict::Same => html! { span class="pill" { "no certain change" } },
+        performance::Verdict::Unknown => html! { span class="pill" { "too few rows" } },
+    };
     html! {
         @if !rows.is_empty() {
-            h2 { "Performance" }
-            div.wide role="region" aria-label="Performance" tabindex="0" { table {
-                thead { tr { th scope="col" { "Measure" } th scope="col" { "Reference" } th scope="col" { "Current" } } }
-                tbody { @for [measure, reference, current] in rows { tr {
-                    th scope="row" { (plain(&measure)) } td.number { (plain(&reference)) } td.number { (plain(&current)) }
-                } } }
-            } }
-        }
-    }
-}
-
-fn column(comparison: &Comparison, at: usize, judged: &Judged) -> Markup {
-    let class = if judged.verdict == Verdict::Drift { "sentence drift" } else { "sentence" };
-    html! {
-        article id={ "column-" (at) } aria-labelledby={ "column-" (at) "-title" } {
-            h3 id={ "column-" (at) "-title" } { (plain(&judged.name)) " " small { (judged.kind.name()) } }
-            p class=(class) { (plain(&format!("{} {}.", opening(judged), words::sentence(judged)))) }
-            div.sides {
-                div { (picture(comparison, judged)) }
-                div {
-                    (said(judged))
-                    @match judged.kind { Kind::Numeric | Kind::Embedding => { (numbers(comparison, judged)) } Kind::Categorical => { (categories(judged)) } }
-                }
-            }
-            (tests(judged))
-        }
-    }
-}
-
-/// The column's name as the sentence begins with it.
-fn opening(judged: &Judged) -> String {
-    let verb = matches!(judged.verdict, Verdict::Drift | Verdict::NoDrift);
-    if verb { judged.name.clone() } else { format!("{}:", judged.name) }
-}
-
-/// Rows of both sides that are drawn: of an embedding those that are looked at.
-fn rows(comparison: &Comparison, judged: &Judged) -> (u64, u64) {
-    let of = |side: &Option<Spread>| side.as_ref().map_or(0, |spread| spread.count);
-    match judged.kind {
-        Kind::Embedding => (of(&judged.moved.reference), of(&judged.moved.current)),
-        Kind::Numeric | Kind::Categorical => (comparison.reference.rows, comparison.current.rows),
-    }
-}
-
-/// The whole distribution, with both axes.
-fn picture(comparison: &Comparison, judged: &Judged) -> Markup {
-    let (before, now) = rows(comparison, judged);
-    let Some(shape) = &judged.shape else { return html! {} };
-    let shares = |counts: &[u64], rows: u64| -> Vec<f64> {
-        counts.iter().map(|count| *count as f64 / rows.max(1) as f64).collect()
-    };
-    let name = shortened(&plain(&judged.name), NAME);
-    let text = format!("{}: {}", plain(&judged.name), plain(&words::moved(judged).unwrap_or_default()));
-    let median = |side: &Option<Spread>| side.as_ref().and_then(|spread| spread.median);
-    let marks = [median(&judged.moved.reference), median(&judged.moved.current)];
-    let (bins, reference, current): (Vec<String>, Vec<f64>, Vec<f64>) = if let Some(of) = &shape.histogram {
-        (Vec::new(), shares(&of.reference, before), shares(&of.current, now))
-    } else {
-        let (mut bins, mut r, mut c) = (Vec::new(), Vec::new(), Vec::new());
-        let rows = shape.bins.iter().zip(shape.reference.iter().zip(&shape.current));
-        let own = shape.bins.len().saturating_sub(2);
-        // What is nowhere is not drawn: `other` and `missing` where there are none.
-        for (_, (bin, (one, other))) in rows.enumerate().filter(|(at, (_, (r, c)))| *at < own || **r + **c > 0) {
-            bins.push(plain(bin));
-            r.push(*one);
-            c.push(*other);
-        }
-        (bins, shares(&r, before), shares(&c, now))
-    };
-    let empty = reference.iter().chain(&current).all(|share| *share == 0.0);
-    let axis = shape.histogram.as_ref().map_or(Axis::Names(&bins), |of| Axis::Edges(&of.edges));
-    html! {
-        @if empty {
-            p.soft { "Neither side has a value: there is nothing to draw." }
-        } @else {
-            p.key {
-                span { span.swatch.reference {} "reference, " (whole(before)) " rows" }
-                " " span { span.swatch.current {} "current, " (whole(now)) " rows" }
-                @if marks.iter().any(Option::is_some) { " " span { "dashed: medians" } }
-            }
-            (distribution(&Distribution {
-                axis, name: &name, reference: &reference, current: &current, marks, text: &text,
-            }))
-            (beyond(judged))
-        }
-    }
-}
-
-/// Where a few values lie so far out that they are in the outer bars.
-fn beyond(judged: &Judged) -> Markup {
-    let edges = judged.shape.as_ref().and_then(|shape| shape.histogram.as_ref()).map(|of| of.edges.as_slice());
-    let Some([first, .., last]) = edges else { return html! {} };
-    let sides = || [&judged.moved.reference, &judged.moved.current].into_iter().flatten();
-    let least = sides().filter_map(|side| side.min).reduce(f64::min).filter(|least| least < first);
-    let most = sides().filter_map(|side| side.max).reduce(f64::max).filter(|most| most > last);
-    html! {
-        @if least.is_some() || most.is_some() {
-            p.soft { small {
-                "The outer bars hold what lies beyond them, "
-                @if let Some(least) = least { "down to " (figure(least)) }
-                @if least.is_some() && most.is_some() { " and " }
-                @if let Some(most) = most { "up to " (figure(most)) }
-                "."
-            } }
-        }
-    }
-}
-
-/// What moved, in a line each.
-fn said(judged: &Judged) -> Markup {
-    let mut lines: Vec<String> = words::moved(judged).into_iter().collect();
-    let gone = judged.reference_missing != judged.current_missing;
-    let deciding = judged.deciding().map(|aspect| aspect.aspect);
-    if gone && deciding != Some(Aspect::Missing) {
-        lines.extend(words::missing(judged));
-    }
-    let named = |what: &str, named: &Named| {
-        let names: Vec<String> = named.names.iter().map(|name| shortened(name, NAME)).collect();
-        let more = if named.count > named.names.len() as u64 { ", …" } else { "" };
-        (named.count > 0).then(|| format!("{} {what}: {}{more}", whole(named.count), names.join(", ")))
-    };
-    lines.extend(words::embedding(judged).into_iter().filter(|line| words::moved(judged).as_ref() != Some(line)));
-    lines.extend(named("new", &judged.new_categories));
-    lines.extend(named("vanished", &judged.vanished_categories));
-    html! { @if !lines.is_empty() { ul.said { @for line in lines { li { (plain(&line)) } } } } }
-}
-
-/// A line of the table: what, both sides, and by how much they differ.
-type Line = [String; 4];
-
-fn dash() -> String {
-    "–".to_owned()
-}
-
-fn line(name: &str, before: Option<f64>, now: Option<f64>) -> Line {
-    let [one, other, by] = match (before, now) {
-        (Some(before), Some(now)) => {
-            let [one, other] = pair(before, now);
-            [one, other, difference(before, now)]
-        }
-        _ => [before.map_or_else(dash, figure), now.map_or_else(dash, figure), dash()],
-    };
-    [name.to_owned(), one, other, by]
-}
-
-fn numbers(comparison: &Comparison, judged: &Judged) -> Markup {
-    let of = |side: &Option<Spread>| side.as_ref().map_or(0, |spread| spread.count);
-    let moved = &judged.moved;
-    let values = if judged.kind == Kind::Embedding { "vectors looked at" } else { "values" };
-    let mut lines: Vec<Line> = vec![
-        ["rows".to_owned(), whole(comparison.reference.rows), whole(comparison.current.rows), String::new()],
-        [values.to_owned(), whole(of(&moved.reference)), whole(of(&moved.current)), String::new()],
-        absent(judged),
-        ["distinct".to_owned(), whole(moved.reference_distinct), whole(moved.current_distinct), String::new()],
-    ];
-    let none = Spread::default();
-    let (before, now) = (moved.reference.as_ref().unwrap_or(&none), moved.current.as_ref().unwrap_or(&none));
-    let both = before.figures().into_iter().zip(now.figures());
-    lines.extend(both.map(|((name, before), (_, now))| line(name, before, now)));
-    figures(if judged.kind == Kind::Embedding { "distance from the reference's mean" } else { "figure" }, &lines)
-}
-
-fn absent(judged: &Judged) -> Line {
-    let share = |share: Option<f64>| share.map_or_else(dash, percent);
-    let by = judged.reference_missing.zip(judged.current_missing).map_or_else(dash, |(a, b)| points(b - a));
-    ["missing".to_owned(), share(judged.reference_missing), share(judged.current_missing), by]
-}
-
-/// A difference of two shares, in percentage points.
-fn points(by: f64) -> String {
-    if by == 0.0 { "0".to_owned() } else { format!("{:+.1}", by * 100.0) }
-}
-
-fn categories(judged: &Judged) -> Markup {
-    let share = |share: &Share| -> Line {
-        let name = shortened(&plain(&share.category), NAME);
-        [name, percent(share.reference), percent(share.current), points(share.current - share.reference)]
-    };
-    let mut lines: Vec<Line> = judged.moved.categories.iter().map(share).collect();
-    let moved = &judged.moved;
-    lines.push(["distinct".to_owned(), whole(moved.reference_distinct), whole(moved.current_distinct), String::new()]);
-    lines.push(absent(judged));
-    figures("category (moved most first)", &lines)
-}
-
-fn figures(head: &str, lines: &[Line]) -> Markup {
-    html! { table.figures {
-        thead { tr { @for head in [head, "reference", "current", "change"] { th scope="col" { (head) } } } }
-        tbody { @for [name, before, now, by] in lines { tr {
-            th scope="row" { (name) } td.number { (before) } td.number { (now) } td.number { (by) }
-        } } }
-    } }
-}
-
-/// What was judged and tested, folded.
-fn tests(judged: &Judged) -> Markup {
-    html! {
-        @if !judged.aspects.is_empty() || !judged.tests.is_empty() {
-            details {
-                summary { "Statistics" }
-                @if !judged.aspects.is_empty() {
-                    div.wide role="region" aria-label="What is judged" tabindex="0" { table {
-                        thead { tr { @for head in ["What is judged", "Effect", "Noise", "Threshold", "p", "p, corrected", "Drift"] { th scope="col" { (head) } } } }
-                        tbody { @for aspect in &judged.aspects { tr {
-                            th scope="row" {
-                                (aspect.aspect.name())
-                                @if let Some(category) = &aspect.category { " " (shortened(&plain(category), NAME)) }
+            section aria-labelledby="performance" {
+                h2 #performance { "Performance" }
+                (scrolled("Performance", &html! { table {
+                    thead { tr {
+                        th scope="col" { "Measure" }
+                        @for head in ["Reference", "Current", "Change, and where it lies at 95 %"] { th.number scope="col" { (head) } }
+                        th scope="col" { "Verdict" }
+                    } }
+                    tbody { @for [measure, reference, current] in rows { tr {
+                        th scope="row" { (plain(&measure)) } td.number { (plain(&reference)) } td.number { (plain(&current)) }
+                        @match change(&measure) {
+                            Some(of) => {
+                                td.number { (format!("{:+.3}", of.change)) @if let Some(within) = of.interval { small { (format!(" ({:+.3} to {:+.3})", within.low, within.high)) } } }
+                                td { (said(of.verdict)) }
                             }
-                            td.number { (words::effect(aspect)) }
-                            td.number { (figure(aspect.noise)) }
-                            td.number { (figure(aspect.threshold)) @if aspect.varies { " (varies)" } }
-                            td.number { (aspect.p_value.map_or_else(dash, chance)) }
-                            td.number { (aspect.p_adjusted.map_or_else(dash, chance)) }
-                            td { (word(aspect.verdict)) }
-                        } } }
-                    } }
-                }
-                @if !judged.tests.is_empty() {
-                    div.wide role="region" aria-label="Tests" tabindex="0" { table {
-                        thead { tr { @for head in ["Test", "Statistic", "p, uncorrected"] { th scope="col" { (head) } } } }
-                        tbody { @for tested in &judged.tests { tr {
-                            th scope="row" { (tested.test.replace('_', "-")) }
-                            td.number { (tested.statistic.map_or_else(dash, figure)) }
-                            td.number { (tested.p_value.map_or_else(dash, chance)) }
-                        } } }
-                    } }
-                }
+                            None => { td {} td {} }
+                        }
+                    } } }
+                } }))
             }
         }
     }
@@ -409,22 +270,24 @@ fn meaning(columns: &[&Judged]) -> Markup {
     let run = |name: &str| columns.iter().any(|judged| judged.tests.iter().any(|tested| tested.test == name));
     let seen = |aspect: Aspect| columns.iter().any(|judged| judged.aspects.iter().any(|of| of.aspect == aspect));
     html! {
-        h2 { "What this means" }
-        @if columns.iter().any(|judged| judged.decision.is_some()) {
-            p { "The rule of another tool decides here: each column by the method that is named, at the threshold that is shown." }
-        } @else { p {
-            "A column drifts when something of it changed for certain and by much: its corrected p-value lies below the level of "
-            "significance, and its effect, the noise of both samples taken off, lies beyond the threshold and beyond what the column varies by itself. "
-            "With too few rows a change that large may as well be chance."
-        } }
-        details {
-            summary { "Effects and tests" }
-            dl.tests {
-                @for aspect in Aspect::ALL.into_iter().filter(|aspect| seen(*aspect)) {
-                    dt { (aspect.name()) } dd { (aspect.help()) ". Effect: " (aspect.measure().help()) "." }
-                }
-                @for test in TESTS.iter().filter(|test| run(test.name)) {
-                    dt { (test.name.replace('_', "-")) } dd { (test.help) }
+        section aria-labelledby="meaning" {
+            h2 #meaning { "What this means" }
+            @if columns.iter().any(|judged| judged.decision.is_some()) {
+                p { "The rule of another tool decides here: each column by the method that is named, at the threshold that is shown." }
+            } @else { p {
+                "A column drifts when something of it changed for certain and by much: its corrected p-value lies below the level of "
+                "significance, and its effect, the noise of both samples taken off, lies beyond the threshold and beyond what the column varies by itself. "
+                "With too few rows a change that large may as well be chance."
+            } }
+            details {
+                summary { "Effects and tests" }
+                dl.tests {
+                    @for aspect in Aspect::ALL.into_iter().filter(|aspect| seen(*aspect)) {
+                        dt { (aspect.name()) } dd { (aspect.help()) ". Effect: " (aspect.measure().help()) "." }
+                    }
+                    @for test in TESTS.iter().filter(|test| run(test.name)) {
+                        dt { (test.name.replace('_', "-")) } dd { (test.help) }
+                    }
                 }
             }
         }

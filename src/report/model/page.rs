@@ -1,45 +1,31 @@
 //! A model's review as a page of its own. No script, nothing from elsewhere.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use crate::chart;
 use crate::chart::bands::{Band, bands};
 use crate::chart::groups::{Row, bars};
 use crate::chart::reliability::{Point, reliability};
 use crate::estimate::Estimated;
 use crate::performance::Performance;
+use crate::report::document::{document, scrolled};
 use crate::report::plain;
 use crate::review::sections::{Chart, Section, followed, sections, verdict};
 use crate::review::{Part, Review};
-
-const STYLE: &str = include_str!("../drift/page.css");
 
 /// A page of its own: no script, nothing loaded from elsewhere.
 #[must_use]
 pub fn html(review: &Review) -> String {
     let class = if review.is_worse() { "verdict drift" } else { "verdict" };
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Review: " (plain(&review.model)) }
-                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
-            }
-            body {
-                h1 { (plain(&review.model)) }
-                p class=(class) { (plain(&verdict(review))) }
-                @for section in sections(review) { (shown(review, &section)) }
-            }
-        }
-    }
-    .into_string()
-        + "\n"
+    let body = html! {
+        h1 { "Review of " (plain(&review.model)) }
+        p class=(class) { (plain(&verdict(review))) }
+        @for section in sections(review) { (shown(review, &section)) }
+    };
+    document(&format!("Review: {}", plain(&review.model)), &body)
 }
 
 fn shown(review: &Review, section: &Section) -> Markup {
-    html! {
+    html! { section {
         h2 { (plain(&section.title)) }
         @for line in &section.said { p { (plain(line)) } }
         @match section.chart {
@@ -49,16 +35,16 @@ fn shown(review: &Review, section: &Section) -> Markup {
             None => {}
         }
         @if !section.rows.is_empty() {
-            div.wide { table.narrow {
+            (scrolled(&plain(&section.title), &html! { table.narrow {
                 thead { tr { @for head in &section.heads { th scope="col" { (head) } } } }
                 tbody { @for row in &section.rows { tr {
                     @for (at, cell) in row.iter().enumerate() {
                         @if at == 0 { th scope="row" { (plain(cell)) } } @else { td { (plain(cell)) } }
                     }
                 } } }
-            } }
+            } }))
         }
-    }
+    } }
 }
 
 fn over_time(review: &Review) -> Markup {
