@@ -2,14 +2,16 @@
 
 mod drift;
 mod given;
+mod look;
 mod profile;
+mod progress;
 mod replay;
 mod report;
 mod review;
 mod times;
 mod tokens;
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,10 @@ use crate::signal::container::id;
 use crate::signal::gpu;
 use crate::snapshot::Snapshot;
 use crate::telemetry;
+use crate::terminal::Look;
+use crate::terminal::table::{Cell, Column, Table};
+use crate::terminal::text::{plain, wrapped};
+use crate::terminal::tone::Tone;
 use crate::units::{bytes, cores};
 
 /// Is each model still right, is each container the right size, and what does it cost: drift and performance of models, use of
@@ -331,10 +337,6 @@ fn unreachable_end() -> anyhow::Result<()> {
     anyhow::bail!("the signals ended before the agent; this is a bug in plumbline")
 }
 
-fn no_colour() -> bool {
-    ENV("NO_COLOR").is_some_and(|value| !value.is_empty())
-}
-
 fn warn_all(warnings: &[String]) {
     for warning in warnings {
         tracing::warn!("environment: {warning}");
@@ -417,37 +419,41 @@ fn announce(summary: &agent::Summary, format: Format) {
 fn print_reading(snapshot: &Snapshot, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Json => println!("{}", serde_json::to_string_pretty(snapshot)?),
-        Format::Table => println!("{}", table(snapshot)),
+        Format::Table => println!("{}", table(snapshot, look::look(None))),
     }
     Ok(())
 }
 
 /// The reading for people.
-fn table(snapshot: &Snapshot) -> String {
-    let heads = ["CONTAINER", "IMAGE", "CPU", "LIMIT", "MEMORY", "LIMIT", "OOM", "PIDS"].map(str::to_owned);
+fn table(snapshot: &Snapshot, look: Look) -> String {
     let unknown = || "-".to_owned();
-    let mut rows = vec![heads];
+    let mut table = Table::new(vec![
+        Column::name("CONTAINER"),
+        Column::text("IMAGE", 12).rank(4),
+        Column::figure("CPU"),
+        Column::figure("LIMIT").rank(2),
+        Column::figure("MEMORY"),
+        Column::figure("LIMIT").rank(2),
+        Column::figure("OOM").rank(1),
+        Column::figure("PIDS").rank(3),
+    ]);
     for c in &snapshot.containers {
-        rows.push([
-            c.name.clone(),
-            c.image.clone().unwrap_or_else(unknown),
-            c.signals.value(const { id("cpu.usage") }).map_or_else(unknown, cores),
-            c.signals.value(const { id("cpu.limit") }).map_or_else(unknown, cores),
-            c.signals.value(const { id("memory.working_set") }).map_or_else(unknown, bytes),
-            c.signals.value(const { id("memory.limit") }).map_or_else(unknown, bytes),
-            c.signals.get(const { id("memory.oom_kills") }).map_or_else(unknown, |v| v.to_string()),
-            c.signals.get(const { id("pids.current") }).map_or_else(unknown, |v| v.to_string()),
+        let kills = c.signals.get(const { id("memory.oom_kills") }).map_or_else(unknown, |v| v.to_string());
+        let killed = if matches!(kills.as_str(), "-" | "0") { Tone::Plain } else { Tone::Bad };
+        table.push(vec![
+            c.name.as_str().into(),
+            c.image.clone().unwrap_or_else(unknown).into(),
+            c.signals.value(const { id("cpu.usage") }).map_or_else(unknown, cores).into(),
+            c.signals.value(const { id("cpu.limit") }).map_or_else(unknown, cores).into(),
+            c.signals.value(const { id("memory.working_set") }).map_or_else(unknown, bytes).into(),
+            c.signals.value(const { id("memory.limit") }).map_or_else(unknown, bytes).into(),
+            Cell::new(&kills, killed),
+            c.signals.get(const { id("pids.current") }).map_or_else(unknown, |v| v.to_string()).into(),
         ]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    let mut text = format!("node {} as of {}", snapshot.node, snapshot.as_of.strftime("%Y-%m-%d %H:%M:%S UTC"));
-    for row in &rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-        text.push('\n');
-        text.push_str(cells.join("  ").trim_end());
-    }
+    let mut text =
+        format!("node {} as of {}\n", plain(&snapshot.node), snapshot.as_of.strftime("%Y-%m-%d %H:%M:%S UTC"));
+    text.push_str(table.text(look, "--format json").trim_end());
     if snapshot.containers.is_empty() {
         text.push_str("\nno container runs on this node");
     }
@@ -459,7 +465,8 @@ fn table(snapshot: &Snapshot) -> String {
         let used = used.map_or_else(unknown, |share| format!("{:.0} %", share * 100.0));
         let memory = value(const { gpu::id("memory_used") }).zip(value(const { gpu::id("memory_total") }));
         let memory = memory.map_or_else(unknown, |(used, total)| format!("{} of {}", bytes(used), bytes(total)));
-        let _ = write!(text, "\nGPU {} {model}: {state}, {used} used, memory {memory}", gpu.index);
+        let line = plain(&format!("GPU {} {model}: {state}, {used} used, memory {memory}", gpu.index));
+        let _ = write!(text, "\n{}", wrapped(&line, look.width).join("\n"));
     }
     text
 }

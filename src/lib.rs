@@ -16,6 +16,7 @@
 //! -- core: no I/O, no clock, no tokio --
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
+//! terminal     text in a terminal's columns: cut, wrapped, tables that fit, what a colour means
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what
 //!              it varies by itself (chunks, variation; but for an outage: odd), the verdict; both sides' numbers in one walk
 //!              (merged); what moved (moved); rows in order of time (order); other tools' rules (modes); values as they come
@@ -177,6 +178,7 @@ pub mod stats;
 pub mod step;
 pub mod store;
 pub mod telemetry;
+pub mod terminal;
 pub mod units;
 pub mod versions;
 pub mod web;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 
+use super::look::look;
+use super::progress::Progress;
 use super::{ENV, Usage};
 use crate::agent::recommender::review;
 use crate::clock::{Clock, SystemClock};
@@ -14,7 +16,8 @@ use crate::report::review as render;
 
 pub const EXAMPLES: &str = "\
 Examples:
-  plumbline report --since 7d                                    for the terminal or a ticket (Markdown)
+  plumbline report --since 7d                                    tables on a terminal, Markdown in a pipe
+  plumbline report --since 7d --format markdown --output review.md
   plumbline report --since 30d --format html --output review.html
   plumbline report --data /var/lib/plumbline --format csv > review.csv
   plumbline report --since 2026-11-01 --until 2026-11-08 --config plumbline.toml --format json
@@ -35,9 +38,9 @@ pub struct Arguments {
     /// Until when, likewise [default: now].
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// How it is written.
-    #[arg(long, value_enum, default_value_t = Format::Markdown)]
-    format: Format,
+    /// How it is written [default: table where standard output is a terminal, markdown in a pipe or with --output].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Write to this file instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -48,6 +51,8 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// For a terminal, as wide as it is.
+    Table,
     /// A page that stands alone.
     Html,
     /// For a ticket or a pull request.
@@ -109,7 +114,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let what = "there is no such folder; --data names the agent's data folder".to_owned();
         return Err(Usage::from(Error::Folder { path: data, what }).into());
     }
+    let reading = Progress::of(&format!("reading the history in {}", data.display()));
     let (review, past) = review(&data, &config, since, until, None)?;
+    drop(reading);
     warn(&past.left_out);
     if past.files == 0 {
         let unread = past.left_out.len();
@@ -120,7 +127,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let what = format!("holds no history between {since} and {until}; the first minute is written once it is over");
         return Err(Error::Folder { path: data, what }.into());
     }
-    let text = match arguments.format {
+    let look = look(arguments.output.as_ref());
+    // A pipe has no width: whoever reads it gets what a ticket takes.
+    let usual = if look.width.is_some() { Format::Table } else { Format::Markdown };
+    let text = match arguments.format.unwrap_or(usual) {
+        Format::Table => render::table(&review, look),
         Format::Html => render::html(&review),
         Format::Markdown => render::markdown(&review),
         Format::Json => render::json(&review),

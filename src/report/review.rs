@@ -1,10 +1,13 @@
-//! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, the under-provisioned as prominent
+//! The capacity review as a page of HTML, Markdown, JSON, CSV, or a table for a terminal ([`table`]): sums in money first, the under-provisioned as prominent
 //! as the over-provisioned, the largest changes first.
+
+mod terminal;
 
 use std::fmt::Write as _;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+pub use self::terminal::table;
 use super::plain;
 use crate::chart;
 use crate::rightsize::gpu::GpuUse;
@@ -404,11 +407,11 @@ pub fn html(review: &Review) -> String {
                 }
                 @if !review.gpus.is_empty() {
                     h2 { "GPUs" }
-                    (table(&GPU_HEADS, &review.gpus.iter().map(|gpu| gpu_line(gpu, review)).collect::<Vec<_>>()))
+                    (rows(&GPU_HEADS, &review.gpus.iter().map(|gpu| gpu_line(gpu, review)).collect::<Vec<_>>()))
                 }
                 @if !review.models.is_empty() {
                     h2 { "Models" }
-                    (table(&MODEL_HEADS, &review.models.iter().map(|model| model_line(model, review)).collect::<Vec<_>>()))
+                    (rows(&MODEL_HEADS, &review.models.iter().map(|model| model_line(model, review)).collect::<Vec<_>>()))
                 }
                 @if !parts.ended.is_empty() {
                     h2 { "Ended" }
@@ -425,7 +428,7 @@ pub fn html(review: &Review) -> String {
     page.into_string() + "\n"
 }
 
-fn table<const N: usize>(heads: &[&str; N], rows: &[[String; N]]) -> Markup {
+fn rows<const N: usize>(heads: &[&str; N], rows: &[[String; N]]) -> Markup {
     html! { div.wide { table {
         thead { tr { @for head in heads { th scope="col" { (head) } } } }
         tbody { @for row in rows { tr { @for (at, cell) in row.iter().enumerate() {
