@@ -10,6 +10,7 @@ mod report;
 mod review;
 mod times;
 mod tokens;
+mod top;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -58,6 +59,9 @@ enum Command {
     /// Watch this node: read its containers, keep their history, serve a page and metrics, send them on.
     #[command(after_help = AGENT_EXAMPLES)]
     Agent(AgentArguments),
+    /// Watch a running agent in the terminal: workloads, GPUs, models and alerts, as they are now.
+    #[command(after_help = top::EXAMPLES)]
+    Top(top::Arguments),
     /// Compare two data files: which columns have drifted, by how much, and by which test.
     #[command(after_help = drift::EXAMPLES)]
     Drift(Box<drift::Arguments>),
@@ -181,6 +185,9 @@ pub enum Usage {
     /// What is asked of a report is wrong.
     #[error(transparent)]
     Report(#[from] report::Error),
+    /// Whom to watch, or how, is wrong.
+    #[error(transparent)]
+    Top(#[from] top::Error),
 }
 
 /// Does what the command line asks; returns the exit code of what went well.
@@ -192,6 +199,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Agent(arguments) => watch_node(&arguments)?,
         Command::Check { config } => check(&config)?,
         Command::Tokens(arguments) => tokens::run(&arguments)?,
+        Command::Top(arguments) => top::run(&arguments)?,
         Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
         Command::Replay(arguments) => replay::run(&arguments)?,
         Command::Report(arguments) => report::run(&arguments)?,
@@ -499,6 +507,7 @@ mod tests {
             }
             Command::Check { config } => check(&config)?,
             Command::Tokens(arguments) => tokens::run(&arguments)?,
+            Command::Top(arguments) => drop(arguments.client().map_err(Usage::from)?),
             Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
             Command::Replay(arguments) => replay::run(&arguments)?,
             Command::Report(arguments) => report::run(&arguments)?,
@@ -524,6 +533,7 @@ mod tests {
             ("agent", &[]),
             ("check", &[("config", "/nowhere.toml")]),
             ("tokens", &[]),
+            ("top", &[]),
             ("report", &[("data", &data), ("output", &output)]),
             ("replay", &[("data", &data), ("model", "m"), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),
