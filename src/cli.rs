@@ -1,8 +1,10 @@
 //! The command line: parses it, loads the config, runs what was asked.
 
+mod completions;
 mod drift;
 mod given;
 mod look;
+mod man;
 mod profile;
 mod progress;
 mod replay;
@@ -13,6 +15,7 @@ mod tokens;
 mod top;
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -91,6 +94,12 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Print a script for a shell, which then completes commands and options.
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Arguments),
+    /// Print the manual page.
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::Arguments),
 }
 
 /// The history a verdict on sizes takes in the demonstration.
@@ -200,6 +209,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check { config } => check(&config)?,
         Command::Tokens(arguments) => tokens::run(&arguments)?,
         Command::Top(arguments) => top::run(&arguments)?,
+        Command::Completions(arguments) => printed(&arguments.script())?,
+        Command::Man(arguments) => match &arguments.output {
+            Some(folder) => man::pages(folder)?,
+            None => printed(&man::page()?)?,
+        },
         Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
         Command::Replay(arguments) => replay::run(&arguments)?,
         Command::Report(arguments) => report::run(&arguments)?,
@@ -215,6 +229,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// To standard output. A reader that has seen enough (`| head`) is no failure.
+fn printed(bytes: &[u8]) -> std::io::Result<()> {
+    match std::io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// There is drift, and the user asked to fail for it.
@@ -479,6 +501,23 @@ fn table(snapshot: &Snapshot, look: Look) -> String {
     text
 }
 
+/// Every command that can be given, by its full name, and the long options that it has.
+#[cfg(test)]
+fn definitions(top: &clap::Command) -> Vec<(String, Vec<String>)> {
+    fn walk(name: &str, command: &clap::Command, all: &mut Vec<(String, Vec<String>)>) {
+        for inner in command.get_subcommands() {
+            let name = format!("{name} {}", inner.get_name());
+            let options = inner.get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
+            all.push((name.clone(), options));
+            walk(&name, inner, all);
+        }
+    }
+    let mut all = Vec::new();
+    walk("plumbline", top, &mut all);
+    assert!(all.len() > 10, "{all:?}");
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -508,6 +547,11 @@ mod tests {
             Command::Check { config } => check(&config)?,
             Command::Tokens(arguments) => tokens::run(&arguments)?,
             Command::Top(arguments) => drop(arguments.client().map_err(Usage::from)?),
+            Command::Completions(arguments) => assert!(!arguments.script().is_empty()),
+            Command::Man(arguments) => match &arguments.output {
+                Some(folder) => man::pages(folder)?,
+                None => assert!(!man::page()?.is_empty()),
+            },
             Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
             Command::Replay(arguments) => replay::run(&arguments)?,
             Command::Report(arguments) => report::run(&arguments)?,
@@ -534,6 +578,8 @@ mod tests {
             ("check", &[("config", "/nowhere.toml")]),
             ("tokens", &[]),
             ("top", &[]),
+            ("completions", &[("", "bash")]),
+            ("man", &[]),
             ("report", &[("data", &data), ("output", &output)]),
             ("replay", &[("data", &data), ("model", "m"), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | top | drift | profile | review | replay | report | tokens | check
+//! cli          agent | top | drift | profile | review | replay | report | tokens | check | completions | man
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
 //! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender,
 //!              alerting, supervise, ...)
