@@ -1,15 +1,21 @@
 //! The command line: parses it, loads the config, runs what was asked.
 
+mod completions;
 mod drift;
 mod given;
+mod look;
+mod man;
 mod profile;
+mod progress;
 mod replay;
 mod report;
 mod review;
 mod times;
 mod tokens;
+mod top;
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +34,10 @@ use crate::signal::container::id;
 use crate::signal::gpu;
 use crate::snapshot::Snapshot;
 use crate::telemetry;
+use crate::terminal::Look;
+use crate::terminal::table::{Cell, Column, Table};
+use crate::terminal::text::{plain, wrapped};
+use crate::terminal::tone::Tone;
 use crate::units::{bytes, cores};
 
 /// Is each model still right, is each container the right size, and what does it cost: drift and performance of models, use of
@@ -52,6 +62,9 @@ enum Command {
     /// Watch this node: read its containers, keep their history, serve a page and metrics, send them on.
     #[command(after_help = AGENT_EXAMPLES)]
     Agent(AgentArguments),
+    /// Watch a running agent in the terminal: workloads, GPUs, models and alerts, as they are now.
+    #[command(after_help = top::EXAMPLES)]
+    Top(top::Arguments),
     /// Compare two data files: which columns have drifted, by how much, and by which test.
     #[command(after_help = drift::EXAMPLES)]
     Drift(Box<drift::Arguments>),
@@ -81,6 +94,12 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Print a script for a shell, which then completes commands and options.
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Arguments),
+    /// Print the manual page.
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::Arguments),
 }
 
 /// The history a verdict on sizes takes in the demonstration.
@@ -175,6 +194,9 @@ pub enum Usage {
     /// What is asked of a report is wrong.
     #[error(transparent)]
     Report(#[from] report::Error),
+    /// Whom to watch, or how, is wrong.
+    #[error(transparent)]
+    Top(#[from] top::Error),
 }
 
 /// Does what the command line asks; returns the exit code of what went well.
@@ -186,6 +208,12 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Agent(arguments) => watch_node(&arguments)?,
         Command::Check { config } => check(&config)?,
         Command::Tokens(arguments) => tokens::run(&arguments)?,
+        Command::Top(arguments) => top::run(&arguments)?,
+        Command::Completions(arguments) => printed(&arguments.script())?,
+        Command::Man(arguments) => match &arguments.output {
+            Some(folder) => man::pages(folder)?,
+            None => printed(&man::page()?)?,
+        },
         Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
         Command::Replay(arguments) => replay::run(&arguments)?,
         Command::Report(arguments) => report::run(&arguments)?,
@@ -201,6 +229,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// To standard output. A reader that has seen enough (`| head`) is no failure.
+fn printed(bytes: &[u8]) -> std::io::Result<()> {
+    match std::io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// There is drift, and the user asked to fail for it.
@@ -331,10 +367,6 @@ fn unreachable_end() -> anyhow::Result<()> {
     anyhow::bail!("the signals ended before the agent; this is a bug in plumbline")
 }
 
-fn no_colour() -> bool {
-    ENV("NO_COLOR").is_some_and(|value| !value.is_empty())
-}
-
 fn warn_all(warnings: &[String]) {
     for warning in warnings {
         tracing::warn!("environment: {warning}");
@@ -417,37 +449,41 @@ fn announce(summary: &agent::Summary, format: Format) {
 fn print_reading(snapshot: &Snapshot, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Json => println!("{}", serde_json::to_string_pretty(snapshot)?),
-        Format::Table => println!("{}", table(snapshot)),
+        Format::Table => println!("{}", table(snapshot, look::look(None))),
     }
     Ok(())
 }
 
 /// The reading for people.
-fn table(snapshot: &Snapshot) -> String {
-    let heads = ["CONTAINER", "IMAGE", "CPU", "LIMIT", "MEMORY", "LIMIT", "OOM", "PIDS"].map(str::to_owned);
+fn table(snapshot: &Snapshot, look: Look) -> String {
     let unknown = || "-".to_owned();
-    let mut rows = vec![heads];
+    let mut table = Table::new(vec![
+        Column::name("CONTAINER"),
+        Column::text("IMAGE", 12).rank(4),
+        Column::figure("CPU"),
+        Column::figure("LIMIT").rank(2),
+        Column::figure("MEMORY"),
+        Column::figure("LIMIT").rank(2),
+        Column::figure("OOM").rank(1),
+        Column::figure("PIDS").rank(3),
+    ]);
     for c in &snapshot.containers {
-        rows.push([
-            c.name.clone(),
-            c.image.clone().unwrap_or_else(unknown),
-            c.signals.value(const { id("cpu.usage") }).map_or_else(unknown, cores),
-            c.signals.value(const { id("cpu.limit") }).map_or_else(unknown, cores),
-            c.signals.value(const { id("memory.working_set") }).map_or_else(unknown, bytes),
-            c.signals.value(const { id("memory.limit") }).map_or_else(unknown, bytes),
-            c.signals.get(const { id("memory.oom_kills") }).map_or_else(unknown, |v| v.to_string()),
-            c.signals.get(const { id("pids.current") }).map_or_else(unknown, |v| v.to_string()),
+        let kills = c.signals.get(const { id("memory.oom_kills") }).map_or_else(unknown, |v| v.to_string());
+        let killed = if matches!(kills.as_str(), "-" | "0") { Tone::Plain } else { Tone::Bad };
+        table.push(vec![
+            c.name.as_str().into(),
+            c.image.clone().unwrap_or_else(unknown).into(),
+            c.signals.value(const { id("cpu.usage") }).map_or_else(unknown, cores).into(),
+            c.signals.value(const { id("cpu.limit") }).map_or_else(unknown, cores).into(),
+            c.signals.value(const { id("memory.working_set") }).map_or_else(unknown, bytes).into(),
+            c.signals.value(const { id("memory.limit") }).map_or_else(unknown, bytes).into(),
+            Cell::new(&kills, killed),
+            c.signals.get(const { id("pids.current") }).map_or_else(unknown, |v| v.to_string()).into(),
         ]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    let mut text = format!("node {} as of {}", snapshot.node, snapshot.as_of.strftime("%Y-%m-%d %H:%M:%S UTC"));
-    for row in &rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-        text.push('\n');
-        text.push_str(cells.join("  ").trim_end());
-    }
+    let mut text =
+        format!("node {} as of {}\n", plain(&snapshot.node), snapshot.as_of.strftime("%Y-%m-%d %H:%M:%S UTC"));
+    text.push_str(table.text(look, "--format json").trim_end());
     if snapshot.containers.is_empty() {
         text.push_str("\nno container runs on this node");
     }
@@ -459,9 +495,27 @@ fn table(snapshot: &Snapshot) -> String {
         let used = used.map_or_else(unknown, |share| format!("{:.0} %", share * 100.0));
         let memory = value(const { gpu::id("memory_used") }).zip(value(const { gpu::id("memory_total") }));
         let memory = memory.map_or_else(unknown, |(used, total)| format!("{} of {}", bytes(used), bytes(total)));
-        let _ = write!(text, "\nGPU {} {model}: {state}, {used} used, memory {memory}", gpu.index);
+        let line = plain(&format!("GPU {} {model}: {state}, {used} used, memory {memory}", gpu.index));
+        let _ = write!(text, "\n{}", wrapped(&line, look.width).join("\n"));
     }
     text
+}
+
+/// Every command that can be given, by its full name, and the long options that it has.
+#[cfg(test)]
+fn definitions(top: &clap::Command) -> Vec<(String, Vec<String>)> {
+    fn walk(name: &str, command: &clap::Command, all: &mut Vec<(String, Vec<String>)>) {
+        for inner in command.get_subcommands() {
+            let name = format!("{name} {}", inner.get_name());
+            let options = inner.get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
+            all.push((name.clone(), options));
+            walk(&name, inner, all);
+        }
+    }
+    let mut all = Vec::new();
+    walk("plumbline", top, &mut all);
+    assert!(all.len() > 10, "{all:?}");
+    all
 }
 
 #[cfg(test)]
@@ -492,6 +546,12 @@ mod tests {
             }
             Command::Check { config } => check(&config)?,
             Command::Tokens(arguments) => tokens::run(&arguments)?,
+            Command::Top(arguments) => drop(arguments.client().map_err(Usage::from)?),
+            Command::Completions(arguments) => assert!(!arguments.script().is_empty()),
+            Command::Man(arguments) => match &arguments.output {
+                Some(folder) => man::pages(folder)?,
+                None => assert!(!man::page()?.is_empty()),
+            },
             Command::Profile { command } => profile::run(&command).map_err(Usage::from)?,
             Command::Replay(arguments) => replay::run(&arguments)?,
             Command::Report(arguments) => report::run(&arguments)?,
@@ -517,6 +577,9 @@ mod tests {
             ("agent", &[]),
             ("check", &[("config", "/nowhere.toml")]),
             ("tokens", &[]),
+            ("top", &[]),
+            ("completions", &[("", "bash")]),
+            ("man", &[]),
             ("report", &[("data", &data), ("output", &output)]),
             ("replay", &[("data", &data), ("model", "m"), ("output", &output)]),
             ("drift", &[("reference", &reference), ("current", &current), ("output", &output)]),

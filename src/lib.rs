@@ -5,17 +5,20 @@
 //!
 //! ```text
 //! main         parse, run, exit code
-//! cli          agent | drift | profile | review | replay | report | tokens | check
+//! cli          agent | top | drift | profile | review | replay | report | tokens | check | completions | man
 //! config       Config: one field per module's own Config; file, environment; every error at once (config/diagnose)
 //! agent        the only wiring: threads, channels, ticks, reload, shutdown (agent/pipeline, model_worker, recommender,
 //!              alerting, supervise, ...)
 //! telemetry    logging, and what the agent itself weighs
 //! clock        system or fixed; the only place that asks what time it is
 //! units        amounts as people write them
-//! client       the HTTP client that exporters and fetch begin with
+//! client       the HTTP client that exporters, fetch and top begin with
+//! top          a running agent in a terminal: its answers (client, answers), counters of late (course), tables (sections), what keys
+//!              made of the view (keys, view), the frame, the screen
 //! -- core: no I/O, no clock, no tokio --
 //! stats/       plain numeric kernels: quantiles, a bounded sketch of them, distributions, corrections, floats as whole numbers
 //! chart        charts as SVG, for the page and the reports
+//! terminal     text in a terminal's columns: cut, wrapped, tables that fit, what a colour means
 //! drift/       one file per drift test, the list TESTS; what of a column is tested (aspect, findings), how much (effect), what
 //!              it varies by itself (chunks, variation; but for an outage: odd), the verdict; both sides' numbers in one walk
 //!              (merged); what moved (moved); rows in order of time (order); other tools' rules (modes); values as they come
@@ -112,6 +115,7 @@
 //! - **An address**: its router, and an operation in `web::openapi`'s table; `PLUMBLINE_BLESS=1 cargo test --lib web::openapi` writes the
 //!   document anew.
 //! - **An event of a model server, or a body of its**: `ingest::events::cloud` (the envelope), `payload` (tensors).
+//! - **A column of `plumbline top`**: `top::sections`; what it is read from: a field in `top::answers`.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.
 //!
@@ -177,6 +181,8 @@ pub mod stats;
 pub mod step;
 pub mod store;
 pub mod telemetry;
+pub mod terminal;
+pub mod top;
 pub mod units;
 pub mod versions;
 pub mod web;

@@ -9,13 +9,10 @@ pub(super) mod tally;
 mod together;
 mod windows;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 pub(super) use self::arguments::all_known;
 pub use self::arguments::{Arguments, EXAMPLES};
@@ -27,8 +24,9 @@ use self::reference::Reference;
 use self::together::together;
 use self::windows::Windows;
 use super::given::{self, Given};
-use super::no_colour;
+use super::look::look;
 use super::profile::file;
+use super::progress::Progress;
 use super::times;
 use crate::dataset::{self, Dataset, Wanted};
 use crate::drift::Test;
@@ -160,9 +158,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
             tell(&format!("warning: column `{}` is not compared: {}", finding.column, finding.message));
         }
     }
-    let colour = arguments.output.is_none() && std::io::stdout().is_terminal() && !no_colour();
+    let look = look(arguments.output.as_ref());
     let text = match arguments.format {
-        Format::Table => render::table(&comparison, quality, colour),
+        Format::Table => render::table(&comparison, quality, look),
         Format::Json => render::json(&comparison, quality),
         Format::Markdown => render::markdown(&comparison, quality),
         Format::Html => render::html(&comparison, quality),
@@ -190,7 +188,9 @@ fn is_same(one: &std::path::Path, other: &Path) -> bool {
 }
 
 pub(super) fn open(given: &Given, wanted: Wanted<'_>) -> Result<Dataset, Error> {
+    let reading = Progress::of(&format!("reading {}", given.shown.display()));
     let opened = Dataset::open_as(&given.path, &given.shown, wanted)?;
+    drop(reading);
     for warning in &opened.warnings {
         tell(&format!("warning: {}: {warning}", given.shown.display()));
     }
@@ -258,6 +258,7 @@ fn compare(
     for (column, _) in thresholds.unmatched(&compared) {
         tell(&format!("warning: --threshold {column}: no column of this name is compared"));
     }
+    let measuring = Progress::of("measuring rows as a whole");
     let together = match reference.data().filter(|_| roles.together) {
         Some(reference) => Some(together(&sides, reference, &rows)?),
         None => None,
@@ -274,13 +275,15 @@ fn compare(
         together,
         performance,
     };
-    Ok((comparison, gathered.judge((reference.data(), reference.order()), thresholds, rules)))
+    let faults = gathered.judge((reference.data(), reference.order()), thresholds, rules);
+    drop(measuring);
+    Ok((comparison, faults))
 }
 
 /// Measures the columns on as many threads as there are cores; each holds one column of both sides at a time.
 fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<(Vec<Compared<'a>>, Gathered), Error> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(columns.len()).min(8);
-    let progress = progress(columns.len() as u64);
+    let progress = Progress::counted("comparing columns", columns.len() as u64);
     let next = AtomicUsize::new(0);
     let worker = || -> Result<(Vec<(usize, Compared<'a>)>, Gathered), Error> {
         let (mut done, mut gathered) = (Vec::new(), Gathered::new(sides.reference.data(), sides.current));
@@ -288,7 +291,7 @@ fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<(Vec
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((name, way)) = columns.get(at) else { return Ok((done, gathered)) };
             done.push((at, sides.compared(name, *way, &mut gathered)?));
-            progress.inc(1);
+            progress.inc();
         }
     };
     let (mut all, mut gathered) = (Vec::new(), Gathered::new(sides.reference.data(), sides.current));
@@ -306,19 +309,9 @@ fn measure_all<'a>(sides: &Sides<'a>, columns: &[(&'a str, Way)]) -> Result<(Vec
         }
         Ok::<(), Error>(())
     })?;
-    progress.finish_and_clear();
+    drop(progress);
     all.sort_by_key(|(at, _)| *at);
     Ok((all.into_iter().map(|(_, compared)| compared).collect(), gathered))
-}
-
-/// Shown on a terminal alone, and only when it takes a while.
-fn progress(columns: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(columns), ProgressDrawTarget::stderr_with_hz(8));
-    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} columns  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
 }
 
 /// Performance of either side, where label and prediction (or score) are named and there.

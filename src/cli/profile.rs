@@ -8,6 +8,8 @@ use polars::prelude::Series;
 
 use super::drift::{self, open, tally, tell, write};
 use super::given::{self, Given};
+use super::look::look;
+use super::progress::Progress;
 use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::derived::text::is_text;
@@ -131,7 +133,7 @@ pub fn run(command: &Command) -> Result<(), Error> {
         Command::Show { file } => {
             let given = Given::new(file, "profile")?;
             let profile = file::read(&given.path, &given.shown)?;
-            Ok(write(None, &render::table(&profile))?)
+            Ok(write(None, &render::table(&profile, look(None)))?)
         }
     }
 }
@@ -155,18 +157,21 @@ fn build(arguments: &Build) -> Result<(), Error> {
     let order = arguments.timestamp.as_deref().map(|column| order(&data, column, &arguments.length)).transpose()?;
     let order = order.flatten();
     let (mut left_out, mut columns) = (Vec::new(), Vec::new());
+    let progress = Progress::counted("making the profile, column by column", data.fields.len() as u64);
     for field in &data.fields {
         let is_left_out = named.iter().take(4).any(|(_, columns)| columns.contains(&field.name));
-        let made = if is_left_out { Ok(None) } else { column(&data, field, arguments, order.as_ref())? };
+        let made = if is_left_out { Ok(None) } else { column(&data, field, arguments, (order.as_ref(), &progress))? };
         match made {
             Ok(Some(column)) => columns.push(column),
             Ok(None) => left_out.push(field.name.clone()),
             Err(why) => {
-                tell(&format!("warning: column `{}` is left out: {why}", field.name));
+                progress.aside(|| tell(&format!("warning: column `{}` is left out: {why}", field.name)));
                 left_out.push(field.name.clone());
             }
         }
+        progress.inc();
     }
+    drop(progress);
     if columns.is_empty() {
         return Err(Error::Nothing { path: given.shown.clone() });
     }
@@ -184,7 +189,12 @@ fn build(arguments: &Build) -> Result<(), Error> {
 type Made = Result<Option<Column>, String>;
 
 /// A column's part of the profile, or why it has none.
-fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order>) -> Result<Made, Error> {
+fn column(
+    data: &Dataset,
+    field: &Field,
+    arguments: &Build,
+    (order, progress): (Option<&Order>, &Progress),
+) -> Result<Made, Error> {
     let categorical = arguments.categorical.contains(&field.name) || field.dictionary;
     let (kind, numbers) = match &field.kind {
         Ok(Some(ColumnKind::Number)) if !categorical => (Kind::Numeric, true),
@@ -196,7 +206,8 @@ fn column(data: &Dataset, field: &Field, arguments: &Build, order: Option<&Order
     };
     let series = data.column(&field.name)?;
     if !categorical && is_text(&series) {
-        tell(&format!("warning: column `{}` is of texts, which a profile holds as categories", field.name));
+        let told = format!("warning: column `{}` is of texts, which a profile holds as categories", field.name);
+        progress.aside(|| tell(&told));
     }
     let sample =
         |series: &Series| Sample::of(series, kind).unwrap_or_else(|| Sample::missing_rows(kind, series.len() as u64));

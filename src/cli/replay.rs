@@ -1,11 +1,12 @@
 //! `plumbline replay`: what an agent's stored samples of a model say, window by window.
 
-use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use super::drift::write;
+use super::look::look;
+use super::progress::Progress;
 use super::{ENV, Usage};
 use crate::agent::replay::{self, replay};
 use crate::clock::{Clock, SystemClock};
@@ -73,7 +74,7 @@ pub enum Error {
     Replay(#[from] replay::Error),
 }
 
-#[expect(clippy::print_stderr, reason = "warnings and progress are for people")]
+#[expect(clippy::print_stderr, reason = "warnings are for people")]
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (config, _) = Config::load(arguments.config.as_deref(), ENV).map_err(Usage::from)?;
     let is_root = rustix::process::geteuid().is_root();
@@ -91,19 +92,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         eprintln!("warning: {file}: no [[model]] describes {key}; the defaults apply, such as windows of an hour");
     }
     spec.max_rows = arguments.max_rows.unwrap_or(spec.max_rows);
-    let progress = std::io::stderr().is_terminal();
-    let mut told = |done: usize, all: usize| {
-        if progress {
-            eprint!("\r{done} of {all} parts\u{1b}[K");
-            if done == all {
-                eprint!("\r\u{1b}[K");
-            }
-            let _ = std::io::stderr().flush();
-        }
-    };
+    let progress = Progress::counted("taking in what is stored", 0);
+    let mut told = |done: usize, all: usize| progress.at(done, all);
     let place = (data.as_path(), arguments.node.as_deref());
     let replayed = replay(place, (&spec, config.models.metric_bins), SystemClock::new().now(), &mut told);
     let replayed = replayed.map_err(|error| Usage::from(Error::from(error)))?;
+    drop(progress);
     for warning in &replayed.warnings {
         eprintln!("warning: {warning}");
     }
@@ -114,7 +108,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
     }
     let text = match arguments.format {
-        Format::Table => render::table(&replayed.view, &replayed.windows),
+        Format::Table => render::table(&replayed.view, &replayed.windows, look(arguments.output.as_ref())),
         Format::Json => render::json(&replayed.view, &replayed.windows),
     };
     write(arguments.output.as_ref(), &text).map_err(Usage::from)?;

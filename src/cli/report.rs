@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 
+use super::look::look;
+use super::progress::Progress;
 use super::{ENV, Usage};
 use crate::agent::recommender::review;
 use crate::clock::{Clock, SystemClock};
@@ -16,7 +18,8 @@ use crate::store;
 
 pub const EXAMPLES: &str = "\
 Examples:
-  plumbline report --since 7d                                    for the terminal or a ticket (Markdown)
+  plumbline report --since 7d                                    tables on a terminal, Markdown in a pipe
+  plumbline report --since 7d --format markdown --output review.md
   plumbline report --since 30d --format html --output review.html
   plumbline report --data /var/lib/plumbline --format csv > review.csv
   plumbline report --since 2026-11-01 --until 2026-11-08 --config plumbline.toml --format json > november-1.json
@@ -39,9 +42,9 @@ pub struct Arguments {
     /// Until when, likewise [default: now].
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// How it is written.
-    #[arg(long, value_enum, default_value_t = Format::Markdown)]
-    format: Format,
+    /// How it is written [default: table where standard output is a terminal, markdown in a pipe or with --output].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Write to this file instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -59,6 +62,8 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// For a terminal, as wide as it is.
+    Table,
     /// A page that stands alone.
     Html,
     /// For a ticket or a pull request.
@@ -126,7 +131,10 @@ fn earlier(path: &Path) -> Result<Earlier, Error> {
 /// The review of the time before, as long, where anything is known of it.
 fn before(data: &Path, config: &Config, since: Timestamp, until: Timestamp) -> Result<Option<Earlier>, store::Error> {
     let Ok(start) = since.checked_sub(until.duration_since(since)) else { return Ok(None) };
-    let (review, _) = review(data, config, start, since, None)?;
+    let reading = Progress::of("reading the time before, to compare");
+    let (review, past) = review(data, config, start, since, None)?;
+    drop(reading);
+    warn(&past.left_out);
     Ok((!review.workloads.is_empty() || !review.gpus.is_empty()).then(|| Earlier::from(&review)))
 }
 
@@ -147,7 +155,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(Usage::from(Error::Folder { path: data, what }).into());
     }
     let named = arguments.previous.as_deref().map(earlier).transpose().map_err(Usage::from)?;
+    let reading = Progress::of(&format!("reading the history in {}", data.display()));
     let (review, past) = review(&data, &config, since, until, None)?;
+    drop(reading);
     warn(&past.left_out);
     if past.files == 0 {
         let unread = past.left_out.len();
@@ -164,7 +174,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let changed = earlier.map(|earlier| earlier.changed(&review));
     let changed = changed.as_ref();
-    let text = match arguments.format {
+    let look = look(arguments.output.as_ref());
+    // A pipe has no width: whoever reads it gets what a ticket takes.
+    let usual = if look.width.is_some() { Format::Table } else { Format::Markdown };
+    let text = match arguments.format.unwrap_or(usual) {
+        Format::Table => render::table(&review, changed, look),
         Format::Html => render::html(&review, changed),
         Format::Markdown => render::markdown(&review, changed),
         Format::Json => render::json(&review, changed),

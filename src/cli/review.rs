@@ -8,7 +8,6 @@ mod parts;
 mod tests;
 mod versions;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -19,10 +18,12 @@ use self::columns::{side, with_labels};
 use self::lag::{early, told_lags};
 use self::parts::{Against, PARTS, parts};
 use self::versions::Told;
+use super::ENV;
 use super::drift::{self, not_over, of_model, open, write};
 use super::given::{self, Given};
+use super::look::look;
+use super::progress::Progress;
 use super::times::times;
-use super::{ENV, no_colour};
 use crate::attribution::Moved;
 use crate::config::{self, Config};
 use crate::dataset::{self, Dataset};
@@ -174,9 +175,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         not_over(output, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
     }
     let review = review(arguments, &spec)?;
-    let colour = arguments.output.is_none() && std::io::stdout().is_terminal() && !no_colour();
+    let look = look(arguments.output.as_ref());
     let text = match arguments.format {
-        Format::Table => render::table(&review, colour),
+        Format::Table => render::table(&review, look),
         Format::Json => render::json(&review),
         Format::Markdown => render::markdown(&review),
         Format::Html => render::html(&review),
@@ -248,12 +249,14 @@ impl Material {
                 }
             }
         }
+        let joining = Progress::of("bringing labels to samples");
         let joined = labels.map(|labels| labels::join(&samples, at.as_deref(), &labels, spec)).transpose()?;
         let (label, lags, mut labelled) = match joined {
             Some(joined) => (Some(joined.label), joined.lags, joined.labelled),
             None => (None, None, Labelled::default()),
         };
         let current = side(&samples, spec, label)?;
+        drop(joining);
         if current.prediction.is_none() && current.score.is_none() && current.beside.scores.is_empty() {
             let (file, column) = (samples.path().display().to_string(), spec.prediction.clone());
             return Err(Error::Column { file, column });
@@ -384,7 +387,9 @@ impl OfTask {
 fn review(arguments: &Arguments, spec: &Spec) -> Result<Review, Error> {
     let mut material = Material::of(arguments, spec)?;
     let mut notes = std::mem::take(&mut material.notes);
+    let measuring = Progress::of(&format!("measuring {}", spec.name));
     let of_task = material.task.map(|task| OfTask::of(&material, spec, task, &mut notes)).transpose()?;
+    drop(measuring);
     let OfTask { performance, estimated, over_time, fairness, by_column, worst, moved } = of_task.unwrap_or_default();
     let Material { samples, reference, task, labelled, window, rows, span, versions, .. } = material;
     let several = versions.coded.as_ref().is_some_and(|coded| coded.names.len() > 1);

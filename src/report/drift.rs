@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{aligned, dash, plain};
+use super::{IN_FULL, dash, plain, said};
 use crate::drift::comparison::Comparison;
 use crate::drift::moved::shortened;
 use crate::drift::multi::together::Together;
@@ -17,6 +17,10 @@ use crate::drift::verdict::{Judged, Named, Verdict};
 use crate::drift::words::{self, number};
 use crate::drift::{TESTS, Test};
 use crate::quality::Finding;
+use crate::terminal::Look;
+use crate::terminal::table::{Cell, Column, Table};
+use crate::terminal::text::{padded, width, wrapped};
+use crate::terminal::tone::Tone;
 use crate::units::percent;
 pub use page::html;
 
@@ -183,52 +187,103 @@ fn measured(comparison: &Comparison) -> Vec<[String; 3]> {
     table
 }
 
+/// The columns of the table of features, as [`heads`] has them: what drifts, what of it moved and by how much stay longest.
+fn columns(tests: &[&Test]) -> Vec<Column> {
+    let heads = heads(tests);
+    let column = |(at, head): (usize, &String)| {
+        let head = head.to_uppercase();
+        match at {
+            0 => Column::name(&head),
+            1 => Column::word(&head).rank(7),
+            2 => Column::word(&head),
+            3 => Column::word(&head).rank(3),
+            4 => Column::text(&head, 18).rank(1),
+            5 => Column::figure(&head).rank(2),
+            6 => Column::figure(&head).rank(6),
+            7 => Column::figure(&head).rank(5),
+            _ if at + 1 == heads.len() => Column::word(&head).rank(4),
+            _ => Column::figure(&head).rank(8),
+        }
+    };
+    heads.iter().enumerate().map(column).collect()
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Drift => Tone::Bad,
+        Verdict::NoDrift => Tone::Good,
+        Verdict::TooFewRows => Tone::Warning,
+        Verdict::Undefined => Tone::Soft,
+    }
+}
+
 /// For a terminal.
 #[must_use]
-pub fn table(comparison: &Comparison, quality: Option<&[Finding]>, colour: bool) -> String {
-    let paint =
-        |code: &str, text: &str| if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() };
+pub fn table(comparison: &Comparison, quality: Option<&[Finding]>, look: Look) -> String {
     let mut text = String::new();
     let sides = [("reference", &comparison.reference), ("current", &comparison.current)];
     for (role, side) in sides {
-        let _ = writeln!(text, "{role:<10} {}  {} rows", plain(&side.name), whole(side.rows));
+        text += &said(&format!("{role:<10} {}  {} rows", side.name, whole(side.rows)), look);
     }
-    let code = if comparison.summary.drift { "1;31" } else { "1;32" };
-    let _ = writeln!(text, "{}\n", paint(code, &plain(&verdict(comparison))));
+    let headline = if comparison.summary.drift { Tone::Bad } else { Tone::Good };
+    for line in said(&verdict(comparison), look).lines() {
+        let _ = writeln!(text, "{}", headline.headline(line, look.colour));
+    }
 
     let tests = shown(comparison);
-    let mut rows = vec![heads(&tests).into_iter().map(|head| head.to_uppercase()).collect::<Vec<_>>()];
-    rows.extend(
-        ordered(comparison).into_iter().map(|judged| cells(judged, &tests).iter().map(|cell| plain(cell)).collect()),
-    );
-    for (at, line) in aligned(&rows).into_iter().enumerate() {
-        let line = match (at, rows[at][2].as_str()) {
-            (0, _) => paint("1", &line),
-            (_, "DRIFT") => paint("31", &line),
-            _ => line,
-        };
-        let _ = writeln!(text, "{line}");
+    let mut features = Table::new(columns(&tests));
+    for judged in ordered(comparison) {
+        let mut row: Vec<Cell> = cells(judged, &tests).into_iter().map(Cell::from).collect();
+        row[2] = Cell::new(&cells(judged, &[])[2], tone(judged.verdict));
+        features.push(row);
     }
+    let _ = write!(text, "\n{}", features.text(look, IN_FULL));
     if !comparison.over_time.is_empty() {
-        let mut rows = vec![over_time::HEADS.map(str::to_uppercase).to_vec()];
-        rows.extend(over_time::lines(comparison).into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
-        let _ = writeln!(text, "\n{}", aligned(&rows).join("\n"));
+        let [from, to, rows, drift, columns] = over_time::HEADS.map(str::to_uppercase);
+        let mut windows = Table::new(vec![
+            Column::word(&from),
+            Column::word(&to).rank(2),
+            Column::figure(&rows).rank(3),
+            Column::word(&drift),
+            Column::text(&columns, 12).rank(1),
+        ]);
+        for row in over_time::lines(comparison) {
+            let meaning = match row[3].as_str() {
+                "DRIFT" => Tone::Bad,
+                "no" => Tone::Good,
+                _ => Tone::Soft,
+            };
+            let paint = |(at, cell): (usize, String)| Cell::new(&cell, if at == 3 { meaning } else { Tone::Plain });
+            windows.push(row.into_iter().enumerate().map(paint).collect());
+        }
+        let _ = write!(text, "\n{}", windows.text(look, IN_FULL));
     }
     let performance = measured(comparison);
     if !performance.is_empty() {
-        let mut rows = vec![["PERFORMANCE", "REFERENCE", "CURRENT"].map(str::to_owned).to_vec()];
-        rows.extend(performance.into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
-        let _ = writeln!(text, "\n{}", aligned(&rows).join("\n"));
+        let columns = vec![Column::name("PERFORMANCE"), Column::figure("REFERENCE"), Column::figure("CURRENT")];
+        let mut measures = Table::new(columns);
+        for row in performance {
+            measures.push(row.into_iter().map(Cell::from).collect());
+        }
+        let _ = write!(text, "\n{}", measures.text(look, IN_FULL));
     }
     let faults = faults(quality);
     if !faults.is_empty() {
-        let mut rows = vec![["DATA QUALITY", ""].map(str::to_owned).to_vec()];
-        rows.extend(faults.into_iter().map(|row| row.map(|cell| plain(&cell)).to_vec()));
-        let _ = writeln!(text, "\n{}", aligned(&rows).join("\n"));
+        // The check is told in the message's words, too: a message is read whole.
+        let check = faults.iter().map(|[check, _]| width(check)).max().unwrap_or(0).max("DATA QUALITY".len());
+        let _ = writeln!(text, "\n{}", Tone::Strong.paint("DATA QUALITY", look.colour));
+        for [name, message] in faults {
+            let room = look.width.map(|width| width.saturating_sub(check + 2));
+            for (at, line) in wrapped(&plain(&message), room).into_iter().enumerate() {
+                let name = padded(if at == 0 { &name } else { "" }, check, false);
+                let _ = writeln!(text, "{}  {line}", Tone::Warning.paint(&name, look.colour && at == 0));
+            }
+        }
     }
     let notes = notes(comparison);
     if !notes.is_empty() {
-        let _ = writeln!(text, "\n{}", notes.iter().map(|note| plain(note)).collect::<Vec<_>>().join("\n"));
+        text.push('\n');
+        text.extend(notes.iter().map(|note| said(note, look)));
     }
     text
 }
@@ -342,7 +397,7 @@ mod tests {
             place(text);
         }
         assert_eq!(page.matches("href=\"#column-").count(), 2);
-        for text in [table(&comparison, None, false), markdown(&comparison, None)] {
+        for text in [table(&comparison, None, Look::PLAIN), markdown(&comparison, None)] {
             assert!(text.contains("median 48 to 57"), "{text}");
         }
     }
@@ -389,6 +444,6 @@ mod tests {
                 && page.contains("1 with too few rows to tell"),
             "{page}"
         );
-        assert!(table(&comparison, None, false).contains("too few rows"));
+        assert!(table(&comparison, None, Look::PLAIN).contains("too few rows"));
     }
 }

@@ -1,15 +1,17 @@
-//! The capacity review as a page of HTML, Markdown, JSON or CSV: sums in money first, the under-provisioned as prominent
-//! as the over-provisioned, the largest changes first.
+//! The capacity review as a page of HTML, Markdown, JSON, CSV, or a table for a terminal ([`table`]): sums in money first, the
+//! under-provisioned as prominent as the over-provisioned, the largest changes first.
 
 mod page;
 mod since;
 mod steps;
+mod terminal;
 
 use std::fmt::Write as _;
 
 pub use page::html;
 use serde::Serialize;
 
+pub use self::terminal::table;
 use super::plain;
 use crate::rightsize::changed::Changed;
 use crate::rightsize::gpu::GpuUse;

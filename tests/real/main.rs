@@ -45,6 +45,7 @@ mod repeats;
 mod report;
 mod rules;
 mod shares;
+mod terminal;
 mod watch;
 mod ways;
 
@@ -81,6 +82,7 @@ fn main() {
         alerts::TESTS,
         page::TESTS,
         report::TESTS,
+        terminal::TESTS,
         dashboards::TESTS,
         rules::TESTS,
         deploy::TESTS,

@@ -41,6 +41,10 @@ pub enum Part {
     Schemathesis,
     /// curl.
     Curl,
+    /// `script`, which gives a program a terminal.
+    Script,
+    /// groff, which reads manual pages.
+    Groff,
     /// The programs of a Kubernetes node, and Docker, which makes the images.
     Cluster,
     /// helm and kustomize.
@@ -73,6 +77,8 @@ impl Part {
             }
             Self::Schemathesis => succeeds(python(), &["-c", "import schemathesis"]),
             Self::Curl => in_path("curl"),
+            Self::Script => in_path("script") && in_path("stty"),
+            Self::Groff => in_path("groff"),
             Self::Cluster => cluster::missing().is_none() && docker_image().is_ok(),
             Self::KServe => {
                 // To import them takes seconds.
@@ -111,6 +117,8 @@ impl Part {
                 "schemathesis for Python (pip install schemathesis; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
             Self::Curl => "curl in PATH".to_owned(),
+            Self::Script => "script in PATH (Debian: bsdutils)".to_owned(),
+            Self::Groff => "groff in PATH".to_owned(),
             Self::Cluster => {
                 format!("a Kubernetes node ({})", cluster::missing().unwrap_or_else(|| "a Docker engine".to_owned()))
             }

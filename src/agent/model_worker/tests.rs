@@ -114,7 +114,7 @@ fn a_replay_gives_what_the_live_agent_gave() {
     assert!(
         fairness(&live).is_some_and(|fairness| !fairness.is_empty()) && fairness(&live) == fairness(&replayed.view)
     );
-    let told = crate::report::windows::table(&replayed.view, &replayed.windows);
+    let told = crate::report::windows::table(&replayed.view, &replayed.windows, crate::terminal::Look::PLAIN);
     assert!(told.starts_with("m: drift: x\n3\u{202f}600 samples"), "{told}");
     let other = crate::model::Spec::new("other");
     let nothing = crate::agent::replay::replay((data.path(), None), (&other, bins), clock.now(), &mut |_, _| {});
