@@ -47,7 +47,7 @@ fn values() -> Value {
 }
 
 fn data(name: &str) -> Dataset {
-    Dataset::open(Path::new(&root().join("src/demo").join(name))).expect("demo data")
+    Dataset::open(Path::new(&root().join("tests/known/data").join(name))).expect("real data")
 }
 
 /// Relative to the size of the wanted value, absolute near zero.

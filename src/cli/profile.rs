@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::times::{self, Length};
 use crate::dataset::{self, Dataset, Field};
 use crate::drift::derived::text::is_text;
+use crate::drift::naming::names_rows;
 use crate::drift::order::{Order, Window};
 use crate::drift::profile::span::words;
 use crate::drift::profile::{Column, Profile};
@@ -81,6 +82,9 @@ pub struct Build {
     /// Columns to leave out.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     exclude: Vec<String>,
+    /// Columns to keep even if they seem to name rows, each value being in one row alone. They are left out otherwise, and said so.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    include: Vec<String>,
     /// Columns of numbers that stand for categories.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     categorical: Vec<String>,
@@ -152,6 +156,7 @@ fn build(arguments: &Build) -> Result<(), Error> {
         ("label", &arguments.label),
         ("exclude", &arguments.exclude),
         ("categorical", &arguments.categorical),
+        ("include", &arguments.include),
     ];
     drift::all_known(&named, &data.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>())?;
     let order = arguments.timestamp.as_deref().map(|column| order(&data, column, &arguments.length)).transpose()?;
@@ -205,6 +210,13 @@ fn column(
         Err(given) => return Ok(Err(format!("values of type {given} are not compared"))),
     };
     let series = data.column(&field.name)?;
+    let kept = categorical || arguments.include.contains(&field.name);
+    if !kept
+        && !is_text(&series)
+        && let Some(names) = names_rows(&field.name, &series, None)
+    {
+        return Ok(Err(format!("it {}; --include keeps it", names.message())));
+    }
     if !categorical && is_text(&series) {
         let told = format!("warning: column `{}` is of texts, which a profile holds as categories", field.name);
         progress.aside(|| tell(&told));
@@ -329,6 +341,13 @@ mod tests {
         assert!(build(&["--exclude", "x"]).is_err_and(|error| error.contains("no column can be compared")));
         assert!(done(&["profile", "build", &data, "-o", &data]).is_err_and(|error| error.contains("choose another")));
         build(&[]).expect("built");
+        let many: Vec<String> = (0..200).map(|i| format!("{i},{}", i % 7)).collect();
+        let (ids, kept) = (path("ids.csv"), path("kept"));
+        std::fs::write(&ids, format!("order,x\n{}\n", many.join("\n"))).expect("written");
+        for (more, left_out) in [(&[][..], "order"), (&["--include", "order"], "")] {
+            done(&[&["profile", "build", &ids, "-o", &kept], more].concat()).expect("built");
+            assert_eq!(file::read(kept.as_ref(), kept.as_ref()).expect("a profile").left_out.join(","), left_out);
+        }
         assert_eq!(file::read(output.as_ref(), output.as_ref()).expect("a profile").left_out, ["few"]);
         assert!(done(&["profile", "show", &data]).is_err_and(|error| error.contains("is no profile")));
     }

@@ -1,4 +1,5 @@
-"""Makes the demonstration's four Parquet files, beside this script, from the data sets of NannyML 0.13.1.
+"""Makes the demonstration's four Parquet files, beside this script, and those of the tests, in `tests/known/data`, from the data sets
+of NannyML 0.13.1. They differ in the scores of employment alone, which the demonstration has with three digits.
 
     python make.py SOURCE_FOLDER
 
@@ -24,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent.parent / "tests" / "known" / "data"
 TIME = pa.timestamp("ms", "UTC")
 SEED = 20150101
 
@@ -32,7 +34,7 @@ SEED = 20150101
 FEW_VALUES = {"HouseAge", "AGEP", "prediction", "label"}
 
 
-def write(name: str, columns: dict[str, pa.Array], few_values: set[str]) -> None:
+def write(folder: Path, name: str, columns: dict[str, pa.Array], few_values: set[str]) -> None:
     """One row group, no statistics, no schema of a library's own; each column in the encoding that was smallest."""
     table = pa.table(columns)
     encoding = {"id": "DELTA_BYTE_ARRAY", "timestamp": "DELTA_BINARY_PACKED"}
@@ -42,7 +44,7 @@ def write(name: str, columns: dict[str, pa.Array], few_values: set[str]) -> None
             dictionary.append(column)
         else:
             encoding.setdefault(column, "PLAIN")
-    path = HERE / f"{name}.parquet"
+    path = folder / f"{name}.parquet"
     pq.write_table(
         table,
         path,
@@ -54,7 +56,7 @@ def write(name: str, columns: dict[str, pa.Array], few_values: set[str]) -> None
         write_statistics=False,
         store_schema=False,
     )
-    print(f"{path.name}: {len(table):,} rows, {path.stat().st_size:,} bytes")
+    print(f"{path.parent.name}/{path.name}: {len(table):,} rows, {path.stat().st_size:,} bytes")
 
 
 def housing(frame: pd.DataFrame, name: str) -> None:
@@ -67,7 +69,8 @@ def housing(frame: pd.DataFrame, name: str) -> None:
     columns["prediction"] = pa.array(frame["y_pred"].to_numpy("int64"))
     columns["score"] = pa.array(frame["y_pred_proba"].to_numpy("float64"))
     columns["label"] = pa.array(frame["clf_target"].to_numpy("int64"))
-    write(name, columns, FEW_VALUES | {"score"})
+    for folder in (HERE, TESTS):
+        write(folder, name, columns, FEW_VALUES | {"score"})
 
 
 def employment(frame: pd.DataFrame, name: str) -> None:
@@ -89,10 +92,12 @@ def employment(frame: pd.DataFrame, name: str) -> None:
                    "SEX", "RAC1P"):
         columns[column] = pa.array(rows[column].astype(str).tolist(), pa.string())
     columns["prediction"] = pa.array(rows["prediction"].to_numpy("int64"))
-    # The agent carries these files in itself, and digits of a score do not pack: three say where a model stands.
-    columns["score"] = pa.array(np.round(rows["predicted_probability"].to_numpy("float64"), 3).astype("float32"))
+    columns["score"] = pa.array(rows["predicted_probability"].to_numpy("float32"))
     columns["label"] = pa.array(rows["employed"].to_numpy("int64"))
-    write(name, columns, FEW_VALUES | {"score"})
+    write(TESTS, name, columns, FEW_VALUES)
+    # The agent carries these files in itself, and digits of a score do not pack: three say where a model stands.
+    rounded = np.round(rows["predicted_probability"].to_numpy("float64"), 3).astype("float32")
+    write(HERE, name, columns | {"score": pa.array(rounded)}, FEW_VALUES | {"score"})
 
 
 def main(source: Path) -> None:

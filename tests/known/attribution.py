@@ -2,7 +2,7 @@
 
     python attribution.py
 
-Made with scikit-learn 1.9.1, statsmodels 0.15.0, scipy 1.17.1, numpy 2.4.6, pandas 3.1.1 and Python 3.11. Reads Parquet files of `src/demo`.
+Made with scikit-learn 1.9.1, statsmodels 0.15.0, scipy 1.17.1, numpy 2.4.6, pandas 3.1.1 and Python 3.11. Reads Parquet files of `tests/known/data`.
 
 `split`: errors of California housing, of some rows of either side, with density ratios by a logistic regression and expectations by a linear
 one, both cross-fitted; statsmodels' weighted least squares with White's covariance gives the weighted mean and its variance, scipy the tails,
@@ -35,12 +35,12 @@ from statsmodels.stats.multitest import multipletests
 from uniform import uniform
 
 HERE = Path(__file__).parent
-DEMO = HERE.parent.parent / "src" / "demo"
+DATA = HERE / "data"
 MOST_RATIO = 20.0
 
 
 def read(name: str) -> pd.DataFrame:
-    data = pd.read_parquet(DEMO / f"{name}.parquet")
+    data = pd.read_parquet(DATA / f"{name}.parquet")
     data["error"] = (data.prediction != data.label).astype(float)
     return data
 

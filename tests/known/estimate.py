@@ -3,7 +3,7 @@
 
     python estimate.py
 
-Made with nannyml 0.13.1, numpy 2.4.6, pandas 3.1.1 and scikit-learn 1.9.1. Reads the four Parquet files of `src/demo`.
+Made with nannyml 0.13.1, numpy 2.4.6, pandas 3.1.1 and scikit-learn 1.9.1. Reads the four Parquet files of `tests/known/data`.
 All other rows are made by the formulas of `binary` and `many`, which estimate.rs has too: they are of whole numbers and the
 four operations, so that both make the same bits. The sampling error of the average precision is random; each fit begins with
 `numpy.random.seed(0)`.
@@ -28,7 +28,7 @@ from nannyml.exceptions import CalculatorException
 from sklearn.isotonic import IsotonicRegression
 
 HERE = Path(__file__).parent
-DEMO = HERE.parent.parent / "src" / "demo"
+DATA = HERE / "data"
 BINARY = ["roc_auc", "average_precision", "f1", "precision", "recall", "specificity", "accuracy", "confusion_matrix"]
 COLUMNS = ["value", "sampling_error", "lower_confidence_boundary", "upper_confidence_boundary", "alert"]
 # `how` a score becomes the chance of a positive; `steps`: scores in so many steps; `cut`: from where on a positive is
@@ -177,7 +177,7 @@ def estimated(reference: pd.DataFrame, current: pd.DataFrame, described: dict, c
 
 
 def real(name: str, described: dict, **chunking) -> dict:
-    sides = [pd.read_parquet(DEMO / f"{name}_{side}.parquet").astype({"score": "float64"}) for side in ("reference", "later")]
+    sides = [pd.read_parquet(DATA / f"{name}_{side}.parquet").astype({"score": "float64"}) for side in ("reference", "later")]
     return {"set": name} | described | {"found": estimated(*sides, described, **chunking)}
 
 

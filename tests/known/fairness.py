@@ -3,7 +3,7 @@
     python fairness.py
 
 Made with fairlearn 0.15.0, scikit-learn 1.9.1, statsmodels 0.15.0, numpy 2.4.6, pandas 3.1.1 and Python 3.11. Reads two
-Parquet files of `src/demo`. All other rows are made by the formulas of `made`, which fairness.rs has too: they are of
+Parquet files of `tests/known/data`. All other rows are made by the formulas of `made`, which fairness.rs has too: they are of
 whole numbers and the four operations, so that both make the same bits.
 """
 
@@ -24,7 +24,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from uniform import uniform
 
 HERE = Path(__file__).parent
-DEMO = HERE.parent.parent / "src" / "demo"
+DATA = HERE / "data"
 
 # Of each group how likely a row is selected and how likely positive; `skew` makes the later groups small.
 MADE = {
@@ -185,7 +185,7 @@ def main() -> None:
         by_formula.append(found)
     real = []
     for name, attributes in REAL.items():
-        frame = pd.read_parquet(DEMO / f"{name}.parquet")
+        frame = pd.read_parquet(DATA / f"{name}.parquet")
         for column in frame.columns:
             if isinstance(frame[column].dtype, pd.CategoricalDtype):
                 frame[column] = frame[column].astype(object)

@@ -2,7 +2,7 @@
 
     python make.py
 
-Reads nothing but the four Parquet files of `src/demo`; needs numpy, pandas, pyarrow, scipy 1.17.1, statsmodels 0.15.0,
+Reads nothing but the four Parquet files of `tests/known/data`; needs numpy, pandas, pyarrow, scipy 1.17.1, statsmodels 0.15.0,
 scikit-learn and mpmath. Nothing is drawn at random; it takes some minutes. An entry for which scipy gave a warning has a key
 "warning" and is printed: leave such ones out.
 
@@ -28,13 +28,13 @@ from sklearn import metrics
 from statsmodels.stats.proportion import proportions_ztest
 
 HERE = Path(__file__).resolve().parent
-DEMO = HERE / ".." / ".." / "src" / "demo"
+DATA = HERE / "data"
 PARTS = 9
 ZERO_SHARE = 1e-4
 
 
 def load(name: str) -> pd.DataFrame:
-    frame = pq.read_table(DEMO / f"{name}.parquet").to_pandas()
+    frame = pq.read_table(DATA / f"{name}.parquet").to_pandas()
     for column in frame.select_dtypes("float32"):
         frame[column] = frame[column].astype("float64")
     return frame

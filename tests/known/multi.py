@@ -3,7 +3,7 @@ regression tells apart, and the maximum mean discrepancy by numpy, for `drift::m
 
     python multi.py
 
-Made with nannyml 0.13.1, numpy 2.4.6, pandas 2.3.3 and scikit-learn 1.9.1. Reads the four Parquet files of `src/demo`.
+Made with nannyml 0.13.1, numpy 2.4.6, pandas 2.3.3 and scikit-learn 1.9.1. Reads the four Parquet files of `tests/known/data`.
 All other columns are made by the formulas of `made`, which multi.rs has too: they are of whole numbers and the four
 operations, so that both make the same bits.
 """
@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 from stream import uniform
 
 HERE = Path(__file__).parent
-DEMO = HERE.parent.parent / "src" / "demo"
+DATA = HERE / "data"
 # A column of numbers: what it has of the first common cause, of the second, and of its own; its mean; each so many is
 # missing. A column of names: how many there are.
 JOINED = [(1.0, 0.0, 0.5, 0.0, 0), (0.8, 0.2, 0.3, 100.0, 7), (0.0, 1.0, 0.4, -5.0, 0), (-0.5, 0.9, 0.1, 1e6, 11)]
@@ -143,7 +143,7 @@ def discrepancy(reference: pd.DataFrame, current: pd.DataFrame) -> dict:
 
 def real(name: str) -> dict:
     sides = [
-        pd.read_parquet(DEMO / f"{name}_{side}.parquet").drop(columns=["id", "timestamp", "label"])
+        pd.read_parquet(DATA / f"{name}_{side}.parquet").drop(columns=["id", "timestamp", "label"])
         for side in ("reference", "later")
     ]
     sides = [side.astype({"score": "float64", "prediction": "float64"}) for side in sides]

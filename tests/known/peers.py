@@ -4,7 +4,7 @@
 
 Made with evidently 0.7.23, nannyml 0.13.1, numpy 2.4.6, pandas 2.3.3 and scipy 1.17.1; Evidently 0.7.23 cannot be
 imported with pandas 3, and adds up in the order of a set, which is another in each run unless it is fixed. Reads the
-four Parquet files of `src/demo`. All other columns are made by the formulas of `made`, which peers.rs has too: they are
+four Parquet files of `tests/known/data`. All other columns are made by the formulas of `made`, which peers.rs has too: they are
 of whole numbers and the four operations, so that both make the same bits.
 """
 

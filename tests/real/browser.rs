@@ -165,6 +165,11 @@ impl Browser {
         decoded(text.as_str().ok_or("no screenshot")?)
     }
 
+    /// Asks the browser's own tools for developers: the protocol of Chromium.
+    pub fn tools(&self, command: &str, parameters: &Value) -> Result<Value, Failed> {
+        self.of_session("POST", "/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
+    }
+
     /// What the browser complained of.
     pub fn complaints(&self) -> Result<Vec<String>, Failed> {
         let log = self.of_session("POST", "/se/log", &json!({ "type": "browser" }))?;

@@ -22,6 +22,7 @@ mod daemonset;
 mod dashboards;
 mod deploy;
 mod descriptions;
+mod documents;
 mod forwarding;
 mod gpus;
 mod history;
@@ -82,6 +83,7 @@ fn main() {
         alerts::TESTS,
         page::TESTS,
         report::TESTS,
+        documents::TESTS,
         terminal::TESTS,
         dashboards::TESTS,
         rules::TESTS,

@@ -36,7 +36,7 @@ fn look(browser: &Browser, name: &str, width: u32) -> Result<(), Failed> {
 }
 
 /// What must hold of any page at any width.
-fn holds(browser: &Browser, name: &str) -> Result<(), Failed> {
+pub fn holds(browser: &Browser, name: &str) -> Result<(), Failed> {
     let none = |script: &str, what: &str| -> Result<(), Failed> {
         let found = browser.script(&format!(
             "return [...document.querySelectorAll('*')].filter({script}).map(e => e.outerHTML.slice(0, 200))"

@@ -40,7 +40,7 @@ fn minute(end: Timestamp, at: i64) -> Timestamp {
 }
 
 /// Three days of two containers, a GPU and a model, with values that look like chance and are none.
-fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
+pub fn fill(data: &std::path::Path, end: Timestamp) -> Result<(), Failed> {
     let mut history =
         History::new(data, "node-1", Config { retention: Duration::from_secs(30 * 86_400), ..Config::default() });
     history.open()?;

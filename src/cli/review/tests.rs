@@ -36,15 +36,15 @@ impl Folder {
     }
 }
 
-fn demo(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo").join(name).display().to_string()
+fn real(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/known/data").join(name).display().to_string()
 }
 
 #[test]
 fn a_model_that_does_worse_is_told_in_every_format() {
     let folder = Folder::new();
     let spec = folder.write("m.toml", "[[model]]\nname = \"housing\"\n");
-    let (reference, samples) = (demo("housing_reference.parquet"), demo("housing_later.parquet"));
+    let (reference, samples) = (real("housing_reference.parquet"), real("housing_later.parquet"));
     let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
     let found = folder.json(&words);
     assert_eq!((&found["model"], &found["performance"]["verdict"]), (&"housing".into(), &"worse".into()));
@@ -74,7 +74,7 @@ fn groups_segments_and_estimates_are_in_the_document() {
         "m.toml",
         "[[model]]\nname = \"employment\"\nprotected = [\"DIS\", { column = \"SEX\", privileged = \"1\", use = \"fairness\" }]\nsegments = [\"AGEP\"]\n",
     );
-    let (reference, samples) = (demo("employment_reference.parquet"), demo("employment_later.parquet"));
+    let (reference, samples) = (real("employment_reference.parquet"), real("employment_later.parquet"));
     let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
     let found = folder.json(&words);
     let attributes: Vec<&str> =
@@ -144,7 +144,7 @@ fn amounts_are_estimated_and_compared_by_group() {
 fn what_moved_it_is_told_as_leads() {
     let folder = Folder::new();
     let spec = folder.write("m.toml", "[[model]]\nname = \"housing\"\n");
-    let (reference, samples) = (demo("housing_reference.parquet"), demo("housing_later.parquet"));
+    let (reference, samples) = (real("housing_reference.parquet"), real("housing_later.parquet"));
     let words = ["--model", &spec, "--reference", &reference, "--samples", &samples];
     let found = folder.json(&words);
     // True concept drift, in other places than before.
@@ -178,7 +178,7 @@ fn what_moved_it_is_told_as_leads() {
     // Nothing moved what is calm; what has a role, or is kept for fairness alone, is no feature.
     let spec =
         folder.write("e.toml", "[[model]]\nname = \"e\"\nprotected = [{ column = \"SEX\", use = \"fairness\" }]\n");
-    let (reference, samples) = (demo("employment_reference.parquet"), demo("employment_later.parquet"));
+    let (reference, samples) = (real("employment_reference.parquet"), real("employment_later.parquet"));
     let found = folder.json(&["--model", &spec, "--reference", &reference, "--samples", &samples]);
     for of in ["error", "prediction"] {
         let found = &found["moved"][of]["found"];

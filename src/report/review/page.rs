@@ -13,6 +13,7 @@ use crate::report::document::{Answer, Stands, answers, document, scrolled};
 use crate::report::plain;
 use crate::rightsize::changed::Changed;
 use crate::rightsize::gpu::GpuUse;
+use crate::rightsize::patch::Patch;
 use crate::rightsize::review::Review;
 use crate::rightsize::usage::Hour;
 use crate::rightsize::{Assessment, Provisioning, Resource};
@@ -270,8 +271,20 @@ fn workload(a: &Assessment, review: &Review) -> Markup {
                 (resource("CPU", &a.cpu, &a.used.hours, |hour| hour.cpu, cores))
                 (resource("Memory", &a.memory, &a.used.hours, |hour| hour.memory, bytes))
             }
-            @for patch in &a.patches { pre { (plain(&patch.text)) } @if let Some(note) = &patch.note { p.soft { small { (plain(note)) } } } }
+            @if let [first, others @ ..] = a.patches.as_slice() {
+                (patched(first))
+                @if !others.is_empty() { details { summary { "Other ways to say it" } @for patch in others { (patched(patch)) } } }
+            }
         }
+    }
+}
+
+/// What to apply, with its own line breaks, and what it does besides.
+fn patched(patch: &Patch) -> Markup {
+    let lines: Vec<String> = patch.text.lines().map(plain).collect();
+    html! {
+        pre { (lines.join("\n")) }
+        @if let Some(note) = &patch.note { p.soft { small { (plain(note)) } } }
     }
 }
 
