@@ -56,7 +56,7 @@ fn below(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
         man.render_synopsis_section(&mut part)?;
         man.render_description_section(&mut part)?;
         man.render_options_section(&mut part)?;
-        man.render_extra_section(&mut part)?;
+        notes(inner, &man, &mut part)?;
         page.extend(format!(".SH \"{name}\"\n").bytes());
         // Sections of a page are parts of a section here.
         for line in String::from_utf8_lossy(&part).lines() {
@@ -69,6 +69,37 @@ fn below(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
+/// Examples and exit codes: line by line as they are, where roff would fill one line with the next.
+fn notes(command: &clap::Command, man: &Man, page: &mut Vec<u8>) -> io::Result<()> {
+    if command.get_after_help().is_none() {
+        return Ok(());
+    }
+    let mut part = Vec::new();
+    man.render_extra_section(&mut part)?;
+    let text = String::from_utf8_lossy(&part);
+    // Before the title stands what a page begins with.
+    let lines = text.split_once(".SH EXTRA\n").map_or(&*text, |(_, lines)| lines);
+    page.extend(format!(".SH NOTES\n.nf\n{lines}.fi\n").bytes());
+    Ok(())
+}
+
+/// The page of a command, and of those below it, into the folder.
+fn write(command: &clap::Command, folder: &Path) -> io::Result<()> {
+    let man = Man::new(command.clone());
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    notes(command, &man, &mut page)?;
+    std::fs::write(folder.join(man.get_filename()), page)?;
+    command.get_subcommands().filter(|inner| !inner.is_hide_set()).try_for_each(|inner| write(inner, folder))
+}
+
 /// A page for each command.
 ///
 /// # Errors
@@ -78,7 +109,7 @@ pub(super) fn pages(folder: &Path) -> anyhow::Result<()> {
     if !folder.is_dir() {
         anyhow::bail!("{}: there is no such folder; make it first", folder.display());
     }
-    clap_mangen::generate_to(definitions(), folder).map_err(failed)
+    write(&definitions(), folder).map_err(failed)
 }
 
 #[cfg(test)]
@@ -111,6 +142,8 @@ mod tests {
     #[test]
     fn there_is_no_order_that_roff_does_not_know() {
         let text = String::from_utf8(page().expect("a page")).expect("text");
+        let orders = |order: &str| text.lines().filter(|line| line.starts_with(order)).count();
+        assert_eq!(orders(".ie "), orders(".el "), "each has its other half");
         for line in text.lines().filter(|line| line.starts_with(['.', '\''])) {
             let order = line.split(' ').next().expect("a word");
             assert!(

@@ -12,6 +12,14 @@ use super::ENV;
 /// What is over by then is not worth a word.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+const COUNTED: &str = "{msg}  {bar:24} {pos} of {len}  {elapsed}";
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("##."));
+    }
+}
+
 /// Something that is being done. Gone when it is dropped.
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -26,14 +34,12 @@ impl Progress {
 
     /// So many of something: `comparing columns`.
     pub(super) fn counted(doing: &str, all: u64) -> Self {
-        Self::new(doing, Some(all), "{msg}  {bar:24} {pos} of {len}  {elapsed}")
+        Self::new(doing, Some(all), COUNTED)
     }
 
     fn new(doing: &str, all: Option<u64>, template: &str) -> Self {
         let bar = ProgressBar::with_draw_target(all, ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("##."));
-        }
+        set_style(&bar, template);
         bar.set_message(crate::terminal::text::plain(doing));
         let shows = std::io::stderr().is_terminal() && ENV("TERM").is_none_or(|term| term != "dumb");
         let watched = shows.then(|| Self::shown_later(bar.clone())).flatten();
@@ -62,8 +68,11 @@ impl Progress {
         self.bar.suspend(say);
     }
 
-    /// So many of so many are done.
+    /// So many of so many are done: how many there are is known only now.
     pub(super) fn at(&self, done: usize, all: usize) {
+        if self.bar.length().is_none() {
+            set_style(&self.bar, COUNTED);
+        }
         self.bar.set_length(all as u64);
         self.bar.set_position(done as u64);
     }

@@ -92,7 +92,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         eprintln!("warning: {file}: no [[model]] describes {key}; the defaults apply, such as windows of an hour");
     }
     spec.max_rows = arguments.max_rows.unwrap_or(spec.max_rows);
-    let progress = Progress::counted("taking in what is stored", 0);
+    let progress = Progress::of("taking in what is stored");
     let mut told = |done: usize, all: usize| progress.at(done, all);
     let place = (data.as_path(), arguments.node.as_deref());
     let replayed = replay(place, (&spec, config.models.metric_bins), SystemClock::new().now(), &mut told);

@@ -50,9 +50,10 @@ pub fn table(review: &Review, changed: Option<&Changed>, look: Look) -> String {
         let names: Vec<&str> = parts.ended.iter().map(|a| a.workload.name.as_str()).collect();
         let _ = write!(text, "\n{}", said(&format!("Ended, and not in the sums: {}.", names.join(", ")), look));
     }
-    let commands: Vec<&str> = (parts.sections().into_iter().flat_map(|(_, list, _)| list))
-        .flat_map(|a| &a.patches)
-        .filter(|patch| patch.tool.is_command())
+    // One way for each workload; Markdown and JSON have the others.
+    let patched = parts.sections().into_iter().flat_map(|(_, list, _)| list);
+    let commands: Vec<&str> = patched
+        .filter_map(|a| a.patches.iter().find(|patch| patch.tool.is_command()))
         .map(|patch| patch.text.as_str())
         .collect();
     if !commands.is_empty() {
