@@ -12,7 +12,7 @@ use crate::Test;
 use crate::agent::command;
 use crate::browser::{Browser, Look};
 use crate::page::holds;
-use crate::parts::{Part, check, python, run};
+use crate::parts::{Part, check, command as run, python};
 use crate::report::fill;
 
 pub const TESTS: &[Test] = &[

@@ -61,8 +61,8 @@ pub fn picture(comparison: &Comparison) -> Markup {
         details {
             summary { "Window by window" }
             table.narrow {
-                thead { tr { @for head in HEADS { th { (head) } } } }
-                tbody { @for line in lines(comparison) { tr { @for text in line { td { (plain(&text)) } } } } }
+                thead { tr { @for head in HEADS { th scope="col" { (head) } } } }
+                tbody { @for line in lines(comparison) { tr { @for (at, text) in line.iter().enumerate() { @if at == 0 { th scope="row" { (plain(text)) } } @else { td { (plain(text)) } } } } } }
             }
         }
         }
