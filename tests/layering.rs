@@ -84,6 +84,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "access",
             "alert",
+            "catalogue",
             "chart",
             "clock",
             "drift",
