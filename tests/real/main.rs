@@ -34,6 +34,7 @@ mod models;
 mod openapi;
 mod otlp;
 mod page;
+mod pages;
 mod parts;
 mod podman;
 mod power;
@@ -80,6 +81,7 @@ fn main() {
         gpus::TESTS,
         alerts::TESTS,
         page::TESTS,
+        pages::TESTS,
         report::TESTS,
         dashboards::TESTS,
         rules::TESTS,

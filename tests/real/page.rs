@@ -26,7 +26,7 @@ fn pictures() -> PathBuf {
 }
 
 /// Keeps a screenshot; it must show something, at the width asked for.
-fn look(browser: &Browser, name: &str, width: u32) -> Result<(), Failed> {
+pub fn look(browser: &Browser, name: &str, width: u32) -> Result<(), Failed> {
     let png = browser.screenshot()?;
     std::fs::write(pictures().join(format!("{name}.png")), &png)?;
     let wide = png.get(16..20).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
@@ -36,7 +36,7 @@ fn look(browser: &Browser, name: &str, width: u32) -> Result<(), Failed> {
 }
 
 /// What must hold of any page at any width.
-fn holds(browser: &Browser, name: &str) -> Result<(), Failed> {
+pub fn holds(browser: &Browser, name: &str) -> Result<(), Failed> {
     let none = |script: &str, what: &str| -> Result<(), Failed> {
         let found = browser.script(&format!(
             "return [...document.querySelectorAll('*')].filter({script}).map(e => e.outerHTML.slice(0, 200))"
