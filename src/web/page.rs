@@ -47,6 +47,9 @@ use crate::query::Answer;
 use crate::snapshot::Snapshot;
 use crate::units::span;
 
+/// Where alerts have a page of their own.
+const ALERTS: &str = "/alerts";
+
 /// All that a page is made of, as of one instant.
 struct View {
     snapshot: Arc<Snapshot>,

@@ -16,8 +16,6 @@ use crate::metric::attribute::{CONTAINER_NAME, GPU_NAME, MODEL};
 use crate::snapshot::relations::Thing;
 use crate::units::span;
 
-/// Where it is.
-pub const PATH: &str = "/alerts";
 /// Of those that are over, so many are listed.
 const MOST: usize = 200;
 
@@ -175,7 +173,7 @@ fn history(view: &View, range: Range) -> Markup {
     let words: Vec<String> = rows.iter().map(|(_, row)| format!("{} {}", row.name, row.note)).collect();
     let rows: Vec<Ribbon> = rows.into_iter().map(|(_, row)| row).collect();
     html! {
-        (range.links(PATH))
+        (range.links(super::ALERTS))
         @if rows.is_empty() {
             p.empty { "Nothing fired in this time." }
         } @else {

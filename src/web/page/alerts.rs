@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::alert_history::{self, active, rules};
+use super::alert_history::{active, rules};
 use super::{View, section as whole};
 
 pub fn section(view: &View) -> Markup {
@@ -10,7 +10,7 @@ pub fn section(view: &View) -> Markup {
     let body = html! {
         (active(view))
         @if alerts.left_out > 0 { p.empty { (alerts.left_out) " more are not shown: alerting.max_alerts is reached." } }
-        p { a href=(alert_history::PATH) { "All alerts with their history" } }
+        p { a href=(super::ALERTS) { "All alerts with their history" } }
         (rules(view))
     };
     whole("alerts", &format!("Alerts ({})", alerts.firing().count()), &body)

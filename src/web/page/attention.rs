@@ -146,5 +146,5 @@ pub fn target(view: &View, about: Thing) -> String {
         Thing::Agent => Some("/healthz".to_owned()),
         Thing::Node => None,
     };
-    place.unwrap_or_else(|| super::alert_history::PATH.to_owned())
+    place.unwrap_or_else(|| super::ALERTS.to_owned())
 }
