@@ -157,6 +157,7 @@ pub async fn run(
     let sources = pipeline::Sources { models: models_view.clone(), review: review.clone() };
     let outlets =
         pipeline::Outlets { snapshots, points: points_out, alerts: alerts_out, delivered: Arc::clone(&delivered) };
+    play_past_alerts(&config, &setting, started_at);
     let mut pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
     let recommender = start_recommender(&setting, &health, configured.clone(), review_out, &stop_pipeline)?;
     let (stop, mut configured) = (stop_pipeline.clone(), configured);
@@ -172,6 +173,8 @@ pub async fn run(
         sample: config.collect.played,
         names: web::origin::Names::new(&setting.node, &config.agent.allowed_hosts),
         gate: web::access::Gate::new(tokens, tls.is_some(), Arc::clone(&health), Arc::clone(&clock)),
+        listeners: web::live::Places::default(),
+        stopping: stopped_web.clone(),
         base: base.clone(),
         window: kept_windows(&setting),
         history: Arc::new(web::query::History::new(past_of(&setting))),
@@ -330,6 +333,16 @@ fn serve(
 ) -> Vec<tokio::task::JoinHandle<std::io::Result<()>>> {
     let serve = |entrance| web::serve(entrance, shared.clone(), more.clone(), stopped(stop.clone()));
     entrances.map(|entrance| tokio::spawn(serve(entrance))).collect()
+}
+
+/// In the demonstration the node has had alerts.
+fn play_past_alerts(config: &Config, setting: &Setting, now: jiff::Timestamp) {
+    let rules = config.alerting.rules(&config.alert);
+    if config.collect.played
+        && let Err(error) = demo::fill_alerts(&setting.data, &rules, now)
+    {
+        tracing::warn!(%error, "the demonstration has no alerts behind it");
+    }
 }
 
 /// The thread that judges sizes. In the demonstration it first writes what lies behind.

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Moment;
 use crate::frame::MinuteRow;
 use crate::frame::gpu::GpuRow;
-use crate::identity::node::NodeClaim;
+use crate::identity::node::{Machine, NodeClaim};
 use crate::identity::{About, ContainerClaim, Source, Sourced};
 use crate::reading::{ContainerReading, Report};
 use crate::signal::container::id;
@@ -64,6 +64,7 @@ pub struct State {
     lists: BTreeMap<&'static str, Arc<[Arc<ContainerClaim>]>>,
     /// What each collector says of the node, when it last did, and whether it still does.
     nodes: BTreeMap<&'static str, (Arc<NodeClaim>, Timestamp, bool)>,
+    machine: Option<Machine>,
     containers: BTreeMap<String, Container>,
     exited: Vec<Exited>,
     /// Containers whose kill is told of by a source: each is told on once.
@@ -121,6 +122,7 @@ impl State {
             lost: HashSet::new(),
             lists: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            machine: None,
             containers: BTreeMap::new(),
             exited: Vec::new(),
             buried: HashSet::new(),
@@ -170,6 +172,7 @@ impl State {
             let known = self.nodes.insert(collector, (Arc::clone(&node), now.wall, true));
             outcome.changed |= known.is_none_or(|(known, _, fresh)| !fresh || known != node);
         }
+        self.machine = report.machine.or(self.machine);
         if let Some(list) = report.claims {
             outcome.changed |= self.take_claims(collector, &list, now);
         }
@@ -439,6 +442,7 @@ impl State {
             gpus,
             containers,
             resources,
+            machine: self.machine,
             ..Snapshot::empty(self.node.clone(), now.wall)
         }
     }

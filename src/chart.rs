@@ -4,12 +4,14 @@
 //! the variables that the page around defines.
 
 pub mod bands;
+pub mod capacity;
 pub mod course;
 pub mod distribution;
 pub mod dumbbell;
 pub mod groups;
 pub mod heat;
 pub mod reliability;
+pub mod ribbons;
 
 use std::fmt::Write;
 

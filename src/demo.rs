@@ -4,6 +4,7 @@
 //! the tables of `fleet`, when a container runs in `life`; `minutes` makes rows of the history of it, `readings` what a collector reports.
 //! The two models whose samples are replayed beside it are `agent::demo`'s.
 
+mod alarms;
 mod fleet;
 mod life;
 mod minutes;
@@ -11,6 +12,7 @@ mod readings;
 
 use crate::stats::pick::scattered;
 
+pub use alarms::{Alarm, alarms};
 pub use fleet::NODE;
 pub use minutes::minutes;
 pub use readings::Readings;

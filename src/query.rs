@@ -3,7 +3,7 @@
 //! What may be asked for is what the Parquet files hold, by the names that they have there: a number of a minute is a value, a text tells
 //! things apart (`by`) or leaves some out. How minutes become a step follows from how a minute is made of readings (`signal::Part`): means
 //! of means, the largest of the largest, sums of increases, the last of what is set. Several rows of one minute, as of replicas, are taken
-//! alike: so a mean is that of one of them, and a sum that of all.
+//! alike: so a mean is that of one of them, and a sum that of all. With `total` they are summed up within each minute.
 //!
 //! The parsing of addresses is in `parse`, the tables are in `table`. Reading files is left to the store.
 
@@ -48,6 +48,8 @@ pub struct Query {
     pub by: Vec<String>,
     /// Texts, or lists of texts, of which is told when each value was met: a new version, a new container, who held a GPU.
     pub changes: Vec<String>,
+    /// Rows of one minute are summed up, and are not taken alike: what all of them used together.
+    pub total: bool,
     /// From when on: a whole number of steps since the epoch.
     pub since: Timestamp,
     /// Until when.

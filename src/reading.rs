@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::clock::Moment;
-use crate::identity::node::NodeClaim;
+use crate::identity::node::{Machine, NodeClaim};
 use crate::identity::{ContainerClaim, Share};
 use crate::signal::Signals;
 use crate::signal::container::Container;
@@ -24,6 +24,8 @@ pub struct Report {
     pub claims: Option<Arc<[Arc<ContainerClaim>]>>,
     /// What a source says of the node.
     pub node: Option<Arc<NodeClaim>>,
+    /// What the machine itself has, whoever may use it.
+    pub machine: Option<Machine>,
     /// Every GPU seen.
     pub gpus: Option<Vec<GpuReading>>,
     /// Containers passed over because there are more than the configured bound.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::alert::view::AlertsView;
-use crate::identity::node::Amounts;
+use crate::identity::node::{Amounts, Machine};
 use crate::identity::{
     Allocation, Autoscaler, Device, FieldSource, Link, Model, ModelKey, Pod, Relation, Role, Run, Share, Source,
     Termination, Workload, WorkloadKind,
@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub node: String,
     /// What the node has, and what was asked of it; `null` where nobody says.
     pub resources: Option<NodeView>,
+    /// What the machine itself has; `null` until it was read.
+    pub machine: Option<Machine>,
     /// By name, then id.
     pub containers: Vec<ContainerView>,
     /// By index.
@@ -236,6 +238,7 @@ impl Snapshot {
             as_of,
             node,
             resources: None,
+            machine: None,
             containers: Vec::new(),
             gpus: Vec::new(),
             exited: Vec::new(),

@@ -128,12 +128,23 @@ pub fn bytes(bytes: f64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
-/// Money: two decimals where they matter.
+/// Money as people round it: whole from a hundred on, two decimals below, and of less than a hundredth the two first digits.
 #[must_use]
 pub fn money(amount: f64, currency: &str) -> String {
     let sign = if amount < 0.0 { "-" } else { "" };
     let amount = amount.abs();
-    let number = if amount >= 1000.0 { grouped(whole::unsigned(amount.round())) } else { format!("{amount:.2}") };
+    let number = match amount {
+        _ if amount >= 99.995 => grouped(whole::unsigned(amount.round())),
+        // Beyond nine decimals there is no price.
+        _ if (1e-8..0.00995).contains(&amount) => {
+            // The first digit stands at this place, and one more is told.
+            let second =
+                [(0.000_995, 4), (0.000_099_5, 5), (0.000_009_95, 6)].into_iter().find(|(from, _)| amount >= *from);
+            let decimals = second.map_or(9, |(_, decimals)| decimals);
+            format!("{amount:.decimals$}")
+        }
+        _ => format!("{amount:.2}"),
+    };
     match currency {
         "USD" => format!("{sign}${number}"),
         "EUR" => format!("{sign}{number} €"),
@@ -201,6 +212,10 @@ mod tests {
         assert_eq!(
             [money(3.2, "USD"), money(-1234.5, "EUR"), money(0.5, "CHF")],
             ["$3.20", "-1\u{202f}235 €", "0.50 CHF"]
+        );
+        assert_eq!(
+            [123.456, 99.996, 99.99, 0.01, 0.0042, 0.000_123, 0.0].map(|amount| money(amount, "USD")),
+            ["$123", "$100", "$99.99", "$0.01", "$0.0042", "$0.00012", "$0.00"]
         );
         assert_eq!([hex(&[0, 10, 255]), hex(&[])], ["000aff", ""]);
         assert_eq!([grouped(7), grouped(1_234_567)], ["7", "1\u{202f}234\u{202f}567"]);

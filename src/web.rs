@@ -3,6 +3,7 @@
 pub mod access;
 mod health;
 mod listener;
+pub mod live;
 mod openapi;
 pub mod origin;
 mod page;
@@ -62,6 +63,10 @@ pub struct Shared {
     pub names: origin::Names,
     /// Who is let in.
     pub gate: access::Gate,
+    /// The places of pages that listen.
+    pub listeners: live::Places,
+    /// The agent ends: whoever listens is told nothing more.
+    pub stopping: watch::Receiver<bool>,
     /// Where this is served: `http://127.0.0.1:9477`.
     pub base: String,
     /// How the agent is doing.
@@ -100,6 +105,9 @@ fn router(shared: Shared, more: Router) -> Router {
         .route("/models/{model}/windows/{end}", get(page::window))
         .route("/workloads/{*workload}", get(page::workload))
         .route("/gpus/{gpu}", get(page::gpu))
+        .route("/nodes/{node}", get(page::node))
+        .route("/alerts", get(page::alerts))
+        .route(live::PATH, get(live::live))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/metrics", get(metrics))
@@ -262,7 +270,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
 }
 
 async fn not_found() -> impl IntoResponse {
-    const PATHS: &str = "/, /models/{model}, /models/{model}/windows/{end}, /metrics, /openapi.json, /healthz, /readyz, /api/v1/containers, /api/v1/query, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
+    const PATHS: &str = "/, /alerts, /live, /nodes/{node}, /workloads/{workload}, /gpus/{gpu}, /models/{model}, /models/{model}/windows/{end}, /metrics, /openapi.json, /healthz, /readyz, /api/v1/containers, /api/v1/query, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
          POST / and /v1/events, POST /v1/logs, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
          /v1/models/{model}/description, /v1/descriptions; \
          models with ?namespace= where they are in one";

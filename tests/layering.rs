@@ -86,6 +86,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "access",
             "alert",
+            "catalogue",
             "chart",
             "clock",
             "drift",

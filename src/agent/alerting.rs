@@ -18,6 +18,9 @@ use crate::store::state;
 /// The state is kept at each change, and so often without one.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 
+/// Where it is kept, below the data folder.
+pub const FILE: &str = "alerts.json";
+
 pub struct Alerting {
     path: PathBuf,
     out: watch::Sender<Arc<AlertsView>>,
@@ -37,7 +40,7 @@ impl Alerting {
         delivered: Arc<Delivered>,
         out: watch::Sender<Arc<AlertsView>>,
     ) -> (Self, Alerts) {
-        let path = data.join("alerts.json");
+        let path = data.join(FILE);
         let kept = state::read::<Kept>(&path).unwrap_or_else(|error| {
             tracing::warn!(%error, "the state of alerts cannot be read: it begins anew");
             None

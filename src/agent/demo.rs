@@ -9,15 +9,22 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use polars::prelude::{AnyValue, DataFrame, ParquetReader, PolarsResult, SerReader};
 use reqwest::{Client, StatusCode};
 use serde_json::{Map, Value};
 
+use super::alerting;
+use crate::alert::engine::Kept;
+use crate::alert::rule::Rule;
+use crate::alert::view::{Alert, AlertState};
+use crate::demo::Alarm;
 use crate::export::http::client;
+use crate::metric::attribute::POD_NAME;
 use crate::model::Spec;
 use crate::performance::Task;
 use crate::store::history::write_past;
+use crate::store::state;
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -113,6 +120,44 @@ pub fn fill(data: &Path, node: &str, now: Timestamp) -> Result<(), Error> {
     let begun = now.as_second().div_euclid(HOUR_SECONDS) * HOUR_SECONDS;
     let mut hours = (1..=PAST * 24).map(|hours| begun - hours * HOUR_SECONDS);
     hours.try_for_each(|hour| write_hour(data, node, hour, hour + HOUR_SECONDS))
+}
+
+/// Writes the alerts that the played node had in those days, unless there are some.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn fill_alerts(data: &Path, rules: &[Rule], now: Timestamp) -> Result<(), Error> {
+    let path = data.join(alerting::FILE);
+    if path.exists() {
+        return Ok(());
+    }
+    let until = now.as_second();
+    let alarms = crate::demo::alarms(until - PAST * 24 * HOUR_SECONDS, until);
+    let over: Vec<Alert> = alarms.into_iter().filter_map(|alarm| alert(alarm, rules)).collect();
+    Ok(state::write(&path, &Kept::over(now, over))?)
+}
+
+/// The alert by the rule that is in force; none where there is no such rule.
+fn alert(alarm: Alarm, rules: &[Rule]) -> Option<Alert> {
+    let rule = rules.iter().find(|rule| rule.name == alarm.rule)?;
+    let at = |second| Timestamp::from_second(second).ok();
+    let since = SignedDuration::try_from(rule.hold).ok()?;
+    let mut named = alarm.labels.clone();
+    named.insert(POD_NAME.key.to_owned(), alarm.pod);
+    Some(Alert {
+        name: rule.name.clone(),
+        severity: rule.severity,
+        state: AlertState::Resolved,
+        metric: rule.metric.clone(),
+        value: alarm.worst,
+        worst: Some(alarm.worst),
+        threshold: rule.threshold(),
+        since: at(alarm.fired)?.checked_sub(since).ok()?,
+        fired: at(alarm.fired),
+        resolved: at(alarm.over),
+        message: rule.message(alarm.worst, &named),
+        labels: alarm.labels,
+    })
 }
 
 fn write_hour(data: &Path, node: &str, from: i64, to: i64) -> Result<(), Error> {

@@ -22,9 +22,11 @@ use crate::metric::{Kind, Metric, Number, Point};
 
 /// A series that nobody tells of counts as clear after this long.
 const ABSENT: SignedDuration = SignedDuration::from_secs(120);
-/// Alerts that are over are shown for a day, so many at most.
+/// Alerts that are over are shown for two weeks, so many at most.
 const RESOLVED: usize = 1000;
-const RESOLVED_FOR: SignedDuration = SignedDuration::from_hours(24);
+const RESOLVED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Whoever was away for longer is not told of what was.
+const TOLD_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Events that are held for those who tell people.
 const EVENTS: usize = 1000;
 
@@ -39,6 +41,7 @@ pub struct Kept {
     pub at: Option<Timestamp>,
     alerts: Vec<Active>,
     resolved: Vec<Alert>,
+    let_go: LetGo,
     /// The number of the last event.
     pub sequence: u64,
     /// Events that a receiver has not taken yet.
@@ -55,6 +58,14 @@ struct KeptTrail {
     seen: Timestamp,
 }
 
+/// Alerts that were over within two weeks, and that there was no room for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct LetGo {
+    count: u64,
+    /// When the newest of them was over.
+    newest: Option<Timestamp>,
+}
+
 /// An alert that is followed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Active {
@@ -66,6 +77,12 @@ struct Active {
 }
 
 impl Kept {
+    /// Of alerts that are over, the newest first, and nothing else.
+    #[must_use]
+    pub fn over(at: Timestamp, resolved: Vec<Alert>) -> Self {
+        Self { at: Some(at), resolved, ..Self::default() }
+    }
+
     /// The same by a clock that is so much ahead.
     fn moved(mut self, by: SignedDuration) -> Self {
         if by.is_zero() {
@@ -78,6 +95,7 @@ impl Kept {
             held.cleared = held.cleared.map(|at| moved(at, by));
         }
         self.resolved = self.resolved.into_iter().map(|alert| alert.moved(by)).collect();
+        self.let_go.newest = self.let_go.newest.map(|at| moved(at, by));
         self.events = self.events.into_iter().map(|event| event.moved(by)).collect();
         for kept in &mut self.trails {
             kept.trail.shift(by);
@@ -97,6 +115,7 @@ pub struct Engine {
     started: Timestamp,
     active: BTreeMap<Key, Active>,
     resolved: VecDeque<Alert>,
+    let_go: LetGo,
     /// By rule and series.
     trails: HashMap<(String, String), (Trail, Timestamp)>,
     events: VecDeque<Event>,
@@ -143,6 +162,7 @@ impl Engine {
             started: now,
             active: active.collect(),
             resolved,
+            let_go: LetGo { newest: kept.let_go.newest.map(|at| at.min(now)), ..kept.let_go },
             trails: kept
                 .trails
                 .into_iter()
@@ -171,13 +191,14 @@ impl Engine {
     /// What is to be kept, by the wall clock; of events those beyond `told`, of the last day.
     #[must_use]
     pub fn kept(&self, now: Timestamp, told: u64) -> Kept {
-        let fresh = |event: &&Event| event.sequence > told && now.duration_since(event.at) < RESOLVED_FOR;
+        let fresh = |event: &&Event| event.sequence > told && now.duration_since(event.at) < TOLD_FOR;
         let kept = Kept {
             sequence: self.sequence,
             events: self.events.iter().filter(fresh).cloned().collect(),
             at: Some(now),
             alerts: self.active.values().cloned().collect(),
             resolved: self.resolved.iter().cloned().collect(),
+            let_go: self.let_go,
             trails: self
                 .trails
                 .iter()
@@ -208,6 +229,9 @@ impl Engine {
         self.rules = rules;
         let fresh = |at: Timestamp| now.duration_since(at) < RESOLVED_FOR;
         self.resolved.retain(|alert| alert.resolved.is_some_and(fresh));
+        if !self.let_go.newest.is_some_and(fresh) {
+            self.let_go = LetGo::default();
+        }
         // Series that are gone leave nothing behind, once no rule looks back as far.
         let longest = self.rules.iter().filter_map(|rule| rule.over).max().unwrap_or_default();
         self.trails.retain(|_, (_, seen)| now.duration_since(*seen).unsigned_abs() <= longest);
@@ -273,6 +297,7 @@ impl Engine {
             };
             held.seen = now;
             held.alert.value = *value;
+            held.alert.worst = Some(held.alert.worst.map_or(*value, |worst| rule.worse(worst, *value)));
             (held.alert.severity, held.alert.threshold) = (rule.severity, rule.threshold());
             let firing = held.alert.state == AlertState::Firing;
             let holds = if firing { rule.holds_on(*value) } else { rule.is_met(*value) };
@@ -307,6 +332,7 @@ impl Engine {
             labels: key.1.clone(),
             metric: rule.metric.clone(),
             value,
+            worst: Some(value),
             threshold: rule.threshold(),
             since: now,
             fired: None,
@@ -367,7 +393,10 @@ impl Engine {
         alert.resolved = Some(now);
         self.over += 1;
         self.resolved.push_front(alert.clone());
-        self.resolved.truncate(RESOLVED);
+        for old in self.resolved.drain(RESOLVED.min(self.resolved.len())..) {
+            self.let_go.count = self.let_go.count.saturating_add(1);
+            self.let_go.newest = self.let_go.newest.max(old.resolved);
+        }
         self.tell(alert, now);
     }
 
@@ -393,6 +422,7 @@ impl Engine {
             node: self.node.clone(),
             alerts: alerts.into_iter().map(by_wall).collect(),
             resolved: self.resolved.iter().cloned().map(by_wall).collect(),
+            resolved_left_out: self.let_go.count,
             rules: self.rules.iter().map(rule_view).collect(),
             left_out: self.left_out,
             over: self.over,
@@ -417,7 +447,14 @@ fn rule_view(rule: &Rule) -> RuleView {
     let side = if rule.above.is_some() { "above" } else { "below" };
     let hold = if rule.hold.is_zero() { String::new() } else { format!(", for {}", short(rule.hold)) };
     let condition = format!("{over}{per}{side} {}{hold}", rule.threshold());
-    RuleView { name: rule.name.clone(), metric: rule.metric.clone(), severity: rule.severity, condition }
+    RuleView {
+        name: rule.name.clone(),
+        metric: rule.metric.clone(),
+        severity: rule.severity,
+        condition,
+        action: rule.action.clone(),
+        is_share: rule.per.is_some(),
+    }
 }
 
 /// The points of a metric that the rule is about, each with whom it is about and its value.

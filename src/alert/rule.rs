@@ -78,6 +78,9 @@ pub struct Rule {
     pub severity: Severity,
     /// For people; `{value}`, `{threshold}` and, in braces, attributes that its alerts carry are filled in.
     pub message: String,
+    /// What to do then, in a sentence; the page shows it.
+    #[serde(default)]
+    pub action: Option<String>,
 }
 
 /// The longest name of a rule: it is a label everywhere.
@@ -251,14 +254,20 @@ impl Rule {
 
     /// A value of the metric as people write it.
     fn shown(&self, value: f64) -> String {
-        let is_share = self.per.is_some() || self.metric().is_some_and(|m| m.unit == "1" && m.kind == Kind::Gauge);
-        match self.metric().map(|metric| metric.unit) {
-            _ if is_share => format!("{:.1} %", value * 100.0),
-            Some("By") => crate::units::bytes(value),
-            Some("{cpu}") => crate::units::cores(value),
-            _ if value.fract() == 0.0 => format!("{value:.0}"),
-            _ => format!("{value:.2}"),
-        }
+        shown(self.metric(), self.per.is_some(), value)
+    }
+}
+
+/// A value of a metric as people write it; `per` another it is a share.
+#[must_use]
+pub fn shown(metric: Option<&Metric>, per: bool, value: f64) -> String {
+    let is_share = per || metric.is_some_and(|m| m.unit == "1" && m.kind == Kind::Gauge);
+    match metric.map(|metric| metric.unit) {
+        _ if is_share => format!("{:.1} %", value * 100.0),
+        Some("By") => crate::units::bytes(value),
+        Some("{cpu}") => crate::units::cores(value),
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Alert {
     pub metric: String,
     /// The value, as last seen.
     pub value: f64,
+    /// The one farthest beyond the threshold; `null` of one that an older version kept.
+    #[serde(default)]
+    pub worst: Option<f64>,
     /// The rule's threshold.
     pub threshold: f64,
     /// Since when the condition has been met.
@@ -114,6 +117,11 @@ pub struct RuleView {
     pub severity: Severity,
     /// What it says in words: `increase over 5m above 0.25, for 15m`.
     pub condition: String,
+    /// What to do when it fires, where somebody has said so.
+    pub action: Option<String>,
+    /// Its values are shares.
+    #[serde(skip)]
+    pub is_share: bool,
 }
 
 /// All alerts as of one instant.
@@ -124,8 +132,10 @@ pub struct AlertsView {
     pub node: String,
     /// Firing and pending ones, worst first.
     pub alerts: Vec<Alert>,
-    /// Those that were over last, newest first.
+    /// Those that were over in the last 14 days, newest first: the newest 1,000.
     pub resolved: Vec<Alert>,
+    /// How many of the last 14 days are not among `resolved`, because there were more than 1,000.
+    pub resolved_left_out: u64,
     /// The rules.
     pub rules: Vec<RuleView>,
     /// Series that meet a rule but are not followed, because there are too many.

@@ -64,6 +64,17 @@ pub struct Mark {
     pub bad: bool,
 }
 
+/// Where values are expected to lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Band {
+    /// From here.
+    pub low: f64,
+    /// To here.
+    pub high: f64,
+    /// What it is called.
+    pub name: &'static str,
+}
+
 /// A course.
 #[derive(Debug, Clone)]
 pub struct Course<'a> {
@@ -79,8 +90,27 @@ pub struct Course<'a> {
     pub unit: fn(f64) -> String,
     /// The top of the axis, where it does not follow from the values.
     pub top: Option<f64>,
+    /// Where values are expected to lie.
+    pub band: Option<Band>,
+    /// The axis begins near the least value, and not at 0.
+    pub zoomed: bool,
     /// What it says to those who do not see it.
     pub text: &'a str,
+}
+
+impl<'a> Course<'a> {
+    /// Of these lines and marks, from 0 to the largest value.
+    #[must_use]
+    pub fn of(
+        since: Timestamp,
+        step: i64,
+        lines: &'a [Line],
+        marks: &'a [Mark],
+        unit: fn(f64) -> String,
+        text: &'a str,
+    ) -> Self {
+        Self { since, step, lines, marks, unit, top: None, band: None, zoomed: false, text }
+    }
 }
 
 /// Of the plot, in pixels: above it is room for signs, below for times.
@@ -103,7 +133,8 @@ pub fn course(given: &Course<'_>) -> Markup {
         Line { values, ..line.clone() }
     };
     let lines: Vec<Line> = given.lines.iter().map(sane).collect();
-    drawn(&Course { lines: &lines, ..*given })
+    let finite = |band: &Band| band.low.abs() < ABSURD && band.high.abs() < ABSURD && band.low <= band.high;
+    drawn(&Course { lines: &lines, band: given.band.filter(finite), ..*given })
 }
 
 fn drawn(course: &Course<'_>) -> Markup {
@@ -112,11 +143,21 @@ fn drawn(course: &Course<'_>) -> Markup {
     if known().next().is_none() || course.step <= 0 {
         return html! { p.empty { "Nothing is known of this time." } };
     }
-    let most = known().copied().fold(0.0, f64::max);
-    let top = course.top.unwrap_or(most).max(f64::MIN_POSITIVE);
-    let ticks = ticks(top);
-    let top = if course.top.is_some() { top } else { ticks.last().copied().unwrap_or(top).max(most) };
-    let y = |value: f64| HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT;
+    let ends = course.band.iter().flat_map(|band| [band.low, band.high]);
+    let most = known().copied().chain(ends.clone()).fold(f64::NEG_INFINITY, f64::max);
+    let least = known().copied().chain(ends).fold(f64::INFINITY, f64::min);
+    let (bottom, ticks) = if course.zoomed {
+        let ticks = ticks_between(least, most);
+        (ticks.first().copied().unwrap_or(least).min(least), ticks)
+    } else {
+        (0.0, ticks(course.top.unwrap_or(most.max(0.0)).max(f64::MIN_POSITIVE)))
+    };
+    let top = match course.top {
+        Some(top) => top,
+        None => ticks.last().copied().unwrap_or(most).max(most),
+    };
+    let height = (top - bottom).max(f64::MIN_POSITIVE);
+    let y = |value: f64| HEIGHT - ((value - bottom) / height).clamp(0.0, 1.0) * HEIGHT;
     let pixel = |value: f64| (ABOVE + y(value) / HEIGHT * PLOT).round();
     let share = |at: Timestamp| {
         let seconds = at.as_second().saturating_sub(course.since.as_second()) as f64;
@@ -132,9 +173,12 @@ fn drawn(course: &Course<'_>) -> Markup {
                     line.axis x1="0" x2="100%" y1=(pixel(*tick)) y2=(pixel(*tick)) {}
                 }
                 svg x="0" y=(ABOVE) width="100%" height=(PLOT) viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) preserveAspectRatio="none" {
+                    @if let Some(band) = course.band {
+                        rect.band x="0" y=(format!("{:.1}", y(band.high))) width=(WIDTH) height=(format!("{:.1}", (y(band.low) - y(band.high)).max(0.5))) {}
+                    }
                     @for line in course.lines {
                         @let (path, area) = path(line, steps, y);
-                        @if line.kind == Kind::Used { path.area d=(area) {} }
+                        @if line.kind == Kind::Used && !course.zoomed { path.area d=(area) {} }
                         path class={ "line " (line.kind.class()) } d=(path) {}
                     }
                 }
@@ -160,6 +204,9 @@ fn drawn(course: &Course<'_>) -> Markup {
                         @if let Some(now) = line.values.iter().rev().flatten().next() { " " strong.plain { ((course.unit)(*now)) } }
                     }
                     " "
+                }
+                @if let Some(band) = course.band {
+                    span.level { span.swatch.band {} (band.name) " " strong.plain { ((course.unit)(band.low)) " to " ((course.unit)(band.high)) } }
                 }
             }
         }
@@ -242,13 +289,31 @@ fn ticks(most: f64) -> Vec<f64> {
     (0..=5).map(|count| f64::from(count) * fine).take_while(|tick| *tick < most + fine).collect()
 }
 
+/// Round values of an axis from below `least` to above `most`: two to seven of them.
+fn ticks_between(least: f64, most: f64) -> Vec<f64> {
+    // What hardly moves is drawn as what hardly moves.
+    let length = (most - least).max(most.abs().max(least.abs()) * 0.02).max(1e-9);
+    let more = (length - (most - least)) / 2.0;
+    let (least, most) = (least - more, most + more);
+    let base = 10_f64.powf(length.log10().floor() - 1.0);
+    let step = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].iter().map(|round| round * base).find(|step| length / step <= 4.0);
+    let step = step.unwrap_or(length);
+    let first = (least / step).floor();
+    (0..=6).map(|count| (first + f64::from(count)) * step).take_while(|tick| *tick < most + step).collect()
+}
+
 /// Round times between two seconds, in UTC, as people write them.
-fn times(since: i64, end: i64) -> Vec<(i64, String)> {
-    const STEPS: [i64; 10] = [600, 900, 3600, 10_800, 14_400, 21_600, 86_400, 172_800, 604_800, 2_592_000];
+pub(super) fn times(since: i64, end: i64) -> Vec<(i64, String)> {
+    const STEPS: [i64; 12] =
+        [600, 900, 3600, 10_800, 14_400, 21_600, 86_400, 172_800, 604_800, 2_592_000, 7_776_000, 15_552_000];
     let length = end.saturating_sub(since);
     let step = STEPS.into_iter().find(|step| length / step <= 8).unwrap_or(31_536_000);
     let first = since.div_euclid(step).saturating_add(1).saturating_mul(step);
-    let format = if step < 86_400 { "%H:%M" } else { "%b %-d" };
+    let format = match step {
+        ..86_400 => "%H:%M",
+        86_400..2_592_000 => "%b %-d",
+        _ => "%b %Y",
+    };
     let at = |at: i64| Some((at, Timestamp::from_second(at).ok()?.strftime(format).to_string()));
     let inner = |at: &i64| *at - since > length / 40 && end - *at > length / 40;
     (0..16).map(|count| first.saturating_add(step.saturating_mul(count))).filter(inner).filter_map(at).collect()
@@ -261,7 +326,28 @@ mod tests {
     fn drawn(lines: &[Line], marks: &[Mark]) -> String {
         let since = Timestamp::from_second(1_795_392_000).expect("a time");
         let unit = |value: f64| format!("{value} c");
-        course(&Course { since, step: 600, lines, marks, unit, top: None, text: "CPU" }).into_string()
+        course(&Course::of(since, 600, lines, marks, unit, "CPU")).into_string()
+    }
+
+    #[test]
+    fn a_zoomed_axis_begins_near_the_least_and_holds_the_band() {
+        for (least, most) in [(0.81, 0.93), (0.9, 0.9), (-3.0, 12.0), (1e-7, 3e-7), (250.0, 251.0)] {
+            let found = ticks_between(least, most);
+            assert!((2..=7).contains(&found.len()), "{least} {most}: {found:?}");
+            assert!(found[0] <= least + 1e-12 && found[found.len() - 1] >= most - 1e-12, "{least} {most}: {found:?}");
+        }
+        let since = Timestamp::from_second(1_795_392_000).expect("a time");
+        let lines = [line(Kind::Used, &[Some(0.9), Some(0.8)])];
+        let of = Course::of(since, 600, &lines, &[], |value| format!("{value:.2}"), "AUC");
+        let band = |low, high| Some(Band { low, high, name: "reference" });
+        let page = course(&Course { zoomed: true, band: band(0.85, 0.95), ..of.clone() }).into_string();
+        assert!(
+            page.contains("class=\"band\"") && page.contains("reference <strong class=\"plain\">0.85 to 0.95"),
+            "{page}"
+        );
+        assert!(!page.contains("class=\"area\"") && page.contains(">0.80<") && !page.contains(">0.00<"), "{page}");
+        let none = course(&Course { zoomed: true, band: band(f64::NAN, 1.0), ..of }).into_string();
+        assert!(!none.contains("band") && !none.contains("NaN"), "{none}");
     }
 
     fn line(kind: Kind, values: &[Option<f64>]) -> Line {

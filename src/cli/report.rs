@@ -12,9 +12,7 @@ use super::{ENV, Usage};
 use crate::agent::recommender::review;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
-use crate::report::review as render;
-use crate::rightsize::changed::Earlier;
-use crate::store;
+use crate::report::review::{self as render, Earlier};
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -129,7 +127,7 @@ fn earlier(path: &Path) -> Result<Earlier, Error> {
 }
 
 /// The review of the time before, as long, where anything is known of it.
-fn before(data: &Path, config: &Config, since: Timestamp, until: Timestamp) -> Result<Option<Earlier>, store::Error> {
+fn before(data: &Path, config: &Config, since: Timestamp, until: Timestamp) -> anyhow::Result<Option<Earlier>> {
     let Ok(start) = since.checked_sub(until.duration_since(since)) else { return Ok(None) };
     let reading = Progress::of("reading the time before, to compare");
     let (review, past) = review(data, config, start, since, None)?;

@@ -21,6 +21,7 @@ use super::{Collector, Entry, Error};
 use crate::clock::Clock;
 use crate::health::Brings;
 use crate::identity::cgroup::CgroupIdentity;
+use crate::identity::node::Machine;
 use crate::reading::{ContainerReading, Depth, Report};
 use crate::signal::Signals;
 use crate::signal::container::id;
@@ -116,6 +117,14 @@ impl Cgroups {
             devices: HashMap::new(),
             tracked: BTreeMap::new(),
         })
+    }
+
+    /// What the kernel says that there is.
+    fn machine(&mut self) -> Machine {
+        Machine {
+            cores: self.text.read(&self.proc.join("stat")).and_then(parse::cores),
+            memory: self.text.read(&self.proc.join("meminfo")).and_then(parse::memory),
+        }
     }
 
     /// Brings `tracked` in line with the tree. Returns how many containers the bound leaves out.
@@ -304,6 +313,7 @@ impl Collector for Cgroups {
             let partitions = self.text.read(&self.proc.join("partitions")).map(parse::partitions);
             self.devices = partitions.unwrap_or_default().into_iter().collect();
         }
-        Ok(Report { containers: Some(self.read_containers(depth)), left_out, ..Report::default() })
+        let machine = (depth == Depth::Full).then(|| self.machine());
+        Ok(Report { containers: Some(self.read_containers(depth)), machine, left_out, ..Report::default() })
     }
 }

@@ -9,7 +9,7 @@ use super::fleet::{self, GPU_MEMORY, GPU_MODEL, GPUS, Gpu, WORKLOADS, Workload};
 use super::life::Life;
 use super::minutes::MODEL_LABEL;
 use crate::clock::Moment;
-use crate::identity::node::{CPU, INSTANCE_TYPE, MEMORY, NodeClaim};
+use crate::identity::node::{CPU, INSTANCE_TYPE, MEMORY, Machine, NodeClaim};
 use crate::identity::{About, ContainerClaim, Link, Pod, Relation, Role, claim};
 use crate::reading::{ContainerReading, Depth, GpuProcess, GpuReading, Report};
 use crate::signal::{Signals, container, gpu};
@@ -67,6 +67,7 @@ impl Readings {
             containers: Some(containers),
             claims: full.then(|| claims.into()),
             node: full.then(|| Arc::new(node(second))),
+            machine: full.then_some(Machine { cores: Some(fleet::CORES), memory: Some(fleet::MEMORY as f64) }),
             gpus: Some(gpus),
             left_out: 0,
         }

@@ -187,6 +187,7 @@ fn last_word(name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "values of a test stay small")]
 mod tests {
     use polars::prelude::NamedFrom;
 
@@ -254,7 +255,7 @@ mod tests {
     #[test]
     fn a_names_last_word() {
         let words = ["id", "customerId", "customer_id", "Customer ID", "valid", "ID", "id_", "", "_"].map(last_word);
-        let words = words.map(|word| word.unwrap_or_default());
+        let words = words.map(Option::unwrap_or_default);
         assert_eq!(words, ["id", "id", "id", "id", "valid", "id", "id", "", ""]);
     }
 }

@@ -360,6 +360,7 @@ mod tests {
             labels: [("k8s.pod.name".to_owned(), "web-1".to_owned())].into(),
             metric: "m".to_owned(),
             value: 0.97,
+            worst: None,
             threshold: 0.9,
             since: Timestamp::UNIX_EPOCH,
             fired: at(0),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 /// Amounts by resource, by Kubernetes' names: `cpu` in cores, `memory` and `ephemeral-storage` in bytes, others by count.
 pub type Amounts = BTreeMap<String, f64>;
 
@@ -23,6 +25,16 @@ pub struct NodeClaim {
     pub pods: u64,
     /// Its labels, as far as they are kept.
     pub labels: BTreeMap<String, String>,
+}
+
+/// What the machine has, by its kernel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Machine {
+    /// Cores that are online; `null` where the kernel does not tell.
+    pub cores: Option<f64>,
+    /// Memory, in bytes; `null` where the kernel does not tell.
+    pub memory: Option<f64>,
 }
 
 /// Labels that name the pool a node belongs to, by who sets them.

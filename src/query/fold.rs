@@ -39,11 +39,64 @@ struct Folded {
     cells: Vec<Vec<Cell>>,
     /// The first minute.
     begun: i64,
+    /// The minutes that there were rows of, a bit each; kept for totals alone.
+    minutes: Minutes,
     /// When each value of a text was met first and last, by text.
     met: Vec<BTreeMap<String, (i64, i64)>>,
 }
 
+/// Minutes since a first one, a bit each.
+#[derive(Debug, Default)]
+struct Minutes(Vec<u64>);
+
+impl Minutes {
+    fn take(&mut self, minute: i64) {
+        let (word, bit) = (usize::try_from(minute.div_euclid(64)), u32::try_from(minute.rem_euclid(64)));
+        let (Ok(word), Ok(bit)) = (word, bit) else { return };
+        if self.0.len() <= word {
+            self.0.resize(word.saturating_add(1), 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1_u64.wrapping_shl(bit);
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = i64> {
+        let bits = |word: u64| (0..64_u32).filter(move |bit| word.wrapping_shr(*bit) & 1 == 1);
+        let words = (0_i64..).zip(&self.0);
+        words.flat_map(move |(at, word)| bits(*word).map(move |bit| at.saturating_mul(64).saturating_add(bit.into())))
+    }
+}
+
+impl Folded {
+    /// How many minutes of each step there were rows of.
+    fn minutes_by_step(&self, query: &Query) -> Vec<u32> {
+        let mut by_step = vec![0_u32; query.steps()];
+        let since = query.since.as_second();
+        for minute in self.minutes.all() {
+            let second = since.div_euclid(60).saturating_add(minute).saturating_mul(60);
+            let step = second.saturating_sub(since).checked_div(query.step).and_then(|step| usize::try_from(step).ok());
+            if let Some(count) = step.and_then(|step| by_step.get_mut(step)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        by_step
+    }
+}
+
 impl Cell {
+    /// Adds the row of a total.
+    fn add(&mut self, value: f64) {
+        self.rows = self.rows.saturating_add(1);
+        self.value += value;
+    }
+
+    /// The mean, over so many minutes, of their totals; increases are summed up over all of them.
+    fn total(self, part: Part, minutes: u32) -> Option<f64> {
+        let minutes = Some(f64::from(minutes)).filter(|minutes| *minutes > 0.0 && self.rows > 0)?;
+        Some(if part == Part::Increase { self.value } else { self.value / minutes })
+    }
+
     fn take(&mut self, part: Part, value: f64, at: i64) {
         let first = self.rows == 0;
         self.rows = self.rows.saturating_add(1);
@@ -120,14 +173,18 @@ impl Folding {
                 Entry::Vacant(new) => new.insert(Folded {
                     cells: vec![vec![Cell::default(); steps]; self.parts.len()],
                     begun: minute,
+                    minutes: Minutes::default(),
                     met: vec![BTreeMap::new(); changes.len()],
                 }),
             };
             folded.begun = folded.begun.min(minute);
+            if self.query.total {
+                folded.minutes.take(minute.div_euclid(60).saturating_sub(since.div_euclid(60)));
+            }
             for ((cells, part), column) in folded.cells.iter_mut().zip(&self.parts).zip(&numbers) {
                 let value = column.as_ref().and_then(|column| column.get(row)).filter(|value| value.is_finite());
                 if let (Some(value), Some(cell)) = (value, cells.get_mut(step)) {
-                    cell.take(*part, value, minute);
+                    if self.query.total { cell.add(value) } else { cell.take(*part, value, minute) }
                 }
             }
             for (met, column) in folded.met.iter_mut().zip(&changes) {
@@ -167,11 +224,14 @@ impl Folding {
         let query = &self.query;
         let about = |name: &String| Some((name.clone(), query.table.number(name)?.about));
         let series = self.series.into_iter().map(|(key, folded)| {
-            let told = folded
-                .cells
-                .iter()
-                .zip(&self.parts)
-                .map(|(cells, part)| cells.iter().map(|cell| cell.told(*part)).collect());
+            let minutes = if query.total { folded.minutes_by_step(query) } else { Vec::new() };
+            let told = folded.cells.iter().zip(&self.parts).map(|(cells, part)| -> Vec<Option<f64>> {
+                if query.total {
+                    cells.iter().zip(&minutes).map(|(cell, minutes)| cell.total(*part, *minutes)).collect()
+                } else {
+                    cells.iter().map(|cell| cell.told(*part)).collect()
+                }
+            });
             let mut changes: Vec<Change> = folded
                 .met
                 .iter()

@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::table::{Table, tables};
 use super::{MOST_COLUMNS, MOST_STEPS, Query};
+use crate::signal::Part;
 
 /// The parameters beside those that leave rows out.
-pub const PARAMETERS: &[&str] = &["table", "columns", "by", "changes", "since", "until", "step"];
+pub const PARAMETERS: &[&str] = &["table", "columns", "by", "changes", "total", "since", "until", "step"];
 
 /// Without `step` an answer has about so many.
 const USUAL_STEPS: i64 = 240;
@@ -55,6 +56,18 @@ pub fn parse(parameters: &[(String, String)], now: Timestamp) -> Result<Query, S
     };
     let by = of_texts("by", &texts)?;
     let changes = of_texts("changes", &[texts.clone(), table.lists()].concat())?;
+    let total = match given("total") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => return Err(format!("total: `{other}` is neither true nor false")),
+    };
+    let largest =
+        |name: &&String| table.number(name).is_some_and(|number| matches!(number.part, Part::Max | Part::P95));
+    if let Some(name) = columns.iter().find(largest).filter(|_| total) {
+        return Err(format!(
+            "total: the largest of {name} were not all at one moment, so they have no sum; ask for means, or without total"
+        ));
+    }
     let mut only = Vec::new();
     for (name, value) in parameters.iter().filter(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
         if !texts.contains(&name.as_str()) {
@@ -86,7 +99,7 @@ pub fn parse(parameters: &[(String, String)], now: Timestamp) -> Result<Query, S
     }
     let since = since.as_second().div_euclid(step.max(1)).saturating_mul(step);
     let since = Timestamp::from_second(since).map_err(|error| format!("since: {error}"))?;
-    Ok(Query { table, columns, only, by, changes, since, until, step })
+    Ok(Query { table, columns, only, by, changes, total, since, until, step })
 }
 
 fn numbers(table: Table) -> String {

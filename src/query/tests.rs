@@ -67,6 +67,29 @@ fn a_step_is_made_as_its_minutes_are() {
 }
 
 #[test]
+fn a_total_is_what_all_rows_of_a_minute_are_together() {
+    let hours = [
+        vec![
+            row(0, "a", "v1", Some(1.0), 4.0, 0),
+            row(0, "b", "v1", Some(2.0), 4.0, 2),
+            row(1, "a", "v1", Some(3.0), 4.0, 1),
+        ],
+        // Rows of another node come after, of minutes that were met before.
+        vec![row(0, "c", "v1", Some(6.0), 2.0, 0), row(1, "c", "v1", None, 2.0, 0), row(7, "c", "v1", None, 2.0, 0)],
+    ];
+    let columns = "table=container_minute&columns=cpu_usage_mean,cpu_limit,oom_kills&since=24h&until=2026-11-23T00:15:00Z&step=5m";
+    let series = folded(&format!("{columns}&total=true"), &hours).series.remove(0);
+    assert_eq!(series.column("cpu_usage_mean"), [Some(6.0), None, None], "9 in the first minute, 3 in the second");
+    assert_eq!(series.column("cpu_limit"), [Some(8.0), Some(2.0), None]);
+    assert_eq!(series.column("oom_kills"), [Some(3.0), Some(0.0), None]);
+    let each = folded(&format!("{columns}&total=false&by=container_id"), &hours);
+    assert_eq!(each.series[0].column("cpu_usage_mean"), [Some(2.0), None, None]);
+    let largest = asked("table=container_minute&columns=cpu_usage_max&total=true").expect_err("no sum");
+    assert!(largest.contains("cpu_usage_max") && largest.contains("no sum"), "{largest}");
+    assert!(asked("table=gpu_minute&columns=active&total=yes").expect_err("no word").contains("total: `yes`"));
+}
+
+#[test]
 fn however_the_rows_are_cut_into_frames_the_answer_is_the_same() {
     let rows: Vec<MinuteRow> = (0..120)
         .flat_map(|minute| {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use self::terminal::table;
 use super::plain;
-use crate::rightsize::changed::Changed;
+pub use crate::rightsize::changed::{Changed, Earlier};
 use crate::rightsize::gpu::GpuUse;
 use crate::rightsize::review::Review;
 use crate::rightsize::traffic::ModelUse;
@@ -408,6 +408,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test is told by the environment to write the schema anew")]
     fn the_schema_is_of_what_is_written() {
         let settings = schemars::generate::SchemaSettings::draft2020_12();
         let schema = settings.into_generator().into_root_schema_for::<Whole<'static>>();

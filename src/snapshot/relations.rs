@@ -85,26 +85,7 @@ impl Relations {
                 uses[*model] = Some(place);
             }
         }
-        // Two engines may name a container alike: whatever else the alert's labels say must be the container's too.
-        let by_labels = |alert: &Alert, name: &str| {
-            let agrees = |container: &ContainerView| {
-                let said = |attribute: &Attribute| alert.labels.get(attribute.key.as_ref());
-                container.subject().attributes.iter().all(|own| said(own).is_none_or(|value| *value == own.value))
-            };
-            snapshot.containers.iter().position(|container| container.name == name && agrees(container))
-        };
-        let by_uuid = |uuid: &str| snapshot.gpus.iter().position(|gpu| gpu.device.uuid == uuid);
-        let about = |alert: &Alert| {
-            let label = |named: &Named| alert.labels.get(named.key).map(String::as_str);
-            let key =
-                |name: &str| ModelKey { namespace: label(&MODEL_NAMESPACE).map(str::to_owned), name: name.to_owned() };
-            let model = label(&MODEL).and_then(|name| by_key.get(&key(name)).copied()).map(Thing::Model);
-            let gpu = || label(&GPU_ID).and_then(by_uuid).map(Thing::Gpu);
-            let container = || label(&CONTAINER_NAME).and_then(|name| by_labels(alert, name)).map(Thing::Container);
-            let agent = || label(&COLLECTOR).or(label(&EXPORTER)).map(|_| Thing::Agent);
-            model.or_else(gpu).or_else(container).or_else(agent).unwrap_or(Thing::Node)
-        };
-        let about = snapshot.alerts.alerts.iter().map(about).collect();
+        let about = snapshot.alerts.alerts.iter().map(|alert| snapshot.about(alert)).collect();
         Self { assessments, assessed, served_by, trained_by, uses, about }
     }
 }
@@ -174,10 +155,37 @@ impl Snapshot {
         self.models.models.iter().enumerate().find(|(_, model)| model.key == *key)
     }
 
+    /// What an alert is about, one that is over too. What is not there any longer is the node's.
+    #[must_use]
+    pub fn about(&self, alert: &Alert) -> Thing {
+        let label = |named: &Named| alert.labels.get(named.key).map(String::as_str);
+        let by_key = |name: &str| {
+            let key = ModelKey { namespace: label(&MODEL_NAMESPACE).map(str::to_owned), name: name.to_owned() };
+            self.models.models.iter().position(|model| model.key == key)
+        };
+        // Two engines may name a container alike: whatever else the alert's labels say must be the container's too.
+        let agrees = |container: &ContainerView| {
+            let said = |attribute: &Attribute| alert.labels.get(attribute.key.as_ref());
+            container.subject().attributes.iter().all(|own| said(own).is_none_or(|value| *value == own.value))
+        };
+        let by_labels =
+            |name: &str| self.containers.iter().position(|container| container.name == name && agrees(container));
+        let by_uuid = |uuid: &str| self.gpus.iter().position(|gpu| gpu.device.uuid == uuid);
+        let model = label(&MODEL).and_then(by_key).map(Thing::Model);
+        let gpu = || label(&GPU_ID).and_then(by_uuid).map(Thing::Gpu);
+        let container = || label(&CONTAINER_NAME).and_then(by_labels).map(Thing::Container);
+        let agent = || label(&COLLECTOR).or(label(&EXPORTER)).map(|_| Thing::Agent);
+        model.or_else(gpu).or_else(container).or_else(agent).unwrap_or(Thing::Node)
+    }
+
+    /// The alerts, those that are pending too, with what each is about.
+    pub fn alerts(&self) -> impl Iterator<Item = (Thing, &Alert)> {
+        self.relations.about.iter().copied().zip(&self.alerts.alerts)
+    }
+
     /// The alerts that fire, with what each is about.
     pub fn firing(&self) -> impl Iterator<Item = (Thing, &Alert)> {
-        let all = self.relations.about.iter().copied().zip(&self.alerts.alerts);
-        all.filter(|(_, alert)| alert.state == AlertState::Firing)
+        self.alerts().filter(|(_, alert)| alert.state == AlertState::Firing)
     }
 
     /// Whether an alert on this metric fires for the thing.
@@ -220,6 +228,7 @@ mod tests {
             labels: [(key.to_owned(), value.to_owned())].into(),
             metric: "plumbline.container.memory.oom_kills".to_owned(),
             value: 1.0,
+            worst: None,
             threshold: 0.0,
             since: Timestamp::UNIX_EPOCH,
             fired: None,

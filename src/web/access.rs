@@ -186,6 +186,11 @@ impl Gate {
         self.tokens.now().is_some()
     }
 
+    /// Whoever sent these headers may still do this with all models.
+    pub(super) fn may(&self, headers: &HeaderMap, right: Right) -> bool {
+        caller(self, &Method::GET, headers).is_ok_and(|caller| caller.may(right, None))
+    }
+
     fn count(&self, reason: &'static str) {
         self.health.update(|state| *state.refused.entry(reason).or_default() += 1);
     }

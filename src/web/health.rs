@@ -260,6 +260,24 @@ impl Report {
         Some(of.iter().map(|(name, c)| format!("Collector {name}: {}.", why(&c.message))).collect::<Vec<_>>().join(" "))
     }
 
+    /// How collectors are, in a line.
+    pub fn collectors(&self) -> String {
+        let named = |wanted: &dyn Fn(&Collector) -> bool| -> Vec<&str> {
+            self.collectors.iter().filter(|(_, c)| wanted(c)).map(|(name, _)| *name).collect()
+        };
+        let works = match &named(&|c| c.up && !c.fault)[..] {
+            [] => "None works.".to_owned(),
+            [one] => format!("{one} works."),
+            all => format!("{} work.", all.join(", ")),
+        };
+        let told = |before: &str, names: &[&str], after: &str| {
+            if names.is_empty() { String::new() } else { format!("{before}{}{after}", names.join(", ")) }
+        };
+        let down = told(" ⚠ ", &named(&|c| c.fault), " failed.");
+        let absent = told(" Not on this machine: ", &named(&|c| !c.up && !c.fault), ".");
+        format!("{works}{down}{absent}")
+    }
+
     /// What needs attention, a sentence each.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();

@@ -1,5 +1,5 @@
-// Keeps the page live: takes the newest one every two seconds and puts the sections that changed in place. Tables are sorted and
-// filtered, and commands copied, where a reader asks for it.
+// Keeps the page live: takes the newest one when the agent says that there is one, else every two seconds, and puts the sections that
+// changed in place. Tables are sorted and filtered, and commands copied, where a reader asks for it.
 // Without this script the page is whole, as of when it was loaded.
 
 // How a reader has a section's table: sorted by which column, and which rows.
@@ -100,13 +100,17 @@ function busy() {
   return document.hidden || !document.getSelection().isCollapsed || main.matches(":active") || main.querySelector(":focus-visible");
 }
 
+let asking = false;
+
 async function refresh() {
-  if (busy()) return;
+  if (asking || busy()) return;
+  asking = true;
   try {
     const answer = await fetch(location.pathname + location.search, { cache: "no-store" });
     // The session has ended: the agent sends whoever looks to the form.
     if (answer.status === 401) return location.reload();
-    if (!answer.ok) throw new Error(answer.statusText);
+    // That something is not there, or not yet, is a page too.
+    if (!answer.ok && !answer.headers.get("content-type")?.startsWith("text/html")) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (busy()) return;
     for (const id of ["as-of", "watched"]) document.getElementById(id).replaceWith(page.getElementById(id));
@@ -124,11 +128,39 @@ async function refresh() {
     const asOf = document.getElementById("as-of");
     if (!document.body.classList.contains("stale")) asOf.textContent += " (the agent does not respond)";
     document.body.classList.add("stale");
+  } finally {
+    asking = false;
   }
+}
+
+// Told by the agent while it tells; asked every two seconds while it does not, or lets no more listen. Nobody listens in a page that
+// nobody sees: a browser has few connections to one host.
+let stream, timer;
+
+function poll(on) {
+  clearInterval(timer);
+  timer = on ? setInterval(refresh, 2000) : undefined;
+}
+
+function listen() {
+  stream?.close();
+  if (document.hidden) return poll(true);
+  stream = new EventSource("/live");
+  stream.addEventListener("open", () => poll(false));
+  stream.addEventListener("newer", refresh);
+  stream.addEventListener("error", () => {
+    poll(true);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 60000);
+  });
 }
 
 for (const section of document.querySelectorAll("main > section")) {
   plain.set(section, section.outerHTML);
   dress(section);
 }
-setInterval(refresh, 2000);
+// Who only passes through asks for no stream.
+poll(true);
+setTimeout(listen, 4000);
+document.addEventListener("visibilitychange", () => setTimeout(listen, 1000));
+addEventListener("pagehide", () => stream?.close());
+addEventListener("pageshow", (event) => { if (event.persisted) listen(); });

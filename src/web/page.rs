@@ -2,6 +2,7 @@
 //!
 //! Each section stands in a file of its own below `page/` and is pure: views in, markup out. What needs attention comes first.
 
+mod alert_history;
 mod alerts;
 mod answers;
 mod attention;
@@ -12,7 +13,11 @@ mod model;
 mod models;
 mod node;
 mod range;
+mod resources;
 mod sizes;
+#[cfg(test)]
+mod things;
+mod timeline;
 mod told;
 mod window;
 mod workload;
@@ -35,10 +40,15 @@ use super::health::{self, Report};
 use super::query::Unanswered;
 use crate::access::Caller;
 use crate::chart;
+use crate::identity::ModelKey;
 use crate::model::address;
 use crate::model::view::ModelView;
+use crate::query::Answer;
 use crate::snapshot::Snapshot;
 use crate::units::span;
+
+/// Where alerts have a page of their own.
+const ALERTS: &str = "/alerts";
 
 /// All that a page is made of, as of one instant.
 struct View {
@@ -88,7 +98,7 @@ fn home(view: &View) -> String {
         (containers::section(view))
         (sizes::section(view))
         (gpus::section(view))
-        (node::section(view))
+        (resources::section(view))
         (alerts::section(view))
     };
     shell(view, &view.snapshot.node, None, &sections).into_string()
@@ -101,16 +111,59 @@ pub async fn model(
     RawQuery(query): RawQuery,
 ) -> Response {
     let view = View::of(&shared, &caller);
-    let key = address::alone(&name, query.as_deref());
+    let (key, range) = match with_range(&name, query.as_deref()) {
+        Ok((key, range)) => (Ok(key), range),
+        Err(Asked::Model(why)) => (Err(why), None),
+        Err(Asked::Range(why)) => return below(&view, &name, Err((StatusCode::BAD_REQUEST, why))),
+    };
     let name = key.as_ref().map_or(name, ToString::to_string);
     if let Some((place, found)) = key.ok().and_then(|key| view.snapshot.model(&key)) {
-        let sections = model::sections(&view, place, found);
+        let (containers, gpus) = past(&shared, &view, place, found, range).await;
+        let past = timeline::Past { containers: containers.as_deref(), gpus: gpus.as_deref() };
+        let sections = model::sections(&view, place, found, range, &past);
         return Html(shell(&view, &name, Some(&name), &sections).into_string()).into_response();
     }
     let sections = html! { section #missing { p.empty {
         "There is no model " strong { (name) } ". " a href="/" { "All models" } " are on the first page."
     } } };
     (StatusCode::NOT_FOUND, Html(shell(&view, &name, Some(&name), &sections).into_string())).into_response()
+}
+
+/// What of an address is none.
+enum Asked {
+    Model(String),
+    Range(String),
+}
+
+/// The model that an address names, and over which time; a day without a word.
+fn with_range(name: &str, query: Option<&str>) -> Result<(ModelKey, Option<Range>), Asked> {
+    let (key, more) = address::with_more(name, query).map_err(Asked::Model)?;
+    match &more[..] {
+        [] => Ok((key, None)),
+        [one] if one.starts_with("range=") => {
+            Range::of(Some(one)).map(|range| (key, Some(range))).map_err(Asked::Range)
+        }
+        [one] | [_, one, ..] => Err(Asked::Model(format!("unknown parameter `{one}`"))),
+    }
+}
+
+/// What the history says of a model's containers and GPUs; without it the page is whole all the same.
+async fn past(
+    shared: &Shared,
+    view: &View,
+    place: usize,
+    model: &ModelView,
+    range: Option<Range>,
+) -> (Option<Arc<Answer>>, Option<Arc<Answer>>) {
+    let Some(axis) = timeline::axis(model, range) else { return (None, None) };
+    let asked = |query| async { shared.history.ask(query).await.ok() };
+    let gpus = async {
+        match timeline::gpus(view, place, model, axis) {
+            Some(query) => asked(query).await,
+            None => None,
+        }
+    };
+    tokio::join!(asked(timeline::containers(view, model, axis)), gpus)
 }
 
 /// A page of its own below the first, or why there is none.
@@ -173,6 +226,46 @@ pub async fn gpu(
     below(&view, &name, sections)
 }
 
+/// The node over time.
+pub async fn node(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    RawQuery(asked): RawQuery,
+) -> Response {
+    let view = View::of(&shared, &caller);
+    let sections = async {
+        let range = Range::of(asked.as_deref()).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+        if name != view.snapshot.node {
+            let ours = &view.snapshot.node;
+            return Err((StatusCode::NOT_FOUND, format!("This agent watches the node {ours}, and not {name}.")));
+        }
+        let minute = super::query::minute(view.now);
+        let gpus = async {
+            // Without them the page is whole all the same.
+            if view.snapshot.gpus.is_empty() {
+                None
+            } else {
+                shared.history.ask(node::gpus(&view, range, minute)).await.ok()
+            }
+        };
+        let (containers, gpus) = tokio::join!(shared.history.ask(node::query(&view, range, minute)), gpus);
+        Ok(node::sections(&view, range, &*containers.map_err(late)?, gpus.as_deref()))
+    };
+    below(&view, &format!("node {name}"), sections.await)
+}
+
+/// Alerts with their history.
+pub async fn alerts(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(asked): RawQuery,
+) -> Response {
+    let view = View::of(&shared, &caller);
+    let range = Range::of(asked.as_deref()).map_err(|why| (StatusCode::BAD_REQUEST, why));
+    below(&view, "alerts", range.map(|range| alert_history::sections(&view, range)))
+}
+
 /// One window of a model, to be shown to somebody.
 pub async fn window(
     State(shared): State<Shared>,
@@ -198,7 +291,7 @@ pub async fn window(
 
 pub async fn style() -> impl IntoResponse {
     const STYLE: &str = include_str!("page.css");
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], [STYLE, chart::STYLE].concat())
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], [chart::PALETTE, STYLE, chart::STYLE].concat())
 }
 
 pub async fn script() -> impl IntoResponse {
@@ -223,7 +316,7 @@ fn shell(view: &View, title: &str, below: Option<&str>, sections: &Markup) -> Ma
                 header {
                     h1 { a href="/" { "plumbline" } @if let Some(below) = below { " / " (below) } }
                     @if view.sample { (sample()) }
-                    p { "node " strong { (snapshot.node) } ", watched for "
+                    p { "node " a href=(node::address(&snapshot.node)) { strong { (snapshot.node) } } ", watched for "
                         span #watched title={ "since " (exact(view.started)) } { (ago(view.now, view.started)) }
                         " · as of "
                         time #as-of datetime=(snapshot.as_of) { (snapshot.as_of.strftime("%H:%M:%S UTC")) } }
@@ -267,12 +360,17 @@ fn section(id: &str, title: &str, body: &Markup) -> Markup {
 }
 
 fn wide(label: &str, table: &Markup) -> Markup {
-    html! { div.wide role="region" aria-label=(label) tabindex="0" { (table) } }
+    html! { div.wide role="region" aria-label={ "Table: " (label) } tabindex="0" { (table) } }
 }
 
 /// How long ago, with the time itself on hover.
 fn since(now: Timestamp, at: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (ago(now, at)) } }
+}
+
+/// A moment of the last days, with the whole of it on hover.
+fn moment(at: Timestamp) -> Markup {
+    html! { time datetime=(at) title=(exact(at)) { (at.strftime("%b %-d %H:%M")) } }
 }
 
 fn ago(now: Timestamp, at: Timestamp) -> String {
@@ -311,7 +409,7 @@ mod tests {
     use crate::drift::verdict::{Judged, JudgedAspect, Named, Shape, Tested, Verdict};
     use crate::frame::{MinuteRow, RowIdentity, minute_frame};
     use crate::health::State as Health;
-    use crate::identity::{ContainerClaim, Link, Model, ModelKey, Relation, claim};
+    use crate::identity::{ContainerClaim, Link, Model, Relation, claim};
     use crate::metric::Number::{Float, Int};
     use crate::minute::Summary;
     use crate::model::Spec;
@@ -333,7 +431,7 @@ mod tests {
 
     const NODE: &str = "node-with-a-long-name-1";
 
-    fn at(second: i64) -> Timestamp {
+    pub fn at(second: i64) -> Timestamp {
         Timestamp::from_second(BEGIN + second).expect("a time")
     }
 
@@ -475,7 +573,7 @@ mod tests {
         view
     }
 
-    fn known() -> View {
+    pub fn known() -> View {
         let mut snapshot = snapshot();
         let minutes =
             |n: usize| (ModelKey::named(&format!("model-number-{n}")), (0..120).map(|m| m * 37 % 1000).collect());
@@ -495,7 +593,7 @@ mod tests {
     }
 
     /// The played node as of a Monday's afternoon, with a week behind it.
-    fn played() -> (View, Vec<MinuteRow>, Vec<crate::frame::gpu::GpuRow>) {
+    pub fn played() -> (View, Vec<MinuteRow>, Vec<crate::frame::gpu::GpuRow>) {
         const BEGIN: i64 = 1_795_392_000;
         let (mut containers, mut gpus, mut history) = (Vec::new(), Vec::new(), History::default());
         let mut last = BTreeMap::new();
@@ -525,7 +623,7 @@ mod tests {
         (View { snapshot: Arc::new(snapshot), now: end, sample: true, ..known() }, containers, gpus)
     }
 
-    fn answered<R: crate::frame::Row>(query: crate::query::Query, rows: &[R]) -> crate::query::Answer {
+    pub fn answered<R: crate::frame::Row>(query: crate::query::Query, rows: &[R]) -> crate::query::Answer {
         let mut folding = crate::query::Folding::new(query);
         folding.take(&R::frame(rows).expect("a frame")).expect("taken");
         folding.answer(0)
@@ -620,7 +718,8 @@ mod tests {
         for link in [r#"<a href="/models/m">m</a>"#, r#"<a href="/models/m?namespace=ml">ml/m</a>"#] {
             assert!(text.contains(link), "{link}");
         }
-        let text = model::sections(&view, 1, &snapshot.models.models[1]).into_string();
+        let text =
+            model::sections(&view, 1, &snapshot.models.models[1], None, &timeline::Past::default()).into_string();
         for address in [
             "/v1/models/m/reference?namespace=ml'",
             "/v1/models/m/labels?namespace=ml",
@@ -644,7 +743,7 @@ mod tests {
         let (models, review) = (Arc::clone(&snapshot.models), snapshot.review.clone());
         view.snapshot = Arc::new(snapshot.joined(models, review, Arc::default()));
         let (place, model) = view.snapshot.model(&ModelKey::named("model-number-7")).expect("a model");
-        let page = model::sections(&view, place, model).into_string();
+        let page = model::sections(&view, place, model, None, &timeline::Past::default()).into_string();
         let (_, served) = page.split_once("id=\"served\"").expect("a section");
         let (served, trained) = served.split_once("<h3>Trained by</h3>").expect("two lists");
         for (list, name, source) in [
@@ -687,7 +786,7 @@ mod tests {
         few.aspects[0].rows_needed = Some(900);
         few.withdraw();
         model.windows[0].drifted = vec!["<i>".to_owned()];
-        let page = model::sections(&view, 0, &model).into_string();
+        let page = model::sections(&view, 0, &model, None, &timeline::Past::default()).into_string();
         let page = page.replace("<title>", "\n<title>");
         assert!(page.contains("median 3.20 to 4.10") || page.contains("median 3.2 to 4.1"), "{page}");
         assert!(page.contains("<small>values moved by 0.3 standard deviations (threshold 0.1), p = 1.00e-8"), "{page}");
@@ -700,10 +799,12 @@ mod tests {
         assert!(page.contains("beyond it, too few rows to tell"), "{page}");
         // Of old windows it is known which columns drifted, and no more.
         model.windows.iter_mut().for_each(|window| window.distances.clear());
-        let page = model::sections(&view, 0, &model).into_string();
+        let page = model::sections(&view, 0, &model, None, &timeline::Past::default()).into_string();
         assert!(page.contains("feature_with_a_name_1: 59 of 60"), "{page}");
         model.windows.iter_mut().for_each(|window| window.drifted.clear());
-        assert!(!model::sections(&view, 0, &model).into_string().contains("By column"));
+        assert!(
+            !model::sections(&view, 0, &model, None, &timeline::Past::default()).into_string().contains("By column")
+        );
     }
 
     #[test]
@@ -724,7 +825,7 @@ mod tests {
         window.reference = Some("0123abcd".to_owned());
         assert!(window::sections(&model, &window).into_string().contains("another than today's, <code>0123abcd"));
         // It is linked to from the model's page, in the list and in the picture.
-        let page = model::sections(&view, 0, &model).into_string();
+        let page = model::sections(&view, 0, &model, None, &timeline::Past::default()).into_string();
         assert!(page.matches(&at_hour(1000)).count() >= 2, "{page}");
     }
 
@@ -738,8 +839,13 @@ mod tests {
         let sizes: Vec<(&str, usize)> =
             text.split("<section id=\"").map(|s| (&s[..12.min(s.len())], s.len())).collect();
         assert!(text.len() < 300_000, "{} bytes: {sizes:?}", text.len());
-        let of_model =
-            shell(&view, "m", Some("m"), &model::sections(&view, 0, &view.snapshot.models.models[0])).into_string();
+        let of_model = shell(
+            &view,
+            "m",
+            Some("m"),
+            &model::sections(&view, 0, &view.snapshot.models.models[0], None, &timeline::Past::default()),
+        )
+        .into_string();
         assert!(of_model.len() < 200_000, "{} bytes", of_model.len());
     }
 }

@@ -78,7 +78,7 @@ impl Registry for Undescribed {
 }
 
 /// What the routes read, and the snapshot's sender, which has to be kept.
-fn shared(base: &str) -> (Shared, watch::Sender<Arc<Snapshot>>) {
+pub fn shared(base: &str) -> (Shared, watch::Sender<Arc<Snapshot>>) {
     let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(Timestamp::UNIX_EPOCH));
     let (sender, snapshot) = watch::channel(Arc::new(Snapshot::empty("node-1".to_owned(), Timestamp::UNIX_EPOCH)));
     let shared = Shared {
@@ -93,6 +93,9 @@ fn shared(base: &str) -> (Shared, watch::Sender<Arc<Snapshot>>) {
         sample: false,
         names: origin::Names::new("node-1", &[]),
         gate: access::Gate::new(crate::access::Shared::default(), false, Arc::default(), Arc::clone(&clock)),
+        listeners: live::Places::default(),
+        // It never stops.
+        stopping: Box::leak(Box::new(watch::channel(false).0)).subscribe(),
         base: base.to_owned(),
         health: Arc::default(),
         clock,

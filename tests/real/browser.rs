@@ -154,6 +154,11 @@ impl Browser {
         self.of_session("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
+    /// What a script tells `arguments[0]`, once it does.
+    pub fn script_later(&self, script: &str) -> Result<Value, Failed> {
+        self.of_session("POST", "/execute/async", &json!({ "script": script, "args": [] }))
+    }
+
     /// The page's text, as a person reads it.
     pub fn text(&self) -> Result<String, Failed> {
         Ok(self.script("return document.body.innerText")?.as_str().unwrap_or_default().to_owned())

@@ -35,6 +35,7 @@ mod models;
 mod openapi;
 mod otlp;
 mod page;
+mod pages;
 mod parts;
 mod podman;
 mod power;
@@ -82,6 +83,7 @@ fn main() {
         gpus::TESTS,
         alerts::TESTS,
         page::TESTS,
+        pages::TESTS,
         report::TESTS,
         documents::TESTS,
         terminal::TESTS,

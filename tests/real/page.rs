@@ -26,7 +26,7 @@ fn pictures() -> PathBuf {
 }
 
 /// Keeps a screenshot; it must show something, at the width asked for.
-fn look(browser: &Browser, name: &str, width: u32) -> Result<(), Failed> {
+pub fn look(browser: &Browser, name: &str, width: u32) -> Result<(), Failed> {
     let png = browser.screenshot()?;
     std::fs::write(pictures().join(format!("{name}.png")), &png)?;
     let wide = png.get(16..20).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));

@@ -25,6 +25,8 @@ pub enum Part {
     Alertmanager,
     /// Chromium and its driver.
     Chromium,
+    /// axe-core, which looks for what keeps people from using a page.
+    Axe,
     /// rotel, an OTLP collector.
     Rotel,
     /// Python with duckdb.
@@ -65,6 +67,7 @@ impl Part {
             Self::Prometheus => in_path("prometheus") && in_path("promtool"),
             Self::Alertmanager => in_path("prometheus-alertmanager"),
             Self::Chromium => in_path("chromium") && in_path("chromedriver"),
+            Self::Axe => axe().is_some(),
             Self::Rotel => rotel().is_some(),
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
             Self::OpenSsl => in_path("openssl"),
@@ -99,6 +102,7 @@ impl Part {
             Self::Prometheus => "prometheus and promtool in PATH".to_owned(),
             Self::Alertmanager => "prometheus-alertmanager in PATH".to_owned(),
             Self::Chromium => "chromium and chromedriver in PATH (Debian: chromium, chromium-driver)".to_owned(),
+            Self::Axe => "axe-core (`npm pack axe-core` has package/axe.min.js; PLUMBLINE_AXE names it)".to_owned(),
             Self::Rotel => "rotel for Python (pip install rotel; PLUMBLINE_PYTHON names the interpreter)".to_owned(),
             Self::DuckDb => {
                 "duckdb for Python (pip install duckdb pytz; PLUMBLINE_PYTHON names the interpreter)".to_owned()
@@ -153,6 +157,11 @@ pub fn in_path(program: &str) -> bool {
 fn succeeds(program: &str, arguments: &[&str]) -> bool {
     let silent = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     silent.is_ok_and(|status| status.success())
+}
+
+/// The script of axe-core.
+pub fn axe() -> Option<PathBuf> {
+    std::env::var_os("PLUMBLINE_AXE").map(PathBuf::from).filter(|path| path.is_file())
 }
 
 /// rotel's binary, which its wheel carries.

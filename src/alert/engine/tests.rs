@@ -77,6 +77,7 @@ fn an_alert_waits_fires_holds_on_and_resolves() {
     assert_eq!((over.state, over.fired, over.resolved), (AlertState::Resolved, Some(at(60)), Some(at(120))));
     assert_eq!(over.labels, [("container.name".to_owned(), "web".to_owned())].into());
     assert_eq!(over.message, "web at 0.95 cores");
+    assert_eq!((over.value, over.worst), (0.4, Some(0.95)), "the last, and the one farthest beyond");
 }
 
 #[test]
@@ -419,10 +420,10 @@ fn what_is_long_over_is_forgotten() {
     assert_eq!((engine.trails.len(), engine.view().resolved.len()), (2, 1), "a rule looks back as far");
     engine.step(&[], at(1201));
     assert_eq!(engine.trails.len(), 0);
-    engine.step(&[], at(1200 + 86_399));
+    engine.step(&[], at(1200 + 14 * 86_400 - 1));
     assert_eq!(engine.view().resolved.len(), 1);
-    engine.step(&[], at(1200 + 86_400));
-    assert_eq!(engine.view().resolved.len(), 0, "a day later");
+    engine.step(&[], at(1200 + 14 * 86_400));
+    assert_eq!(engine.view().resolved.len(), 0, "two weeks later");
 }
 
 #[test]
@@ -439,6 +440,12 @@ fn what_is_held_for_others_is_bounded_and_the_newest_comes_first() {
     assert_eq!((view.resolved.len(), view.over), (1000, 1002));
     assert_eq!((view.resolved[0].resolved, view.resolved[1].resolved), (Some(at(20)), Some(at(10))));
     assert_eq!(view.newly_over(1000).count(), 2);
+    // What there was no room for is counted, over a restart too, and until it would have been forgotten anyway.
+    assert_eq!(view.resolved_left_out, 2);
+    let mut again = Engine::new("node-1".to_owned(), vec![prompt()], 10, engine.kept(at(30), 0), at(30));
+    assert_eq!((again.view().resolved.len(), again.view().resolved_left_out), (1000, 2));
+    again.step(&[], at(10 + 14 * 86_400));
+    assert_eq!((again.view().resolved.len(), again.view().resolved_left_out), (1, 0));
 }
 
 #[test]

@@ -133,6 +133,21 @@ pub fn uptime_ms(text: &str) -> Option<i64> {
     seconds.parse::<i64>().ok()?.checked_mul(1000)?.checked_add(hundredths.parse::<i64>().ok()?.checked_mul(10)?)
 }
 
+/// `/proc/stat`: cores that are online, a line each behind that of all.
+pub fn cores(text: &str) -> Option<f64> {
+    let of_core =
+        |line: &&str| line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let count = text.lines().filter(of_core).count();
+    (count > 0).then_some(count as f64)
+}
+
+/// `/proc/meminfo`: bytes of memory that there are.
+pub fn memory(text: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = number(line.split_ascii_whitespace().next()?)?;
+    (kib > 0).then_some(kib as f64 * 1024.0)
+}
+
 /// Field 22 of `/proc/PID/stat`: clock ticks from boot to the process's start.
 /// The command in field 2 may hold spaces and parentheses, so count from the last one.
 pub fn start_ticks(stat: &str) -> Option<u64> {
@@ -198,6 +213,10 @@ mod tests {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1000 10";
         assert_eq!(start_ticks(stat), Some(987_654));
         assert_eq!(uptime_ms("12345.67 54321.00\n"), Some(12_345_670));
+        let stat = "cpu  1 2 3\ncpu0 1 1 1\ncpu1 0 1 2\nintr 5 cpu9\n";
+        assert_eq!((cores(stat), cores("cpu 1 2 3\nctxt 5\n")), (Some(2.0), None));
+        assert_eq!(memory("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16.0 * 1024.0 * 1024.0));
+        assert_eq!((memory("MemFree: 1 kB\n"), memory("MemTotal: many kB\n")), (None, None));
     }
 
     #[test]
@@ -211,7 +230,7 @@ mod tests {
         fn nothing_the_kernel_could_write_panics(text in "[a-z0-9_:=. \n()max-]{0,200}") {
             let _ = (number(&text), v1_memory_limit(&text), keyed(&text, "a"), cpu_max(&text));
             let _ = (pressure(&text), io_stat(&text, str::to_owned), io_service_bytes(&text, str::to_owned));
-            let _ = (net_dev(&text), partitions(&text), start_ticks(&text), uptime_ms(&text));
+            let _ = (net_dev(&text), partitions(&text), start_ticks(&text), uptime_ms(&text), cores(&text), memory(&text));
         }
     }
 }

@@ -313,10 +313,10 @@ fn resource(
         div {
             p { strong class=(class) { (name) " " (change(resource, unit)) } br; small { (plain(&resource.reason)) } }
             @if hours.len() > 1 {
-                (course(&Course {
-                    since: hours.first().map_or(Timestamp::UNIX_EPOCH, |hour| hour.hour),
-                    step: HOUR, lines: &lines, marks: &[], unit, top: None, text: &plain(&text),
-                }))
+                (course(&Course::of(
+                    hours.first().map_or(Timestamp::UNIX_EPOCH, |hour| hour.hour),
+                    HOUR, &lines, &[], unit, &plain(&text),
+                )))
             }
         }
     }

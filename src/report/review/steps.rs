@@ -10,6 +10,9 @@ pub const YEAR: f64 = 12.0;
 /// Below this share of minutes without computing, a GPU is not worth a change.
 const IDLE: f64 = 0.5;
 
+/// How an amount is written.
+type Unit = fn(f64) -> String;
+
 /// A change.
 pub struct Step<'a> {
     /// What to do, to what.
@@ -45,11 +48,8 @@ fn model(name: Option<&str>) -> String {
 }
 
 fn sized<'a>(a: &'a Assessment, review: &Review) -> Option<Step<'a>> {
-    let lowered: Vec<(&str, &Resource, fn(f64) -> String)> =
-        [("CPU", &a.cpu, cores as fn(f64) -> String), ("memory", &a.memory, bytes)]
-            .into_iter()
-            .filter(|(_, resource, _)| resource.saving > 0.0)
-            .collect();
+    let resources: [(&str, &Resource, Unit); 2] = [("CPU", &a.cpu, cores), ("memory", &a.memory, bytes)];
+    let lowered: Vec<_> = resources.into_iter().filter(|(_, resource, _)| resource.saving > 0.0).collect();
     if lowered.is_empty() {
         return None;
     }

@@ -21,6 +21,7 @@ fn content(content: Content, generator: &mut schemars::SchemaGenerator) -> Optio
         Content::Css => ("text/css", text),
         Content::JavaScript => ("text/javascript", text),
         Content::Metrics => (crate::export::prometheus::CONTENT_TYPE, text),
+        Content::Events => ("text/event-stream", text),
         Content::Protobuf => ("application/x-protobuf", json!({ "type": "string", "format": "binary" })),
         Content::Json(schema) => ("application/json", schema(generator)),
     })

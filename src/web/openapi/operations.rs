@@ -23,6 +23,7 @@ pub enum Content {
     Html,
     Css,
     JavaScript,
+    Events,
     Metrics,
     Protobuf,
     Json(fn(&mut SchemaGenerator) -> Value),
@@ -90,6 +91,7 @@ pub fn parameter(name: &str) -> Value {
             json!("shop/Deployment/checkout/api"),
         ),
         "gpu" => ("path", "The device's id (NVML's UUID).", json!({ "type": "string", "minLength": 1 }), Value::Null),
+        "node" => ("path", "The node's name.", json!({ "type": "string", "minLength": 1 }), Value::Null),
         "range" => (
             "query",
             "How far the page looks back.",
@@ -115,6 +117,12 @@ pub fn parameter(name: &str) -> Value {
             "Texts, or lists of texts, of which is told from when until when each value was met.",
             json!({ "type": "string" }),
             json!("image_tag"),
+        ),
+        "total" => (
+            "query",
+            "Sums the rows of each minute up: what all of them used together.",
+            json!({ "type": "boolean" }),
+            json!(false),
         ),
         "since" => (
             "query",
@@ -234,10 +242,27 @@ pub fn all() -> Vec<Operation> {
     let rows = Content::Json(of::<RowsResponse>);
     let mut all = vec![
         page("/", "The page of the node.", &[]),
-        page("/models/{model}", "The page of a model.", OF_MODEL),
+        page("/models/{model}", "The page of a model.", &["model", "namespace", "range"]),
         page("/models/{model}/windows/{end}", "The page of a window.", OF_WINDOW),
         page("/workloads/{workload}", "The page of a workload: what it used over time.", &["workload", "range"]),
+        page(
+            "/nodes/{node}",
+            "The page of the node: what it has, and what is done with it over time.",
+            &["node", "range"],
+        ),
         page("/gpus/{gpu}", "The page of a GPU: what it did over time, and for whom.", &["gpu", "range"]),
+        page("/alerts", "The page of alerts: what fires now, and what fired when.", &["range"]),
+        Operation {
+            answers: vec![
+                (
+                    200,
+                    "Server-sent events: `newer`, with the time of the snapshot, at most every two seconds; without end.",
+                    Content::Events,
+                ),
+                (503, "Too many listen.", Content::Text),
+            ],
+            ..read("/live", "Tells that there is a newer snapshot.", &[], Content::Nothing)
+        },
         open("/page.css", "What the page looks like.", vec![(200, "A style sheet.", Content::Css)]),
         open("/page.js", "How the page keeps up.", vec![(200, "A script.", Content::JavaScript)]),
         read("/metrics", "All metrics, as Prometheus reads them.", &[], Content::Metrics),
@@ -263,7 +288,7 @@ pub fn all() -> Vec<Operation> {
             ..read(
                 "/api/v1/query",
                 "Columns of the history over time, in steps.",
-                &["table", "columns", "by", "changes", "since", "until", "step"],
+                &["table", "columns", "by", "changes", "total", "since", "until", "step"],
                 Content::Nothing,
             )
         },

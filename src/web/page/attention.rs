@@ -137,7 +137,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// Where the page speaks of the thing.
-fn target(view: &View, about: Thing) -> String {
+pub fn target(view: &View, about: Thing) -> String {
     let snapshot = &view.snapshot;
     let place = match about {
         Thing::Model(place) => snapshot.models.models.get(place).map(|model| address::of("/models", &model.key, "")),
@@ -146,5 +146,5 @@ fn target(view: &View, about: Thing) -> String {
         Thing::Agent => Some("/healthz".to_owned()),
         Thing::Node => None,
     };
-    place.unwrap_or_else(|| "#alerts".to_owned())
+    place.unwrap_or_else(|| super::ALERTS.to_owned())
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::range::Range;
-use super::{View, section as whole, unknown, wide};
+use super::{View, moment, section as whole, unknown, wide};
 use crate::chart::course::{Course, Kind, Line, course};
 use crate::chart::{self, Level, Piece};
 use crate::query::{Answer, Query, Series, Table};
@@ -95,7 +95,7 @@ fn charts(answer: &Answer, series: &Series) -> Markup {
     let line = |kind, name, column: &str| Line { kind, name, values: series.column(column).to_vec() };
     let drawn = |lines: Vec<Line>, unit: fn(f64) -> String, top: Option<f64>, text: &str| {
         let (since, step) = (answer.since, answer.step_seconds);
-        course(&Course { since, step, lines: &lines, marks: &[], unit, top, text })
+        course(&Course { top, ..Course::of(since, step, &lines, &[], unit, text) })
     };
     html! {
         h3 { "State" }
@@ -162,8 +162,8 @@ fn held(series: Option<&Series>, holders: Option<&Answer>) -> Markup {
                         @match names.get(change.value.as_str()) { Some(name) => { (name) } None => { (unknown("name not known")) } }
                         br; small { code { (change.value.get(..12).unwrap_or(&change.value)) } }
                     }
-                    td.number { (change.at.strftime("%b %-d %H:%M")) }
-                    td.number { (change.last.strftime("%b %-d %H:%M")) }
+                    td.number { (moment(change.at)) }
+                    td.number { (moment(change.last)) }
                     td.number { (span(change.last.duration_since(change.at))) }
                 } } }
             } }))

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::models::{by_distance, cost, over_time, overlay_text, verdict};
-use super::{View, ago, anchor, section, told, unknown, wide};
+use super::models::{alike, by_distance, cost, over_time, overlay_text, verdict};
+use super::range::Range;
+use super::timeline::{self, Past};
+use super::{View, ago, section, told, unknown, wide};
 use crate::chart;
 use crate::chart::heat::{Heat, Row};
 use crate::drift::moved::shortened;
@@ -31,13 +33,14 @@ const ROWS: usize = 30;
 /// Features listed.
 const FEATURES: usize = 200;
 
-pub fn sections(view: &View, place: usize, model: &ModelView) -> Markup {
+pub fn sections(view: &View, place: usize, model: &ModelView, range: Option<Range>, past: &Past<'_>) -> Markup {
     html! {
         (summary(view, place, model))
+        (section("time", "On one time axis", &timeline::section(view, model, range, past)))
         (section("features", "Features in the last window", &of_last(model)))
         (section("quality", "Data quality", &quality(model)))
         (section("drift", "Drift over time", &drift(model)))
-        (section("performance", "Performance over time", &performance(model)))
+        (section("performance", "Performance over time", &performance(view, model)))
         (section("estimate", "Estimated without labels", &told::without_labels(model)))
         @if model.has_groups() { (section("groups", "Groups", &told::groups(model))) }
         (section("parts", "Where it does worst", &told::parts(model)))
@@ -347,12 +350,15 @@ fn by_column(model: &ModelView) -> Markup {
     }
 }
 
-fn performance(model: &ModelView) -> Markup {
+fn performance(view: &View, model: &ModelView) -> Markup {
     let Some(leading) = model.leading() else {
         if model.counts.labels > 0 {
             return html! { p.empty { "No closed window has labels yet." } };
         }
-        return html! { p.empty { "No labels yet. Send them to " code { (address::of("/v1/models", &model.key, "/labels")) } ", with the sample's id." } };
+        return html! { p.empty { "No labels yet. Send the first, with its sample's id: " code {
+            "curl '" (view.base) (address::of("/v1/models", &model.key, "/labels"))
+            "' -H 'Content-Type: application/json' -d '" r#"{"id": "1", "label": 1}"# "'"
+        } } };
     };
     let mut values = over_time(model, leading.measure);
     let windows: Vec<_> = model.windows.iter().take(WINDOWS).rev().collect();
@@ -410,17 +416,18 @@ fn served(view: &View, place: usize, model: &ModelView) -> Markup {
                 ". Then the cost of a thousand predictions is shown too."
             }
         } @else {
-            (containers(&serving))
+            (containers(view, &serving))
         }
-        @if !training.is_empty() { h3 { "Trained by" } (containers(&training)) }
+        @if !training.is_empty() { h3 { "Trained by" } (containers(view, &training)) }
     }
 }
 
 /// Each with its GPUs, and the label that says so.
-fn containers(of_model: &[ModelContainer<'_>]) -> Markup {
-    html! { ul { @for c in of_model { li {
-        a href={ "/#" (anchor("c", c.container.to)) } { (c.container_name) }
-        @for gpu in &c.view.gpus { ", GPU " (gpu.index) }
-        " " small { "by " (c.container.source) }
+fn containers(view: &View, of_model: &[ModelContainer<'_>]) -> Markup {
+    html! { ul { @for replicas in alike(view, of_model) { li {
+        a href=(replicas.address) { (replicas.name) }
+        @if replicas.count > 1 { span.number { " ×" (replicas.count) } }
+        @for gpu in &replicas.gpus { ", GPU " (gpu) }
+        " " small { "by " (replicas.source) }
     } } } }
 }

@@ -1,5 +1,7 @@
 //! Models: verdict first, then what moved, how well the model still does, and what it costs.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use super::{View, section as whole, unknown, wide};
@@ -9,6 +11,7 @@ use crate::drift::words;
 use crate::model::address;
 use crate::model::view::ModelView;
 use crate::performance::verdict::Verdict;
+use crate::snapshot::relations::ModelContainer;
 use crate::units::{grouped, money, percent};
 
 /// Features named in a row.
@@ -156,15 +159,53 @@ fn coverage(model: &ModelView) -> Markup {
 }
 
 fn served_by(view: &View, place: usize) -> Markup {
-    let mut all = view.snapshot.served_by(place).peekable();
-    if all.peek().is_none() {
+    let all: Vec<_> = view.snapshot.served_by(place).collect();
+    if all.is_empty() {
         return html! { span.unknown title="the label plumbline.io/model on a container names the model it serves" { "unknown" } };
     }
-    html! { @for c in all {
-        a href=(super::containers::address(view, c.place)) { (c.container_name) }
-        @for gpu in &c.view.gpus { " " small { "GPU " (gpu.index) } }
+    html! { @for replicas in alike(view, &all) {
+        a href=(replicas.address) { (replicas.name) }
+        @if replicas.count > 1 { span.number title={ (replicas.count) " replicas on this node" } { " ×" (replicas.count) } }
+        @for gpu in &replicas.gpus { " " small { "GPU " (gpu) } }
         br;
     } }
+}
+
+/// Containers of a model that are one to a reader: replicas, which lead to one page.
+pub struct Alike<'a> {
+    pub name: String,
+    pub address: String,
+    pub count: usize,
+    /// Their GPUs' places among the node's devices.
+    pub gpus: BTreeSet<u32>,
+    /// Who says that they are the model's.
+    pub source: &'a str,
+}
+
+/// Each once, in the order in which they come.
+pub fn alike<'a>(view: &View, all: &[ModelContainer<'a>]) -> Vec<Alike<'a>> {
+    let mut found: Vec<Alike<'a>> = Vec::new();
+    for c in all {
+        let address = super::containers::address(view, c.place);
+        let gpus = c.view.gpus.iter().map(|gpu| gpu.index);
+        match found.iter_mut().find(|known| known.address == address && known.source == c.container.source) {
+            Some(known) => {
+                known.count += 1;
+                known.gpus.extend(gpus);
+            }
+            None => found.push(Alike {
+                name: match &c.view.workload {
+                    Some(workload) if c.view.pod.is_some() => format!("{}/{}", workload.to.name, c.container_name),
+                    _ => c.container_name.to_owned(),
+                },
+                address,
+                count: 1,
+                gpus: gpus.collect(),
+                source: c.container.source,
+            }),
+        }
+    }
+    found
 }
 
 pub fn cost(view: &View, place: usize) -> Markup {

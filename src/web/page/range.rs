@@ -53,20 +53,39 @@ impl Range {
             only,
             by: Vec::new(),
             changes: Vec::new(),
+            total: false,
             since: Timestamp::from_second(since).unwrap_or(minute),
             until: minute,
             step: self.step,
         }
     }
 
+    /// When it begins, as of now.
+    pub fn since(self, now: Timestamp) -> Timestamp {
+        now.checked_sub(SignedDuration::from_hours(self.hours)).unwrap_or(now)
+    }
+
     /// The ways to the others.
     pub fn links(self, path: &str) -> Markup {
-        html! {
-            nav.ranges aria-label="Time" {
-                @for range in RANGES {
-                    @if range == self { span.chosen aria-current="true" { (range.title) } }
-                    @else { a href={ (path) "?range=" (range.name) } { (range.title) } }
-                }
+        links(&format!("{path}?"), Some(self), None)
+    }
+}
+
+/// The ways to all, from an address that may have a query already; `usual` is what is shown without a word.
+pub fn links_with(address: &str, chosen: Option<Range>, usual: &str) -> Markup {
+    let sign = if address.contains('?') { "&" } else { "?" };
+    links(&format!("{address}{sign}"), chosen, Some((usual, address)))
+}
+
+fn links(before: &str, chosen: Option<Range>, usual: Option<(&str, &str)>) -> Markup {
+    html! {
+        nav.ranges aria-label="Time" {
+            @if let Some((title, address)) = usual {
+                @if chosen.is_none() { span.chosen aria-current="true" { (title) } } @else { a href=(address) { (title) } }
+            }
+            @for range in RANGES {
+                @if Some(range) == chosen { span.chosen aria-current="true" { (range.title) } }
+                @else { a href={ (before) "range=" (range.name) } { (range.title) } }
             }
         }
     }

@@ -26,7 +26,7 @@ fn shown(section: &Section) -> Markup {
         }
         @if !section.rows.is_empty() {
             (wide(&section.title, &html! { table.narrow {
-                thead { tr { @for head in &section.heads { th scope="col" { (head) } } } }
+                thead { tr { @for head in &section.heads { th scope="col" { @if head.is_empty() { "What" } @else { (head) } } } } }
                 tbody { @for row in &section.rows { tr {
                     @for (at, cell) in row.iter().enumerate() {
                         @if at == 0 { th scope="row" { (cell) } } @else { td.number { (cell) } }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::range::Range;
-use super::{View, section as whole, since, unknown, wide};
+use super::{View, moment, section as whole, since, unknown, wide};
 use crate::chart::course::{Course, Kind, Line, Mark, course};
 use crate::query::{Answer, Query, Series, Table};
 use crate::rightsize::usage::Member;
@@ -16,7 +16,7 @@ use crate::units::{bytes, cores, minutes, money, percent};
 /// Below which these pages are.
 pub const FOLDER: &str = "/workloads";
 /// What stays as it is in an address.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/');
+pub const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/');
 
 const COLUMNS: [&str; 13] = [
     "cpu_usage_mean",
@@ -142,7 +142,7 @@ fn charts(a: &Assessment, answer: &Answer, series: &Series) -> Markup {
     let drawn = |lines: Vec<Line>, proposed: Option<Line>, unit: fn(f64) -> String, text: &str| {
         let lines: Vec<Line> = lines.into_iter().filter(is_known).chain(proposed).collect();
         let (since, step) = (answer.since, answer.step_seconds);
-        course(&Course { since, step, lines: &lines, marks: &marks, unit, top: None, text })
+        course(&Course::of(since, step, &lines, &marks, unit, text))
     };
     let throttled: Vec<Option<f64>> = series
         .column("cpu_throttled_periods")
@@ -182,7 +182,7 @@ fn answer_steps(series: &Series) -> usize {
 }
 
 /// What happened: kills, new versions, and containers begun anew without one.
-fn marks(answer: &Answer, series: &Series) -> Vec<Mark> {
+pub fn marks(answer: &Answer, series: &Series) -> Vec<Mark> {
     let mut marks = Vec::new();
     for (step, kills) in (0..).zip(series.column("oom_kills")) {
         let second = answer.since.as_second().saturating_add(answer.step_seconds.saturating_mul(step));
@@ -220,7 +220,7 @@ fn happened(marks: &[Mark]) -> Markup {
             details #happened {
                 summary { "What happened (" (marks.len()) ")" }
                 ul.plain { @for mark in marks {
-                    li { span.number { (mark.at.strftime("%Y-%m-%d %H:%M UTC")) } " "
+                    li { span.number { (moment(mark.at)) } " "
                         @if mark.bad { strong { (mark.sign) " " (mark.text) } } @else { (mark.sign) " " (mark.text) } }
                 } }
             }
@@ -239,7 +239,7 @@ fn percentiles(series: &Series) -> Markup {
         "Percentiles",
         &html! { table.narrow {
             caption { "Over the steps that are drawn" }
-            thead { tr { th scope="col" { "" } th scope="col" { "Median" } th scope="col" { "90 %" } th scope="col" { "99 %" } th scope="col" { "Most" } } }
+            thead { tr { th scope="col" { "Use" } th scope="col" { "Median" } th scope="col" { "90 %" } th scope="col" { "99 %" } th scope="col" { "Most" } } }
             tbody {
                 (row("CPU, 95th percentile of a minute", "cpu_usage_p95", cores))
                 (row("Working set, largest of a minute", "memory_working_set_max", bytes))
