@@ -29,7 +29,7 @@ fn shown(section: &Section) -> Markup {
                 thead { tr { @for head in &section.heads { th scope="col" { @if head.is_empty() { "What" } @else { (head) } } } } }
                 tbody { @for row in &section.rows { tr {
                     @for (at, cell) in row.iter().enumerate() {
-                        @if at == 0 { th scope="row" { (cell) } } @else { td.number { (cell) } }
+                        @if at == 0 && !cell.is_empty() { th scope="row" { (cell) } } @else { td.number { (cell) } }
                     }
                 } } }
             } }))
