@@ -846,6 +846,6 @@ mod tests {
             &model::sections(&view, 0, &view.snapshot.models.models[0], None, &timeline::Past::default()),
         )
         .into_string();
-        assert!(of_model.len() < 200_000, "{} bytes", of_model.len());
+        assert!(of_model.len() < 300_000, "{} bytes", of_model.len());
     }
 }

@@ -614,7 +614,7 @@ fn the_command_line_compares() -> Result<(), Failed> {
     let same = ["--reference", "a.csv", "--current", "a.csv", "--fail-on-drift"];
     check(run(&same)?.0 == Some(0), || "no drift from itself".to_owned())?;
     for (format, mark) in
-        [("table", "DRIFT"), ("markdown", "| x | numeric | DRIFT |"), ("html", "<strong class=\"drift\">")]
+        [("table", "DRIFT"), ("markdown", "| x | numeric | DRIFT |"), ("html", "<span class=\"pill bad\">drift</span>")]
     {
         let (_, out, _) = with(&["--format", format])?;
         check(out.contains(mark), || format!("{format}: {out}"))?;
