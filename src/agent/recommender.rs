@@ -75,8 +75,6 @@ pub fn run(
             let until = clock.now();
             let history = SignedDuration::try_from(config.rightsizing.history).unwrap_or(SignedDuration::MAX);
             let since = until.checked_sub(history).unwrap_or(Timestamp::MIN);
-            // Where there was nothing to read, the time it took says nothing of the next reading.
-            let mut empty = false;
             let judged = catch_unwind(AssertUnwindSafe(|| review(data, &config, since, until, Some(until))));
             match judged {
                 Err(_) => {
@@ -86,7 +84,6 @@ pub fn run(
                     health.update(|state| state.panics += 1);
                 }
                 Ok(Ok((review, past))) => {
-                    empty = past.files == 0;
                     let wrong = past.left_out.join("; ");
                     if !wrong.is_empty() && wrong != told {
                         tracing::warn!(files = wrong, "parts of the history cannot be read");
@@ -104,7 +101,7 @@ pub fn run(
             }
             let took = clock.monotonic().saturating_sub(begun);
             tracing::debug!(?took, "sizes judged");
-            due = begun + if empty { EVERY.0 } else { (took * PATIENCE).clamp(EVERY.0, EVERY.1) };
+            due = begun + (took * PATIENCE).clamp(EVERY.0, EVERY.1);
         }
         if stop.wait(STEP, u64::MAX) == Waited::Stopped {
             return;
