@@ -32,6 +32,14 @@ fn known(values: &[Option<f64>]) -> Vec<(usize, f64)> {
     values.iter().enumerate().filter_map(finite).collect()
 }
 
+/// A name that is longer than there is room for, cut.
+fn cut(name: &str, longest: usize) -> String {
+    if name.chars().count() <= longest {
+        return name.to_owned();
+    }
+    name.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// Points of a small line: more would not be seen.
 const SPARK: usize = 40;
 

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
+use super::cut;
+
 const WIDTH: f64 = 440.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 12.0;
@@ -87,13 +89,6 @@ fn fitting(labels: Ticks) -> Ticks {
     labels.into_iter().step_by(each).collect()
 }
 
-fn cut(name: &str) -> String {
-    if name.chars().count() <= LONGEST {
-        return name.to_owned();
-    }
-    name.chars().take(LONGEST - 1).chain(['…']).collect()
-}
-
 /// Drawn to scale, so that its figures keep their form. The reference is filled, the current side drawn over it as steps.
 #[must_use]
 pub fn distribution(of: &Distribution<'_>) -> Markup {
@@ -140,7 +135,7 @@ pub fn distribution(of: &Distribution<'_>) -> Markup {
             (fitting(all.into_iter().filter_map(|(value, text)| Some((place(value)?, text))).collect()), false)
         }
         Axis::Names(names) => {
-            let all: Ticks = names.iter().enumerate().map(|(at, n)| (x(at) + step / 2.0, cut(n))).collect();
+            let all: Ticks = names.iter().enumerate().map(|(at, n)| (x(at) + step / 2.0, cut(n, LONGEST))).collect();
             let slanted = all.iter().any(|(_, name)| name.chars().count() as f64 * CHARACTER > step - 4.0);
             (all, slanted)
         }

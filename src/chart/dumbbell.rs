@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
-use super::ABSURD;
+use super::{ABSURD, cut};
 
 /// A figure before and now.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,10 +37,6 @@ pub fn dumbbells(pairs: &[Pair], (low, high): (f64, f64), text: &str) -> Markup 
     }
     let x = |value: f64| LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT);
     let height = TOP + pairs.len() as f64 * STEP;
-    let named = |name: &str| {
-        let short: String = name.chars().take(NAME).collect();
-        if short.len() < name.len() { short + "…" } else { short }
-    };
     let ways = pairs.iter().enumerate().fold(String::new(), |mut path, (at, pair)| {
         let y = TOP + (at as f64 + 0.5) * STEP;
         let _ = write!(path, "M{:.1} {y:.1}H{:.1}", x(pair.before), x(pair.now));
@@ -55,7 +51,7 @@ pub fn dumbbells(pairs: &[Pair], (low, high): (f64, f64), text: &str) -> Markup 
             path.way d=(ways) {}
             @for (at, pair) in pairs.iter().enumerate() {
                 @let y = TOP + (at as f64 + 0.5) * STEP;
-                text.name x=(LEFT - 10.0) y=(format!("{:.1}", y + 4.0)) text-anchor="end" { (named(&pair.name)) }
+                text.name x=(LEFT - 10.0) y=(format!("{:.1}", y + 4.0)) text-anchor="end" { (cut(&pair.name, NAME)) }
                 rect.before x=(format!("{:.1}", x(pair.before) - 4.0)) y=(format!("{:.1}", y - 4.0)) width="8" height="8" {}
                 circle.now cx=(format!("{:.1}", x(pair.now))) cy=(format!("{y:.1}")) r="4.5" {}
             }

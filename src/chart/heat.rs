@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
+use super::cut;
+
 /// How near a cell came to its threshold, or how far beyond it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heat {
@@ -112,7 +114,7 @@ pub fn heat(rows: &[Row], links: &[(String, String)], ends: [&str; 2], text: &st
             @for (at, row) in rows.iter().enumerate() {
                 g {
                     title { (row.name) ": " (row.note) }
-                    text x=(NAMES - 8) y=(at * HIGH + 15) text-anchor="end" { (cut(&row.name)) }
+                    text x=(NAMES - 8) y=(at * HIGH + 15) text-anchor="end" { (cut(&row.name, NAME)) }
                     @for (class, path) in paths(row, at * HIGH + 18) { path class=(class) d=(path) {} }
                     text x=(NAMES + wide + 8) y=(at * HIGH + 15) { (row.note) }
                 }
@@ -126,13 +128,6 @@ pub fn heat(rows: &[Row], links: &[(String, String)], ends: [&str; 2], text: &st
             text.soft x=(NAMES + wide) y=(height - 5) text-anchor="end" { (ends[1]) }
         }
     }
-}
-
-fn cut(name: &str) -> String {
-    if name.chars().count() <= NAME {
-        return name.to_owned();
-    }
-    name.chars().take(NAME - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::course::times;
+use super::cut;
 
 /// How a span is drawn. Tones differ in height as well as in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +113,7 @@ pub fn ribbons(rows: &[Ribbon], since: Timestamp, end: Timestamp, text: &str) ->
     html! {
         svg.chart.ribbons width="100%" height=(height.saturating_add(18)) role="img" aria-label=(text) {
             @for (row, y) in rows.iter().zip((0_i64..).map(|at| at.saturating_mul(ROW))) {
-                text x="0" y=(y + 12) { (cut(&row.name)) }
+                text x="0" y=(y + 12) { (cut(&row.name, NAME)) }
                 text.soft x="100%" y=(y + 12) text-anchor="end" { (row.note) }
                 rect.ground x="0" y=(y + 17) width="100%" height=(BAND) {}
                 @for (from, to, tone, text, count) in drawn(row, since, end) {
@@ -133,13 +134,6 @@ pub fn ribbons(rows: &[Ribbon], since: Timestamp, end: Timestamp, text: &str) ->
             }
         }
     }
-}
-
-fn cut(name: &str) -> String {
-    if name.chars().count() <= NAME {
-        return name.to_owned();
-    }
-    name.chars().take(NAME - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -37,14 +37,20 @@ fn definitions() -> clap::Command {
 pub(super) fn page() -> io::Result<Vec<u8>> {
     let command = definitions();
     let man = Man::new(command.clone());
+    let mut page = front(&man)?;
+    below(&command, &mut page)?;
+    man.render_version_section(&mut page)?;
+    Ok(page)
+}
+
+/// What each page begins with.
+fn front(man: &Man) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    below(&command, &mut page)?;
-    man.render_version_section(&mut page)?;
     Ok(page)
 }
 
@@ -86,12 +92,7 @@ fn notes(command: &clap::Command, man: &Man, page: &mut Vec<u8>) -> io::Result<(
 /// The page of a command, and of those below it, into the folder.
 fn write(command: &clap::Command, folder: &Path) -> io::Result<()> {
     let man = Man::new(command.clone());
-    let mut page = Vec::new();
-    man.render_title(&mut page)?;
-    man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
-    man.render_description_section(&mut page)?;
-    man.render_options_section(&mut page)?;
+    let mut page = front(&man)?;
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
