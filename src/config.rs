@@ -292,7 +292,7 @@ impl Config {
             found.push(("ingest.folder".to_owned(), message));
         }
         if self.ingest.max_body.as_u64() > self.ingest.one_alone() {
-            let message = "must be no less than one and a half ingest.max_body: one sender may hold two thirds of it";
+            let message = "must be no less than one and a half ingest.max_body: one model may hold two thirds of it";
             found.push(("ingest.in_flight".to_owned(), message.to_owned()));
         }
         let copying = self.mirror.problems(self.agent.listen).into_iter();

@@ -80,7 +80,7 @@ impl Default for Config {
 const LONGEST_SOCKET: usize = 90;
 
 impl Config {
-    /// What one model, or one sender, may hold where nobody else holds anything, in bytes: a body may be no larger.
+    /// What one model may hold where nobody else holds anything, in bytes: a body may be no larger.
     #[must_use]
     pub fn one_alone(&self) -> u64 {
         Room::one_alone(self.in_flight.as_u64())

@@ -28,6 +28,18 @@ pub type Found = Option<Arc<Review>>;
 const PATIENCE: u32 = 2000;
 /// Though no sooner, and no later, than this.
 const EVERY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3600));
+
+/// From one look at the history to the next. One that is young is looked at again before it is twice as long, however long that takes: what
+/// was judged on its first minutes does not stand for an hour.
+fn pause(took: Duration, history: Duration) -> Duration {
+    (took * PATIENCE).min(history).clamp(EVERY.0, EVERY.1)
+}
+
+/// How long the history is that a review has seen.
+fn seen(review: &Review) -> Duration {
+    let (first, last) = review.covered.unwrap_or_default();
+    Duration::try_from(last.duration_since(first)).unwrap_or_default()
+}
 /// A new configuration is noticed within this.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -67,14 +79,15 @@ pub fn run(
     let mut due = Duration::ZERO;
     // What was wrong the last time: it is told once, not with every try.
     let mut told = String::new();
+    let mut history = Duration::ZERO;
     loop {
         let begun = clock.monotonic();
         health.beat(supervise::RECOMMENDER.name, begun);
         if begun >= due || config.has_changed().unwrap_or(false) {
             let config = config.borrow_and_update().clone();
             let until = clock.now();
-            let history = SignedDuration::try_from(config.rightsizing.history).unwrap_or(SignedDuration::MAX);
-            let since = until.checked_sub(history).unwrap_or(Timestamp::MIN);
+            let length = SignedDuration::try_from(config.rightsizing.history).unwrap_or(SignedDuration::MAX);
+            let since = until.checked_sub(length).unwrap_or(Timestamp::MIN);
             let judged = catch_unwind(AssertUnwindSafe(|| review(data, &config, since, until, Some(until))));
             match judged {
                 Err(_) => {
@@ -89,6 +102,7 @@ pub fn run(
                         tracing::warn!(files = wrong, "parts of the history cannot be read");
                     }
                     told = wrong;
+                    history = seen(&review);
                     out.send_replace(Some(Arc::new(review)));
                 }
                 Ok(Err(error)) => {
@@ -101,10 +115,25 @@ pub fn run(
             }
             let took = clock.monotonic().saturating_sub(begun);
             tracing::debug!(?took, "sizes judged");
-            due = begun + (took * PATIENCE).clamp(EVERY.0, EVERY.1);
+            due = begun + pause(took, history);
         }
         if stop.wait(STEP, u64::MAX) == Waited::Stopped {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_young_history_is_looked_at_again_soon_and_an_old_one_costs_little() {
+        let of = |took_ms, minutes: u64| pause(Duration::from_millis(took_ms), Duration::from_secs(60 * minutes)).as_secs();
+        // Nothing seen, or a minute of it, by a slow look.
+        assert_eq!((of(2000, 0), of(2000, 1), of(2000, 10)), (30, 60, 600));
+        // From an hour on what a look costs decides, at most an hour.
+        assert_eq!((of(100, 60), of(2000, 60), of(100, 14 * 24 * 60)), (200, 3600, 200));
+        assert_eq!((of(1, 60), of(60_000, 14 * 24 * 60)), (30, 3600));
     }
 }

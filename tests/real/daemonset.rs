@@ -165,7 +165,8 @@ fn workloads_are_named_sized_and_patched() -> Result<(), Failed> {
             seen.iter().map(|(w, c, _)| (&**w, &**c)).filter(|(w, _)| *w != "Deployment/greedy").collect();
         check(seen == OWNERS, || format!("{seen:?}"))
     })?;
-    everything_is_named(&agent)?;
+    // A pod that begins or ends just now has its container or its sandbox first.
+    cluster.wait_for(Duration::from_secs(20), || everything_is_named(&agent))?;
     what_the_api_knows_is_there(&agent)?;
     sizes_are_judged(&agent)?;
     patches_are_taken(&agent)?;

@@ -90,7 +90,7 @@ fn a_flood_of_one_model_delays_no_other() -> Result<(), Failed> {
     let p99 = took[took.len() * 99 / 100 - 1];
     check(p99 < Duration::from_secs(2), || format!("99 % within {p99:?}, the longest {:?}", took.last()))?;
     // Its rows are not behind the flood's either, in the windows.
-    eventually(Duration::from_secs(5), || {
+    eventually(Duration::from_secs(30), || {
         let samples = agent.model("trickle")?["counts"]["samples"].as_u64();
         check(samples == Some(200), || format!("{samples:?} of 200 are taken in"))
     })?;
@@ -113,15 +113,15 @@ fn a_sender_that_floods_many_models_leaves_room() -> Result<(), Failed> {
                 "POST /v1/models/slow-{n}/samples HTTP/1.1\r\nHost: a\r\nContent-Type: {NDJSON}\r\nContent-Length: 1500000\r\n\r\n"
             );
             std::io::Write::write_all(&mut stream, head.as_bytes())?;
-            std::io::Write::write_all(&mut stream, &vec![b' '; 1_200_000])?;
+            std::io::Write::write_all(&mut stream, &vec![b' '; 1_100_000])?;
             Ok(stream)
         })
         .collect::<Result<_, Failed>>()?;
     let held = || Ok::<_, Failed>(agent.json("/healthz")?["samples"]["in_flight_bytes"].as_u64().unwrap_or_default());
-    // Three of them are two thirds; the fourth is told to wait, though its model holds nothing.
-    eventually(Duration::from_secs(10), || check(held()? >= 3_500_000, || format!("{:?}", held())))?;
-    check(held()? <= 4 << 20, || format!("{:?} are held by one", held()))?;
-    let big = format!("{{\"x\":\"{}\"}}", "a".repeat(1_000_000));
+    // They are near three quarters; one more is told to wait, though its model holds nothing.
+    eventually(Duration::from_secs(10), || check(held()? >= 4_300_000, || format!("{:?}", held())))?;
+    check(held()? <= (9 << 20) / 2, || format!("{:?} are held by one", held()))?;
+    let big = format!("{{\"x\":\"{}\"}}", "a".repeat(900_000));
     let from = |address: [u8; 4]| from(address, &agent.address, &big);
     let (status, answer) = from([127, 0, 0, 1])?;
     check(status == 429 && answer.contains("of this sender"), || format!("{status} {answer}"))?;
