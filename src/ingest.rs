@@ -217,6 +217,9 @@ pub enum Refused {
     /// They cannot be stored.
     #[error("{0}")]
     NotStored(String),
+    /// They cannot be kept as the model's description asks.
+    #[error("{0}")]
+    Unusable(String),
     /// Another body gave a column another kind meanwhile.
     #[error("the model's columns changed meanwhile; send the body again")]
     Changed,

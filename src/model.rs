@@ -37,6 +37,7 @@ use self::privacy::{Key, Treatment};
 use self::protected::{Protected, Usage};
 use self::streams::Detector;
 use crate::drift::Kind;
+use crate::drift::modes::Mode;
 use crate::drift::verdict::Thresholds;
 use crate::frame::normal::ColumnKind;
 use crate::identity::ModelKey;
@@ -185,6 +186,9 @@ pub struct Spec {
     #[serde(skip)]
     #[cfg_attr(test, schemars(skip))]
     pub key: Key,
+    /// What of its rows is kept.
+    #[serde(default)]
+    pub store: Store,
     /// Names of the columns that a model server is asked by position, in their order.
     #[serde(default)]
     pub columns: Vec<String>,
@@ -264,6 +268,37 @@ pub enum Halves {
     Request,
     /// What it says, alone.
     Response,
+}
+
+/// What of a model's rows is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// They themselves.
+    #[default]
+    Rows,
+    /// Counts that add up, and no row: rows are in memory until their windows are judged, and never on a disk. References are profiles.
+    Counts,
+}
+
+impl Store {
+    /// What is not told of a model of which this is kept, in words.
+    #[must_use]
+    pub fn lost(self) -> &'static [&'static str] {
+        match self {
+            Self::Rows => &[],
+            Self::Counts => &[
+                "performance, fairness and segments by labels that come after their window was judged",
+                "performance of the reference, and so by how much the model does worse than it",
+                "estimates of performance without labels",
+                "what moved the model",
+                "drift of texts, dates, embeddings, and of all columns together; correlations and repeated rows",
+                "reviews of stored rows (plumbline model), and labels sent on to other agents",
+                "rows of windows that are open when the agent ends: they are counted as lost",
+            ],
+        }
+    }
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -374,6 +409,7 @@ impl Spec {
             sample: None,
             privacy: BTreeMap::new(),
             key: Key::default(),
+            store: Store::default(),
             columns: Vec::new(),
             events: Halves::All,
             window: default_window(),
@@ -424,6 +460,15 @@ impl Spec {
         if self.window_rows.is_some() { 1 } else { millis(self.window).div_euclid(self.step()) }
     }
 
+    /// How long rows are held in memory for what may still come to them.
+    #[must_use]
+    pub fn holds(&self) -> Duration {
+        match self.store {
+            Store::Rows => self.label_horizon.max(self.window),
+            Store::Counts => self.window,
+        }
+    }
+
     /// Settings that make no sense, by field.
     #[must_use]
     pub fn problems(&self) -> Vec<(String, String)> {
@@ -453,6 +498,12 @@ impl Spec {
         }
         if self.window_rows.is_some() && self.slide.is_some() {
             wrong("slide", "has no meaning for windows of rows".to_owned());
+        }
+        if self.store == Store::Counts && self.thresholds.mode == Mode::NannyMl {
+            wrong(
+                "store",
+                "\"counts\" keeps references as profiles, and thresholds.mode nannyml wants their rows".to_owned(),
+            );
         }
         if self.sample.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
             wrong("sample", "must lie above 0 and not above 1: the share of rows that is kept".to_owned());

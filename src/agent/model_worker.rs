@@ -25,18 +25,18 @@ use super::{OWN_PROC, memory, supervise};
 use crate::clock::Clock;
 use crate::collect::Stop;
 use crate::config::Config;
-use crate::frame::normal::{FORWARDED, SAMPLED_OUT};
+use crate::frame::normal::{FORWARDED, NOT_STORED, SAMPLED_OUT};
 use crate::frame::stack::frame_of;
 use crate::health::Health;
 use crate::identity::ModelKey;
 use crate::ingest::Sink as _;
-use crate::model::Schema;
 use crate::model::reference::Given;
 use crate::model::view::{ModelView, ModelsView};
 use crate::model::watch::{Mode, Progress, Watch};
+use crate::model::{Schema, Spec, Store};
 use crate::store::log::{Entry, Kind, Segment};
 use crate::store::outgoing::Outgoing;
-use crate::store::samples::{Held, Leave, Retained};
+use crate::store::samples::{Held, Leave, Retained, StoredReference};
 use crate::store::{Error, Samples};
 use crate::telemetry::weigh;
 use waiting::Waiting;
@@ -208,16 +208,23 @@ impl ModelWorker {
             }
         }
         self.refer_again(&differ);
+        // Of some models no row may be kept any longer.
+        self.retained = None;
         self.changed = true;
     }
 
     /// Takes the references of models up anew, whose description says now what is compared and how.
     fn refer_again(&mut self, models: &[ModelKey]) {
-        let references = self.store.as_ref().and_then(|store| store.references().ok()).unwrap_or_default();
+        let Some(store) = &self.store else { return };
+        let references = store.references().unwrap_or_default();
         let now = self.clock.now();
-        for reference in references.into_iter().filter(|reference| models.contains(&reference.model)) {
-            if let (Some(watch), Ok(given)) = (self.watches.get_mut(&reference.model), given(reference.held)) {
-                watch.refer_to(&given, now, reference.provisional);
+        for StoredReference { model, provisional, held } in references {
+            if !models.contains(&model) {
+                continue;
+            }
+            let taken = taken_up(store, (&self.models.spec(&model), provisional), held);
+            if let (Some(watch), Ok(given)) = (self.watches.get_mut(&model), taken) {
+                watch.refer_to(&given, now, provisional);
             }
         }
     }
@@ -333,9 +340,11 @@ impl ModelWorker {
         if let Some(store) = &self.store
             && let Ok(references) = store.references()
         {
-            let of_this = references.into_iter().filter(|reference| reference.model == *model);
-            for given in of_this.filter_map(|reference| given(reference.held).ok()) {
-                anew.remember(&given, self.clock.now());
+            for StoredReference { provisional, held, .. } in references.into_iter().filter(|kept| kept.model == *model)
+            {
+                if let Ok(given) = taken_up(store, (anew.spec(), provisional), held) {
+                    anew.remember(&given, self.clock.now());
+                }
             }
         }
         self.watches.insert(model.clone(), anew);
@@ -355,6 +364,13 @@ impl ModelWorker {
         if let Some(watch) = self.watches.get_mut(&entry.model).filter(|_| mode == Mode::Live && left_out > 0) {
             let of_kind = |kind| if entry.kind == kind { left_out } else { 0 };
             watch.sample_out(of_kind(Kind::Samples), of_kind(Kind::Labels));
+        }
+        // Rows that are not stored are gone when the log alone has them to tell of.
+        let gone = entry.note(NOT_STORED).and_then(|count| count.parse().ok()).unwrap_or(0);
+        if let Some(watch) = self.watches.get_mut(&entry.model).filter(|_| mode == Mode::Live && gone > 0)
+            && entry.kind == Kind::Samples
+        {
+            watch.lose(gone);
         }
         let repeated = self.watches.get_mut(&entry.model).and_then(Watch::take_repeated);
         if let Some(fresh) = repeated.filter(|_| entry.kind == Kind::Samples) {
@@ -379,9 +395,9 @@ impl ModelWorker {
         match kind {
             Kind::Samples => {
                 watch.progress.schema.merge(&Schema::of(&frame, &self.models.spec(model)));
-                if let Some(rows) = watch.absorb(frame, mode, now)? {
-                    tracing::info!(%model, rows = rows.height(), "its first rows are a provisional reference");
-                    self.keep_reference(model, true, &rows.into());
+                if let Some(given) = watch.absorb(frame, mode, now)? {
+                    tracing::info!(%model, rows = given.rows(), "its first rows are a provisional reference");
+                    self.keep_reference(model, true, &given);
                 }
             }
             Kind::Labels => watch.absorb_labels(&frame, mode)?,
@@ -450,7 +466,7 @@ impl ModelWorker {
         let Some(store) = &self.store else { return };
         let kept = match given {
             Given::Rows(frame) => store.keep_reference(model, provisional, frame),
-            Given::Profile(profile) => store.keep_profile(model, profile.text()),
+            Given::Profile(profile) => store.keep_profile(model, provisional, profile.text()),
         };
         if let Err(error) = kept {
             tracing::error!(%model, %error, "the reference cannot be kept: a restart will not know it");
@@ -582,7 +598,7 @@ impl ModelWorker {
         self.take_all();
         let Some(store) = &self.store else { return };
         let begun = self.clock.monotonic();
-        let models = self.watches.iter().map(|(key, watch)| (key.clone(), watch.progress.clone())).collect();
+        let models = self.watches.iter().map(|(key, watch)| (key.clone(), watch.checkpoint())).collect();
         let removed = self.removed.iter().map(|(key, at)| (key.clone(), *at)).collect();
         match store.write_checkpoint(&Checkpoint { through: self.through, models, removed }) {
             Ok(()) => self.kept = self.through,
@@ -609,7 +625,10 @@ impl ModelWorker {
         if self.compact() || due {
             self.retained = Some(now);
             if let Some(store) = &self.store {
-                let horizon = |model: &ModelKey| self.models.spec(model).label_horizon;
+                let horizon = |model: &ModelKey| {
+                    let spec = self.models.spec(model);
+                    (spec.store == Store::Rows).then_some(spec.label_horizon)
+                };
                 let owed = self.owed();
                 match store.retain(&self.config.samples, self.clock.now(), horizon) {
                     Ok(Retained { bytes, early }) => {
@@ -688,12 +707,24 @@ fn forwarded(labels: &DataFrame) -> usize {
     marks.map_or(0, |marks| marks as usize)
 }
 
-/// A kept reference as it is taken up again.
+/// A kept reference as it was kept.
 pub(super) fn given(held: Result<Held, Error>) -> Result<Given, String> {
     match held.map_err(|error| error.to_string())? {
         Held::Rows(frame) => Ok(frame.into()),
         Held::Profile(text) => Given::profile(&text),
     }
+}
+
+/// A kept reference as it is taken up again. Where its rows are no longer to be kept, their profile takes their place, on the disk too.
+fn taken_up(store: &Samples, (spec, provisional): (&Spec, bool), held: Result<Held, Error>) -> Result<Given, String> {
+    let had_rows = matches!(held, Ok(Held::Rows(_)));
+    let given = given(held)?.kept(spec)?;
+    if let Given::Profile(profile) = &given
+        && had_rows
+    {
+        store.keep_profile(&spec.key(), provisional, profile.text()).map_err(|error| error.to_string())?;
+    }
+    Ok(given)
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use super::commits::Commits;
 use super::memory;
 use crate::config::Config;
 use crate::frame::json::WrongTypes;
+use crate::frame::stack::frame_of;
 use crate::health::{EventsState, Health};
 use crate::identity::ModelKey;
 use crate::ingest::events::count::Counts;
 use crate::ingest::{Described, Kept, Refused, Repeats, Reservation, Room, RowCounts, Sink};
 use crate::model::border::{Batch, FORWARDED, Purpose};
 use crate::model::privacy::Key;
-use crate::model::{Schema, Spec};
+use crate::model::{Schema, Spec, Store, profile};
 use crate::store::log::{Durability, Entry, Kind};
 use crate::store::{Error, Log};
 
@@ -263,6 +264,24 @@ impl Models {
     }
 }
 
+/// A batch as its model keeps it: of a reference whose rows are not to be kept their profile.
+fn as_kept(purpose: Purpose, batch: Batch, spec: &Spec) -> Result<(Purpose, Batch), String> {
+    if purpose != Purpose::Reference || spec.store == Store::Rows {
+        return Ok((purpose, batch));
+    }
+    let frame = frame_of(&batch.record).map_err(|error| error.to_string())?;
+    let profile = profile::of_rows(&frame, spec)?;
+    let admitted = profile::admit(profile.text(), spec, usize::MAX)?;
+    let notes = batch.record.schema_ref().metadata().iter();
+    let kept = notes.into_iter().try_fold(admitted.batch, |kept, (name, note)| kept.noted(name, note))?;
+    Ok((Purpose::Profile, kept))
+}
+
+/// Its bodies go nowhere else as they came.
+fn is_private(spec: &Spec) -> bool {
+    !spec.privacy.is_empty() || spec.store == Store::Counts
+}
+
 /// So often what waits in memory is given to the system.
 const WRITTEN_OUT: Duration = Duration::from_secs(1);
 
@@ -304,6 +323,8 @@ impl Sink for Models {
         batch: Batch,
         reservation: Reservation,
     ) -> Result<(), Refused> {
+        let spec = self.spec(model);
+        let (purpose, batch) = as_kept(purpose, batch, &spec).map_err(Refused::Unusable)?;
         // Locked until the rows are written and queued: a schema is what was stored, no two bodies make it at once, and the queue
         // has the log's order.
         let mut log = locked(&self.log);
@@ -327,8 +348,13 @@ impl Sink for Models {
         };
         let why = || locked(&self.closed).clone().unwrap_or_else(|| STARTING.to_owned());
         let open = log.as_mut().ok_or_else(|| Refused::NotStored(why()))?;
-        let sequence =
-            open.append(kind, model, &batch.record).map_err(|error| Refused::NotStored(error.to_string()))?;
+        let stands_for_it = match kind {
+            Kind::Samples | Kind::Labels if spec.store == Store::Counts => batch.without_rows(),
+            _ => Ok(batch.record.clone()),
+        };
+        let written =
+            stands_for_it.and_then(|record| open.append(kind, model, &record).map_err(|error| error.to_string()));
+        let sequence = written.map_err(Refused::NotStored)?;
         if let Some(commits) = &self.commits {
             commits.written(sequence);
         }
@@ -441,8 +467,8 @@ impl Sink for Models {
     fn is_private(&self, model: Option<&ModelKey>) -> bool {
         let specs = &locked(&self.known).specs;
         match model {
-            Some(model) => specs.get(model).is_some_and(|spec| !spec.privacy.is_empty()),
-            None => specs.values().any(|spec| !spec.privacy.is_empty()),
+            Some(model) => specs.get(model).is_some_and(|spec| is_private(spec)),
+            None => specs.values().any(|spec| is_private(spec)),
         }
     }
 

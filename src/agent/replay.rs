@@ -15,7 +15,7 @@ use crate::identity::ModelKey;
 use crate::model::border::ARRIVAL;
 use crate::model::view::{ModelView, WindowResult};
 use crate::model::watch::{Mode, Progress, Watch};
-use crate::model::{Schema, Spec};
+use crate::model::{Schema, Spec, Store};
 use crate::store::log::{self, Entry, Kind};
 use crate::store::samples::read_parquet;
 use crate::store::{self, Samples};
@@ -29,6 +29,11 @@ pub enum Error {
     /// What is stored does not go together.
     #[error("what is stored of the model: {0}")]
     Rows(#[from] PolarsError),
+    /// Its rows are not kept.
+    #[error(
+        "of {0} counts alone are kept (store = \"counts\"): there are no rows to replay; its page and /api/v1/models have what is known"
+    )]
+    Counts(ModelKey),
     /// There is nothing of the model.
     #[error("{}: holds nothing of {model}; there are: {there}", data.display())]
     Nothing {
@@ -77,6 +82,9 @@ pub fn replay(
     let (parts, mut warnings) = parts(&store, &key)?;
     let mut watch = Watch::new(spec.clone(), metric_bins, Progress::default(), now);
     let mut is_there = !parts.is_empty();
+    if spec.store == Store::Counts && !is_there {
+        return Err(Error::Counts(key));
+    }
     for reference in store.references()?.into_iter().filter(|reference| reference.model == key) {
         is_there = true;
         match given(reference.held) {

@@ -20,6 +20,9 @@ pub const FORWARDED: &str = "_forwarded";
 /// Beside the rows of a batch, in its notes: how many were left out because the model's description asks for a part.
 pub const SAMPLED_OUT: &str = "sampled_out";
 
+/// In the notes of a batch whose rows are not stored: how many they were.
+pub const NOT_STORED: &str = "not_stored";
+
 /// What a column holds, as far as people and schemas care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

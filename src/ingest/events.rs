@@ -368,6 +368,7 @@ fn refused(refused: Refused) -> Reject {
     match refused {
         Refused::Busy { message, retry } => Reject::for_now(Reason::Busy, message, retry),
         Refused::NotStored(message) => Reject::for_now(Reason::Storage, message, Duration::from_secs(10)),
+        Refused::Unusable(message) => Reject::new(Reason::Body, message),
         Refused::Changed => Reject::for_now(Reason::Busy, refused.to_string(), Duration::from_secs(1)),
     }
 }

@@ -462,7 +462,7 @@ impl Folder {
     fn refused(&mut self, refused: &Refused) -> Result<(), Failure> {
         let pause = match refused {
             Refused::Busy { retry, .. } => *retry,
-            Refused::NotStored(_) => RETRY,
+            Refused::NotStored(_) | Refused::Unusable(_) => RETRY,
             Refused::Changed => ROOM,
         };
         self.pause(&refused.to_string(), pause)

@@ -102,6 +102,7 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::Busy { retry, .. } => Self::later(StatusCode::TOO_MANY_REQUESTS, message, retry),
             Refused::NotStored(_) => Self::later(StatusCode::SERVICE_UNAVAILABLE, message, Duration::from_secs(10)),
+            Refused::Unusable(_) => Self::new(StatusCode::BAD_REQUEST, message),
             Refused::Changed => Self::later(StatusCode::SERVICE_UNAVAILABLE, message, Duration::from_secs(1)),
         }
     }

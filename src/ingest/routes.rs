@@ -168,6 +168,7 @@ impl From<Refused> for Refusal {
             Refused::NotStored(message) => {
                 Self { retry: Some(Duration::from_secs(10)), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
             }
+            Refused::Unusable(message) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message),
             Refused::Changed => Self::new(StatusCode::CONFLICT, refused.to_string()),
         }
     }

@@ -21,12 +21,14 @@ use super::rows::POSITION;
 use super::sample::Share;
 use super::{Role, Schema, Spec};
 use crate::frame::json::{ERRORS_TOLD, RowError, Rows, WrongTypes};
-pub use crate::frame::normal::{ARRIVAL, FORWARDED, SAMPLED_OUT};
+pub use crate::frame::normal::{ARRIVAL, FORWARDED, NOT_STORED, SAMPLED_OUT};
 use crate::frame::normal::{ColumnKind, convert, kind, normalise};
 use crate::stats::whole;
 
 /// Names that no feature may have.
 pub const RESERVED: [&str; 8] = ["id", "timestamp", "prediction", "score", "label", "version", ARRIVAL, POSITION];
+/// Of them those that are compared beside the features.
+pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
 /// An event may lie so far ahead of its arrival, in milliseconds: clocks differ.
 pub const AHEAD: i64 = 24 * 3600 * 1000;
 /// Texts that name something - ids, labels, predictions, versions - may be so long, in bytes.
@@ -78,12 +80,17 @@ impl Batch {
     /// Never, for a batch that is one.
     pub fn noted(self, name: &str, note: &str) -> Result<Self, String> {
         let Self { record, schema } = self;
-        let given = record.schema();
-        let old = given.metadata().iter().map(|(name, note)| (name.to_owned(), note.to_owned()));
-        let notes: BTreeMap<String, String> = old.chain([(name.to_owned(), note.to_owned())]).collect();
-        let noted = ArrowSchema::new_with_metadata(given.fields().clone(), notes);
-        let record = record.with_schema(Arc::new(noted)).map_err(|error| error.to_string())?;
+        let record = noted(record, name, note)?;
         Ok(Self { record, schema })
+    }
+
+    /// What stands for it where no row is stored: its columns and notes, and how many rows there were.
+    ///
+    /// # Errors
+    /// Never, for a batch that is one.
+    pub fn without_rows(&self) -> Result<RecordBatch, String> {
+        let rows = self.record.num_rows().to_string();
+        noted(RecordBatch::new_empty(self.record.schema()), NOT_STORED, &rows)
     }
 
     /// The same labels, marked as sent on by another agent.
@@ -104,6 +111,15 @@ impl Batch {
         let record = RecordBatch::try_new(Arc::new(ArrowSchema::new_with_metadata(fields, notes)), columns);
         Ok(Self { record: record.map_err(|error| error.to_string())?, schema })
     }
+}
+
+/// A batch with one more note.
+fn noted(record: RecordBatch, name: &str, note: &str) -> Result<RecordBatch, String> {
+    let given = record.schema();
+    let old = given.metadata().iter().map(|(name, note)| (name.to_owned(), note.to_owned()));
+    let notes: BTreeMap<String, String> = old.chain([(name.to_owned(), note.to_owned())]).collect();
+    let noted = ArrowSchema::new_with_metadata(given.fields().clone(), notes);
+    record.with_schema(Arc::new(noted)).map_err(|error| error.to_string())
 }
 
 /// What became of a body.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::reference::COMPARED_ROLES;
+use super::border::COMPARED_ROLES;
 use super::signals::read;
 use super::view::{BinsView, ModelView, ModelsView};
 use crate::drift::verdict::Judged;

@@ -6,13 +6,16 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringViewArray};
+use polars::prelude::DataFrame;
 
-use super::border::{Batch, MAX_NAME, RESERVED};
-use super::{Role, Schema, Spec, millis};
-use crate::drift::Kind;
+use super::border::{Batch, COMPARED_ROLES, MAX_NAME, RESERVED};
+use super::chunks::in_order;
+use super::{Role, Schema, Spec, kind_of, millis};
+use crate::drift::derived::text::is_text;
 use crate::drift::modes::Mode;
 use crate::drift::order::Window;
 use crate::drift::profile::{Column, Profile, Values, is_one};
+use crate::drift::{Kind, Sample};
 use crate::frame::json::{ERRORS_TOLD, RowError};
 use crate::frame::normal::ColumnKind;
 
@@ -114,6 +117,43 @@ pub fn taken<'a>(profile: &'a Profile, spec: &Spec) -> Taken<'a> {
     Taken { columns, schema, told }
 }
 
+/// A profile of a reference's rows, which passed the border: of what a model compares of them. Columns of which it would tell single rows
+/// are left out, and so are texts.
+///
+/// # Errors
+/// No column is left; says why.
+pub fn of_rows(rows: &DataFrame, spec: &Spec) -> Result<Profile, String> {
+    let order = in_order(rows, spec);
+    let (mut left_out, mut columns) = (Vec::new(), Vec::new());
+    for column in rows.columns() {
+        let (series, name) = (column.as_materialized_series(), column.name().as_str());
+        if RESERVED.contains(&name) && !COMPARED_ROLES.contains(&name) {
+            continue;
+        }
+        let given = kind_of(series.dtype());
+        let kind = given.and_then(|given| spec.kind_of(name, given)).filter(|_| !spec.leaves_out(name));
+        let kind = kind
+            .filter(|kind| *kind == Kind::Numeric || !(spec.text.iter().any(|text| text == name) || is_text(series)));
+        let sample = kind.and_then(|kind| Sample::of(series, kind));
+        let parts = order.as_ref().map(|order| order.parts(series)).unwrap_or_default();
+        let parts: Vec<Sample> = parts.iter().filter_map(|part| Sample::of(part, kind?)).collect();
+        let made = sample.and_then(|sample| Column::of(name, sample, given == Some(ColumnKind::Number), &parts).ok());
+        match made {
+            Some(column) => columns.push(column),
+            None => left_out.push(name.to_owned()),
+        }
+    }
+    if columns.is_empty() {
+        return Err("no column of the reference can be kept as counts: a profile tells nothing of fewer than five rows, and nothing of texts"
+            .to_owned());
+    }
+    let window = order.map(|_| spec.window_rows.map_or_else(|| Window::Time(millis(spec.window)), Window::Rows));
+    let profile = Profile::new(&spec.name, rows.height() as u64, left_out, columns);
+    let profile =
+        profile.and_then(|made| window.map_or_else(|| Ok(made.clone()), |window| made.clone().in_windows(window)));
+    profile.map_err(|error| format!("the reference's profile {error}"))
+}
+
 /// Reads a profile for a model of this description.
 ///
 /// # Errors
@@ -144,7 +184,6 @@ pub fn admit(text: &str, spec: &Spec, max_features: usize) -> Result<Admitted, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drift::Sample;
 
     fn profile() -> Profile {
         let numbers = || Sample::numeric((0..50).map(|i| Some(f64::from(i))));

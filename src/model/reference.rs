@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::assess::Window;
 use super::assess::estimator::{self, Estimator};
-use super::border::RESERVED;
+use super::border::{COMPARED_ROLES, RESERVED};
 use super::made::Made;
-use super::profile::{TEXT, taken};
+use super::profile::{TEXT, of_rows as profile_of_rows, taken};
 use super::rows::keep;
-use super::{Schema, Spec, chunks};
+use super::{Schema, Spec, Store, chunks};
 use crate::drift::baseline::Baseline;
 use crate::drift::derived::Side;
 use crate::drift::order::slices;
@@ -44,9 +44,6 @@ const MOST_VALUES: u64 = 100_000;
 const KEPT_ROWS: usize = 10_000;
 const KEPT_CELLS: usize = 400_000;
 const FEWEST_KEPT: usize = 1000;
-
-/// Columns that are compared beside the features.
-pub const COMPARED_ROLES: [&str; 2] = ["prediction", "score"];
 
 /// What is known of a reference without its rows; kept in the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +97,17 @@ impl Given {
     pub fn profile_of(frame: &DataFrame) -> PolarsResult<Self> {
         let text = frame.column(TEXT)?.str()?.get(0).unwrap_or_default();
         Self::profile(text).map_err(|error| PolarsError::ComputeError(error.into()))
+    }
+
+    /// The same as it is kept of a model of this description: where no row is to be, as a profile of its rows.
+    ///
+    /// # Errors
+    /// No column of it can be kept so.
+    pub fn kept(self, spec: &Spec) -> Result<Self, String> {
+        match (self, spec.store) {
+            (Self::Rows(rows), Store::Counts) => Ok(Self::Profile(Box::new(profile_of_rows(&rows, spec)?))),
+            (given, _) => Ok(given),
+        }
     }
 
     /// What it says that the columns of a model of this description hold.
@@ -224,12 +232,12 @@ impl Reference {
     pub fn new(given: &Given, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         match given {
             Given::Rows(frame) => Self::of_rows(frame, spec, metric_bins, since, provisional),
-            Given::Profile(profile) => Self::of_profile(profile, spec, metric_bins, since),
+            Given::Profile(profile) => Self::of_profile(profile, spec, metric_bins, since, provisional),
         }
     }
 
     /// Of a profile. It has no labels, and so no performance; of the quality of data it teaches what single columns show.
-    fn of_profile(profile: &Profile, spec: &Spec, metric_bins: usize, since: Timestamp) -> Self {
+    fn of_profile(profile: &Profile, spec: &Spec, metric_bins: usize, since: Timestamp, provisional: bool) -> Self {
         let taken = taken(profile, spec).columns;
         let most = VALUES.checked_div(taken.len() as u64).unwrap_or(VALUES).clamp(FEWEST_VALUES, MOST_VALUES);
         let (mut columns, mut learnt) = (BTreeMap::new(), Learnt::default());
@@ -246,7 +254,7 @@ impl Reference {
             hash: profile.hash.clone(),
             bins: hash(Some(&profile.hash), &columns),
             since,
-            provisional: false,
+            provisional,
             rows: profile.rows,
             profile: Some(profile.reference.clone()),
         };

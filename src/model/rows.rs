@@ -131,6 +131,23 @@ impl Rows {
         gone
     }
 
+    /// Forgets every row before `position`, and gives them back: parts that lie across it are written anew, which costs more.
+    ///
+    /// # Errors
+    /// Never, for frames that were pushed.
+    pub fn forget_exactly_before(&mut self, position: i64) -> PolarsResult<Vec<DataFrame>> {
+        let mut gone = self.forget_before(position);
+        for part in self.frames.iter_mut().filter(|part| part.first < position) {
+            let before: BooleanChunked = part.frame.column(POSITION)?.i64()?.lt(position);
+            let left = part.frame.filter(&before)?;
+            part.frame = part.frame.filter(&!&before)?;
+            (part.first, part.pieces) = (position, 1);
+            self.rows -= left.height() as u64;
+            gone.push(left);
+        }
+        Ok(gone)
+    }
+
     /// Forgets the rows that came first, `most` of them or a part, and gives them back.
     pub fn forget_oldest(&mut self, most: u64) -> Option<DataFrame> {
         let part = self.frames.front_mut()?;
@@ -345,6 +362,24 @@ mod tests {
     }
 
     proptest! {
+        /// What is forgotten exactly is given back, and nothing before the position is left, however the parts lie.
+        #[test]
+        fn nothing_before_is_left(
+            batches in prop::collection::vec(prop::collection::vec(-50..50_i64, 1..9), 0..90), at in -60..60_i64,
+        ) {
+            let mut rows = Rows::default();
+            for batch in &batches {
+                rows.push(&frame(batch)).expect("pushed");
+            }
+            let mut gone: Vec<i64> = rows.forget_exactly_before(at).expect("forgotten").iter().flat_map(positions).collect();
+            gone.sort_unstable();
+            let mut all: Vec<i64> = batches.iter().flatten().copied().collect();
+            all.sort_unstable();
+            let (before, after): (Vec<i64>, Vec<i64>) = all.into_iter().partition(|position| *position < at);
+            prop_assert_eq!((gone, positions(&rows.all().expect("all"))), (before, after.clone()));
+            prop_assert_eq!(rows.rows(), after.len() as u64);
+        }
+
         /// Whatever comes in whatever order: a range holds what lies in it, each once, and nothing else.
         #[test]
         fn a_range_holds_what_lies_in_it(

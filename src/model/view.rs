@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Store;
 use super::assess::expected;
 use super::reference::About;
 use super::streams::Changes;
@@ -57,6 +58,11 @@ pub struct ModelView {
     /// What makes a verdict on its performance.
     #[serde(skip)]
     pub limits: Limits,
+    /// What of its rows is kept.
+    pub store: Store,
+    /// What is not told for that, in words.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub not_told: &'static [&'static str],
     /// Rows held in memory.
     pub rows_in_memory: u64,
     /// About how many bytes they take.
@@ -263,6 +269,9 @@ pub struct Counts {
     pub too_late: u64,
     /// Samples given up from memory before their time, to stay within bounds. They are stored all the same.
     pub forgotten: u64,
+    /// Samples that were in memory alone, as the description asks for counts (`store`), and were lost when the agent ended before their
+    /// windows were judged.
+    pub lost: u64,
     /// Labels taken in.
     pub labels: u64,
     /// Labels that were left out with their samples.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 use serde::{Deserialize, Serialize};
 
 use super::border::ARRIVAL;
@@ -26,7 +26,7 @@ use super::reference::{About, Column, Given, Reference};
 use super::rows::{Ids, Key, POSITION, Rows, keep, versions, with_positions};
 use super::streams::{Changes, Streams};
 use super::view::{Counts, Explained, WindowResult, Worst};
-use super::{Schema, Spec};
+use super::{Schema, Spec, Store};
 use crate::drift::Sample;
 use crate::drift::profile::tally::Tally;
 use crate::frame::json::WrongTypes;
@@ -72,6 +72,8 @@ pub struct Progress {
     /// The reference in effect.
     pub reference: Option<About>,
     counts: Counts,
+    /// Samples that were in memory alone when this was kept, of windows still to be judged: lost with the agent.
+    unjudged: u64,
     intake: Intake,
     changes: Changes,
     /// The newest event, in milliseconds.
@@ -170,6 +172,7 @@ impl Watch {
     #[must_use]
     pub fn new(spec: Spec, metric_bins: usize, mut progress: Progress, now: Timestamp) -> Self {
         progress.registered = progress.registered.or(Some(now));
+        progress.counts.lost = progress.counts.lost.saturating_add(std::mem::take(&mut progress.unjudged));
         Self {
             spec,
             metric_bins,
@@ -226,11 +229,11 @@ impl Watch {
         Ok(true)
     }
 
-    /// Takes samples in. Returns the rows of a provisional reference when there are enough for one.
+    /// Takes samples in. Returns a provisional reference when there are enough for one.
     ///
     /// # Errors
     /// The frame does not fit what is held; it is left out then.
-    pub fn absorb(&mut self, frame: DataFrame, mode: Mode, now: Timestamp) -> PolarsResult<Option<DataFrame>> {
+    pub fn absorb(&mut self, frame: DataFrame, mode: Mode, now: Timestamp) -> PolarsResult<Option<Given>> {
         let came = frame.height() as u64;
         let (frame, keys) = self.without_repetition(frame, mode)?;
         if mode == Mode::Live {
@@ -260,6 +263,20 @@ impl Watch {
         let counts = &mut self.progress.counts;
         counts.sampled_out = counts.sampled_out.saturating_add(samples);
         counts.labels_sampled_out = counts.labels_sampled_out.saturating_add(labels);
+    }
+
+    /// Notes samples that were in memory alone, and are gone with the agent that had them.
+    pub fn lose(&mut self, samples: u64) {
+        let lost = &mut self.progress.counts.lost;
+        *lost = lost.saturating_add(samples);
+    }
+
+    /// What a checkpoint keeps of it.
+    #[must_use]
+    pub fn checkpoint(&self) -> Progress {
+        let waiting = |from: i64| self.rows.range(from, i64::MAX).map_or(0, |rows| rows.height() as u64);
+        let in_memory_alone = self.first_needed().filter(|_| self.spec.store == Store::Counts);
+        Progress { unjudged: in_memory_alone.map_or(0, waiting), ..self.progress.clone() }
     }
 
     /// Notes samples that were rejected for a value of another type.
@@ -367,7 +384,7 @@ impl Watch {
     }
 
     /// Adds to the first rows while there is no reference.
-    fn gather(&mut self, frame: &DataFrame, mode: Mode, now: Timestamp) -> PolarsResult<Option<DataFrame>> {
+    fn gather(&mut self, frame: &DataFrame, mode: Mode, now: Timestamp) -> PolarsResult<Option<Given>> {
         if self.progress.reference.is_some() {
             return Ok(None);
         }
@@ -377,8 +394,9 @@ impl Watch {
         }
         let wanted = usize::try_from(self.spec.reference_rows).unwrap_or(usize::MAX);
         let rows = std::mem::take(&mut self.gathered).head(Some(wanted));
-        self.refer_to(&rows.clone().into(), now, true);
-        Ok(Some(rows))
+        let given = Given::from(rows).kept(&self.spec).map_err(|why| PolarsError::ComputeError(why.into()))?;
+        self.refer_to(&given, now, true);
+        Ok(Some(given))
     }
 
     /// Takes a reference into effect; every window that is held is judged anew against it.
@@ -459,7 +477,7 @@ impl Watch {
                     let (gone, whole): (Vec<i64>, Vec<i64>) =
                         (bucket.saturating_add(1)..=bucket.saturating_add(steps)).partition(|end| self.has_left(*end));
                     self.progress.pending.extend(whole);
-                    self.progress.stored.extend(gone);
+                    self.measure_stored(gone);
                 }
             }
         }
@@ -474,8 +492,16 @@ impl Watch {
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
         self.versions_due = true;
-        let horizon = newest.saturating_sub(span(self.spec.label_horizon));
-        for gone in self.labels.forget_before(horizon) {
+        let horizon = match self.spec.store {
+            Store::Rows => newest.saturating_sub(span(self.spec.label_horizon)),
+            // By when they came, and rows may come as late.
+            Store::Counts => newest.saturating_sub(span(self.spec.holds().saturating_add(self.spec.lateness))),
+        };
+        let gone = match self.spec.store {
+            Store::Rows => self.labels.forget_before(horizon),
+            Store::Counts => self.labels.forget_exactly_before(horizon)?,
+        };
+        for gone in gone {
             self.leave_labels(&gone);
             self.progress.counts.labels_forgotten += gone.height() as u64;
         }
@@ -500,7 +526,9 @@ impl Watch {
             self.forget();
         }
         // What is stored from before the first row that fits is not here.
-        self.left = self.rows.first().unwrap_or(i64::MIN);
+        let behind_all =
+            self.progress.newest.filter(|_| self.spec.store == Store::Counts).map(|newest| newest.saturating_add(1));
+        self.left = self.rows.first().or(behind_all).unwrap_or(i64::MIN);
         self.labels_left = self.labels.first().unwrap_or(i64::MIN);
         let hash = self.progress.reference.as_ref().map(|about| &about.hash);
         if self.progress.results.values().next_back().is_some_and(|latest| latest.reference.as_ref() != hash) {
@@ -559,19 +587,34 @@ impl Watch {
         Some(watermark.max(now.as_millisecond().saturating_sub(span(patience))))
     }
 
+    /// Where the first window begins that is still to be judged.
+    fn first_needed(&self) -> Option<i64> {
+        let whole = self.progress.first?.saturating_add(self.spec.steps());
+        let next = self.progress.pending.range(whole..).next()?;
+        Some(self.from(*next))
+    }
+
     /// Rows before this position belong to no window that can still change.
     fn horizon(&self) -> i64 {
         if self.spec.window_rows.is_some() {
             return i64::MIN; // these are bounded by their number alone
         }
-        let longest = span(self.spec.label_horizon.max(self.spec.window));
+        let longest = span(self.spec.holds());
         let first = self.watermark().map(|watermark| watermark.saturating_sub(longest));
+        // What goes as soon as it has been judged, stays until then.
+        let needed = self.first_needed().filter(|_| self.spec.store == Store::Counts).unwrap_or(i64::MAX);
+        let first = first.map(|first| first.min(needed));
         let whole_steps = first.map(|first| first.div_euclid(self.spec.step()));
         whole_steps.map_or(i64::MIN, |steps| steps.saturating_mul(self.spec.step()))
     }
 
     fn forget(&mut self) {
-        for gone in self.rows.forget_before(self.horizon()) {
+        let horizon = self.horizon();
+        let gone = match self.spec.store {
+            Store::Rows => self.rows.forget_before(horizon),
+            Store::Counts => self.rows.forget_exactly_before(horizon).unwrap_or_default(),
+        };
+        for gone in gone {
             self.leave(&gone);
             self.ids.forget(&gone);
         }

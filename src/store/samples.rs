@@ -37,7 +37,6 @@ const AGENT: &str = "agent.json";
 const REPEATS: &str = "repeats.json";
 /// Judged windows take one in so many bytes of what may be stored.
 const WINDOWS_SHARE: u64 = 20;
-const PROFILE: &str = "reference.profile.json";
 
 /// How long and how much is kept, and how surely.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -410,10 +409,8 @@ impl Samples {
     /// The disk failed.
     pub fn keep_reference(&self, model: &ModelKey, provisional: bool, frame: &DataFrame) -> Result<(), Error> {
         let folder = self.of_model(Kind::Reference, model);
-        write_parquet(&folder.join(reference_name(provisional)), &mut frame.clone())?;
-        if !provisional {
-            remove_all(&folder, &[reference_name(true), PROFILE]);
-        }
+        write_parquet(&folder.join(reference_name(Form::Rows, provisional)), &mut frame.clone())?;
+        remove_followed(&folder, Form::Rows, provisional);
         Ok(())
     }
 
@@ -421,11 +418,11 @@ impl Samples {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn keep_profile(&self, model: &ModelKey, text: &str) -> Result<(), Error> {
+    pub fn keep_profile(&self, model: &ModelKey, provisional: bool, text: &str) -> Result<(), Error> {
         let folder = self.of_model(Kind::Reference, model);
-        let path = folder.join(PROFILE);
+        let path = folder.join(reference_name(Form::Profile, provisional));
         write_atomically(&path, |file| file.write_all(text.as_bytes()).map_err(Error::io(&path)))?;
-        remove_all(&folder, &[reference_name(true), reference_name(false)]);
+        remove_followed(&folder, Form::Profile, provisional);
         Ok(())
     }
 
@@ -437,25 +434,25 @@ impl Samples {
         let mut found = files_below(&self.table(Kind::Reference), &[EXTENSION, "json"])?;
         let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
         let followed = |path: &Path| {
-            let other = if is_profile(path) { reference_name(false) } else { PROFILE };
-            let other = path.with_file_name(other);
+            let Some((form, provisional)) = reference_of(path) else { return false };
+            let other = path.with_file_name(reference_name(form.other(), provisional));
             other.exists() && written(&other) > written(path)
         };
-        found.retain(|file| file.path.ends_with(reference_name(true)) || !followed(&file.path));
+        found.retain(|file| !followed(&file.path));
         let of = |file: Stored| {
-            let provisional = file.path.file_name()? == reference_name(true);
+            let (form, provisional) = reference_of(&file.path)?;
             let model = model_of(&file.path)?;
-            let held = if is_profile(&file.path) {
-                fs::read_to_string(&file.path).map(Held::Profile).map_err(Error::io(&file.path))
-            } else {
-                read_parquet(&file.path).map(Held::Rows)
+            let held = match form {
+                Form::Profile => fs::read_to_string(&file.path).map(Held::Profile).map_err(Error::io(&file.path)),
+                Form::Rows => read_parquet(&file.path).map(Held::Rows),
             };
             Some(StoredReference { model, provisional, held })
         };
         Ok(found.into_iter().filter_map(of).collect())
     }
 
-    /// Removes what is too old or too much, each file with its index. `horizon` is how long labels of a model are waited for.
+    /// Removes what is too old or too much, each file with its index. `horizon` is how long labels of a model are waited for; of one without,
+    /// no row is kept.
     ///
     /// # Errors
     /// The folder cannot be read or written.
@@ -463,7 +460,7 @@ impl Samples {
         &self,
         config: &Config,
         now: Timestamp,
-        horizon: impl Fn(&ModelKey) -> Duration,
+        horizon: impl Fn(&ModelKey) -> Option<Duration>,
     ) -> Result<Retained, Error> {
         let mut files = Vec::new();
         for kind in [Kind::Samples, Kind::Labels] {
@@ -494,7 +491,8 @@ impl Samples {
         let mut left = files.iter().map(|file| file.bytes).fold(others, u64::saturating_add);
         let mut early = 0_u64;
         for file in files {
-            let old = is_old(&file.path);
+            let unwanted = model_of(&file.path).is_some_and(|model| horizon(&model).is_none());
+            let old = is_old(&file.path) || unwanted;
             if old || left > config.max_bytes.as_u64() {
                 // What is old was kept as long as was promised; its events may seem newer where a sender's clock is ahead.
                 if !old {
@@ -508,10 +506,11 @@ impl Samples {
     }
 
     /// The rows of a file of samples whose labels may still come.
-    fn awaited(&self, path: &Path, now: Timestamp, horizon: impl Fn(&ModelKey) -> Duration) -> u64 {
+    fn awaited(&self, path: &Path, now: Timestamp, horizon: impl Fn(&ModelKey) -> Option<Duration>) -> u64 {
         let Some(model) = model_of(path).filter(|_| path.starts_with(self.tables(Kind::Samples))) else { return 0 };
         let Ok(span) = self.span(Kind::Samples, path) else { return 0 };
-        let horizon = i64::try_from(horizon(&model).as_millis()).unwrap_or(i64::MAX);
+        let Some(horizon) = horizon(&model) else { return 0 };
+        let horizon = i64::try_from(horizon.as_millis()).unwrap_or(i64::MAX);
         let waits = span.times.1 >= now.as_millisecond().saturating_sub(horizon);
         if waits { span.rows } else { 0 }
     }
@@ -561,12 +560,44 @@ pub(super) fn name(segment: u64) -> String {
     format!("{segment:012}.{EXTENSION}")
 }
 
-fn reference_name(provisional: bool) -> &'static str {
-    if provisional { "provisional.parquet" } else { "reference.parquet" }
+/// What a reference is kept as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Rows,
+    Profile,
 }
 
-fn is_profile(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == PROFILE)
+impl Form {
+    fn other(self) -> Self {
+        match self {
+            Self::Rows => Self::Profile,
+            Self::Profile => Self::Rows,
+        }
+    }
+}
+
+fn reference_name(form: Form, provisional: bool) -> &'static str {
+    match (form, provisional) {
+        (Form::Rows, false) => "reference.parquet",
+        (Form::Rows, true) => "provisional.parquet",
+        (Form::Profile, false) => "reference.profile.json",
+        (Form::Profile, true) => "provisional.profile.json",
+    }
+}
+
+/// What a file of a reference is, by its name.
+fn reference_of(path: &Path) -> Option<(Form, bool)> {
+    let all = [Form::Rows, Form::Profile].into_iter().flat_map(|form| [(form, false), (form, true)]);
+    let name = path.file_name()?;
+    all.into_iter().find(|(form, provisional)| name == reference_name(*form, *provisional))
+}
+
+/// Removes what a reference that was kept takes the place of.
+fn remove_followed(folder: &Path, form: Form, provisional: bool) {
+    let same = [(form.other(), provisional)];
+    let beginnings = [(Form::Rows, true), (Form::Profile, true)];
+    let gone = same.iter().chain(beginnings.iter().filter(|_| !provisional));
+    remove_all(folder, &gone.map(|(form, provisional)| reference_name(*form, *provisional)).collect::<Vec<_>>());
 }
 
 /// What is left of them when they cannot be removed is passed over where it is read.

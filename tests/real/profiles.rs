@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::parts::{check, eventually};
 
 pub const TESTS: &[Test] = &[
     (&[], "profiles::one_that_was_sent_stands_over_kill_9_until_rows_take_its_place", one_that_was_sent_stands),
+    (&[], "profiles::where_counts_are_kept_no_row_is_on_the_disk", counts_alone_are_kept),
     (&[], "profiles::a_reference_is_read_from_where_the_configuration_says", a_reference_is_read),
     (&[], "profiles::the_command_line_reads_addresses", the_command_line_reads_addresses),
 ];
@@ -46,6 +48,74 @@ fn profile(folder: &Path, rows: &str) -> Result<(String, String), Failed> {
 
 fn reference(agent: &Agent, model: &str) -> Result<Value, Failed> {
     Ok(agent.model(model)?["reference"].clone())
+}
+
+/// Whether any file below a folder has these bytes; and whether any is Parquet.
+fn on_the_disk(folder: &Path, bytes: &[u8]) -> Result<Vec<String>, Failed> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(on_the_disk(&path, bytes)?);
+            continue;
+        }
+        let mut text = std::fs::read(&path)?;
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            text = Command::new("gzip").arg("-dc").arg(&path).output()?.stdout;
+        }
+        let is_of_rows = path.starts_with(folder) && path.display().to_string().contains("/models/");
+        let is_parquet = is_of_rows && path.extension().is_some_and(|extension| extension == "parquet");
+        if is_parquet || text.windows(bytes.len()).any(|part| part == bytes) {
+            found.push(path.display().to_string());
+        }
+    }
+    Ok(found)
+}
+
+/// `store = "counts"`: killed or not, no row and no id is found below the data folder; drift is told, and counts add up.
+fn counts_alone_are_kept() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let config = CONFIG.replace("name = \"m\"", "name = \"m\"\nstore = \"counts\"");
+    let data = folder.path().join("data");
+    let start = || ready(Options { config: &config, data: Some(data.clone()), ..Options::default() });
+    // Each row has an id and a city of its own.
+    let row = |row: &str| {
+        let id = row.split('"').nth(3).unwrap_or_default();
+        row.replacen(id, &format!("secret-{id}"), 1).replacen('{', &format!("{{\"city\":\"secret-{id}\","), 1) + "\n"
+    };
+    let rows = |at: i64, level: i64| hour(at, 100, level).lines().map(row).collect::<String>();
+    let mut agent = start()?;
+    accepted(&agent.send("PUT /v1/models/m/reference", NDJSON, rows(0, 0).as_bytes())?, 100)?;
+    for (at, level) in [(10, 0), (11, 500), (12, 500), (13, 500)] {
+        accepted(&agent.send("POST /v1/models/m/samples", NDJSON, rows(at, level).as_bytes())?, 100)?;
+    }
+    let judged = |agent: &Agent, lost: u64| {
+        eventually(SOON, || {
+            let model = agent.model("m")?;
+            let drift: Vec<&Value> = model["windows"].as_array().into_iter().flatten().map(|w| &w["drift"]).collect();
+            let known = (&model["store"], &model["counts"]["lost"], &model["reference"]["rows"]);
+            check(known == (&json!("counts"), &json!(lost), &json!(100)), || model.to_string())?;
+            check(model["not_told"].as_array().is_some_and(|told| told.len() > 3), || model.to_string())?;
+            check(drift == [true, true, false], || model.to_string())
+        })
+    };
+    judged(&agent, 0)?;
+    // A checkpoint is written every ten seconds, and then knows of the last hour, whose window is open.
+    std::thread::sleep(Duration::from_secs(12));
+    agent.signal("KILL")?;
+    agent.wait(Duration::from_secs(5))?;
+    let found = on_the_disk(&data, b"secret")?;
+    check(found.is_empty(), || format!("rows are in {found:?}"))?;
+
+    let agent = start()?;
+    judged(&agent, 100)?;
+    let end = agent.model("m")?["windows"][1]["end"].as_str().unwrap_or_default().to_owned();
+    let address = |end: &str| format!("http://{}/api/v1/models/m/windows/{end}/tally", agent.address);
+    let (code, out, said) = plumbline(&["profile", "merge", &address(&end), &address("latest")])?;
+    let sum: Value = serde_json::from_str(&out).map_err(|error| format!("{code:?} {error} {said}"))?;
+    check(sum["rows"] == json!(200), || out.clone())?;
+    let page = agent.get("/models/m")?.1;
+    check(page.contains("counts, no row") && page.contains("100 lost with an agent"), || page.clone())
 }
 
 fn one_that_was_sent_stands() -> Result<(), Failed> {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use super::{Checkpoint, ModelWorker, given};
+use super::{Checkpoint, ModelWorker, taken_up};
 use crate::identity::ModelKey;
 use crate::ingest::repeats::NOTE;
+use crate::model::Store;
 use crate::model::watch::{Mode, Progress, Watch};
 use crate::store::log::{self, End, Entry, Kind, Log};
-use crate::store::samples::{read_parquet, rows_of_parquet};
+use crate::store::samples::{StoredReference, read_parquet, rows_of_parquet};
 use crate::store::{Error, Samples};
 
 impl ModelWorker {
@@ -88,25 +89,23 @@ impl ModelWorker {
     fn take_up_references(&mut self, store: &Samples, counted: &BTreeSet<ModelKey>) -> Result<(), Error> {
         let now = self.clock.now();
         for reference in store.references()? {
-            let given = match given(reference.held) {
+            let StoredReference { model, provisional, held } = reference;
+            let given = match taken_up(store, (&self.models.spec(&model), provisional), held) {
                 Ok(given) => given,
                 Err(error) => {
-                    tracing::error!(model = %reference.model, %error, "its reference cannot be read");
+                    tracing::error!(%model, %error, "its reference cannot be read");
                     self.health.update(|state| state.samples.damaged += 1);
                     continue;
                 }
             };
-            let (spec, bins) = (self.models.spec(&reference.model), self.config.models.metric_bins);
-            let known = counted.contains(&reference.model);
-            let watch = self
-                .watches
-                .entry(reference.model.clone())
-                .or_insert_with(|| Watch::new(spec, bins, Progress::default(), now));
+            let (spec, bins) = (self.models.spec(&model), self.config.models.metric_bins);
+            let known = counted.contains(&model);
+            let watch = self.watches.entry(model).or_insert_with(|| Watch::new(spec, bins, Progress::default(), now));
             let about = watch.progress.reference.as_ref();
-            if known && about.is_some_and(|about| about.provisional == reference.provisional) {
+            if known && about.is_some_and(|about| about.provisional == provisional) {
                 watch.remember(&given, now);
-            } else if about.is_none_or(|about| about.provisional && !reference.provisional) {
-                watch.refer_to(&given, now, reference.provisional);
+            } else if about.is_none_or(|about| about.provisional && !provisional) {
+                watch.refer_to(&given, now, provisional);
             }
         }
         for (key, watch) in &mut self.watches {
@@ -124,8 +123,8 @@ impl ModelWorker {
         for kind in [Kind::Samples, Kind::Labels] {
             let mut rows: BTreeMap<ModelKey, u64> = BTreeMap::new();
             for (segment, model, path) in store.compacted(kind)?.into_iter().rev() {
-                let held = rows.entry(model.clone()).or_default();
-                if *held < self.models.spec(&model).max_rows {
+                let (held, spec) = (rows.entry(model.clone()).or_default(), self.models.spec(&model));
+                if *held < spec.max_rows && spec.store == Store::Rows {
                     *held += rows_of_parquet(&path).unwrap_or(0);
                     files.push((segment, kind, model, path));
                 }

@@ -13,6 +13,8 @@ use crate::ingest::Reservation;
 use crate::model::border::{Purpose, expected, pass};
 use crate::quality::Check;
 
+mod counts;
+
 const DAY: u64 = 86_400;
 
 fn key() -> ModelKey {

@@ -110,7 +110,7 @@ impl Watch {
             self.progress.pending.remove(end);
             // What was found when its rows were all here stands; only labels can add to it.
             if self.has_left(*end) && self.progress.results.contains_key(end) {
-                self.progress.stored.insert(*end);
+                self.measure_stored([*end]);
                 continue;
             }
             if let Some((mut result, tally)) = self.judge_window(*end, now)? {
@@ -121,7 +121,7 @@ impl Watch {
                 // With rows or labels that have left memory, its performance is to be measured from what is stored.
                 let left = self.has_left(*end) || self.labels_have_left(*end);
                 if left && self.progress.counts.labels > 0 {
-                    self.progress.stored.insert(*end);
+                    self.measure_stored([*end]);
                     if let Some(before) = self.progress.results.get(end).filter(|before| before.performance.is_some()) {
                         result.performance.clone_from(&before.performance);
                         result.fairness.clone_from(&before.fairness);

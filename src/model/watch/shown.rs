@@ -28,6 +28,8 @@ impl Watch {
             counts: self.progress.counts,
             min_rows: self.spec.min_rows,
             limits: self.spec.limits(),
+            store: self.spec.store,
+            not_told: self.spec.store.lost(),
             rows_in_memory: self.rows.rows(),
             bytes_in_memory: self.bytes(),
             newest: self.progress.newest.and_then(time),

@@ -11,10 +11,10 @@ use polars::prelude::{DataFrame, PolarsResult, UniqueKeepStrategy};
 use super::RESULTS;
 use super::Watch;
 use super::judge::{label_of, latest};
-use crate::model::Spec;
 use crate::model::assess::beside;
 use crate::model::border::AHEAD;
 use crate::model::view::WindowResult;
+use crate::model::{Spec, Store};
 
 /// Labels that wait to be looked up; more are unmatched at once.
 const MISSING: usize = 1_000_000;
@@ -49,12 +49,21 @@ impl Watch {
         self.labels_left = self.labels_left.max(behind(gone));
     }
 
-    /// Notes a label whose row is not in memory. Windows of rows have no time by which to find theirs again.
+    /// Notes a label whose row is not in memory. Windows of rows have no time by which to find theirs again, and of counts there is nothing
+    /// to be found.
     pub(super) fn miss(&mut self, id: &str) {
-        if self.spec.window_rows.is_some() || self.progress.missing.len() >= MISSING {
+        let is_stored = self.spec.store == Store::Rows && self.spec.window_rows.is_none();
+        if !is_stored || self.progress.missing.len() >= MISSING {
             self.progress.counts.unmatched += 1;
         } else {
             self.progress.missing.insert(id.to_owned());
+        }
+    }
+
+    /// Notes windows that are to be measured from what is stored, if anything is.
+    pub(super) fn measure_stored(&mut self, ends: impl IntoIterator<Item = i64>) {
+        if self.spec.store == Store::Rows {
+            self.progress.stored.extend(ends);
         }
     }
 
@@ -71,7 +80,7 @@ impl Watch {
         for (id, at) in found {
             if self.progress.missing.remove(id) {
                 let bucket = at.div_euclid(step);
-                self.progress.stored.extend(bucket.saturating_add(1)..=bucket.saturating_add(steps));
+                self.measure_stored(bucket.saturating_add(1)..=bucket.saturating_add(steps));
             }
         }
         self.progress.counts.unmatched += self.progress.missing.len() as u64;

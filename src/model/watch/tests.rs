@@ -302,7 +302,7 @@ fn the_first_rows_become_a_provisional_reference() {
     let mut watch = watch(Spec { reference_rows: 100, ..spec() });
     let frame = frame(&mut watch, Purpose::Samples, &hour(1, 250, 0));
     let stored = watch.absorb(frame, Mode::Live, now()).expect("absorbed").expect("enough rows");
-    assert_eq!(stored.height(), 100);
+    assert_eq!(stored.rows(), 100);
     let about = watch.progress.reference.clone().expect("a reference");
     assert!(about.provisional && about.rows == 100);
     assert!(watch.view(now()).bins.iter().all(|bins| bins.current.iter().all(|count| *count == 0)));

@@ -75,7 +75,7 @@ fn a_segment_becomes_a_file_for_each_model_and_kind_once() {
     assert_eq!(samples.compacted(Kind::Samples).expect("files"), files);
     let config = Config { max_bytes: ByteSize::b(1), ..Config::default() };
     let now = "2026-01-01T00:00:00Z".parse().expect("a time");
-    samples.retain(&config, now, |_| Duration::ZERO).expect("retained");
+    samples.retain(&config, now, |_| Some(Duration::ZERO)).expect("retained");
     assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
 }
 
@@ -158,7 +158,7 @@ fn retention_takes_indexes_along_and_counts_what_labels_may_still_come_for() {
     let retain = |max_bytes: u64| {
         let config = Config { max_bytes: ByteSize::b(max_bytes), ..Config::default() };
         let now = Timestamp::from_second(24 * 3600).expect("a time");
-        samples.retain(&config, now, |_| Duration::from_secs(14 * 3600)).expect("retained")
+        samples.retain(&config, now, |_| Some(Duration::from_secs(14 * 3600))).expect("retained")
     };
     let all = head + both.iter().sum::<u64>();
     assert_eq!(retain(all), Retained { bytes: all, early: 0 });
@@ -183,7 +183,7 @@ fn what_was_set_aside_goes_when_it_is_too_old_or_too_much() {
     let now = Timestamp::try_from(fs::metadata(&aside).and_then(|m| m.modified()).expect("a time")).expect("a time");
     let later = now.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time");
     let config = Config::default();
-    let retain = |config: &Config| samples.retain(config, later, |_| Duration::ZERO).expect("retained").bytes;
+    let retain = |config: &Config| samples.retain(config, later, |_| Some(Duration::ZERO)).expect("retained").bytes;
     assert_eq!(retain(&config), 1000, "its bytes are told");
     let short = Config { retention: std::time::Duration::from_secs(3600), ..config };
     assert_eq!(retain(&short), 0);
@@ -290,7 +290,7 @@ fn of_a_crash_only_that_segments_files_go_and_of_a_removal_all_of_the_model() {
 
 /// The bytes that are left.
 fn retained(samples: &Samples, config: &Config) -> u64 {
-    samples.retain(config, Timestamp::UNIX_EPOCH, |_| Duration::ZERO).expect("retained").bytes
+    samples.retain(config, Timestamp::UNIX_EPOCH, |_| Some(Duration::ZERO)).expect("retained").bytes
 }
 
 #[test]
@@ -336,14 +336,14 @@ fn a_profile_and_rows_take_the_place_of_each_other() {
         all.map(|held| if let Held::Profile(text) = held { text } else { String::new() }).collect::<Vec<_>>()
     };
     samples.keep_reference(&key("m"), true, &frame).expect("kept");
-    samples.keep_profile(&key("m"), "a text").expect("kept");
+    samples.keep_profile(&key("m"), false, "a text").expect("kept");
     assert_eq!(kept(), ["a text"]);
     samples.keep_reference(&key("m"), false, &frame).expect("kept");
     assert_eq!(kept(), [""]);
     // A crash before the one before is removed leaves both: the later one counts.
-    let rows = samples.of_model(Kind::Reference, &key("m")).join(reference_name(false));
+    let rows = samples.of_model(Kind::Reference, &key("m")).join(reference_name(Form::Rows, false));
     let before = std::fs::read(&rows).expect("bytes");
-    samples.keep_profile(&key("m"), "another").expect("kept");
+    samples.keep_profile(&key("m"), false, "another").expect("kept");
     std::fs::write(&rows, before).expect("written");
     let long_ago = std::time::SystemTime::UNIX_EPOCH;
     std::fs::File::open(&rows).and_then(|file| file.set_modified(long_ago)).expect("it is old");

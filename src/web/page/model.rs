@@ -90,6 +90,7 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                         "; " (grouped(counts.sampled_out)) " more sampled out"
                         @if counts.labels_sampled_out > 0 { ", with " (grouped(counts.labels_sampled_out)) " labels" }
                     }
+                    @if counts.lost > 0 { "; " (grouped(counts.lost)) " lost with an agent that ended before their windows were judged" }
                     @if counts.elsewhere > 0 { ", " (grouped(counts.elsewhere)) " labels of other agents' samples" }
                 }
                 @if let Some(window) = &model.latest {
@@ -107,6 +108,12 @@ fn summary(view: &View, place: usize, model: &ModelView) -> Markup {
                     }
                 }
                 dt { "Cost of 1000" } dd { (cost(view, place)) }
+                @if !model.not_told.is_empty() {
+                    dt { "Kept" } dd {
+                        "counts, no row"
+                        details { summary { "not told for that" } ul { @for what in model.not_told { li { (what) } } } }
+                    }
+                }
             }
             p { a href=(address::of("/api/v1/models", &model.key, "")) { "Everything as JSON" } }
         }
