@@ -13,6 +13,7 @@
 
 mod access;
 mod alerting;
+mod archiving;
 mod commits;
 mod copying;
 pub mod demo;
@@ -264,7 +265,7 @@ async fn drained<T>(all: impl Future<Output = T>, grace: Duration, health: &Heal
 }
 
 /// What reads references and sends labels on; and what writes to the disk what senders wait for, to the very end.
-type ModelsTasks = ([Task; 4], Task, Arc<Models>);
+type ModelsTasks = ([Task; 5], Task, Arc<Models>);
 type StartedModels = (Ingest, Arc<Events>, watch::Receiver<Arc<ModelsView>>, Vec<JoinHandle<()>>, ModelsTasks);
 
 /// The ingest for samples, the thread behind it, who reads references for it, and who sends labels on.
@@ -298,6 +299,7 @@ fn start_models(
         Arc::clone(health),
     )
     .run(configured.clone());
+    let archiving = archiving::run(setting.data.clone(), configured.clone(), Arc::clone(health));
     let committing = Arc::clone(&models).commit();
     let kept = Arc::clone(&models);
     let (place, watched, worker_clock, worker_stop) =
@@ -319,8 +321,14 @@ fn start_models(
     };
     let threads = folders::watch(&ingest, &events, &setting.data, half_taken, health, stop)?;
     let threads = threads.into_iter().chain([thread]).collect();
-    let tasks =
-        [tokio::spawn(following), tokio::spawn(forwarding), tokio::spawn(storing), tokio::spawn(copying)].map(Task);
+    let tasks = [
+        tokio::spawn(following),
+        tokio::spawn(forwarding),
+        tokio::spawn(archiving),
+        tokio::spawn(storing),
+        tokio::spawn(copying),
+    ]
+    .map(Task);
     Ok((ingest, events, view, threads, (tasks, Task(tokio::spawn(committing)), kept)))
 }
 

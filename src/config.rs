@@ -295,6 +295,9 @@ impl Config {
             let message = "must be no less than one and a half ingest.max_body: one model may hold two thirds of it";
             found.push(("ingest.in_flight".to_owned(), message.to_owned()));
         }
+        if let Some(Err(message)) = self.samples.archive.as_deref().map(fetch::place::Place::parse) {
+            found.push(("samples.archive".to_owned(), message));
+        }
         let copying = self.mirror.problems(self.agent.listen).into_iter();
         found.extend(copying.map(|(field, message)| (format!("mirror.{field}"), message)));
         let forwarding = self.forward.problems().into_iter();

@@ -1,4 +1,4 @@
-//! What lies at a path or an address, within bounds: read whole, and again only where it has changed.
+//! What lies at a path or an address, within bounds: read whole, and again only where it has changed. And where files are sent (`place`).
 //!
 //! `https://` and `http://` by a GET with `If-None-Match` or `If-Modified-Since`, five redirects at most; `s3://`, `gs://` and `az://` with
 //! the keys that the environment or the machine's role gives; anything else is a path. An address may carry a key, in its user part or its
@@ -6,6 +6,7 @@
 
 mod http;
 mod object;
+pub mod place;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};

@@ -38,6 +38,8 @@ pub struct State {
     pub references: BTreeMap<String, ReferenceState>,
     /// Labels that go on to other agents.
     pub forwarding: ForwardingState,
+    /// Stored files on their way to an object store.
+    pub archive: ArchiveState,
     /// Copies of requests for another sink.
     pub mirror: MirrorState,
     /// Files of tokens and certificates that cannot be used, a sentence each without its full stop; what was before is in force.
@@ -166,6 +168,27 @@ pub struct ForwardingState {
     pub agents: BTreeMap<String, OtherAgent>,
 }
 
+/// Stored files on their way to an object store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArchiveState {
+    /// Where they go; `None` where there is no archive.
+    pub place: Option<String>,
+    /// Files that it took.
+    pub sent: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Files that wait, at the last look.
+    pub waiting: u64,
+    /// Their bytes.
+    pub waiting_bytes: u64,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// Files that were removed, for there was too much, before it had them.
+    pub lost: u64,
+    /// Why the last attempt failed, until one does not.
+    pub error: Option<String>,
+}
+
 /// Copies of requests for another sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MirrorState {
@@ -278,6 +301,40 @@ impl SamplesState {
         add(&metric::INGEST_SAMPLED_OUT, None, Number::Int(self.sampled_out));
         for (reason, count) in &self.rejected {
             add(&metric::INGEST_REJECTED, Some(("reason", reason)), Number::Int(*count));
+        }
+    }
+}
+
+impl ForwardingState {
+    fn add_points(&self, add: Add<'_>) {
+        if self.enabled || self.received > 0 {
+            add(&metric::LABELS_RECEIVED, None, Number::Int(self.received));
+        }
+        if self.enabled {
+            add(&metric::LABELS_FORWARDED, None, Number::Int(self.sent));
+            add(&metric::LABELS_REFUSED, None, Number::Int(self.refused));
+            add(&metric::LABELS_LOST, None, Number::Int(self.lost));
+            for (state, up) in [("up", Some(true)), ("down", Some(false)), ("unknown", None)] {
+                let agents = self.agents.values().filter(|agent| agent.up == up).count() as u64;
+                add(&metric::LABELS_AGENTS, Some(("state", state)), Number::Int(agents));
+            }
+        }
+    }
+}
+
+impl ArchiveState {
+    fn add_points(&self, add: Add<'_>) {
+        if self.place.is_none() {
+            return;
+        }
+        for (metric, value) in [
+            (&metric::ARCHIVE_SENT, self.sent),
+            (&metric::ARCHIVE_SENT_SIZE, self.sent_bytes),
+            (&metric::ARCHIVE_WAITING, self.waiting),
+            (&metric::ARCHIVE_FAILURES, self.failures),
+            (&metric::ARCHIVE_LOST, self.lost),
+        ] {
+            add(metric, None, Number::Int(value));
         }
     }
 }
@@ -529,22 +586,11 @@ impl State {
             add(&metric::EVENTS_REJECTED_ROWS, None, Number::Int(events.rejected_rows));
         }
         self.mirror.add_points(&mut add);
+        self.archive.add_points(&mut add);
         for (metric, label, value) in self.of_folders() {
             add(metric, label, Number::Int(value));
         }
-        let forwarding = &self.forwarding;
-        if forwarding.enabled || forwarding.received > 0 {
-            add(&metric::LABELS_RECEIVED, None, Number::Int(forwarding.received));
-        }
-        if forwarding.enabled {
-            add(&metric::LABELS_FORWARDED, None, Number::Int(forwarding.sent));
-            add(&metric::LABELS_REFUSED, None, Number::Int(forwarding.refused));
-            add(&metric::LABELS_LOST, None, Number::Int(forwarding.lost));
-            for (state, up) in [("up", Some(true)), ("down", Some(false)), ("unknown", None)] {
-                let agents = forwarding.agents.values().filter(|agent| agent.up == up).count() as u64;
-                add(&metric::LABELS_AGENTS, Some(("state", state)), Number::Int(agents));
-            }
-        }
+        self.forwarding.add_points(&mut add);
         add(&metric::HISTORY_UP, None, Number::Int(self.history.up.into()));
         add(&metric::HISTORY_ROWS, None, Number::Int(self.history.rows));
         add(&metric::HISTORY_DROPPED, None, Number::Int(self.history.dropped));

@@ -67,7 +67,8 @@
 //!              service (following)
 //! mirror       what clients send, once more to another sink: best effort, bounded
 //! forward/     labels on to other agents: who they are, and one call to one of them
-//! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed
+//! fetch/       what lies at a path, behind an address or in an object store: within bounds, and again where it has changed; a place for
+//!              files in one (place)
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; whose share of memory (room), whose turn (turns), what came before (repeats), what is
 //!              copied (copies); bodies to rows (decode, decode/arrow, decode/parquet); files of watched folders (folders): what lies there, what

@@ -197,6 +197,36 @@ pub static SAMPLES_REMOVED_EARLY: Metric = metric(
     &[],
     "Rows that samples.max_bytes removed while labels for them could still come (label_horizon); their labels are unmatched.",
 );
+/// Files that the archive took.
+pub static ARCHIVE_SENT: Metric = metric(
+    "plumbline.archive.sent",
+    Kind::Counter,
+    "{file}",
+    &[],
+    "Stored files that the object store of samples.archive took.",
+);
+/// Their size.
+pub static ARCHIVE_SENT_SIZE: Metric =
+    metric("plumbline.archive.sent.size", Kind::Counter, "By", &[], "Size of the files that it took.");
+/// Files that it is still to have.
+pub static ARCHIVE_WAITING: Metric =
+    metric("plumbline.archive.waiting", Kind::Gauge, "{file}", &[], "Stored files that wait to be sent there.");
+/// Attempts in vain.
+pub static ARCHIVE_FAILURES: Metric = metric(
+    "plumbline.archive.failures",
+    Kind::Counter,
+    "{attempt}",
+    &[],
+    "Attempts to send one that failed; /healthz has why.",
+);
+/// Files that it never got.
+pub static ARCHIVE_LOST: Metric = metric(
+    "plumbline.archive.lost",
+    Kind::Counter,
+    "{file}",
+    &[],
+    "Stored files that samples.max_bytes removed before they were sent.",
+);
 /// Labels that others took.
 pub static LABELS_FORWARDED: Metric = metric(
     "plumbline.labels.forwarded",
@@ -635,6 +665,11 @@ pub static AGENT_METRICS: &[&Metric] = &[
     &SAMPLES_FAILED,
     &SAMPLES_DAMAGED,
     &SAMPLES_REMOVED_EARLY,
+    &ARCHIVE_SENT,
+    &ARCHIVE_SENT_SIZE,
+    &ARCHIVE_WAITING,
+    &ARCHIVE_FAILURES,
+    &ARCHIVE_LOST,
     &LABELS_FORWARDED,
     &LABELS_REFUSED,
     &LABELS_LOST,

@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod archive;
 pub mod descriptions;
 mod files;
 pub mod history;

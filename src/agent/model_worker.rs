@@ -631,7 +631,7 @@ impl ModelWorker {
                 };
                 let owed = self.owed();
                 match store.retain(&self.config.samples, self.clock.now(), horizon) {
-                    Ok(Retained { bytes, early }) => {
+                    Ok(Retained { bytes, early, unarchived }) => {
                         let lost = owed.saturating_sub(self.owed());
                         if lost > 0 {
                             tracing::warn!(
@@ -645,7 +645,14 @@ impl ModelWorker {
                                 "samples were removed while labels for them could still come; raise samples.max_bytes"
                             );
                         }
+                        if unarchived > 0 {
+                            tracing::warn!(
+                                files = unarchived,
+                                "removed before the archive had them; raise samples.max_bytes"
+                            );
+                        }
                         self.health.update(|state| {
+                            state.archive.lost = state.archive.lost.saturating_add(unarchived);
                             state.samples.bytes = bytes;
                             state.samples.removed_early = state.samples.removed_early.saturating_add(early);
                             state.forwarding.lost = state.forwarding.lost.saturating_add(lost);

@@ -192,7 +192,7 @@ fn drawn(course: &Course<'_>) -> Markup {
                 @for tick in &ticks { text x="0" y=(pixel(*tick) - 3.0) { ((course.unit)(*tick)) } }
                 @for (at, text) in &times {
                     @let place = (*at as f64 - course.since.as_second() as f64) / (end as f64 - course.since.as_second() as f64) * 100.0;
-                    text x=(format!("{place:.2}%")) y=(ABOVE + PLOT + 14.0) text-anchor="middle" { (text) }
+                    text x=(format!("{place:.2}%")) y=(ABOVE + PLOT + 14.0) text-anchor=(anchor(place)) { (text) }
                 }
                 @if steps <= HOVER { (figures(course, steps)) }
             }
@@ -319,6 +319,15 @@ pub(super) fn times(since: i64, end: i64) -> Vec<(i64, String)> {
     (0..16).map(|count| first.saturating_add(step.saturating_mul(count))).filter(inner).filter_map(at).collect()
 }
 
+/// How a time is written below its place, in per cent of the width: near an edge to the side that has room, however narrow the drawing is.
+pub(super) fn anchor(place: f64) -> &'static str {
+    match place {
+        ..8.0 => "start",
+        92.0.. => "end",
+        _ => "middle",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,6 +336,16 @@ mod tests {
         let since = Timestamp::from_second(1_795_392_000).expect("a time");
         let unit = |value: f64| format!("{value} c");
         course(&Course::of(since, 600, lines, marks, unit, "CPU")).into_string()
+    }
+
+    /// Seen at five past midnight: the last time of a narrow chart ran over its edge.
+    #[test]
+    fn a_time_near_an_edge_is_written_inwards() {
+        assert_eq!([2.6, 50.0, 97.3].map(anchor), ["start", "middle", "end"]);
+        let page = drawn(&[line(Kind::Used, &[Some(1.0); 144])], &[]);
+        let places: Vec<&str> =
+            page.split("text-anchor=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(places.contains(&"middle") && !places.is_empty(), "{places:?}");
     }
 
     #[test]

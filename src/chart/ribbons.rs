@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::course::times;
+use super::course::{anchor, times};
 use super::cut;
 
 /// How a span is drawn. Tones differ in height as well as in colour.
@@ -130,7 +130,7 @@ pub fn ribbons(rows: &[Ribbon], since: Timestamp, end: Timestamp, text: &str) ->
             @for (at, time) in times(since, end) {
                 @let place = format!("{:.2}%", share(at));
                 line.tick x1=(place) x2=(place) y1=(height) y2=(height + 3) {}
-                text.soft x=(place) y=(height + 15) text-anchor="middle" { (time) }
+                text.soft x=(place) y=(height + 15) text-anchor=(anchor(share(at))) { (time) }
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) async fn get(address: &str, since: Option<&Mark>, mut aside: Aside) -
     aside.done(mark)
 }
 
-fn store(address: &str) -> object_store::Result<Box<dyn ObjectStore>> {
+pub(super) fn store(address: &str) -> object_store::Result<Box<dyn ObjectStore>> {
     // Whoever asks tries again, with pauses of their own.
     let retry = RetryConfig { max_retries: 1, retry_timeout: PATIENCE, ..RetryConfig::default() };
     let (key, limit) = (ClientConfigKey::Timeout, format!("{} seconds", LIMIT.as_secs()));

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::history::node_folder;
 use super::layout::model_of;
 use super::log::Durability;
-use super::{Error, history, ids, layout, state, windows};
+use super::{Error, archive, history, ids, layout, state, windows};
 
 use super::files::{Stored, files_below, remove_unfinished, write_atomically};
 use super::ids::{Index, Span};
@@ -53,12 +53,15 @@ pub struct Config {
     pub max_bytes: ByteSize,
     /// What has become of a row when its sender is answered.
     pub durability: Durability,
+    /// Where what is stored is sent to as well, `s3://BUCKET/FOLDER`, `gs://` or `az://`: then a file stays until it was sent, as long as
+    /// there is room.
+    pub archive: Option<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let history::Config { retention, max_bytes } = history::Config::default();
-        Self { retention, max_bytes, durability: Durability::default() }
+        Self { retention, max_bytes, durability: Durability::default(), archive: None }
     }
 }
 
@@ -87,6 +90,8 @@ pub struct Retained {
     pub bytes: u64,
     /// Rows that were removed because there was too much, while labels for them could still come.
     pub early: u64,
+    /// Files that were removed because there was too much, before the archive had them.
+    pub unarchived: u64,
 }
 
 /// A reference that is kept.
@@ -470,15 +475,17 @@ impl Samples {
                 files.push(file);
             }
             // What a crash left of a file that was being removed.
-            for index in files_below(&self.tables(kind), &[ids::EXTENSION])? {
-                if !index.path.with_extension(EXTENSION).exists() {
-                    fs::remove_file(&index.path).map_err(Error::io(&index.path))?;
+            for beside in files_below(&self.tables(kind), &[ids::EXTENSION, archive::EXTENSION])? {
+                if !beside.path.with_extension(EXTENSION).exists() {
+                    fs::remove_file(&beside.path).map_err(Error::io(&beside.path))?;
                 }
             }
         }
         // Segments that were set aside are for whoever wants to look, as long as all else is.
         files.extend(files_below(&self.log_folder(), &[log::DAMAGED])?);
-        files.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
+        let is_owed = |path: &Path| config.archive.is_some() && !archive::has(path) && !is_damaged(path);
+        // What the archive lacks goes last, and of each the oldest first.
+        files.sort_by_cached_key(|file| (is_owed(&file.path), file.path.file_name().map(ToOwned::to_owned)));
         let logged: u64 = files_below(&self.log_folder(), &["log"])?.iter().map(|file| file.bytes).sum();
         let is_old = |path: &Path| {
             let written = fs::metadata(path).and_then(|meta| meta.modified()).ok();
@@ -489,20 +496,22 @@ impl Samples {
         let windows = windows::retain(&self.folder, config.max_bytes.as_u64() / WINDOWS_SHARE, is_old)?;
         let others = logged.saturating_add(windows);
         let mut left = files.iter().map(|file| file.bytes).fold(others, u64::saturating_add);
-        let mut early = 0_u64;
+        let (mut early, mut unarchived) = (0_u64, 0_u64);
         for file in files {
             let unwanted = model_of(&file.path).is_some_and(|model| horizon(&model).is_none());
-            let old = is_old(&file.path) || unwanted;
+            let owed = is_owed(&file.path) && !unwanted;
+            let old = (is_old(&file.path) && !owed) || unwanted;
             if old || left > config.max_bytes.as_u64() {
                 // What is old was kept as long as was promised; its events may seem newer where a sender's clock is ahead.
                 if !old {
                     early = early.saturating_add(self.awaited(&file.path, now, &horizon));
                 }
+                unarchived = unarchived.saturating_add(owed.into());
                 remove_stored(&file.path)?;
                 left = left.saturating_sub(file.bytes);
             }
         }
-        Ok(Retained { bytes: left, early })
+        Ok(Retained { bytes: left, early, unarchived })
     }
 
     /// The rows of a file of samples whose labels may still come.
@@ -546,14 +555,21 @@ fn time_of(kind: Kind) -> &'static str {
     if kind == Kind::Labels { ARRIVAL } else { "timestamp" }
 }
 
-/// Removes a stored file with its index, which would speak of nothing.
+/// Removes a stored file with its index and the archive's mark, which would speak of nothing.
 fn remove_stored(path: &Path) -> Result<(), Error> {
     fs::remove_file(path).map_err(Error::io(path))?;
-    let index = ids::beside(path);
-    match fs::remove_file(&index) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(index)(error)),
-        _ => Ok(()),
+    for beside in [ids::beside(path), archive::beside(path)] {
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(beside)(error)),
+            _ => {}
+        }
     }
+    Ok(())
+}
+
+/// A segment that was set aside as it could not be read.
+fn is_damaged(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == log::DAMAGED)
 }
 
 pub(super) fn name(segment: u64) -> String {

@@ -37,11 +37,46 @@ pub struct Report {
     references: BTreeMap<String, Reference>,
     /// Labels on their way to and from other agents.
     forwarding: Forwarding,
+    /// Stored files on their way to an object store; none without one.
+    archive: Option<Archive>,
     /// Copies of requests for another sink; none without one.
     mirror: Option<Mirror>,
     containers_left_out: u64,
     threads: BTreeMap<&'static str, Thread>,
     panics: u64,
+}
+
+/// Stored files for an object store, since the start.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Archive {
+    place: String,
+    sent: u64,
+    sent_bytes: u64,
+    waiting: u64,
+    waiting_bytes: u64,
+    failures: u64,
+    /// Removed before they were sent.
+    lost: u64,
+    /// Why the last attempt failed, until one does not.
+    error: Option<String>,
+}
+
+impl Archive {
+    fn of(state: &health::ArchiveState) -> Option<Self> {
+        let health::ArchiveState { place, sent, sent_bytes, waiting, waiting_bytes, failures, lost, error } =
+            state.clone();
+        Some(Self { place: place?, sent, sent_bytes, waiting, waiting_bytes, failures, lost, error })
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let away = self.error.as_ref().map(|error| {
+            format!("The archive {} does not take files, and {} wait: {error}.", self.place, self.waiting)
+        });
+        let lost = (self.lost > 0)
+            .then(|| format!("{} files were removed before the archive had them: raise samples.max_bytes.", self.lost));
+        away.into_iter().chain(lost).collect()
+    }
 }
 
 /// Copies of requests, since the start.
@@ -352,6 +387,7 @@ impl Report {
                 forwarding.lost
             ));
         }
+        faults.extend(self.archive.iter().flat_map(Archive::faults));
         if self.containers_left_out > 0 {
             faults.push(format!(
                 "{} containers are left out: collect.max_containers is reached.",
@@ -510,6 +546,7 @@ pub fn report(state: &State, now: Duration) -> Report {
             })
             .collect(),
         forwarding: forwarding(&state.forwarding, since),
+        archive: Archive::of(&state.archive),
         mirror: Mirror::of(&state.mirror),
         containers_left_out: state.containers_left_out,
         threads: state

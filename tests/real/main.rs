@@ -14,6 +14,7 @@
 mod access;
 mod agent;
 mod alerts;
+mod archive;
 mod browser;
 mod cluster;
 mod containers;
@@ -72,6 +73,7 @@ fn main() {
         access::TESTS,
         openapi::TESTS,
         profiles::TESTS,
+        archive::TESTS,
         containers::TESTS,
         prometheus::TESTS,
         otlp::TESTS,

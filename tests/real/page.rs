@@ -170,7 +170,7 @@ fn a_reader_clicks_through_it() -> Result<(), Failed> {
 /// What the demonstration's node did: sorted, filtered, and looked at over time, at every width.
 fn a_reader_looks_back() -> Result<(), Failed> {
     let agent = Agent::sample_node()?;
-    eventually(Duration::from_secs(240), || {
+    eventually(Duration::from_secs(400), || {
         let review = agent.json("/api/v1/recommendations")?;
         let of = |name: &str| {
             let all = review["workloads"].as_array().into_iter().flatten();

@@ -41,6 +41,8 @@ pub enum Part {
     Service,
     /// Python with schemathesis.
     Schemathesis,
+    /// Python with moto, whose server speaks S3.
+    ObjectStore,
     /// curl.
     Curl,
     /// `script`, which gives a program a terminal.
@@ -79,6 +81,7 @@ impl Part {
                 succeeds(python(), &["-c", "import fastapi, numpy, pandas, pyarrow, setuptools, uvicorn, wheel"])
             }
             Self::Schemathesis => succeeds(python(), &["-c", "import schemathesis"]),
+            Self::ObjectStore => succeeds(python(), &["-c", "import moto.server"]),
             Self::Curl => in_path("curl"),
             Self::Script => in_path("script") && in_path("stty"),
             Self::Groff => in_path("groff"),
@@ -119,6 +122,9 @@ impl Part {
                 .to_owned(),
             Self::Schemathesis => {
                 "schemathesis for Python (pip install schemathesis; PLUMBLINE_PYTHON names the interpreter)".to_owned()
+            }
+            Self::ObjectStore => {
+                "moto for Python (pip install 'moto[server]'; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
             Self::Curl => "curl in PATH".to_owned(),
             Self::Script => "script in PATH (Debian: bsdutils)".to_owned(),

@@ -161,11 +161,11 @@ fn retention_takes_indexes_along_and_counts_what_labels_may_still_come_for() {
         samples.retain(&config, now, |_| Some(Duration::from_secs(14 * 3600))).expect("retained")
     };
     let all = head + both.iter().sum::<u64>();
-    assert_eq!(retain(all), Retained { bytes: all, early: 0 });
+    assert_eq!(retain(all), Retained { bytes: all, early: 0, unarchived: 0 });
     // The first is past the horizon, the second on its edge.
     let two = all - both[0];
-    assert_eq!(retain(all - 1), Retained { bytes: two, early: 0 });
-    assert_eq!(retain(two - 1), Retained { bytes: two - both[1], early: 2 });
+    assert_eq!(retain(all - 1), Retained { bytes: two, early: 0, unarchived: 0 });
+    assert_eq!(retain(two - 1), Retained { bytes: two - both[1], early: 2, unarchived: 0 });
     assert_eq!(files.iter().map(|path| ids::beside(path).exists()).collect::<Vec<_>>(), [false, false, true]);
     // A crash came between the removal of a file and that of its index.
     fs::remove_file(&files[2]).expect("removed");
@@ -390,4 +390,48 @@ fn columns_that_a_file_lacks_are_left_out() {
     store(&samples, &[1, 2]);
     let path = samples.compacted(Kind::Samples).expect("files").remove(0).2;
     assert_eq!(read_columns(&path, &["a", "b"]).expect("a frame").shape(), (2, 1));
+}
+
+/// What an archive lacks stays beyond its age, and goes last for want of room, counted; what it has goes as ever.
+#[test]
+fn what_is_not_archived_stays_as_long_as_there_is_room() {
+    use crate::store::archive::{mark, waiting};
+    let data = tempfile::tempdir().expect("a folder");
+    let samples = Samples::open(data.path(), "node-1").expect("ours");
+    for model in ["a", "b", "c"] {
+        let both = segment(&samples, &[(Kind::Samples, model, ints(&[1, 2])), (Kind::Labels, model, ints(&[1]))]);
+        samples.compact(&both, NOTHING).expect("compacted");
+    }
+    let names = || waiting(data.path()).expect("files").into_iter().map(|file| file.name).collect::<Vec<_>>();
+    let all = names();
+    assert_eq!(all.len(), 6);
+    assert!(all[0].starts_with("labels/node=node-1/") && all[0].ends_with("/model=a/000000000001.parquet"), "{all:?}");
+    assert!(all[1].starts_with("samples/node=node-1/") && all[5].contains("model=c"), "{all:?}");
+    // The newest are there; the others are not.
+    let files = waiting(data.path()).expect("files");
+    for file in &files[4..] {
+        mark(file).expect("marked");
+    }
+    assert_eq!(names(), all[..4]);
+    let written = std::fs::metadata(&files[0].path).and_then(|meta| meta.modified()).expect("a time");
+    let now = Timestamp::try_from(written).expect("a time").checked_add(Duration::from_secs(7200)).expect("a time");
+    let retained = |archive: Option<&str>, max| {
+        let hour = std::time::Duration::from_secs(3600);
+        let archive = archive.map(str::to_owned);
+        let config = Config { max_bytes: ByteSize::b(max), retention: hour, archive, ..Config::default() };
+        samples.retain(&config, now, |_| Some(Duration::ZERO)).expect("retained")
+    };
+    let to = Some("s3://bucket");
+    let left = retained(to, u64::MAX);
+    assert_eq!((left.unarchived, names().len()), (0, 4), "what is old and archived goes alone");
+    assert!(files[4..].iter().all(|file| !file.path.exists() && !file.path.with_extension("archived").exists()));
+    let less = retained(to, left.bytes - 1);
+    let [labels, _, rest @ ..] = &all[..4] else { panic!("{all:?}") };
+    let of_others = [std::slice::from_ref(labels), rest].concat();
+    assert_eq!((less.unarchived, names()), (1, of_others), "the oldest samples go for want of room");
+    // Of a file that went while it was sent no mark stays.
+    mark(&files[1]).expect("nothing to mark");
+    assert!(!files[1].path.with_extension("archived").exists());
+    assert_eq!(retained(None, u64::MAX).unarchived, 0);
+    assert!(names().is_empty(), "without an archive age is enough");
 }
