@@ -133,23 +133,7 @@ fn of_each_thing_by_mouse_and_keys() -> Result<(), Failed> {
     let said = browser.script("return document.querySelector('#time > p').textContent")?;
     let said = said.as_str().unwrap_or_default();
     check(said.contains("Near the") && said.contains(" at "), || format!("of the drop: {said}"))?;
-    let cell = browser.script("const a = document.querySelector('#drift svg.heat a'); a.focus(); return [document.activeElement === a, a.getAttribute('href')]")?;
-    check(cell[0] == true, || "a cell cannot be reached by keyboard".to_owned())?;
-    browser.key("\u{e007}")?;
-    let at_window = || {
-        eventually(Duration::from_secs(10), || {
-            let url = browser.url()?;
-            check(url.contains("/windows/"), || url)
-        })?;
-        let sizes = browser.script("return [...document.querySelectorAll('svg.distribution, figure svg')].length")?;
-        check(sizes.as_u64() > Some(0), || "no distribution is drawn".to_owned())
-    };
-    at_window()?;
-    holds(&browser, "the window's page")?;
-    // And by mouse.
-    browser.back()?;
-    browser.click("#drift svg.heat a:last-of-type rect")?;
-    at_window()?;
+    cells_lead_to_windows(&browser)?;
 
     // Told of what is newer: the page asks no more by itself, and its time moves on.
     browser.open(&home)?;
@@ -190,6 +174,27 @@ fn of_each_thing_by_mouse_and_keys() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// From a model's page: a cell of the heat map, by keyboard and by mouse, leads to its window.
+fn cells_lead_to_windows(browser: &Browser) -> Result<(), Failed> {
+    let cell = browser.script("const a = document.querySelector('#drift svg.heat a'); a.focus(); return [document.activeElement === a, a.getAttribute('href')]")?;
+    check(cell[0] == true, || "a cell cannot be reached by keyboard".to_owned())?;
+    browser.key("\u{e007}")?;
+    let at_window = || {
+        eventually(Duration::from_secs(10), || {
+            let url = browser.url()?;
+            check(url.contains("/windows/"), || url)
+        })?;
+        let sizes = browser.script("return [...document.querySelectorAll('svg.distribution, figure svg')].length")?;
+        check(sizes.as_u64() > Some(0), || "no distribution is drawn".to_owned())
+    };
+    at_window()?;
+    holds(browser, "the window's page")?;
+    // And by mouse.
+    browser.back()?;
+    browser.click("#drift svg.heat a:last-of-type rect")?;
+    at_window()
 }
 
 /// What axe-core finds in the page that is open, a line each.
