@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_young_history_is_looked_at_again_soon_and_an_old_one_costs_little() {
-        let of = |took_ms, minutes: u64| pause(Duration::from_millis(took_ms), Duration::from_secs(60 * minutes)).as_secs();
+        let of =
+            |took_ms, minutes: u64| pause(Duration::from_millis(took_ms), Duration::from_secs(60 * minutes)).as_secs();
         // Nothing seen, or a minute of it, by a slow look.
         assert_eq!((of(2000, 0), of(2000, 1), of(2000, 10)), (30, 60, 600));
         // From an hour on what a look costs decides, at most an hour.

@@ -57,6 +57,12 @@ pub struct ModelView {
     /// What makes a verdict on its performance.
     #[serde(skip)]
     pub limits: Limits,
+    /// The sender's column of what it says.
+    #[serde(skip)]
+    pub prediction: String,
+    /// The class that is good to get, where the description names it.
+    #[serde(skip)]
+    pub favourable: Option<String>,
     /// Rows held in memory.
     pub rows_in_memory: u64,
     /// About how many bytes they take.

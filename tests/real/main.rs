@@ -48,6 +48,7 @@ mod report;
 mod rules;
 mod shares;
 mod terminal;
+mod trustyai;
 mod watch;
 mod ways;
 
@@ -91,6 +92,7 @@ fn main() {
         rules::TESTS,
         deploy::TESTS,
         kserve::TESTS,
+        trustyai::TESTS,
         kubernetes::TESTS,
         daemonset::TESTS,
         watch::TESTS,

@@ -28,6 +28,8 @@ impl Watch {
             counts: self.progress.counts,
             min_rows: self.spec.min_rows,
             limits: self.spec.limits(),
+            prediction: self.spec.prediction.clone(),
+            favourable: self.spec.favourable.clone().or_else(|| self.spec.positive.clone()),
             rows_in_memory: self.rows.rows(),
             bytes_in_memory: self.bytes(),
             newest: self.progress.newest.and_then(time),
