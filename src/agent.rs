@@ -184,11 +184,7 @@ pub async fn run(
         health: Arc::clone(&health),
         clock: Arc::clone(&clock),
     };
-    let more = ingest::router(ingest.clone())
-        .merge(ingest::otlp::router(ingest.clone()))
-        .merge(ingest::trustyai::router(ingest))
-        .merge(events.router());
-    let more = more.merge(ingest::descriptions::router(descriptions.clone()));
+    let more = doors(ingest, &events, descriptions.clone());
     let (socket, place) = socket.unzip();
     let entrances = [Some(web::Entrance::Port(listener, tls)), socket.map(web::Entrance::Socket)];
     let web = serve(entrances.into_iter().flatten(), &shared, &more, &stopped_web);
@@ -238,6 +234,13 @@ pub async fn run(
     drained(tokio::task::spawn_blocking(move || models.write_out()), config.agent.grace, &health).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Where senders come in, and whoever describes models.
+fn doors(ingest: Ingest, events: &Arc<Events>, descriptions: Arc<descriptions::Descriptions>) -> axum::Router {
+    let others = [ingest::otlp::router(ingest.clone()), ingest::trustyai::router(ingest.clone()), events.router()];
+    let all = others.into_iter().fold(ingest::router(ingest), axum::Router::merge);
+    all.merge(ingest::descriptions::router(descriptions))
 }
 
 /// Listens, once it is settled who is let in.

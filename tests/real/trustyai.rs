@@ -31,7 +31,7 @@ fn what_is_sent_to_it_is_taken() -> Result<(), Failed> {
     let agent = Agent::start(Options { config: CONFIG, ..Options::default() })?;
     let script = format!("{}/tests/serving/mesh.py", env!("CARGO_MANIFEST_DIR"));
     let url = format!("http://{}", agent.address);
-    let output = command(python(), &[&script, &free_port()?.to_string(), &url, "shop"])?;
+    let output = command(python(), &[&script, &free_port().to_string(), &url, "shop"])?;
     let told: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;
     check(told["told"].as_str().is_some_and(|text| text.contains("1000 datapoints")), || told.to_string())?;
     let model = eventually(Duration::from_secs(20), || {

@@ -17,9 +17,12 @@ use crate::ingest::events::predicted::{Predicted, Truth};
 use crate::ingest::events::reject::{Reason, Reject};
 use crate::model::border::Purpose;
 use crate::model::{Spec, address};
+use crate::units::hex;
 
 /// The tag of training data.
 const TRAINING: &str = "TRAINING";
+/// Bytes of an upload's hash that name it.
+const HASH: usize = 16;
 /// Tags that begin so are TrustyAI's own.
 const RESERVED: &str = "_trustyai";
 
@@ -105,13 +108,13 @@ pub fn read(body: &Bytes, query: Option<&str>, limit: usize) -> Result<Upload, R
     };
     let request = part("request", Half::Request, wire.request)?;
     let response = part("response", Half::Response, wire.response)?;
-    let ids = wire.request.map(|request| ids(request)).transpose()?.unwrap_or_default();
+    let ids = wire.request.map(ids).transpose()?.unwrap_or_default();
     if ids.is_empty() && purpose == Purpose::Labels {
         let message = "ground truth needs execution_ids in the first of inputs, one for each row: the ids of the rows it is about";
         return Err(wrong(message.to_owned()));
     }
     // The same upload is the same rows, though it names none; the request's own id is often the same of all uploads.
-    let id = format!("upload-{}", hash(body));
+    let id = format!("upload-{}", hex(&Sha256::digest(body)[..HASH]));
     let predicted = Predicted {
         id,
         ids,
@@ -122,11 +125,6 @@ pub fn read(body: &Bytes, query: Option<&str>, limit: usize) -> Result<Upload, R
         response: Some(response),
     };
     Ok(Upload { model, purpose, predicted })
-}
-
-/// The first half of the SHA-256.
-fn hash(body: &[u8]) -> String {
-    Sha256::digest(body).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The ids of rows that the first tensor with some has.

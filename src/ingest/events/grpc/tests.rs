@@ -7,8 +7,8 @@ fn tensor(name: &str, datatype: &str, shape: &[i64], contents: Option<Contents>)
     WireTensor { name: name.to_owned(), datatype: datatype.to_owned(), shape: shape.to_vec(), contents }
 }
 
-fn floats(values: &[f32]) -> Option<Contents> {
-    Some(Contents { floats: values.to_vec(), ..Contents::default() })
+fn floats(values: &[f32]) -> Contents {
+    Contents { floats: values.to_vec(), ..Contents::default() }
 }
 
 fn request(inputs: Vec<WireTensor>, raw: &[&'static [u8]]) -> Result<Payload, Reject> {
@@ -25,23 +25,23 @@ fn told(taken: Result<Payload, Reject>) -> String {
 #[test]
 fn shapes_types_and_contents_must_go_together() {
     let one = |datatype: &str, shape: &[i64], contents| request(vec![tensor("x", datatype, shape, contents)], &[]);
-    assert!(one("FP32", &[2, 2], floats(&[1.0; 4])).is_ok());
+    assert!(one("FP32", &[2, 2], Some(floats(&[1.0; 4]))).is_ok());
     for (datatype, shape, contents, wanted) in [
-        ("FP32", &[3][..], floats(&[1.0; 4]), "422 tensor `x`: shape [3] has 3 values, and the data 4"),
+        ("FP32", &[3][..], Some(floats(&[1.0; 4])), "422 tensor `x`: shape [3] has 3 values, and the data 4"),
         ("FP32", &[1], None, "422 tensor `x`: shape [1] has 1 values, and the data 0"),
         (
             "FP64",
             &[4],
-            floats(&[1.0; 4]),
+            Some(floats(&[1.0; 4])),
             "422 tensor `x`: is of FP64, and 4 of its values are in the field of another",
         ),
-        ("FP16", &[4], floats(&[1.0; 4]), "422 tensor `x`: values of FP16 come as raw contents alone"),
-        ("FP99", &[4], floats(&[1.0; 4]), "422 tensor `x`: datatype `FP99` is none"),
-        ("", &[4], floats(&[1.0; 4]), "422 tensor `x`: datatype `` is none"),
-        ("FP32", &[-1, 4], floats(&[1.0; 4]), "422 tensor `x`: shape: a dimension of -1 values"),
-        ("FP32", &[i64::MAX, i64::MAX, 2], floats(&[1.0; 4]), "422 tensor `x`: shape"),
-        ("FP32", &[i64::MAX, 0], floats(&[]), ""),
-        ("FP32", &[1; 17], floats(&[1.0]), "422 tensor `x`: it has 17 dimensions"),
+        ("FP16", &[4], Some(floats(&[1.0; 4])), "422 tensor `x`: values of FP16 come as raw contents alone"),
+        ("FP99", &[4], Some(floats(&[1.0; 4])), "422 tensor `x`: datatype `FP99` is none"),
+        ("", &[4], Some(floats(&[1.0; 4])), "422 tensor `x`: datatype `` is none"),
+        ("FP32", &[-1, 4], Some(floats(&[1.0; 4])), "422 tensor `x`: shape: a dimension of -1 values"),
+        ("FP32", &[i64::MAX, i64::MAX, 2], Some(floats(&[1.0; 4])), "422 tensor `x`: shape"),
+        ("FP32", &[i64::MAX, 0], Some(floats(&[])), ""),
+        ("FP32", &[1; 17], Some(floats(&[1.0])), "422 tensor `x`: it has 17 dimensions"),
     ] {
         let taken = one(datatype, shape, contents);
         if wanted.is_empty() {
@@ -65,7 +65,7 @@ fn raw_contents_are_one_for_each_tensor_and_of_its_length() {
         told(request(vec![x(), tensor("y", "INT16", &[2], None)], &[&[0; 4]])).contains("2 tensors and 1 raw contents")
     );
     assert!(told(request(vec![x()], &[&[0; 4], &[0; 4]])).contains("1 tensors and 2 raw contents"));
-    let both = tensor("x", "FP32", &[1], floats(&[1.0]));
+    let both = tensor("x", "FP32", &[1], Some(floats(&[1.0])));
     assert!(told(request(vec![both], &[&[0; 4]])).contains("both contents and raw contents"));
     let texts = tensor("t", "BYTES", &[2], None);
     let taken = request(vec![texts.clone()], &[b"\x02\0\0\0ab\0\0\0\0"]).expect("taken");
