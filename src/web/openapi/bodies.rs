@@ -174,7 +174,7 @@ pub fn half() -> Vec<Body> {
             "id": { "type": "string", "minLength": 1, "maxLength": 512, "description": "What ties a request to its response; 512 bytes at most." },
             "kind": { "enum": ["request", "response"] },
             "modelid": name(),
-            "metadata": { "type": ["object", "null"], "description": "Headers of the call." },
+            "metadata": { "description": "Headers of the call: an object of texts." },
             "status": { "type": ["string", "null"], "description": "gRPC's code of a response: one that is not OK is left out." },
             "data": { "type": "string", "contentEncoding": "base64", "minLength": 4, "description": "ModelInferRequest or ModelInferResponse." },
         },
@@ -185,19 +185,10 @@ pub fn half() -> Vec<Body> {
 /// What TrustyAI takes as an upload.
 pub fn upload() -> Vec<Body> {
     let tensor = |name: &str, datatype: &str, shape: Value, data: Value| json!({ "name": name, "datatype": datatype, "shape": shape, "data": data });
+    // Bodies of other shapes are read, too: what is none is told.
     let tensors = |field: &str| {
-        let one = json!({
-            "type": "object",
-            "required": ["name", "shape", "datatype", "data"],
-            "properties": {
-                "name": { "type": "string" },
-                "shape": { "type": "array", "items": { "type": "integer", "minimum": 0 } },
-                "datatype": { "enum": ["BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "BF16", "FP32", "FP64", "BYTES"] },
-                "data": { "type": "array" },
-                "execution_ids": { "type": ["array", "null"], "items": { "type": "string", "minLength": 1, "maxLength": 512 }, "description": "The ids of the rows, which ground truth needs." },
-            },
-        });
-        json!({ "type": "object", "required": [field], "properties": { field: { "type": "array", "minItems": 1, "items": one } } })
+        let about = "Tensors, each with name, shape, datatype and data. The first input may have execution_ids, the ids of the rows, which ground truth needs.";
+        json!({ "type": "object", "required": [field], "properties": { field: { "description": about } } })
     };
     let schema = json!({
         "type": "object",
