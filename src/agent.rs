@@ -58,6 +58,7 @@ use crate::health::Health;
 use crate::ingest::events::Events;
 use crate::ingest::{self, Ingest};
 use crate::metric::Point;
+use crate::model::trustyai;
 use crate::model::view::ModelsView;
 use crate::query::{Folding, Table};
 use crate::snapshot::Snapshot;
@@ -161,11 +162,12 @@ pub async fn run(
     play_past_alerts(&config, &setting, started_at);
     let mut pipeline = Pipeline::new(&config, &setting, history, Arc::clone(&health), sources, outlets);
     let recommender = start_recommender(&setting, &health, configured.clone(), review_out, &stop_pipeline)?;
-    let (stop, mut configured) = (stop_pipeline.clone(), configured);
+    let (stop, configured_now, mut configured) = (stop_pipeline.clone(), configured.clone(), configured);
     let run = move || pipeline.run(&incoming, &mut configured, &stop);
     let pipeline = supervise::spawn(supervise::PIPELINE, &health, &clock, &stop_pipeline, run)?;
 
     let own = own_points(Arc::clone(&health), alerts.clone(), Arc::clone(&clock), started_at);
+    let doubles = doubles(models_view.clone(), configured_now, Arc::clone(&clock));
     let (stop_web, stopped_web) = watch::channel(false);
     let shared = web::Shared {
         snapshot: snapshot.clone(),
@@ -179,12 +181,11 @@ pub async fn run(
         base: base.clone(),
         window: kept_windows(&setting),
         history: Arc::new(web::query::History::new(past_of(&setting))),
-        metrics: metrics_text(points.clone(), own, Arc::clone(&setting)),
+        metrics: metrics_text(points.clone(), own, doubles, Arc::clone(&setting)),
         health: Arc::clone(&health),
         clock: Arc::clone(&clock),
     };
-    let more = ingest::router(ingest.clone()).merge(ingest::otlp::router(ingest)).merge(events.router());
-    let more = more.merge(ingest::descriptions::router(descriptions.clone()));
+    let more = doors(ingest, &events, descriptions.clone());
     let (socket, place) = socket.unzip();
     let entrances = [Some(web::Entrance::Port(listener, tls)), socket.map(web::Entrance::Socket)];
     let web = serve(entrances.into_iter().flatten(), &shared, &more, &stopped_web);
@@ -234,6 +235,13 @@ pub async fn run(
     drained(tokio::task::spawn_blocking(move || models.write_out()), config.agent.grace, &health).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Where senders come in, and whoever describes models.
+fn doors(ingest: Ingest, events: &Arc<Events>, descriptions: Arc<descriptions::Descriptions>) -> axum::Router {
+    let others = [ingest::otlp::router(ingest.clone()), ingest::trustyai::router(ingest.clone()), events.router()];
+    let all = others.into_iter().fold(ingest::router(ingest), axum::Router::merge);
+    all.merge(ingest::descriptions::router(descriptions))
 }
 
 /// Listens, once it is settled who is let in.
@@ -450,11 +458,33 @@ fn past_of(setting: &Setting) -> Arc<web::query::Read> {
 
 type MetricsText = Arc<dyn Fn() -> (&'static str, String) + Send + Sync>;
 
-/// `/metrics`: the measured points of the last tick, and the agent's own as of the scrape.
-fn metrics_text(points: watch::Receiver<Arc<Points>>, own: OwnPoints, setting: Arc<Setting>) -> MetricsText {
+/// Models' figures once more by TrustyAI's names, where somebody asks for them.
+fn doubles(
+    view: watch::Receiver<Arc<ModelsView>>,
+    config: watch::Receiver<Config>,
+    clock: Arc<dyn Clock>,
+) -> OwnPoints {
+    Arc::new(move || {
+        let service = match config.borrow().export.prometheus.trustyai {
+            prometheus::TrustyAi::Off => return Vec::new(),
+            prometheus::TrustyAi::Java => trustyai::Service::Java,
+            prometheus::TrustyAi::Python => trustyai::Service::Python,
+        };
+        trustyai::points(&view.borrow(), service, clock.now())
+    })
+}
+
+/// `/metrics`: the measured points of the last tick, and the agent's own and the doubles as of the scrape.
+fn metrics_text(
+    points: watch::Receiver<Arc<Points>>,
+    own: OwnPoints,
+    doubles: OwnPoints,
+    setting: Arc<Setting>,
+) -> MetricsText {
     Arc::new(move || {
         let mut all = points.borrow().measured.clone();
         all.extend(own());
+        all.extend(doubles());
         (prometheus::CONTENT_TYPE, prometheus::encode(&all, &setting.attributes))
     })
 }

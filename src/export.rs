@@ -111,4 +111,6 @@ pub struct Config {
     pub alertmanager: alertmanager::Config,
     /// Alerts on standard output.
     pub stdout: stdout::Config,
+    /// What `/metrics` has beside the agent's own.
+    pub prometheus: prometheus::Config,
 }

@@ -11,9 +11,11 @@ pub mod descriptions;
 pub mod events;
 pub mod folders;
 pub mod otlp;
+mod protobuf;
 pub mod repeats;
 pub mod room;
 mod routes;
+pub mod trustyai;
 mod turns;
 
 use std::path::PathBuf;

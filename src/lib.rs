@@ -41,7 +41,8 @@
 //! rightsize/   minutes -> what a workload used and asked for -> verdict, money, patch; GPUs by state; the review of a node
 //! alert/       rules over the catalogue, and the state machine: pending, firing, resolved
 //! model/       a model: its description, its address, the border, how rows come (intake), the reference, what is made of
-//!              features (made), rows in event time, detectors that values pass (streams), windows and verdicts (watch)
+//!              features (made), rows in event time, detectors that values pass (streams), windows and verdicts (watch), figures by
+//!              TrustyAI's names (trustyai)
 //! identity/    things of a node, their keys and relations (things); what sources say of a container, merged (claim), and of the
 //!              node (node); whose a pod is (owner), what scales it (autoscaler), what the kubelet set aside for it (allocation);
 //!              cgroup paths, images
@@ -72,9 +73,9 @@
 //! dataset/     data files as columns: Parquet, CSV, NDJSON, Arrow
 //! ingest/      samples, labels, references over HTTP; whose share of memory (room), whose turn (turns), what came before (repeats), what is
 //!              copied (copies); bodies to rows (decode, decode/arrow, decode/parquet); files of watched folders (folders): what lies there, what
-//!              was taken, parts of texts and tables; OTLP's logs (otlp); CloudEvents of model servers (events): the
-//!              envelope (cloud), bodies to tensors (payload, nested, tensor), halves that wait (pairing), tensors to rows (columns, outputs,
-//!              predicted, summary)
+//!              was taken, parts of texts and tables; OTLP's logs (otlp); uploads as to TrustyAI (trustyai); CloudEvents of model servers
+//!              (events): the envelope (cloud; partial as ModelMesh has it), bodies to tensors (payload, nested, tensor; grpc), halves that
+//!              wait (pairing), tensors to rows (columns, outputs, predicted, summary); protobuf's fields in place (protobuf)
 //! report/      a comparison of two data sets, a profile, a model's review, its windows, a capacity review: table, JSON, Markdown, HTML, CSV
 //! export/      the list EXPORTERS; otlp (gRPC, HTTP; alerts as log events), alertmanager, stdout; prometheus (text)
 //! store/       the minute history (written, and read back by past); the models' log, Parquet and checkpoint; retention
@@ -116,6 +117,7 @@
 //! - **An address**: its router, and an operation in `web::openapi`'s table; `PLUMBLINE_BLESS=1 cargo test --lib web::openapi` writes the
 //!   document anew.
 //! - **An event of a model server, or a body of its**: `ingest::events::cloud` (the envelope), `payload` (tensors).
+//! - **A figure by another tool's name**: `model::trustyai`, and a line in GUIDE.md that says by which definition.
 //! - **A column of `plumbline top`**: `top::sections`; what it is read from: a field in `top::answers`.
 //! - **A setting**: a field of the module's own `Config`, and a line in `config/plumbline.toml` (tests compare them);
 //!   `PLUMBLINE_BLESS=1 cargo test --lib config` writes config/README.md anew.

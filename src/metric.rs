@@ -378,7 +378,7 @@ pub static EVENTS_LEFT_OUT: Metric = metric(
     Kind::Counter,
     "{event}",
     &["reason"],
-    "CloudEvents that are not watched: of another type, of another component than the predictor, the half that the model's description leaves out, sent twice, or a reward without a truth.",
+    "CloudEvents that are not watched: of another type, of another component than the predictor, the half that the model's description leaves out, sent twice, a reward without a truth, a model that did not answer, or a request that an explainer made up.",
 );
 /// Events that were not taken.
 pub static EVENTS_REJECTED: Metric = metric(

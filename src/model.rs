@@ -21,6 +21,7 @@ pub mod rows;
 pub mod sample;
 pub mod signals;
 pub mod streams;
+pub mod trustyai;
 pub mod view;
 pub mod watch;
 

@@ -271,7 +271,7 @@ async fn model(State(shared): State<Shared>, Path(name): Path<String>, RawQuery(
 
 async fn not_found() -> impl IntoResponse {
     const PATHS: &str = "/, /alerts, /live, /nodes/{node}, /workloads/{workload}, /gpus/{gpu}, /models/{model}, /models/{model}/windows/{end}, /metrics, /openapi.json, /healthz, /readyz, /api/v1/containers, /api/v1/query, /api/v1/gpus, /api/v1/models, /api/v1/models/{model}/windows/{end} and /tally below it, /api/v1/recommendations, /api/v1/alerts; \
-         POST / and /v1/events, POST /v1/logs, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
+         POST / and /v1/events, POST /v1/logs, POST /consumer/kserve/v2 and /data/upload, POST /v1/models/{model}/samples and /labels, PUT /v1/models/{model}/reference, DELETE /v1/models/{model}, \
          /v1/models/{model}/description, /v1/descriptions; \
          models with ?namespace= where they are in one";
     (StatusCode::NOT_FOUND, format!("not found; the paths are {PATHS}\n"))

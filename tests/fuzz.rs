@@ -17,15 +17,19 @@ use arrow::array::{
 };
 use arrow::datatypes::{Float64Type, Int8Type};
 use arrow::ipc::writer::StreamWriter;
-use plumbline::frame::json::{Builder, Limits};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plumbline::frame::json::{Builder, Limits, Rows};
 use plumbline::frame::normal::normalise;
 use plumbline::frame::stack::frame_of;
 use plumbline::ingest::decode::{Format, decode};
 use plumbline::ingest::events::cloud::{self, Arrived, Half};
+use plumbline::ingest::events::payload::Payload;
 use plumbline::ingest::events::predicted::Predicted;
-use plumbline::ingest::events::{feedback, payload};
+use plumbline::ingest::events::{feedback, grpc, partial, payload};
 use plumbline::ingest::otlp::mapping;
 use plumbline::ingest::otlp::wire::{self, Any, Attributes, Encoding, Record};
+use plumbline::ingest::trustyai::upload;
 use plumbline::model::border::{Purpose, expected, pass};
 use plumbline::model::{Schema, Spec};
 use polars::prelude::{ParquetCompression, ParquetWriter};
@@ -335,36 +339,117 @@ fn hold_event(body: &[u8], half: Half) {
         assert!(told.is_none_or(|rows| rows.is_err() || rows.is_ok_and(|rows| rows <= 1000)));
     }
     for body in bodies {
-        let Ok(payload) = payload::decode(half, &body, 100_000) else { continue };
-        for tensor in &payload.tensors {
-            assert_eq!(tensor.shape.iter().product::<usize>(), tensor.data.len(), "a shape goes with its values");
-            assert_eq!(tensor.rows() * tensor.width(), tensor.data.len());
+        if let Ok(payload) = payload::decode(half, &body, 100_000) {
+            hold_payload(payload, half);
         }
-        let payload = payload.settle(20);
-        let other = payload.clone();
-        let (request, response) = match half {
-            Half::Request => (Some(payload), None),
-            Half::Response => (Some(other), Some(payload)),
-        };
-        let predicted =
-            Predicted { id: "a".to_owned(), time: None, endpoint: None, metadata: Vec::new(), request, response };
-        let Ok(rows) = predicted.rows(1000) else { continue };
-        assert!((1..=1000).contains(&rows));
-        let spec = Spec::new("m");
-        let mut builder = Builder::new(LIMITS, &|_| None);
-        predicted.add(rows, &spec, 20, &mut builder);
-        let made = builder.finish();
-        assert_eq!(made.kept.len() as u64 + made.rejected, rows as u64, "every row is taken or rejected");
-        let passed = pass(made, Purpose::Samples, &spec, &Schema::default(), 20, jiff::Timestamp::UNIX_EPOCH);
-        if let Some(batch) = passed.batch {
-            frame_of(&batch.record).expect("polars takes what passed");
-        }
+    }
+}
+
+/// What must hold of whatever tensors there are.
+fn hold_payload(payload: Payload, half: Half) {
+    for tensor in &payload.tensors {
+        assert_eq!(tensor.shape.iter().product::<usize>(), tensor.data.len(), "a shape goes with its values");
+        assert_eq!(tensor.rows() * tensor.width(), tensor.data.len());
+    }
+    let payload = payload.settle(20);
+    let other = payload.clone();
+    let (request, response) = match half {
+        Half::Request => (Some(payload), None),
+        Half::Response => (Some(other), Some(payload)),
+    };
+    let (id, ids) = ("a".to_owned(), Vec::new());
+    let predicted = Predicted { id, ids, time: None, endpoint: None, metadata: Vec::new(), request, response };
+    let Ok(rows) = predicted.rows(1000) else { return };
+    assert!((1..=1000).contains(&rows));
+    let spec = Spec::new("m");
+    let mut builder = Builder::new(LIMITS, &|_| None);
+    predicted.add(rows, &spec, 20, &mut builder);
+    hold_rows(builder.finish(), rows, Purpose::Samples);
+}
+
+/// Each row is taken or rejected, and what passes is a frame.
+fn hold_rows(made: Rows, rows: usize, purpose: Purpose) {
+    assert_eq!(made.kept.len() as u64 + made.rejected, rows as u64, "every row is taken or rejected");
+    let passed = pass(made, purpose, &Spec::new("m"), &Schema::default(), 20, jiff::Timestamp::UNIX_EPOCH);
+    if let Some(batch) = passed.batch {
+        frame_of(&batch.record).expect("polars takes what passed");
     }
 }
 
 #[test]
 fn events_keep_the_laws() {
     run("events", &event_seeds(), &[Half::Request, Half::Response], hold_event);
+}
+
+/// Messages as KServe writes them, and halves of predictions around them.
+fn message_seeds() -> Vec<Vec<u8>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/known/infer.json");
+    let known: serde_json::Value = serde_json::from_slice(&std::fs::read(path).expect("messages")).expect("JSON");
+    let cases = known["cases"].as_array().expect("cases");
+    cases.iter().flat_map(|case| {
+        let (half, data) = (case["half"].as_str().expect("a half"), case["data"].as_str().expect("data"));
+        let around = format!(
+            r#"{{"id":"a","kind":"{half}","modelid":"m__isvc-1","metadata":{{"k":"v"}},"status":"OK","data":"{data}"}}"#
+        );
+        [STANDARD.decode(data).expect("base64"), around.into_bytes()]
+    }).collect()
+}
+
+/// What must hold of whatever messages say.
+fn hold_message(body: &[u8], half: Half) {
+    let bytes = bytes::Bytes::copy_from_slice(body);
+    let mut messages = vec![(half, bytes.clone())];
+    if let Ok(Arrived::Event(event)) = partial::read(&bytes, None) {
+        assert!(event.id.is_some_and(|id| !id.is_empty() && id.len() <= 512) && !event.model.name.is_empty());
+        messages.push((event.half, event.data));
+    }
+    for (half, message) in messages {
+        if let Ok(payload) = grpc::decode(half, &message, 100_000) {
+            hold_payload(payload, half);
+        }
+    }
+}
+
+#[test]
+fn messages_over_grpc_keep_the_laws() {
+    let seeds = message_seeds();
+    let taken = |seed: &Vec<u8>| {
+        let bytes = bytes::Bytes::copy_from_slice(seed);
+        partial::read(&bytes, None).is_ok()
+            || [Half::Request, Half::Response].iter().any(|half| grpc::decode(*half, &bytes, 100_000).is_ok())
+    };
+    assert!(seeds.iter().all(taken), "a seed is a message that is taken");
+    run("messages", &seeds, &[Half::Request, Half::Response], hold_message);
+}
+
+fn upload_seeds() -> Vec<Vec<u8>> {
+    let of = |more: &str| {
+        format!(
+            r#"{{"model_name":"m"{more},"request":{{"inputs":[{{"name":"x","shape":[2,2],"datatype":"FP64","data":[[1,2.5],[3,4]],"execution_ids":["a","b"]}}]}},"response":{{"outputs":[{{"name":"p","shape":[2,2],"datatype":"FP32","data":[0,1,1,0]}},{{"name":"y","shape":[2],"datatype":"BYTES","data":["u","v"]}}]}}}}"#
+        )
+        .into_bytes()
+    };
+    vec![of(""), of(r#","data_tag":"TRAINING""#), of(r#","is_ground_truth":true"#)]
+}
+
+/// What must hold of whatever uploads say.
+fn hold_upload(body: &[u8], query: Option<&str>) {
+    let Ok(upload) = upload::read(&bytes::Bytes::copy_from_slice(body), query, 100_000) else { return };
+    let upload = upload.settle(20);
+    let Ok(rows) = upload.rows(1000) else { return };
+    assert!((1..=1000).contains(&rows));
+    let mut builder = Builder::new(LIMITS, &|_| None);
+    upload.add(rows, &Spec::new("m"), 20, &mut builder);
+    hold_rows(builder.finish(), rows, upload.purpose);
+}
+
+#[test]
+fn uploads_keep_the_laws() {
+    let seeds = upload_seeds();
+    let rows =
+        |seed: &Vec<u8>| upload::read(&bytes::Bytes::copy_from_slice(seed), None, 100_000).expect("an upload").rows(9);
+    assert!(seeds.iter().all(|seed| rows(seed) == Ok(2)), "a seed is an upload that is taken");
+    run("uploads", &seeds, &[None, Some("namespace=shop")], hold_upload);
 }
 
 #[test]

@@ -26,6 +26,8 @@ mod attribution;
 mod estimate;
 #[path = "known/fairness.rs"]
 mod fairness;
+#[path = "known/infer.rs"]
+mod infer;
 #[path = "known/multi.rs"]
 mod multi;
 #[path = "known/peers.rs"]

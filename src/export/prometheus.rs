@@ -8,7 +8,32 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::metric::{Attribute, Kind, Metric, Number, Point, Subject};
+
+/// Options of `/metrics`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Whether models' figures stand there once more under TrustyAI's names, and as which of its services defines them.
+    pub trustyai: TrustyAi,
+}
+
+/// Whose names `trustyai_*` follow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum TrustyAi {
+    /// There are none.
+    #[default]
+    Off,
+    /// Those of the service in Java.
+    Java,
+    /// Those of the service in Python.
+    Python,
+}
 
 /// The content type of [`encode`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -2,17 +2,19 @@
 //! rows, and go the way of all samples.
 //!
 //! An event is decoded and acknowledged before anything is computed of it or stored; rows are gathered for a moment, and stored
-//! together. The envelope is `cloud`'s, bodies are `payload`'s, which tensors are which columns `columns`', `outputs`' and
+//! together. The envelope is `cloud`'s, or `partial`'s where ModelMesh sends its halves; bodies are `payload`'s, which tensors are which columns `columns`', `outputs`' and
 //! `predicted`'s; HTTP is `routes`'.
 
 pub mod cloud;
 pub mod columns;
 pub mod count;
 pub mod feedback;
+pub mod grpc;
 pub mod instances;
 pub mod nested;
 pub mod outputs;
 pub mod pairing;
+pub mod partial;
 pub mod payload;
 pub mod predicted;
 pub mod reject;
@@ -40,7 +42,7 @@ use crate::access::{Caller, Right};
 use crate::identity::ModelKey;
 use crate::model::Halves;
 
-use cloud::{Arrived, Event, Half};
+use cloud::{Arrived, Event, Half, Written};
 use count::Counts;
 use pairing::{Bounds, Expired, Key, Offered, Pairing};
 
@@ -191,6 +193,7 @@ impl Events {
     pub fn take(&self, arrived: Result<Arrived, Reject>, caller: &Caller) -> Result<(), Reject> {
         let taken = arrived.and_then(|arrived| self.let_in(arrived, caller)).and_then(|arrived| match arrived {
             Arrived::Other(_) => Ok(Err("type")),
+            Arrived::Failed => Ok(Err("failed")),
             Arrived::Event(event) | Arrived::Feedback(event) if event.beside.is_some() => Ok(Err("component")),
             Arrived::Event(event) => self.take_event(*event),
             Arrived::Feedback(event) => self.take_feedback(*event),
@@ -233,6 +236,9 @@ impl Events {
         let mut state = self.locked();
         let state = &mut *state;
         if alone {
+            if predicted.is_synthetic() {
+                return Ok(Err("synthetic"));
+            }
             let rows = predicted.rows(most)?;
             let reservation = self.reserve(&model, predicted.bytes())?;
             self.gather(state, (&model, What::Predictions), predicted, rows, reservation, now);
@@ -246,6 +252,7 @@ impl Events {
             Ok(())
         })?;
         match (offered, fits) {
+            (Offered::Paired(whole), _) if whole.is_synthetic() => Ok(Err("synthetic")),
             (Offered::Paired(whole), Some((rows, reservation))) => {
                 self.gather(state, (&model, What::Predictions), *whole, rows, reservation, now);
                 Ok(Ok(()))
@@ -284,6 +291,7 @@ impl Events {
         let rows = Predicted::rows_of_truth(&truth, self.ingest.config.max_rows)?;
         let told = Predicted {
             id,
+            ids: Vec::new(),
             time: event.time.or_else(|| Some(self.ingest.clock.now())),
             endpoint: None,
             metadata: event.metadata,
@@ -300,12 +308,17 @@ impl Events {
         let limit = self.ingest.config.max_body.as_u64();
         let (data, _reservation) = self.unpacked(model, event.data, limit)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let payload = payload::decode(event.half, &data, limit)?.settle(known.max_features);
+        let payload = match event.written {
+            Written::Json => payload::decode(event.half, &data, limit),
+            Written::Protobuf => grpc::decode(event.half, &data, limit),
+        };
+        let payload = payload?.settle(known.max_features);
         let Some(id) = event.id.or_else(|| payload.id.clone()) else {
             return Err(Reject::new(Reason::Envelope, "id is missing, and the body has none either"));
         };
         let mut predicted = Predicted {
             id,
+            ids: Vec::new(),
             time: event.time.or_else(|| Some(self.ingest.clock.now())),
             endpoint: event.endpoint.filter(|endpoint| endpoint != "default"),
             metadata: event.metadata,

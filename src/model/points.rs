@@ -219,18 +219,18 @@ impl Points {
 }
 
 /// The columns that have metrics: prediction and score first, then features in order of name.
-struct Exported<'a> {
+pub(super) struct Exported<'a> {
     names: Vec<&'a str>,
     left_out: u64,
 }
 
 impl Exported<'_> {
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.names.contains(&name)
     }
 }
 
-fn exported(model: &ModelView, most: usize) -> Exported<'_> {
+pub(super) fn exported(model: &ModelView, most: usize) -> Exported<'_> {
     let is_feature = |name: &str| !COMPARED_ROLES.contains(&name);
     let (features, mut names): (Vec<&str>, Vec<&str>) =
         model.bins.iter().map(|bins| bins.column.as_str()).partition(|name| is_feature(name));

@@ -63,6 +63,12 @@ pub struct ModelView {
     /// What is not told for that, in words.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub not_told: &'static [&'static str],
+    /// The sender's column of what it says.
+    #[serde(skip)]
+    pub prediction: String,
+    /// The class that is good to get, where the description names it.
+    #[serde(skip)]
+    pub favourable: Option<String>,
     /// Rows held in memory.
     pub rows_in_memory: u64,
     /// About how many bytes they take.

@@ -146,8 +146,9 @@ fn describes(request: &Request, matched: Option<&MatchedPath>) -> bool {
 
 /// Addresses whose bodies name the model.
 fn names_its_model(request: &Request, matched: Option<&MatchedPath>) -> bool {
-    let events = matched.is_some_and(|route| matches!(route.as_str(), "/" | "/v1/events" | "/v1/logs"));
-    events && request.method() == Method::POST
+    const PATHS: [&str; 5] = ["/", "/v1/events", "/v1/logs", "/consumer/kserve/v2", "/data/upload"];
+    let named = matched.is_some_and(|route| PATHS.contains(&route.as_str()));
+    named && request.method() == Method::POST
 }
 
 fn caller(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Caller, Denied> {

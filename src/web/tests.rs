@@ -116,8 +116,12 @@ fn more() -> Router {
         copies: None,
     };
     let events = ingest::events::Events::new(ingest.clone());
-    let logs = ingest::otlp::router(ingest.clone());
-    ingest::router(ingest).merge(logs).merge(events.router()).merge(ingest::descriptions::router(Arc::new(Undescribed)))
+    let (logs, uploads) = (ingest::otlp::router(ingest.clone()), ingest::trustyai::router(ingest.clone()));
+    ingest::router(ingest)
+        .merge(logs)
+        .merge(uploads)
+        .merge(events.router())
+        .merge(ingest::descriptions::router(Arc::new(Undescribed)))
 }
 
 /// Every route of the router, by method and path, as the router itself tells them.

@@ -49,6 +49,7 @@ mod report;
 mod rules;
 mod shares;
 mod terminal;
+mod trustyai;
 mod watch;
 mod ways;
 
@@ -93,6 +94,7 @@ fn main() {
         rules::TESTS,
         deploy::TESTS,
         kserve::TESTS,
+        trustyai::TESTS,
         kubernetes::TESTS,
         daemonset::TESTS,
         watch::TESTS,

@@ -21,7 +21,7 @@ use crate::model::{check_name, check_namespace};
 /// Events of one batch.
 const MAX_BATCH: usize = 10_000;
 /// An id may be so long, in bytes: as long as a row's.
-const MAX_ID: usize = 512;
+pub const MAX_ID: usize = 512;
 /// Names of headers that were passed on with a prediction, of one event.
 const MAX_METADATA: usize = 64;
 
@@ -53,8 +53,19 @@ pub struct Event {
     pub time: Option<Timestamp>,
     /// Headers of the request that were passed on: name and first value.
     pub metadata: Vec<(String, String)>,
+    /// How the data is written.
+    pub written: Written,
     /// The body of the request or of the response.
     pub data: Bytes,
+}
+
+/// How the body of a request or of a response is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// As JSON, with packed tensors behind it or without.
+    Json,
+    /// As the messages of the V2 protocol over gRPC.
+    Protobuf,
 }
 
 /// What arrived.
@@ -66,6 +77,8 @@ pub enum Arrived {
     Feedback(Box<Event>),
     /// It is an event of another type, which is nobody's here.
     Other(String),
+    /// It says that the model did not answer.
+    Failed,
 }
 
 /// How events stand in a body.
@@ -276,6 +289,7 @@ impl Attributes<'_> {
             endpoint: given(self.endpoint),
             time,
             metadata: self.metadata.as_deref().map(metadata).unwrap_or_default(),
+            written: Written::Json,
             data,
         };
         Ok(match sender {
@@ -294,7 +308,7 @@ enum Sender {
 }
 
 /// Headers that KServe passes on: an object of lists of texts. What is none of that is left out.
-fn metadata(text: &str) -> Vec<(String, String)> {
+pub(super) fn metadata(text: &str) -> Vec<(String, String)> {
     let Ok(serde_json::Value::Object(all)) = serde_json::from_str(text) else { return Vec::new() };
     let first = |value: serde_json::Value| match value {
         serde_json::Value::String(text) => Some(text),

@@ -13,7 +13,7 @@ pub struct Counts {
     /// Events that were taken.
     pub accepted: u64,
     /// Events that nobody here wants, by why: another type, another component than the predictor, the half that a description
-    /// leaves out, a half that waits already, or a reward without a truth.
+    /// leaves out, a half that waits already, a reward without a truth, a model that did not answer, or a request that an explainer made up.
     pub left_out: BTreeMap<&'static str, u64>,
     /// Events that were not taken, by why.
     pub rejected: BTreeMap<&'static str, u64>,

@@ -271,6 +271,7 @@ mod tests {
         };
         let mut predicted = Predicted {
             id: id.to_owned(),
+            ids: Vec::new(),
             time: Some(time.parse().expect("a time")),
             endpoint: None,
             metadata: Vec::new(),

@@ -1,5 +1,5 @@
 //! Bodies of inference to tensors: V1 (`instances`, `inputs`; `predictions`, `outputs`) and V2, the Open Inference Protocol, as JSON
-//! or as JSON with packed tensors behind it. Pure. Only the bytes are believed, not what a header says of them.
+//! or as JSON with packed tensors behind it; as gRPC's messages they are `grpc`'s. Pure. Only the bytes are believed, not what a header says of them.
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ use super::tensor::{Data, MAX_TENSORS, Tensor, Type, count};
 use crate::frame::json::Value;
 
 /// Parameters of one body that are kept.
-const MAX_PARAMETERS: usize = 64;
+pub(super) const MAX_PARAMETERS: usize = 64;
 
 /// What a body holds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,6 +50,20 @@ impl Payload {
         self.tensors = kept.into_iter().map(Tensor::detached).collect();
         self.summaries.extend(wide.iter().map(Summarised::of));
         self
+    }
+
+    /// The same, if its tensors may stand beside one another.
+    pub(super) fn checked(self) -> Result<Self, Reject> {
+        if self.tensors.len() > MAX_TENSORS {
+            let message = format!("the body has {} tensors, more than {MAX_TENSORS}", self.tensors.len());
+            return Err(Reject::new(Reason::TooLarge, message));
+        }
+        let mut names: Vec<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Reject::new(Reason::Tensor, format!("tensor `{name}` occurs twice")));
+        }
+        Ok(self)
     }
 
     /// Bytes of memory it takes, about.
@@ -143,22 +157,14 @@ pub fn decode(half: Half, bytes: &Bytes, limit: usize) -> Result<Payload, Reject
             tail.len()
         )));
     }
-    if tensors.len() > MAX_TENSORS {
-        let message = format!("the body has {} tensors, more than {MAX_TENSORS}", tensors.len());
-        return Err(Reject::new(Reason::TooLarge, message));
-    }
-    let mut names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Reject::new(Reason::Tensor, format!("tensor `{name}` occurs twice")));
-    }
-    Ok(Payload {
+    Payload {
         id: body.id.and_then(text_of),
         version: body.model_version.and_then(text_of),
         parameters: body.parameters.map(parameters).unwrap_or_default(),
         tensors,
         summaries: Vec::new(),
-    })
+    }
+    .checked()
 }
 
 fn keys(half: Half) -> &'static str {
@@ -267,8 +273,11 @@ fn from_base64(data: Data) -> Data {
     Data::Bytes(values.into_iter().map(|text| STANDARD.decode(&text).map_or(text, Bytes::from)).collect())
 }
 
-/// Values behind the JSON.
-fn packed(datatype: Type, wanted: usize, mut bytes: Bytes, budget: &mut Budget) -> Result<Data, String> {
+/// Values one behind the other: behind the JSON, or as gRPC's raw contents.
+///
+/// # Errors
+/// They are not as many as are wanted.
+pub(super) fn packed(datatype: Type, wanted: usize, mut bytes: Bytes, budget: &mut Budget) -> Result<Data, String> {
     if let Some(size) = datatype.size() {
         let found = bytes.len();
         return match wanted.checked_mul(size) {

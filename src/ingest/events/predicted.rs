@@ -14,12 +14,25 @@ use crate::model::Spec;
 
 /// The body's own id is meant by this name.
 const OWN_ID: &str = "request.id";
+/// By this parameter, or header that is passed on, TrustyAI's explainers say that they made the request up.
+const SYNTHETIC: &str = "bias-ignore";
+
+/// Which column of a truth is the label, where none is called so and there are several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// None.
+    Named,
+    /// The one that would be the prediction, had the model said so.
+    LikeAPrediction,
+}
 
 /// What one prediction's events said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predicted {
     /// What tied its halves.
     pub id: String,
+    /// The ids of its rows, where each came with its own.
+    pub ids: Vec<String>,
     /// When it was asked; else when it was answered.
     pub time: Option<Timestamp>,
     /// Which of several endpoints answered.
@@ -105,14 +118,24 @@ impl Predicted {
         }
     }
 
+    /// Somebody made it up to learn about the model: it is no traffic.
+    #[must_use]
+    pub fn is_synthetic(&self) -> bool {
+        matches!(self.said(SYNTHETIC), Some(Value::Bool(true)))
+            || self.said(SYNTHETIC).and_then(text).is_some_and(|said| said == "true")
+    }
+
     /// The id of a row that no column names.
     fn own_id<'a>(&'a self, spec: &'a Spec, rows: usize, row: usize) -> Value<'a> {
+        if let Some(id) = self.ids.get(row) {
+            return Value::Text(Cow::Borrowed(id));
+        }
         let id = self.said(&spec.id).and_then(text).unwrap_or(Cow::Borrowed(self.id.as_str()));
         Value::Text(if rows == 1 { id } else { Cow::Owned(format!("{id}#{row}")) })
     }
 
     /// Adds labels: the response is what was true. The rows are named as those of the prediction are.
-    pub fn add_truth(&self, rows: usize, spec: &Spec, most: usize, builder: &mut Builder<'_>) {
+    pub fn add_truth(&self, rows: usize, spec: &Spec, most: usize, truth: Truth, builder: &mut Builder<'_>) {
         let names = (!spec.columns.is_empty()).then_some(spec.columns.as_slice());
         let naming = Naming { columns: names, numbered: true };
         let request = self.request.as_ref().filter(|request| rows_of(Some(request), None) == Ok(rows));
@@ -122,6 +145,8 @@ impl Predicted {
             self.response.as_ref().map(|payload| parts(payload, rows, most, Naming::default())).unwrap_or_default();
         let named = told.iter().find(|part| part.name() == spec.label);
         let label = named.or(told.first().filter(|_| told.len() == 1));
+        let roles = (label.is_none() && truth == Truth::LikeAPrediction).then(|| roles(spec, &told, rows));
+        let label = label.or_else(|| told.get(roles.as_ref()?.prediction?));
         for row in 0..rows {
             let mut fields: Vec<Field<'_>> = Vec::with_capacity(3);
             match id {
@@ -133,6 +158,8 @@ impl Predicted {
             );
             if let Some(label) = label {
                 label.add(row, Cow::Borrowed(&spec.label), &mut fields);
+            } else if let Some(place) = roles.as_ref().and_then(|roles| largest(&told, &roles.largest, row)) {
+                fields.push((Cow::Borrowed(&spec.label), Value::Int(place)));
             }
             builder.row(fields);
         }
@@ -168,7 +195,8 @@ impl Predicted {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let halves = [&self.request, &self.response].into_iter().flatten().map(Payload::bytes).sum::<usize>();
-        halves.saturating_add(self.id.len()).saturating_add(128)
+        let ids = self.ids.iter().fold(0_usize, |sum, id| sum.saturating_add(id.len()).saturating_add(24));
+        halves.saturating_add(self.id.len()).saturating_add(ids).saturating_add(128)
     }
 }
 

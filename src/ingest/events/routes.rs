@@ -1,4 +1,5 @@
-//! `POST /`, to which KServe's `logger.url` points, and `POST /v1/events`: CloudEvents in any mode.
+//! `POST /`, to which KServe's `logger.url` points, and `POST /v1/events`: CloudEvents in any mode. `POST /consumer/kserve/v2`: halves of
+//! predictions as ModelMesh posts them, by TrustyAI's address.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::super::copies::Copied;
 use super::super::room::For;
 use super::super::{RowCounts, body};
 use super::cloud::{self, Mode};
+use super::partial;
 use super::reject::{Reason, Reject};
 use super::{Events, is_gzip, not_read};
 use crate::access::{Caller, Sender};
@@ -25,6 +27,16 @@ use crate::frame::json::{ERRORS_TOLD, RowError};
 const LIMIT: Duration = Duration::from_secs(60);
 /// A larger body is decoded beside the runtime's threads, which have others to answer.
 const SMALL: usize = 32 * 1024;
+
+/// Where ModelMesh posts halves of predictions.
+pub const PARTIAL: &str = "/consumer/kserve/v2";
+
+/// What comes at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    CloudEvents,
+    Partials,
+}
 
 /// The response to events.
 #[derive(Debug, Default, Serialize)]
@@ -40,8 +52,9 @@ impl Events {
     /// The routes of events.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
-            .route("/", post(answer))
-            .route("/v1/events", post(answer))
+            .route("/", post(take_events))
+            .route("/v1/events", post(take_events))
+            .route(PARTIAL, post(take_partials))
             // `body` has its own.
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(self))
@@ -50,8 +63,10 @@ impl Events {
     /// Takes the events of a body.
     pub(super) fn receive(&self, caller: &Caller, headers: &HeaderMap, bytes: &Bytes) -> Response {
         match mode(headers, bytes) {
-            Mode::Binary => self.one(caller, cloud::binary(|name| text(headers, name), bytes.clone())),
-            Mode::Structured => self.one(caller, cloud::structured(bytes)),
+            Mode::Binary => {
+                self.one(caller, cloud::binary(|name| text(headers, name), bytes.clone()), StatusCode::ACCEPTED)
+            }
+            Mode::Structured => self.one(caller, cloud::structured(bytes), StatusCode::ACCEPTED),
             Mode::Batch => match cloud::batch(bytes) {
                 Ok(events) => self.many(caller, events),
                 Err(reject) => self.refuse(&reject),
@@ -59,11 +74,14 @@ impl Events {
         }
     }
 
-    fn one(&self, caller: &Caller, arrived: Result<cloud::Arrived, Reject>) -> Response {
+    /// Takes half of a prediction from ModelMesh, which takes any other status than 200 for a failure.
+    pub(super) fn receive_partial(&self, caller: &Caller, query: Option<&str>, bytes: &Bytes) -> Response {
+        self.one(caller, partial::read(bytes, query), StatusCode::OK)
+    }
+
+    fn one(&self, caller: &Caller, arrived: Result<cloud::Arrived, Reject>, taken: StatusCode) -> Response {
         match self.take(arrived, caller) {
-            Ok(()) => {
-                self.told(StatusCode::ACCEPTED, EventsResponse { accepted: 1, ..EventsResponse::default() }, None)
-            }
+            Ok(()) => self.told(taken, EventsResponse { accepted: 1, ..EventsResponse::default() }, None),
             Err(reject) => self.told_reject(&reject),
         }
     }
@@ -127,7 +145,10 @@ fn mode(headers: &HeaderMap, bytes: &[u8]) -> Mode {
     cloud::mode(content_type, headers.contains_key("ce-specversion"), bytes)
 }
 
-async fn answer(
+/// What is known of a request beside its body.
+type About = (Option<Extension<Caller>>, Option<Extension<Sender>>, Uri, HeaderMap);
+
+async fn take_events(
     State(events): State<Arc<Events>>,
     caller: Option<Extension<Caller>>,
     sender: Option<Extension<Sender>>,
@@ -135,6 +156,21 @@ async fn answer(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    answer(events, Door::CloudEvents, (caller, sender, uri, headers), body).await
+}
+
+async fn take_partials(
+    State(events): State<Arc<Events>>,
+    caller: Option<Extension<Caller>>,
+    sender: Option<Extension<Sender>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(events, Door::Partials, (caller, sender, uri, headers), body).await
+}
+
+async fn answer(events: Arc<Events>, door: Door, (caller, sender, uri, headers): About, body: Body) -> Response {
     let Extension(caller) = caller.unwrap_or(Extension(Caller::Stranger));
     // Which model it is about stands in the body, as a rule.
     let of = For { model: None, sender: sender.map(|Extension(sender)| sender.into_name()) };
@@ -146,19 +182,24 @@ async fn answer(
     };
     let copied = events.ingest.copies.as_ref().and_then(|_| Copied::of(&uri, &headers, &bytes));
     let copy = |answer: Response| {
-        if answer.status() == StatusCode::ACCEPTED {
+        if answer.status().is_success() {
             events.ingest.copy(None, copied);
         }
         answer
     };
-    if bytes.len() <= SMALL && mode(&headers, &bytes) == Mode::Binary && !is_gzip(&bytes) {
-        return copy(events.receive(&caller, &headers, &bytes));
+    let is_one = door == Door::Partials || mode(&headers, &bytes) == Mode::Binary;
+    let receive = move |events: &Events, bytes: &Bytes| match door {
+        Door::CloudEvents => events.receive(&caller, &headers, bytes),
+        Door::Partials => events.receive_partial(&caller, uri.query(), bytes),
+    };
+    if bytes.len() <= SMALL && is_one && !is_gzip(&bytes) {
+        return copy(receive(&events, &bytes));
     }
     let permit = events.decoding.take(of).await;
     let working = Arc::clone(&events);
     let work = move || {
         let _held = (permit, reservation);
-        working.receive(&caller, &headers, &bytes)
+        receive(&working, &bytes)
     };
     let gone = |_| {
         let message = "the event could not be processed; this is a bug in plumbline\n";

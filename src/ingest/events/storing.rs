@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::Refused;
 use super::super::room::For;
 use super::cloud::Half;
-use super::predicted::Predicted;
+use super::predicted::{Predicted, Truth};
 use super::{Events, Expired, Gathered, State, What};
 use crate::frame::json::{Builder, Limits};
 use crate::frame::stack::bytes_of;
@@ -138,7 +138,9 @@ impl Events {
                 }
                 match what {
                     What::Predictions => predicted.add(*of_it, &known.spec, known.max_features, &mut builder),
-                    What::Truths => predicted.add_truth(*of_it, &known.spec, known.max_features, &mut builder),
+                    What::Truths => {
+                        predicted.add_truth(*of_it, &known.spec, known.max_features, Truth::Named, &mut builder);
+                    }
                 }
                 (taken, rows) = (taken.saturating_add(1), rows.saturating_add(*of_it));
             }

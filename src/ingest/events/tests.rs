@@ -402,5 +402,60 @@ fn a_token_sends_for_its_models_alone() {
         door.events.receive(caller, &headers, &Bytes::from(event)).status().as_u16()
     };
     assert_eq!((send("shop", &caller), send("bank", &caller), send("shop", &Caller::Stranger)), (202, 403, 403));
-    assert_eq!(door.counts().rejected, [("token", 2)].into());
+    let half = Bytes::from(r#"{"id": "a", "kind": "request", "modelid": "roses", "data": "AAE="}"#);
+    let post = |query| door.events.receive_partial(&caller, query, &half).status().as_u16();
+    assert_eq!((post(Some("namespace=shop")), post(Some("namespace=bank")), post(None)), (422, 403, 403));
+    assert_eq!(door.counts().rejected, [("body", 1), ("token", 4)].into());
+}
+
+/// One half as ModelMesh posts it: the status.
+fn post(door: &Door, kind: &str, id: &str, data: &str, more: &str) -> u16 {
+    let text = format!(r#"{{"id": "{id}", "kind": "{kind}", "modelid": "iris__isvc-1a2b", "data": "{data}"{more}}}"#);
+    let answer = door.events.receive_partial(&Caller::Anybody, Some("namespace=shop"), &Bytes::from(text));
+    answer.status().as_u16()
+}
+
+#[test]
+fn halves_over_grpc_are_paired_as_events_are() {
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("../../../tests/known/infer.json")).expect("cases");
+    let of = |half: &str| {
+        let is = |case: &&serde_json::Value| case["name"] == "kserve raw=True" && case["half"] == half;
+        let case = cases["cases"].as_array().expect("cases").iter().find(is).expect("a case");
+        case["data"].as_str().expect("data").to_owned()
+    };
+    let (asked, said) = (of("request"), of("response"));
+    let rows = |id: &str| {
+        let at = "timestamp=2026-11-23T10:00:05Z";
+        [
+            format!(
+                "id={id}#0 {at} prediction=1 input-0-0=6.800000190734863 input-0-1=2.799999952316284 input-0-2=4.800000190734863 input-0-3=1.399999976158142"
+            ),
+            format!(
+                "id={id}#1 {at} prediction=2 input-0-0=6.0 input-0-1=3.4000000953674316 input-0-2=4.5 input-0-3=1.600000023841858"
+            ),
+        ]
+    };
+    let door = Door::open();
+    assert_eq!((post(&door, "request", "a", &asked, ""), post(&door, "response", "a", &said, "")), (200, 200));
+    assert_eq!((post(&door, "response", "b", &said, ""), post(&door, "request", "b", &asked, "")), (200, 200));
+    assert_eq!(door.stored(), [rows("a"), rows("b")].concat());
+    // An event and a half of one prediction are a pair, too.
+    post(&door, "request", "c", &asked, "");
+    assert_eq!(door.send("response", "c", r#"{"predictions": [1, 2]}"#), 202);
+    assert_eq!(door.stored().len(), 2);
+    let counts = door.counts();
+    assert_eq!((counts.received, counts.accepted, counts.rows, counts.waiting), (6, 6, 6, 0));
+    assert_eq!(door.in_flight(), 0);
+    // A failure, what explainers made up, and what is broken.
+    assert_eq!(post(&door, "response", "d", "", r#", "status": "UNAVAILABLE""#), 200);
+    let made_up = r#", "metadata": {"Bias-Ignore": "true"}"#;
+    assert_eq!((post(&door, "request", "e", &asked, made_up), post(&door, "response", "e", &said, "")), (200, 200));
+    assert_eq!(post(&door, "request", "f", &asked[..asked.len() - 8], ""), 422);
+    assert_eq!(post(&door, "request", "g", "?", ""), 415);
+    assert_eq!(post(&door, "both", "h", &asked, ""), 400);
+    assert!(door.stored().is_empty());
+    let counts = door.counts();
+    assert_eq!(counts.left_out, [("failed", 1), ("synthetic", 1)].into());
+    assert_eq!(counts.rejected, [("body", 1), ("encoding", 1), ("envelope", 1)].into());
 }

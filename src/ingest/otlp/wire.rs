@@ -11,6 +11,8 @@ use prost::Message as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::ingest::protobuf::{self, Value};
+
 /// A record is no longer, in bytes.
 const LONGEST: usize = 4 << 20;
 /// Values stand in so many others at most.
@@ -100,40 +102,12 @@ pub fn each(body: &[u8], encoding: Encoding, take: &mut Take<'_>) -> Result<(), 
 
 /// The messages of a message, by their field.
 fn fields<'b>(bytes: &'b [u8], visit: &mut dyn FnMut(u64, &'b [u8])) -> Result<(), String> {
-    let broken = || "the body is no OTLP protobuf: it ends within a message".to_owned();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let key = varint(&mut rest).ok_or_else(broken)?;
-        let length = match key & 7 {
-            0 => {
-                varint(&mut rest).ok_or_else(broken)?;
-                0
-            }
-            1 => 8,
-            5 => 4,
-            2 => usize::try_from(varint(&mut rest).ok_or_else(broken)?).map_err(|_| broken())?,
-            _ => return Err("the body is no OTLP protobuf: a field of an unknown kind".to_owned()),
-        };
-        let (value, after) = rest.split_at_checked(length).ok_or_else(broken)?;
-        rest = after;
-        if key & 7 == 2 {
-            visit(key >> 3, value);
+    let mut only = |field, value| {
+        if let Value::Bytes(value) = value {
+            visit(field, value);
         }
-    }
-    Ok(())
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+    };
+    protobuf::fields(bytes, &mut only).map_err(|error| format!("the body is no OTLP protobuf: {error}"))
 }
 
 fn resource_of(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {

@@ -30,6 +30,8 @@ impl Watch {
             limits: self.spec.limits(),
             store: self.spec.store,
             not_told: self.spec.store.lost(),
+            prediction: self.spec.prediction.clone(),
+            favourable: self.spec.favourable.clone().or_else(|| self.spec.positive.clone()),
             rows_in_memory: self.rows.rows(),
             bytes_in_memory: self.bytes(),
             newest: self.progress.newest.and_then(time),

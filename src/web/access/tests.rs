@@ -48,6 +48,8 @@ fn served(gate: &Gate) -> Router {
         "/models/{model}/windows/{end}",
         "/v1/agent",
         "/v1/events",
+        "/consumer/kserve/v2",
+        "/data/upload",
         "/v1/descriptions",
         "/v1/models/{model}",
         "/v1/models/{model}/samples",
@@ -106,10 +108,12 @@ async fn each_address_asks_for_its_right() {
         assert_eq!(status(&gate, "GET", open, Some("wrong-wrong-wrong-wrong")).await, 200, "{open}");
     }
     // Path, method, and what a stranger, the reader, the shop's, the sender and the owner are answered.
-    let table: [(&str, &str, [u16; 5]); 17] = [
+    let table: [(&str, &str, [u16; 5]); 19] = [
         ("GET", "/", [401, 200, 403, 403, 403]),
         ("POST", "/", [401, 403, 200, 200, 403]),
         ("POST", "/v1/events", [401, 403, 200, 200, 403]),
+        ("POST", "/consumer/kserve/v2?namespace=shop", [401, 403, 200, 200, 403]),
+        ("POST", "/data/upload", [401, 403, 200, 200, 403]),
         ("GET", "/metrics", [401, 200, 403, 403, 403]),
         ("HEAD", "/metrics", [401, 200, 403, 403, 403]),
         ("GET", "/api/v1/models/churn?namespace=shop", [401, 200, 200, 403, 403]),
@@ -136,7 +140,7 @@ async fn each_address_asks_for_its_right() {
         "what is not in the table is asked for a right too"
     );
     let refused = gate.health.state().refused;
-    assert_eq!(refused.get("none"), Some(&17), "{refused:?}");
+    assert_eq!(refused.get("none"), Some(&19), "{refused:?}");
     assert!(refused.get("right").is_some_and(|refused| *refused > 30), "{refused:?}");
 }
 

@@ -158,6 +158,57 @@ pub fn events() -> Vec<Body> {
     ]
 }
 
+/// A model's name as ModelMesh and TrustyAI have it.
+fn name() -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$" })
+}
+
+/// Half of a prediction around a message in protobuf.
+pub fn half() -> Vec<Body> {
+    // `ModelInferResponse` with an output `predict` of one INT64 that is 1.
+    let example = json!({ "id": "r-1", "kind": "response", "modelid": "iris", "metadata": {}, "data": "KhgKB3ByZWRpY3QSBUlOVDY0GgEBKgMaAQE=" });
+    let schema = json!({
+        "type": "object",
+        "required": ["id", "kind", "modelid", "data"],
+        "properties": {
+            "id": { "type": "string", "minLength": 1, "maxLength": 512, "description": "What ties a request to its response; 512 bytes at most." },
+            "kind": { "enum": ["request", "response"] },
+            "modelid": name(),
+            "metadata": { "description": "Headers of the call: an object of texts." },
+            "status": { "type": ["string", "null"], "description": "gRPC's code of a response: one that is not OK is left out." },
+            "data": { "type": "string", "contentEncoding": "base64", "minLength": 4, "description": "ModelInferRequest or ModelInferResponse." },
+        },
+    });
+    vec![("application/json", schema, example)]
+}
+
+/// What TrustyAI takes as an upload.
+pub fn upload() -> Vec<Body> {
+    let tensor = |name: &str, datatype: &str, shape: Value, data: Value| json!({ "name": name, "datatype": datatype, "shape": shape, "data": data });
+    // Bodies of other shapes are read, too: what is none is told.
+    let tensors = |field: &str| {
+        let about = "Tensors, each with name, shape, datatype and data. The first input may have execution_ids, the ids of the rows, which ground truth needs.";
+        json!({ "type": "object", "required": [field], "properties": { field: { "description": about } } })
+    };
+    let schema = json!({
+        "type": "object",
+        "required": ["model_name", "request", "response"],
+        "properties": {
+            "model_name": name(),
+            "data_tag": { "type": ["string", "null"], "description": "TRAINING makes the data the model's reference." },
+            "is_ground_truth": { "type": ["boolean", "null"], "description": "The response is what was true." },
+            "request": tensors("inputs"),
+            "response": tensors("outputs"),
+        },
+    });
+    let example = json!({
+        "model_name": "iris", "data_tag": "TRAINING", "is_ground_truth": false,
+        "request": { "inputs": [tensor("input-0", "FP64", json!([2, 2]), json!([[6.8, 2.8], [6.0, 3.4]]))] },
+        "response": { "outputs": [tensor("predict", "INT64", json!([2, 1]), json!([1, 2]))] },
+    });
+    vec![("application/json", schema, example)]
+}
+
 /// What a `[[model]]` table of the configuration may hold.
 pub fn description() -> Vec<Body> {
     let settings = SchemaSettings::draft2020_12().for_deserialize().with(|settings| settings.inline_subschemas = true);

@@ -8,6 +8,7 @@ use crate::alert::view::AlertsView;
 use crate::drift::profile::tally::Tally;
 use crate::ingest::descriptions::{Descriptions, NotDescribed};
 use crate::ingest::events::EventsResponse;
+use crate::ingest::trustyai::UploadResponse;
 use crate::ingest::{AgentResponse, RowsResponse};
 use crate::model::view::WindowResult;
 use crate::query::{Answer, Table, tables};
@@ -231,6 +232,56 @@ fn take_events(path: &'static str) -> Operation {
     Operation { method: "post", path, about, asks: Asks::Token, parameters: &[], body: Some(bodies::events), answers }
 }
 
+fn take_halves() -> Operation {
+    let events = Content::Json(of::<EventsResponse>);
+    Operation {
+        method: "post",
+        path: "/consumer/kserve/v2",
+        about: "Takes half of a prediction as ModelMesh posts it to TrustyAI: a message of the V2 protocol over gRPC.",
+        asks: Asks::Token,
+        parameters: &["namespace"],
+        body: Some(bodies::half),
+        answers: vec![
+            (200, "It is taken.", events),
+            (400, "It lacks what it must say, or did not come whole.", events),
+            (403, "The token is for other models.", events),
+            (413, "It is larger than is taken.", events),
+            (415, "Its packing is none that is taken, or its data is no base64.", events),
+            (422, "Its data is no message of the protocol.", events),
+            (429, "There is no room now: Retry-After says when.", events),
+            (503, "Nothing can be stored now.", events),
+        ],
+    }
+}
+
+fn take_uploads() -> Operation {
+    let told = Content::Json(of::<UploadResponse>);
+    Operation {
+        method: "post",
+        path: "/data/upload",
+        about: "Takes data as TrustyAI does: with the tag TRAINING the model's reference, ground truth as labels, all else as samples.",
+        asks: Asks::Token,
+        parameters: &["namespace"],
+        body: Some(bodies::upload),
+        answers: vec![
+            (200, "The rows that passed are stored; what is wrong with the others is told.", told),
+            (400, "It lacks what it must say, or says what cannot be done.", told),
+            (403, "The token is for other models.", told),
+            (408, "The body did not arrive in time.", told),
+            (
+                409,
+                "The configuration names the reference; or another body changed the model's columns meanwhile.",
+                told,
+            ),
+            (413, "It is larger than is taken.", told),
+            (415, "Its packing is none that is taken.", told),
+            (422, "Its halves are no bodies of the V2 protocol, or no row passed.", told),
+            (429, "There is no room now: Retry-After says when.", told),
+            (503, "Nothing can be stored now.", told),
+        ],
+    }
+}
+
 /// All of them.
 #[expect(clippy::too_many_lines, reason = "a table, to be read from top to bottom")]
 pub fn all() -> Vec<Operation> {
@@ -306,6 +357,8 @@ pub fn all() -> Vec<Operation> {
         read("/v1/agent", "Who this agent is.", &[], Content::Json(of::<AgentResponse>)),
         take_events("/"),
         take_events("/v1/events"),
+        take_halves(),
+        take_uploads(),
         Operation {
             method: "post",
             body: Some(bodies::logs),

@@ -15,6 +15,7 @@ fn payload(half: Half, text: &str) -> Payload {
 fn predicted(request: &str, response: &str) -> Predicted {
     Predicted {
         id: "ce-1".to_owned(),
+        ids: Vec::new(),
         time: Some("2026-11-23T10:00:00.070Z".parse().expect("a time")),
         endpoint: None,
         metadata: Vec::new(),
