@@ -195,6 +195,16 @@ impl Labels {
         }
     }
 
+    /// The same without amounts: of an amount's labels no class is one, and what was met before that was known is nobody's business.
+    #[must_use]
+    pub fn without_amounts(self) -> Self {
+        if self.task() != Some(Task::Regression) {
+            return self;
+        }
+        let classes = self.classes.iter().enumerate().map(|(at, _)| at.to_string()).collect();
+        Self { classes, ..self }
+    }
+
     /// Takes in what another learnt.
     pub fn merge(&mut self, other: &Self) {
         self.fractions |= other.fractions;

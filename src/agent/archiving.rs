@@ -1,6 +1,7 @@
 //! Stored files go to an object store as well, where one is named: each once it is Parquet, oldest first, tried again with growing pauses
 //! for as long as the store is away. Meanwhile they stay (`store::samples`), and nobody who sends rows waits.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::fetch::place::Place;
 use crate::health::{ArchiveState, Health};
+use crate::identity::ModelKey;
+use crate::model::{Spec, Store};
 use crate::store::archive::{Waiting, mark, waiting};
 
 /// How often it is looked for files that are new.
@@ -30,9 +33,14 @@ pub async fn run(data: PathBuf, mut config: watch::Receiver<Config>, health: Arc
                 health.update(|state| state.archive = ArchiveState::default());
                 Duration::MAX
             }
-            Some(place) => match send_all(place, &data, &health).await {
+            Some(place) => match send_all(place, &data, &config, &health).await {
                 Ok(()) => {
                     pause = PAUSES.0;
+                    health.update(|state| {
+                        if state.archive.error.take().is_some() {
+                            tracing::info!(place = place.shown(), "the archive takes files again");
+                        }
+                    });
                     TICK
                 }
                 Err(error) => {
@@ -57,46 +65,58 @@ pub async fn run(data: PathBuf, mut config: watch::Receiver<Config>, health: Arc
 }
 
 /// Sends all that waits, or as far as it goes.
-async fn send_all(place: &Place, data: &Path, health: &Health) -> Result<(), String> {
+async fn send_all(place: &Place, data: &Path, config: &watch::Receiver<Config>, health: &Health) -> Result<(), String> {
+    let counted: BTreeSet<ModelKey> = {
+        let config = config.borrow();
+        config.model.iter().filter(|spec| spec.store == Store::Counts).map(Spec::key).collect()
+    };
     let data = data.to_owned();
-    let files = tokio::task::spawn_blocking(move || waiting(&data).map_err(|error| error.to_string()));
+    let listing = move || waiting(&data, |model| !counted.contains(model)).map_err(|error| error.to_string());
+    let files = tokio::task::spawn_blocking(listing);
     let files = files.await.map_err(|error| error.to_string())??;
     let mut left = (files.len() as u64, files.iter().map(|file| file.bytes).sum::<u64>());
     let note = |(waiting, waiting_bytes): (u64, u64), sent: Option<u64>| {
         health.update(|state| {
             let archive = &mut state.archive;
-            archive.place = Some(place.shown().to_owned());
+            if archive.place.as_deref() != Some(place.shown()) {
+                *archive = ArchiveState { place: Some(place.shown().to_owned()), ..ArchiveState::default() };
+            }
             (archive.waiting, archive.waiting_bytes) = (waiting, waiting_bytes);
             if let Some(bytes) = sent {
                 archive.sent += 1;
                 archive.sent_bytes += bytes;
-                if archive.error.take().is_some() {
-                    tracing::info!(place = archive.place, "the archive takes files again");
-                }
             }
         });
     };
     note(left, None);
+    let mut unreadable = None;
     for file in files {
-        let sent = send(place, &file).await?;
+        let bytes = match tokio::fs::read(&file.path).await {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            // The others go all the same.
+            Err(error) => {
+                unreadable.get_or_insert(format!("{}: {error}", file.path.display()));
+                continue;
+            }
+        };
+        let sent = match bytes {
+            Some(bytes) => Some(send(place, &file, bytes).await?),
+            None => None,
+        };
         left = (left.0.saturating_sub(1), left.1.saturating_sub(file.bytes));
         note(left, sent);
     }
-    Ok(())
+    unreadable.map_or(Ok(()), Err)
 }
 
-/// Sends a file. Returns its bytes; `None` for one that was removed meanwhile.
-async fn send(place: &Place, file: &Waiting) -> Result<Option<u64>, String> {
-    let bytes = match tokio::fs::read(&file.path).await {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("{}: {error}", file.path.display())),
-    };
+/// Sends a file, and marks it. Returns its bytes.
+async fn send(place: &Place, file: &Waiting, bytes: Vec<u8>) -> Result<u64, String> {
     let size = bytes.len() as u64;
     let put = tokio::time::timeout(LIMIT, place.put(&file.name, bytes.into())).await;
     put.map_err(|_| format!("it took longer than {} s", LIMIT.as_secs()))??;
     let marked = file.clone();
     let marking = tokio::task::spawn_blocking(move || mark(&marked).map_err(|error| error.to_string()));
     marking.await.map_err(|error| error.to_string())??;
-    Ok(Some(size))
+    Ok(size)
 }

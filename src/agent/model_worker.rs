@@ -8,7 +8,7 @@ mod recovery;
 mod stored;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -223,8 +223,13 @@ impl ModelWorker {
                 continue;
             }
             let taken = taken_up(store, (&self.models.spec(&model), provisional), held);
-            if let (Some(watch), Ok(given)) = (self.watches.get_mut(&model), taken) {
-                watch.refer_to(&given, now, provisional);
+            match (self.watches.get_mut(&model), taken) {
+                (Some(watch), Ok(given)) => watch.refer_to(&given, now, provisional),
+                (Some(watch), Err(error)) => {
+                    tracing::error!(%model, %error, "its reference cannot be taken up again");
+                    watch.forget_reference();
+                }
+                (None, _) => {}
             }
         }
     }
@@ -334,7 +339,7 @@ impl ModelWorker {
     /// After a panic nothing that was being changed can be relied on: the model goes on from what it knows for certain.
     fn begin_anew(&mut self, model: &ModelKey) {
         let Some(watch) = self.watches.remove(model) else { return };
-        let progress = watch.progress.clone();
+        let progress = watch.checkpoint();
         let spec = self.models.spec(model);
         let mut anew = Watch::new(spec, self.config.models.metric_bins, progress, self.clock.now());
         if let Some(store) = &self.store
@@ -687,9 +692,14 @@ impl ModelWorker {
             tracing::error!(%error, "keys of batches cannot be kept: the samples' log grows until they can");
             return false;
         }
+        let counted = self.config.model.iter().filter(|spec| spec.store == Store::Counts);
+        let of_counts_alone: BTreeSet<ModelKey> = counted.map(Spec::key).collect();
         for (_, segment) in closed.iter().take(COMPACTED_AT_ONCE) {
             match catch_unwind(AssertUnwindSafe(|| {
-                store.compact(segment, Leave { removed: &self.removed, repeated: &self.repeated })
+                store.compact(
+                    segment,
+                    Leave { removed: &self.removed, repeated: &self.repeated, of_counts_alone: &of_counts_alone },
+                )
             })) {
                 Ok(Ok(rows)) => tracing::debug!(segment = segment.number, rows, "compacted"),
                 Ok(Err(error)) => tracing::error!(%error, "a segment of the samples' log cannot be made Parquet"),

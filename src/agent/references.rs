@@ -109,6 +109,8 @@ pub async fn follow(
     health: Arc<Health>,
 ) {
     let mut all: BTreeMap<ModelKey, Followed> = BTreeMap::new();
+    // Copies that an end left behind.
+    let _ = tokio::fs::remove_dir_all(data.join("fetched")).await;
     loop {
         let specs = config.borrow_and_update().model.clone();
         let specs: Vec<Spec> = specs.into_iter().filter(|spec| spec.reference.is_some()).collect();

@@ -313,6 +313,15 @@ impl Column {
         }
     }
 
+    /// Current values of which no single one may be told.
+    #[must_use]
+    pub fn without_rare(&self, current: Sample) -> Sample {
+        match &self.values {
+            Values::Categorical(held) => held.categories.without_rare(current),
+            Values::Numeric(_) => current,
+        }
+    }
+
     /// Current values as they are held against it: the categories that it does not name are one.
     #[must_use]
     pub fn seen(&self, current: Sample) -> Sample {

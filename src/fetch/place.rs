@@ -5,7 +5,7 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
 use super::OBJECTS;
-use super::object::store;
+use super::object::{store, told};
 use crate::client::{chain, ring};
 
 /// Where files are sent: `s3://BUCKET/FOLDER`, `gs://` and `az://` likewise.
@@ -44,8 +44,8 @@ impl Place {
         let folder = self.0.splitn(4, '/').nth(3).unwrap_or_default();
         let whole = format!("{folder}/{name}");
         let path = Path::parse(whole.trim_start_matches('/')).map_err(|error| chain(&error))?;
-        let store = store(&self.0).map_err(|error| chain(&error))?;
-        store.put(&path, bytes.into()).await.map(drop).map_err(|error| chain(&error))
+        let store = store(&self.0).map_err(|error| told(&error))?;
+        store.put(&path, bytes.into()).await.map(drop).map_err(|error| told(&error))
     }
 }
 

@@ -271,12 +271,12 @@ pub struct Counts {
     pub repeated: u64,
     /// Samples that came after their window was closed; it is judged again.
     pub late: u64,
-    /// Samples too old for any window that is still held. They are stored all the same.
+    /// Samples too old for any window that is still held. They are stored all the same, where rows are.
     pub too_late: u64,
     /// Samples given up from memory before their time, to stay within bounds. They are stored all the same.
     pub forgotten: u64,
-    /// Samples that were in memory alone, as the description asks for counts (`store`), and were lost when the agent ended before their
-    /// windows were judged.
+    /// Samples that were in memory alone, as the description asks for counts (`store`), and were lost before their windows were judged: the
+    /// agent ended, or memory was short.
     pub lost: u64,
     /// Labels taken in.
     pub labels: u64,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use polars::prelude::{DataFrame, PolarsError, PolarsResult};
+use polars::prelude::{DataFrame, PolarsResult};
 use serde::{Deserialize, Serialize};
 
 use super::border::ARRIVAL;
@@ -118,6 +118,8 @@ pub struct Watch {
     reference: Option<Reference>,
     /// The first rows, until they are enough for a provisional reference.
     gathered: DataFrame,
+    /// Why they made none.
+    no_profile: Option<String>,
     rows: Rows,
     labels: Rows,
     /// Labels with the latest of each id alone, until others come.
@@ -180,6 +182,7 @@ impl Watch {
             progress,
             reference: None,
             gathered: DataFrame::empty(),
+            no_profile: None,
             rows: Rows::default(),
             labels: Rows::default(),
             latest_labels: None,
@@ -274,9 +277,14 @@ impl Watch {
     /// What a checkpoint keeps of it.
     #[must_use]
     pub fn checkpoint(&self) -> Progress {
+        if self.spec.store == Store::Rows {
+            return self.progress.clone();
+        }
         let waiting = |from: i64| self.rows.range(from, i64::MAX).map_or(0, |rows| rows.height() as u64);
-        let in_memory_alone = self.first_needed().filter(|_| self.spec.store == Store::Counts);
-        Progress { unjudged: in_memory_alone.map_or(0, waiting), ..self.progress.clone() }
+        // What is judged again adds to what is known, and takes nothing away.
+        let unjudged = self.waiting().find(|end| !self.progress.results.contains_key(end)).map(|end| self.from(end));
+        let known = self.progress.known.clone().without_amounts();
+        Progress { unjudged: unjudged.map_or(0, waiting), known, ..self.progress.clone() }
     }
 
     /// Notes samples that were rejected for a value of another type.
@@ -394,9 +402,18 @@ impl Watch {
         }
         let wanted = usize::try_from(self.spec.reference_rows).unwrap_or(usize::MAX);
         let rows = std::mem::take(&mut self.gathered).head(Some(wanted));
-        let given = Given::from(rows).kept(&self.spec).map_err(|why| PolarsError::ComputeError(why.into()))?;
-        self.refer_to(&given, now, true);
-        Ok(Some(given))
+        match Given::from(rows).kept(&self.spec) {
+            Ok(given) => {
+                self.no_profile = None;
+                self.refer_to(&given, now, true);
+                Ok(Some(given))
+            }
+            // The rows are judged without one, and the next ones are tried.
+            Err(why) => {
+                self.no_profile = Some(why);
+                Ok(None)
+            }
+        }
     }
 
     /// Takes a reference into effect; every window that is held is judged anew against it.
@@ -492,19 +509,7 @@ impl Watch {
         self.labels.push(&with_positions(slim, arrivals)?)?;
         self.latest_labels = None;
         self.versions_due = true;
-        let horizon = match self.spec.store {
-            Store::Rows => newest.saturating_sub(span(self.spec.label_horizon)),
-            // By when they came, and rows may come as late.
-            Store::Counts => newest.saturating_sub(span(self.spec.holds().saturating_add(self.spec.lateness))),
-        };
-        let gone = match self.spec.store {
-            Store::Rows => self.labels.forget_before(horizon),
-            Store::Counts => self.labels.forget_exactly_before(horizon)?,
-        };
-        for gone in gone {
-            self.leave_labels(&gone);
-            self.progress.counts.labels_forgotten += gone.height() as u64;
-        }
+        self.forget_labels(newest)?;
         let mut excess = self.labels.rows().saturating_sub(self.spec.max_rows);
         while excess > 0 {
             match self.give_up_labels(excess) {
@@ -587,11 +592,15 @@ impl Watch {
         Some(watermark.max(now.as_millisecond().saturating_sub(span(patience))))
     }
 
-    /// Where the first window begins that is still to be judged.
+    /// Windows that are still to be judged, or judged again: those that began before the first row never are.
+    fn waiting(&self) -> impl Iterator<Item = i64> {
+        let whole = self.progress.first.unwrap_or(i64::MAX).saturating_add(self.spec.steps());
+        self.progress.pending.range(whole..).copied()
+    }
+
+    /// Where the first of them begins.
     fn first_needed(&self) -> Option<i64> {
-        let whole = self.progress.first?.saturating_add(self.spec.steps());
-        let next = self.progress.pending.range(whole..).next()?;
-        Some(self.from(*next))
+        self.waiting().next().map(|end| self.from(end))
     }
 
     /// Rows before this position belong to no window that can still change.
@@ -606,6 +615,36 @@ impl Watch {
         let first = first.map(|first| first.min(needed));
         let whole_steps = first.map(|first| first.div_euclid(self.spec.step()));
         whole_steps.map_or(i64::MIN, |steps| steps.saturating_mul(self.spec.step()))
+    }
+
+    /// Of a model of which no row is kept: rows leave once no window that is still to be judged needs them, and labels as long after as rows
+    /// may be late.
+    fn forget_judged(&mut self, now: Timestamp) -> PolarsResult<()> {
+        let needed = self.first_needed().unwrap_or(i64::MAX);
+        for gone in self.rows.forget_exactly_before(needed)? {
+            self.leave(&gone);
+            self.ids.forget(&gone);
+        }
+        self.forget_labels(now.as_millisecond())
+    }
+
+    /// Gives up labels that came so long before this time that none is waited for.
+    fn forget_labels(&mut self, now: i64) -> PolarsResult<()> {
+        let gone = match self.spec.store {
+            Store::Rows => self.labels.forget_before(now.saturating_sub(span(self.spec.label_horizon))),
+            Store::Counts => {
+                // By when they came; rows may be as late.
+                let waits = span(self.spec.holds().saturating_add(self.spec.lateness));
+                let needed = self.first_needed().unwrap_or(i64::MAX).min(now);
+                self.labels.forget_exactly_before(needed.saturating_sub(waits))?
+            }
+        };
+        for gone in gone {
+            self.leave_labels(&gone);
+            self.progress.counts.labels_forgotten += gone.height() as u64;
+            self.latest_labels = None;
+        }
+        Ok(())
     }
 
     fn forget(&mut self) {
@@ -654,7 +693,10 @@ impl Watch {
         let Some(gone) = self.rows.forget_oldest(most) else { return 0 };
         self.leave(&gone);
         self.ids.forget(&gone);
-        self.progress.counts.forgotten += gone.height() as u64;
+        match self.spec.store {
+            Store::Rows => self.progress.counts.forgotten += gone.height() as u64,
+            Store::Counts => self.lose(gone.height() as u64),
+        }
         gone.height() as u64
     }
 

@@ -129,7 +129,7 @@ fn range(reference: &[f64], current: &[f64]) -> Option<Found> {
     let outside = (below as u64).saturating_add(above as u64);
     let p_value = if outside < OUTSIDE { 1.0 } else { (2.0 * likely[0].min(likely[1])).min(1.0) };
     let now = [*current.first()?, *current.last()?];
-    let detail = Detail::Range { before: [lowest, highest], now, outside, is_about: false };
+    let detail = Detail::Range { before: [lowest, highest], now: Some(now), outside, is_about: false };
     Some((Check::Range, outside as f64 / n as f64, p_value, detail))
 }
 

@@ -88,7 +88,7 @@ fn range(reference: &Numeric, current: &[f64]) -> Option<column::Found> {
     let p_value = if outside < column::OUTSIDE { 1.0 } else { (2.0 * p_value).min(1.0) };
     let share = (outside as f64 / n - beyond as f64 / m).max(0.0);
     let now = [*current.first()?, *current.last()?];
-    let detail = Detail::Range { before: [lowest, highest], now, outside, is_about: off > 0 };
+    let detail = Detail::Range { before: [lowest, highest], now: Some(now), outside, is_about: off > 0 };
     Some((Check::Range, share, p_value, detail))
 }
 

@@ -33,8 +33,8 @@ pub enum Detail {
     Range {
         /// Of the reference.
         before: [f64; 2],
-        /// Of the current rows.
-        now: [f64; 2],
+        /// Of the current rows; `None` where no single value may be told.
+        now: Option<[f64; 2]>,
         /// Values outside.
         outside: u64,
         /// The reference's are about these.
@@ -131,10 +131,11 @@ impl Detail {
                 grouped(*of)
             ),
             Self::Range { before, now, outside, is_about } => {
-                let [before, now] = [before, now].map(|[low, high]| format!("{} to {}", figure(*low), figure(*high)));
+                let range = |[low, high]: &[f64; 2]| format!("{} to {}", figure(*low), figure(*high));
                 let about = if *is_about { "about " } else { "" };
-                let outside = grouped(*outside);
-                format!("{outside} values outside of the reference's range: {now}, {about}{before} in the reference")
+                let (outside, before) = (grouped(*outside), range(before));
+                let now = now.as_ref().map_or(String::new(), |now| format!("{}, ", range(now)));
+                format!("{outside} values outside of the reference's range: {now}{about}{before} in the reference")
             }
             Self::New { count, names, share } => {
                 format!("{} of values are new: {}", percent(*share), list(*count, names))

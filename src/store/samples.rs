@@ -32,7 +32,7 @@ use crate::identity::ModelKey;
 
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
-const AGENT: &str = "agent.json";
+pub(super) const AGENT: &str = "agent.json";
 /// Keys of batches, whose rows are Parquet by now.
 const REPEATS: &str = "repeats.json";
 /// Judged windows take one in so many bytes of what may be stored.
@@ -81,6 +81,8 @@ pub struct Leave<'a> {
     pub removed: &'a BTreeMap<ModelKey, u64>,
     /// Rows that came before, by entry: false for each.
     pub repeated: &'a BTreeMap<u64, Vec<bool>>,
+    /// Models of which no row is kept.
+    pub of_counts_alone: &'a BTreeSet<ModelKey>,
 }
 
 /// What retention left.
@@ -205,14 +207,13 @@ impl Samples {
     /// # Errors
     /// The disk failed.
     pub fn remove(&self, model: &ModelKey) -> Result<(), Error> {
+        let mut came = windows::remove(&self.folder, &self.node, model);
         for kind in [Kind::Samples, Kind::Labels, Kind::Reference] {
             let folder = self.of_model(kind, model);
-            match fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(folder)(error)),
-                _ => {}
-            }
+            // What cannot be removed of one keeps nothing of the others.
+            came = came.and(archive::there(fs::remove_dir_all(&folder)).map_err(Error::io(&folder)));
         }
-        windows::remove(&self.folder, &self.node, model)
+        came
     }
 
     /// Keeps a judged window that ended then, in milliseconds since 1970.
@@ -254,6 +255,7 @@ impl Samples {
             let gone = leave.removed.get(&entry.model).is_some_and(|removal| entry.sequence < *removal);
             // One of which all rows were sampled out has none to store.
             if gone
+                || leave.of_counts_alone.contains(&entry.model)
                 || entry.record.num_rows() == 0
                 || matches!(entry.kind, Kind::Reference | Kind::Profile | Kind::Removal)
             {
@@ -477,8 +479,14 @@ impl Samples {
             // What a crash left of a file that was being removed.
             for beside in files_below(&self.tables(kind), &[ids::EXTENSION, archive::EXTENSION])? {
                 if !beside.path.with_extension(EXTENSION).exists() {
-                    fs::remove_file(&beside.path).map_err(Error::io(&beside.path))?;
+                    archive::there(fs::remove_file(&beside.path)).map_err(Error::io(&beside.path))?;
                 }
+            }
+        }
+        // Where no row is to be kept, none of a reference is: its profile stands beside it, or nothing does.
+        for file in files_below(&self.tables(Kind::Reference), &[EXTENSION])? {
+            if model_of(&file.path).is_some_and(|model| horizon(&model).is_none()) {
+                archive::there(fs::remove_file(&file.path)).map_err(Error::io(&file.path))?;
             }
         }
         // Segments that were set aside are for whoever wants to look, as long as all else is.
@@ -559,10 +567,7 @@ fn time_of(kind: Kind) -> &'static str {
 fn remove_stored(path: &Path) -> Result<(), Error> {
     fs::remove_file(path).map_err(Error::io(path))?;
     for beside in [ids::beside(path), archive::beside(path)] {
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(beside)(error)),
-            _ => {}
-        }
+        archive::there(fs::remove_file(&beside)).map_err(Error::io(&beside))?;
     }
     Ok(())
 }

@@ -115,11 +115,13 @@ fn what_is_stored_is_there() -> Result<(), Failed> {
     })?;
     let models = data.join("models");
     let same = || {
-        let files = parquet(&models)?;
-        let wanted = files
-            .iter()
-            .filter_map(|file| file.strip_prefix(&models).ok())
-            .map(|name| format!("node pool/{}", name.display()));
+        let (files, agent) = (parquet(&models)?, std::fs::read_to_string(models.join("agent.json"))?);
+        let agent: String = serde_json::from_str(&agent)?;
+        // The same folders; the name tells the data folder that it is of.
+        let wanted = files.iter().filter_map(|file| {
+            let (folder, name) = (file.parent()?.strip_prefix(&models).ok()?, file.file_name()?.to_str()?);
+            Some(format!("node pool/{}/{}-{name}", folder.display(), &agent[..8]))
+        });
         let (wanted, found) = (wanted.collect::<Vec<_>>(), store.names()?);
         check(found == wanted, || format!("{found:?} are not {wanted:?}"))?;
         for (name, file) in found.iter().zip(&files) {

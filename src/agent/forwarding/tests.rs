@@ -179,7 +179,8 @@ fn what_is_in_the_store_is_owed_until_it_is_taken_and_what_is_too_old_is_lost() 
         sender.models.with_log(|log| log.rotate().expect("rotated"));
         let closed = sender.models.with_log(|log| log.closed().expect("segments")).expect("a log");
         let (removed, repeated) = (BTreeMap::new(), BTreeMap::new());
-        let leave = crate::store::samples::Leave { removed: &removed, repeated: &repeated };
+        let leave =
+            crate::store::samples::Leave { removed: &removed, repeated: &repeated, of_counts_alone: &BTreeSet::new() };
         sender.samples.compact(&closed[0], leave).expect("compacted");
         sender.accept(&["2"], false);
         sender.again();

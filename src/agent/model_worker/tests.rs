@@ -208,7 +208,7 @@ fn store_hours(data: &std::path::Path, hours: i64, rows: i64) {
         ]);
         log.append(Kind::Samples, &key(), &record.expect("a record")).expect("written");
         log.rotate().expect("rotated");
-        let leave = Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new() };
+        let leave = Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new(), of_counts_alone: &BTreeSet::new() };
         store.compact(&log.closed().expect("segments")[0], leave).expect("compacted");
     }
 }

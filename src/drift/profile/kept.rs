@@ -120,6 +120,24 @@ impl Kept {
         Sample::Categorical { counts: self.named.clone().into_iter().chain(others).collect(), missing }
     }
 
+    /// Current values of which no single one may be told: names that fewer rows share than a profile tells of, and that the reference has
+    /// not, are one.
+    #[must_use]
+    pub fn without_rare(&self, current: Sample) -> Sample {
+        // Where the reference has others, whatever it does not name is one of them anyway.
+        if self.other_rows > 0 {
+            return current;
+        }
+        let Sample::Categorical { counts, missing } = current else { return current };
+        let (mut told, rare): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            counts.into_iter().partition(|(name, rows)| *rows >= FEWEST || self.named.contains_key(name));
+        let rows = rare.values().fold(0_u64, |sum, rows| sum.saturating_add(*rows));
+        if rows > 0 {
+            told.insert(self.others(), rows);
+        }
+        Sample::Categorical { counts: told, missing }
+    }
+
     /// The current side: where the reference has others, nobody can say of a name that is not kept whether it is new, and it is one of
     /// them.
     #[must_use]
@@ -164,6 +182,16 @@ mod tests {
         assert_eq!(kept.sample(0).rows(), 1000);
         // Without others everything new is seen as that.
         assert_eq!(Kept::of(&counts(&[("a", 90)])).seen(current.clone()), current);
+    }
+
+    #[test]
+    fn of_current_rows_no_rare_name_is_told() {
+        let kept = Kept::of(&counts(&[("a", 90), ("b", 50)]));
+        let current = Sample::Categorical { counts: counts(&[("a", 1), ("Ada Lovelace", 4), ("new", 5)]), missing: 7 };
+        let told = Sample::Categorical { counts: counts(&[("a", 1), (OTHERS, 4), ("new", 5)]), missing: 7 };
+        assert_eq!(kept.without_rare(current), told);
+        let numbers = Sample::numeric([Some(1.0)].into_iter());
+        assert_eq!(kept.without_rare(numbers.clone()), numbers);
     }
 
     #[test]

@@ -13,19 +13,22 @@ use polars::prelude::{
 use super::{DETAILED, IN_ONE_GO, RESULTS, SETTLE, Watch, sample};
 use crate::drift::defaults;
 use crate::drift::derived::Side;
+use crate::drift::moved::Spread;
 use crate::drift::over_time::distances;
 use crate::drift::profile::tally::Tally;
 use crate::drift::verdict::{Judged, Measured, judge};
 use crate::estimate::Estimate;
 use crate::fairness::Fair;
+use crate::model::Store;
 use crate::model::assess::{Window, beside, groups};
 use crate::model::made::cloud;
 use crate::model::reference::Reference;
 use crate::model::view::WindowResult;
 use crate::performance::Performance;
-use crate::quality;
 use crate::quality::learnt::Across;
 use crate::quality::profiled;
+
+use crate::quality::{self, Detail, Suspect};
 use crate::segment::by::By;
 
 /// Versions that a window names at most.
@@ -154,6 +157,9 @@ impl Watch {
         self.slim();
         self.search(monotonic)?;
         self.explain(monotonic)?;
+        if self.spec.store == Store::Counts {
+            self.forget_judged(now)?;
+        }
         Ok(true)
     }
 
@@ -240,6 +246,10 @@ impl Watch {
         for (name, of) in &reference.columns {
             let baseline = &of.baseline;
             let came = sample(&made, name, baseline.sample.kind());
+            let came = match &of.profiled {
+                Some(held) if self.spec.store == Store::Counts => held.column.without_rare(came),
+                _ => came,
+            };
             let of_profile = of.profiled.as_ref().map(|held| profiled::suspects(name, &held.column, &came));
             let current = reference.made.counted(name, of.seen(came));
             if let (Some(tally), Some(profiled)) = (&mut tally, &of.profiled) {
@@ -255,6 +265,9 @@ impl Watch {
         let clouds = reference.made.clouds.iter();
         measured.extend(clouds.map(|(name, held)| Measured::of_embedding(name, held, &cloud(frame, name, held))));
         let mut features = judge(measured, &self.spec.thresholds);
+        if self.spec.store == Store::Counts {
+            without_single_values(&mut features, &mut suspects, enough);
+        }
         if !enough {
             features.iter_mut().for_each(Judged::withdraw);
             return Found { features, quality: Vec::new(), tally };
@@ -299,6 +312,18 @@ impl Watch {
             self.latest_labels = Some(latest(&self.labels.all()?)?);
         }
         Ok(())
+    }
+}
+
+/// Of what is kept of a window where no row is: the least and the largest value are a row's own, and all figures are of too few.
+fn without_single_values(features: &mut [Judged], suspects: &mut [Suspect], enough: bool) {
+    for moved in features.iter_mut().map(|of| &mut of.moved) {
+        moved.current = moved.current.take().filter(|_| enough).map(|of| Spread { min: None, max: None, ..of });
+    }
+    for suspect in suspects {
+        if let Detail::Range { now, .. } = &mut suspect.detail {
+            *now = None;
+        }
     }
 }
 

@@ -86,6 +86,9 @@ impl Watch {
         let why = |reason: String| Verdict { reason: Some(reason), ..Verdict::default() };
         let Some(about) = &self.progress.reference else {
             let rows = self.spec.reference_rows;
+            if let Some(problem) = &self.no_profile {
+                return why(format!("there is no reference: {problem}"));
+            }
             return why(format!("there is no reference; the first {rows} rows become a provisional one"));
         };
         let judged = || {

@@ -66,7 +66,8 @@ impl Stored {
     fn compact(&mut self) {
         self.log.rotate().expect("rotated");
         for closed in self.log.closed().expect("segments") {
-            let leave = Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new() };
+            let leave =
+                Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new(), of_counts_alone: &BTreeSet::new() };
             self.samples.compact(&closed, leave).expect("compacted");
         }
     }

@@ -79,7 +79,8 @@ fn a_segment_becomes_a_file_for_each_model_and_kind_once() {
     assert_eq!(samples.compacted(Kind::Samples).expect("files"), []);
 }
 
-const NOTHING: Leave<'static> = Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new() };
+const NOTHING: Leave<'static> =
+    Leave { removed: &BTreeMap::new(), repeated: &BTreeMap::new(), of_counts_alone: &BTreeSet::new() };
 
 fn ints(values: &[i64]) -> RecordBatch {
     RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values.to_vec())) as _)]).expect("a record")
@@ -127,7 +128,10 @@ fn what_came_before_a_removal_is_not_stored() {
     let removed = BTreeMap::from([(key("m"), 3)]);
     assert_eq!(
         samples
-            .compact(&log.closed().expect("segments")[0], Leave { removed: &removed, repeated: &BTreeMap::new() })
+            .compact(
+                &log.closed().expect("segments")[0],
+                Leave { removed: &removed, repeated: &BTreeMap::new(), of_counts_alone: &BTreeSet::new() }
+            )
             .expect("compacted"),
         2
     );
@@ -236,7 +240,7 @@ fn rows_that_came_before_are_left_out_and_references_are_not_stored_twice() {
     );
     // The second is of another entry: it says nothing of these rows.
     let repeated = BTreeMap::from([(1, vec![false, true]), (2, vec![false])]);
-    let leave = Leave { removed: &BTreeMap::new(), repeated: &repeated };
+    let leave = Leave { removed: &BTreeMap::new(), repeated: &repeated, of_counts_alone: &BTreeSet::new() };
     assert_eq!(samples.compact(&closed, leave).expect("compacted"), 3);
     assert_eq!(rows(&samples, Kind::Samples), [(1, "m".to_owned(), 3)]);
     assert_eq!(rows(&samples, Kind::Reference), []);
@@ -402,13 +406,20 @@ fn what_is_not_archived_stays_as_long_as_there_is_room() {
         let both = segment(&samples, &[(Kind::Samples, model, ints(&[1, 2])), (Kind::Labels, model, ints(&[1]))]);
         samples.compact(&both, NOTHING).expect("compacted");
     }
-    let names = || waiting(data.path()).expect("files").into_iter().map(|file| file.name).collect::<Vec<_>>();
+    let agent = samples.agent().expect("who it is");
+    let waits = || waiting(data.path(), |_| true).expect("files");
+    let names = || waits().into_iter().map(|file| file.name).collect::<Vec<_>>();
     let all = names();
     assert_eq!(all.len(), 6);
-    assert!(all[0].starts_with("labels/node=node-1/") && all[0].ends_with("/model=a/000000000001.parquet"), "{all:?}");
+    assert!(
+        all[0].starts_with("labels/node=node-1/")
+            && all[0].ends_with(&format!("/model=a/{}-000000000001.parquet", &agent[..8])),
+        "{all:?}"
+    );
     assert!(all[1].starts_with("samples/node=node-1/") && all[5].contains("model=c"), "{all:?}");
     // The newest are there; the others are not.
-    let files = waiting(data.path()).expect("files");
+    let files = waits();
+    assert_eq!(waiting(data.path(), |model| model.name != "b").expect("files").len(), 4, "of b no row is to be kept");
     for file in &files[4..] {
         mark(file).expect("marked");
     }

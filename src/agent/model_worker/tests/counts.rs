@@ -124,6 +124,11 @@ fn the_first_rows_are_a_profile_and_labels_in_time_measure_it() {
     let before = view(&worker);
     let about = before.reference.clone().expect("a reference").about;
     assert!(about.provisional && about.profile.is_some() && about.rows == 400, "{about:?}");
+    assert_eq!(
+        (before.windows.len(), before.rows_in_memory),
+        (3, 0),
+        "what was judged is gone, though nothing more comes"
+    );
     assert!(before.windows.iter().any(|window| window.performance.as_ref().is_some_and(|p| p.rows == 300)));
     drop(worker);
     let (out, _queue) = channel();
