@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::files::files_below;
-use super::layout::model_of;
-use super::samples::AGENT;
+use super::layout::{AGENT, model_of};
 use super::{Error, state};
 use crate::identity::ModelKey;
 

@@ -18,6 +18,8 @@ use crate::frame::model::ModelRow;
 use crate::frame::{MinuteRow, Row};
 use crate::identity::ModelKey;
 
+/// The file that tells this data folder from every other, below the models'.
+pub(super) const AGENT: &str = "agent.json";
 /// Every table of minutes with the version that is read and written here.
 const TABLES: [(&str, u32); 3] = [version::<MinuteRow>(), version::<GpuRow>(), version::<ModelRow>()];
 

@@ -32,7 +32,6 @@ use crate::identity::ModelKey;
 
 const EXTENSION: &str = "parquet";
 const CHECKPOINT: &str = "checkpoint.json";
-pub(super) const AGENT: &str = "agent.json";
 /// Keys of batches, whose rows are Parquet by now.
 const REPEATS: &str = "repeats.json";
 /// Judged windows take one in so many bytes of what may be stored.
@@ -164,7 +163,7 @@ impl Samples {
     /// # Errors
     /// The disk failed.
     pub fn agent(&self) -> Result<String, Error> {
-        let path = self.folder.join(AGENT);
+        let path = self.folder.join(layout::AGENT);
         // One that cannot be read is drawn anew: others then send again what this agent may have had from them.
         if let Ok(Some(agent)) = state::read::<String>(&path) {
             return Ok(agent);

@@ -190,7 +190,7 @@ mod tests {
         let current = Sample::Categorical { counts: counts(&[("a", 1), ("Ada Lovelace", 4), ("new", 5)]), missing: 7 };
         let told = Sample::Categorical { counts: counts(&[("a", 1), (OTHERS, 4), ("new", 5)]), missing: 7 };
         assert_eq!(kept.without_rare(current), told);
-        let numbers = Sample::numeric([Some(1.0)].into_iter());
+        let numbers = Sample::numeric([Some(1.0)]);
         assert_eq!(kept.without_rare(numbers.clone()), numbers);
     }
 
