@@ -110,6 +110,8 @@ def main() -> None:
             post(f"{url}/consumer/kserve/v2{at}", body)
     failed = {"id": "failed", "modelid": "loans__isvc-1a2b3c", "kind": "response", "data": "", "status": "UNAVAILABLE"}
     post(f"{url}/consumer/kserve/v2{at}", failed)
+    # Rows made of halves wait for others for a tenth of a second; truths come after them.
+    time.sleep(2)
     truths = {"model_name": "loans", "is_ground_truth": True, **tensors(now, who, truth, ids)}
     post(f"{url}/data/upload{at}", truths)
 
