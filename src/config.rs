@@ -8,6 +8,7 @@ mod diagnose;
 #[cfg(test)]
 mod reference;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use diagnose::Problem;
 
+use crate::identity::ModelKey;
 use crate::model::privacy::Treatment;
 
 use crate::{
@@ -191,6 +193,12 @@ impl Config {
     /// Each problem with its line and field.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         diagnose::parse(text, DEFAULTS, Self::contradictions)
+    }
+
+    /// The models of which counts are kept, and no row.
+    #[must_use]
+    pub fn of_counts_alone(&self) -> BTreeSet<ModelKey> {
+        self.model.iter().filter(|spec| spec.store == model::Store::Counts).map(model::Spec::key).collect()
     }
 
     /// What is wrong with a model's description beside these settings, by its field.

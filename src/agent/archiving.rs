@@ -1,7 +1,6 @@
 //! Stored files go to an object store as well, where one is named: each once it is Parquet, oldest first, tried again with growing pauses
 //! for as long as the store is away. Meanwhile they stay (`store::samples`), and nobody who sends rows waits.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +10,6 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::fetch::place::Place;
 use crate::health::{ArchiveState, Health};
-use crate::identity::ModelKey;
-use crate::model::{Spec, Store};
 use crate::store::archive::{Waiting, mark, waiting};
 
 /// How often it is looked for files that are new.
@@ -66,10 +63,7 @@ pub async fn run(data: PathBuf, mut config: watch::Receiver<Config>, health: Arc
 
 /// Sends all that waits, or as far as it goes.
 async fn send_all(place: &Place, data: &Path, config: &watch::Receiver<Config>, health: &Health) -> Result<(), String> {
-    let counted: BTreeSet<ModelKey> = {
-        let config = config.borrow();
-        config.model.iter().filter(|spec| spec.store == Store::Counts).map(Spec::key).collect()
-    };
+    let counted = config.borrow().of_counts_alone();
     let data = data.to_owned();
     let listing = move || waiting(&data, |model| !counted.contains(model)).map_err(|error| error.to_string());
     let files = tokio::task::spawn_blocking(listing);

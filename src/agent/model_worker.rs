@@ -8,7 +8,7 @@ mod recovery;
 mod stored;
 mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -692,8 +692,7 @@ impl ModelWorker {
             tracing::error!(%error, "keys of batches cannot be kept: the samples' log grows until they can");
             return false;
         }
-        let counted = self.config.model.iter().filter(|spec| spec.store == Store::Counts);
-        let of_counts_alone: BTreeSet<ModelKey> = counted.map(Spec::key).collect();
+        let of_counts_alone = self.config.of_counts_alone();
         for (_, segment) in closed.iter().take(COMPACTED_AT_ONCE) {
             match catch_unwind(AssertUnwindSafe(|| {
                 store.compact(

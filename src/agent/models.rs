@@ -323,7 +323,7 @@ impl Sink for Models {
         batch: Batch,
         reservation: Reservation,
     ) -> Result<(), Refused> {
-        let spec = self.spec(model);
+        let spec = locked(&self.known).spec(model);
         let (purpose, batch) = as_kept(purpose, batch, &spec).map_err(Refused::Unusable)?;
         // Locked until the rows are written and queued: a schema is what was stored, no two bodies make it at once, and the queue
         // has the log's order.

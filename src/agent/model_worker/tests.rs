@@ -1,5 +1,6 @@
 //! Rows in, windows, files and models out: what the thread does with them, over restarts and for models side by side.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::channel;
 

@@ -52,9 +52,9 @@ impl Events {
     /// The routes of events.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
-            .route("/", post(take_events))
-            .route("/v1/events", post(take_events))
-            .route(PARTIAL, post(take_partials))
+            .route("/", post(answer).layer(Extension(Door::CloudEvents)))
+            .route("/v1/events", post(answer).layer(Extension(Door::CloudEvents)))
+            .route(PARTIAL, post(answer).layer(Extension(Door::Partials)))
             // `body` has its own.
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(self))
@@ -145,32 +145,15 @@ fn mode(headers: &HeaderMap, bytes: &[u8]) -> Mode {
     cloud::mode(content_type, headers.contains_key("ce-specversion"), bytes)
 }
 
-/// What is known of a request beside its body.
-type About = (Option<Extension<Caller>>, Option<Extension<Sender>>, Uri, HeaderMap);
-
-async fn take_events(
+async fn answer(
     State(events): State<Arc<Events>>,
+    Extension(door): Extension<Door>,
     caller: Option<Extension<Caller>>,
     sender: Option<Extension<Sender>>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answer(events, Door::CloudEvents, (caller, sender, uri, headers), body).await
-}
-
-async fn take_partials(
-    State(events): State<Arc<Events>>,
-    caller: Option<Extension<Caller>>,
-    sender: Option<Extension<Sender>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(events, Door::Partials, (caller, sender, uri, headers), body).await
-}
-
-async fn answer(events: Arc<Events>, door: Door, (caller, sender, uri, headers): About, body: Body) -> Response {
     let Extension(caller) = caller.unwrap_or(Extension(Caller::Stranger));
     // Which model it is about stands in the body, as a rule.
     let of = For { model: None, sender: sender.map(|Extension(sender)| sender.into_name()) };
