@@ -12,6 +12,8 @@ pub mod events;
 pub mod folders;
 pub mod otlp;
 mod protobuf;
+#[cfg(test)]
+mod recorder;
 pub mod repeats;
 pub mod room;
 mod routes;

@@ -41,11 +41,10 @@ pub async fn run(data: PathBuf, mut config: watch::Receiver<Config>, health: Arc
                     TICK
                 }
                 Err(error) => {
-                    let first = health.state().archive.error.is_none();
-                    if first {
-                        tracing::warn!(place = place.shown(), error, "the archive does not take files: they wait");
-                    }
                     health.update(|state| {
+                        if state.archive.error.is_none() {
+                            tracing::warn!(place = place.shown(), error, "the archive does not take files: they wait");
+                        }
                         state.archive.failures += 1;
                         state.archive.error = Some(error);
                     });

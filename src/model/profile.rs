@@ -149,8 +149,10 @@ pub fn of_rows(rows: &DataFrame, spec: &Spec) -> Result<Profile, String> {
     }
     let window = order.map(|_| spec.window_rows.map_or_else(|| Window::Time(millis(spec.window)), Window::Rows));
     let profile = Profile::new(&spec.name, rows.height() as u64, left_out, columns);
-    let profile =
-        profile.and_then(|made| window.map_or_else(|| Ok(made.clone()), |window| made.clone().in_windows(window)));
+    let profile = profile.and_then(|profile| match window {
+        Some(window) => profile.in_windows(window),
+        None => Ok(profile),
+    });
     profile.map_err(|error| format!("the reference's profile {error}"))
 }
 

@@ -4,7 +4,6 @@
 
 use std::io::Write as _;
 
-use arrow::array::Array as _;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,6 +13,7 @@ use super::*;
 use crate::access::{Caller, Digest, Tokens};
 use crate::clock::{Clock, FixedClock};
 use crate::frame::json::WrongTypes;
+use crate::ingest::recorder::shown;
 use crate::ingest::{Room, Sink};
 use crate::model::border::{Batch, Purpose};
 use crate::model::{Schema, Spec};
@@ -41,17 +41,10 @@ impl Sink for Store {
         }
         self.schema.lock().expect("unlocked").merge(&batch.schema);
         *self.batches.lock().expect("unlocked") += 1;
-        let fields = batch.record.schema();
-        for row in 0..batch.record.num_rows() {
-            let shown = fields.fields().iter().zip(batch.record.columns()).filter_map(|(field, column)| {
-                let is_own = field.name().starts_with('_') || column.is_null(row);
-                let value = || arrow::util::display::array_value_to_string(column, row).expect("a value");
-                (!is_own).then(|| format!("{}={}", field.name(), value()))
-            });
-            let row = shown.collect::<Vec<_>>().join(" ");
-            let row = if purpose == Purpose::Labels { format!("true: {row}") } else { row };
-            self.rows.lock().expect("unlocked").push((model.clone(), row));
-        }
+        let rows = shown(&batch.record)
+            .map(|row| if purpose == Purpose::Labels { format!("true: {row}") } else { row })
+            .map(|row| (model.clone(), row));
+        self.rows.lock().expect("unlocked").extend(rows);
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! Requests for logs through the door: what is answered, what is stored.
 
 use std::io::Write as _;
-use std::sync::Mutex;
 
 use axum::http::Request;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
@@ -10,68 +9,17 @@ use tower_service::Service as _;
 use super::*;
 use crate::access::Tokens;
 use crate::clock::FixedClock;
-use crate::frame::json::WrongTypes;
+use crate::ingest::recorder::Recorder;
 use crate::ingest::room::Room;
-use crate::ingest::{Described, Reservation, Sink};
-use crate::model::border::Batch;
-use crate::model::{Schema, Spec};
-
-#[derive(Default)]
-struct Store {
-    rows: Mutex<Vec<String>>,
-    refuses: Mutex<Option<Refused>>,
-    answers: Mutex<Vec<(u16, u64)>>,
-}
-
-impl Sink for Store {
-    fn describe(&self, model: &ModelKey) -> Result<Described, Refused> {
-        Ok(Described { spec: Arc::new(Spec::of(model)), schema: Arc::<Schema>::default(), max_features: 500 })
-    }
-
-    fn accept(&self, model: &ModelKey, purpose: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
-        if let Some(refused) = self.refuses.lock().expect("unlocked").clone() {
-            return Err(refused);
-        }
-        let schema = batch.record.schema();
-        for row in 0..batch.record.num_rows() {
-            let shown = schema.fields().iter().zip(batch.record.columns()).filter_map(|(field, column)| {
-                let is_own = field.name().starts_with('_') || column.is_null(row);
-                let value = || arrow::util::display::array_value_to_string(column, row).expect("a value");
-                (!is_own).then(|| format!("{}={}", field.name(), value()))
-            });
-            let shown: Vec<String> = shown.collect();
-            self.rows.lock().expect("unlocked").push(format!("{model} {purpose:?}: {}", shown.join(" ")));
-        }
-        Ok(())
-    }
-
-    fn remove(&self, _: &ModelKey) -> Result<bool, Refused> {
-        Ok(false)
-    }
-
-    fn refused(&self, _: &ModelKey, _: &WrongTypes) {}
-
-    fn agent(&self) -> Option<String> {
-        None
-    }
-
-    fn takes_forwarded(&self, _: &ModelKey) -> bool {
-        true
-    }
-
-    fn answered(&self, status: u16, rows: RowCounts) {
-        self.answers.lock().expect("unlocked").push((status, rows.faulty.saturating_add(rows.wrong_type)));
-    }
-}
 
 struct Door {
-    store: Arc<Store>,
+    store: Arc<Recorder>,
     router: Router,
 }
 
 impl Door {
     fn open() -> Self {
-        let store = Arc::<Store>::default();
+        let store = Arc::<Recorder>::default();
         let ingest = Ingest {
             sink: Arc::clone(&store) as _,
             config: crate::ingest::Config::default(),
@@ -136,9 +84,9 @@ async fn records_become_rows_and_what_is_none_is_a_partial_success() {
             assert_eq!(records, "1");
             assert!(message.contains("a line of a log"), "{message}");
         }
-        let row = "churn Samples: id=a timestamp=2023-11-14T22:13:20Z x=0.5 ok=true e=[1.0, 2.0] n=7";
-        assert_eq!(*door.store.rows.lock().expect("unlocked"), [row, row], "{encoding:?}");
-        assert_eq!(*door.store.answers.lock().expect("unlocked"), [(200, 1), (200, 1)]);
+        let row = "churn samples: id=a timestamp=2023-11-14T22:13:20Z x=0.5 ok=true e=[1.0, 2.0] n=7";
+        assert_eq!(door.store.take_rows(), [row, row], "{encoding:?}");
+        assert_eq!(door.store.answers(), [(200, 1, 1), (200, 1, 1)]);
     }
 }
 
@@ -159,13 +107,13 @@ async fn what_cannot_be_taken_says_whether_to_send_it_again() {
     assert_eq!(status, 413);
     let busy = Refused::Busy { message: "full".to_owned(), retry: Duration::from_secs(7) };
     for (refused, wanted) in [(busy, (429, "7")), (Refused::NotStored("disk".to_owned()), (503, "10"))] {
-        *door.store.refuses.lock().expect("unlocked") = Some(refused);
+        door.store.refuse(Some(refused));
         for (content_type, body) in [(PROTOBUF, &body), (JSON, &json)] {
             let (status, retry, _) = door.send(content_type, body.clone()).await;
             assert_eq!((status, retry.as_deref()), (wanted.0, Some(wanted.1)));
         }
     }
-    *door.store.refuses.lock().expect("unlocked") = None;
+    door.store.refuse(None);
     assert_eq!(door.send(PROTOBUF, Vec::new()).await, (200, None, Vec::new()), "nothing is a whole success");
     assert_eq!(door.send(JSON, b"{}".to_vec()).await.2, b"{}");
 }
@@ -180,5 +128,5 @@ async fn a_token_for_another_model_stores_nothing() {
     let (status, _, answer) = door.send_as(Caller::Known(Arc::new(token.clone())), PROTOBUF, None, body).await;
     let answer = ExportLogsServiceResponse::decode(answer.as_slice()).expect("protobuf");
     assert_eq!((status, answer.partial_success.map(|partial| partial.rejected_log_records)), (200, Some(2)));
-    assert!(door.store.rows.lock().expect("unlocked").is_empty());
+    assert!(door.store.take_rows().is_empty());
 }

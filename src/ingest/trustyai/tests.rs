@@ -1,70 +1,18 @@
 //! Uploads through the door: what is answered, and what is stored.
 
-use std::sync::Mutex;
-
 use axum::http::Request;
 use tower_service::Service as _;
 
 use super::*;
 use crate::access::{Digest, Tokens};
 use crate::clock::FixedClock;
-use crate::frame::json::WrongTypes;
+use crate::ingest::Config;
+use crate::ingest::recorder::Recorder;
 use crate::ingest::room::Room;
-use crate::ingest::{Config, Described, Reservation, Sink};
-use crate::model::border::Batch;
-use crate::model::{Schema, Spec};
-
-struct Store {
-    spec: Spec,
-    rows: Mutex<Vec<String>>,
-    refuses: Mutex<Option<Refused>>,
-    answers: Mutex<Vec<(u16, u64, u64)>>,
-}
-
-impl Sink for Store {
-    fn describe(&self, _: &ModelKey) -> Result<Described, Refused> {
-        Ok(Described { spec: Arc::new(self.spec.clone()), schema: Arc::<Schema>::default(), max_features: 500 })
-    }
-
-    fn accept(&self, model: &ModelKey, purpose: Purpose, batch: Batch, _: Reservation) -> Result<(), Refused> {
-        if let Some(refused) = self.refuses.lock().expect("unlocked").clone() {
-            return Err(refused);
-        }
-        let schema = batch.record.schema();
-        for row in 0..batch.record.num_rows() {
-            let shown = schema.fields().iter().zip(batch.record.columns()).filter_map(|(field, column)| {
-                let is_own = field.name().starts_with('_') || column.is_null(row);
-                let value = || arrow::util::display::array_value_to_string(column, row).expect("a value");
-                (!is_own).then(|| format!("{}={}", field.name(), value()))
-            });
-            let shown: Vec<String> = shown.collect();
-            self.rows.lock().expect("unlocked").push(format!("{model} {}: {}", purpose.name(), shown.join(" ")));
-        }
-        Ok(())
-    }
-
-    fn remove(&self, _: &ModelKey) -> Result<bool, Refused> {
-        Ok(false)
-    }
-
-    fn refused(&self, _: &ModelKey, _: &WrongTypes) {}
-
-    fn agent(&self) -> Option<String> {
-        None
-    }
-
-    fn takes_forwarded(&self, _: &ModelKey) -> bool {
-        true
-    }
-
-    fn answered(&self, status: u16, rows: RowCounts) {
-        let wrong = rows.faulty.saturating_add(rows.wrong_type);
-        self.answers.lock().expect("unlocked").push((status, rows.accepted, wrong));
-    }
-}
+use crate::model::Spec;
 
 struct Door {
-    store: Arc<Store>,
+    store: Arc<Recorder>,
     router: Router,
 }
 
@@ -72,8 +20,7 @@ impl Door {
     fn new(change: impl FnOnce(&mut Spec, &mut Config)) -> Self {
         let (mut spec, mut config) = (Spec::new("iris"), Config::default());
         change(&mut spec, &mut config);
-        let store =
-            Arc::new(Store { spec, rows: Mutex::default(), refuses: Mutex::default(), answers: Mutex::default() });
+        let store = Arc::new(Recorder::of(spec));
         let ingest = Ingest {
             sink: Arc::clone(&store) as _,
             in_flight: Room::new(config.in_flight.as_u64()),
@@ -100,7 +47,7 @@ impl Door {
     }
 
     fn stored(&self) -> Vec<String> {
-        std::mem::take(&mut *self.store.rows.lock().expect("unlocked"))
+        self.store.take_rows()
     }
 }
 
@@ -138,7 +85,7 @@ async fn data_become_samples_a_reference_and_labels() {
     let (status, answer) = door.send(&body(r#", "is_ground_truth": true"#, &SAID.replace("[1, 2]", "[2, 2]"))).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(door.stored(), [format!("iris labels: id=a {at} label=2"), format!("iris labels: id=b {at} label=2")]);
-    assert_eq!(*door.store.answers.lock().expect("unlocked"), [(200, 2, 0); 3]);
+    assert_eq!(door.store.answers(), [(200, 2, 0); 3]);
 }
 
 /// Ground truth has the outputs' own names, as TrustyAI asks for: the label is what the prediction would be.
@@ -184,7 +131,7 @@ async fn what_is_not_taken_is_told() {
         (Refused::Busy { message: "starting".to_owned(), retry: Duration::from_secs(2) }, 429),
         (Refused::Changed, 409),
     ] {
-        *door.store.refuses.lock().expect("unlocked") = Some(refused);
+        door.store.refuse(Some(refused));
         assert_eq!(door.send(&body("", SAID)).await.0, told);
     }
 }
