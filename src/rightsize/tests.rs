@@ -171,6 +171,19 @@ fn two_nodes_and_two_engines_may_have_one_name_each() {
 }
 
 #[test]
+fn a_container_whose_pod_is_known_before_its_name_is_one() {
+    let mut rows: Vec<MinuteRow> = (0..90).map(|minute| replica(row(minute, 0.1, 100.0), "a", 1.0)).collect();
+    (rows[0].identity.pod_container, rows[0].identity.container_name) = (None, None);
+    let a = judged(&rows);
+    assert_eq!((a.workload.name.as_str(), a.history.minutes, a.replicas), ("shop/Deployment/web/app", 90, 1));
+    // Another replica stood for the workload already: the first moments of this one are nobody's.
+    let other = (0..90).map(|minute| replica(row(minute, 0.1, 100.0), "b", 1.0));
+    let both: Vec<MinuteRow> = other.zip(rows).flat_map(|(b, a)| [b, a]).collect();
+    assert_eq!(review(&both).workloads.len(), 1);
+    assert_eq!(judged(&both).replicas, 2);
+}
+
+#[test]
 fn a_name_that_comes_late_is_taken_and_an_old_kill_is_forgotten() {
     let mut rows: Vec<MinuteRow> = (0..90).map(|minute| row(minute, 0.1, 100.0)).collect();
     for row in rows.iter_mut().take(10) {
@@ -554,6 +567,16 @@ fn sandboxes_have_no_size_and_what_an_autoscaler_acts_on_has_no_patch() {
         row.identity.role = Some(crate::identity::Role::Sandbox);
     }
     assert!(review(&sandbox).workloads.is_empty());
+    // Its pod was known a minute before its part in it: two of them beside the containers that they keep.
+    for (row, id) in sandbox.iter_mut().zip(["b", "c"]) {
+        (row.identity.role, row.identity.container_id) = (None, id.repeat(64));
+        (row.identity.pod_container, row.identity.container_name) = (None, None);
+    }
+    for (row, id) in sandbox.iter_mut().skip(2).zip(["b", "c"].iter().cycle()) {
+        row.identity.container_id = id.repeat(64);
+    }
+    assert!(review(&sandbox).workloads.is_empty());
+    assert_eq!(review(&[sandbox, rows.clone()].concat()).workloads.len(), 1);
     let mut scaled = rows;
     for row in &mut scaled {
         row.identity.autoscaler = Some("HorizontalPodAutoscaler/web:cpu".to_owned());

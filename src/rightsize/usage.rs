@@ -344,6 +344,12 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 /// Node, workload, and the container's name in it; of one that nobody named, its id.
 type Key = (String, Option<Workload>, String);
 
+fn key(member: &Member) -> Key {
+    let name = member.pod_container.as_ref().or(member.container_name.as_ref());
+    let name = name.filter(|_| member.workload.is_some()).unwrap_or(&member.container_id);
+    (member.node.clone(), member.workload.clone(), name.clone())
+}
+
 /// Every workload that was met, taken in order of time.
 #[derive(Debug, Default)]
 pub struct Usages {
@@ -365,10 +371,11 @@ impl Usages {
             let Some(container) = columns.text("container_id", run) else { continue };
             // Nobody chose the size of these.
             let role = columns.text("role", run);
+            let node = columns.text("node", run).unwrap_or_default();
             if [Role::Sandbox, Role::Ephemeral].iter().any(|none| role == Some(none.name())) {
+                self.drop_nameless(container, node);
                 continue;
             }
-            let node = columns.text("node", run).unwrap_or_default();
             let of_id = self.by_container.get(container);
             let known = of_id.and_then(|all| all.iter().find(|(on, _)| on == node)).map(|(_, index)| *index);
             let member = columns.member(run, container);
@@ -383,14 +390,12 @@ impl Usages {
 
     fn meet(&mut self, columns: &Columns<'_>, run: &Run, workload: Member) -> usize {
         let container = workload.container_id.clone();
-        let in_workload = workload.pod_container.as_ref().or(workload.container_name.as_ref());
-        let in_workload = in_workload.filter(|_| workload.workload.is_some()).unwrap_or(&workload.container_id);
-        let key = (workload.node.clone(), workload.workload.clone(), in_workload.clone());
+        let key = key(&workload);
         // One that was met before anybody named it goes on under its name.
-        let nameless = (workload.node.clone(), None, container.clone());
-        if key != nameless
-            && let Some(index) = self.by_key.remove(&nameless)
+        if let Some((before, index)) = self.nameless(&container, &workload.node)
+            && before != key
         {
+            self.by_key.remove(&before);
             match self.by_key.entry(key.clone()) {
                 Entry::Vacant(vacant) => {
                     vacant.insert(index);
@@ -414,6 +419,22 @@ impl Usages {
         of_id.retain(|(on, _)| *on != node);
         of_id.push((node, index));
         index
+    }
+
+    /// The container as it was met before anybody named it: its own id is its name.
+    fn nameless(&self, container: &str, node: &str) -> Option<(Key, usize)> {
+        let (_, index) = self.by_container.get(container)?.iter().find(|(on, _)| on == node)?;
+        Some((key(&self.all[*index].workload), *index)).filter(|((_, _, name), _)| name == container)
+    }
+
+    /// Takes back what was met before anybody said that the container is none of those with a size.
+    fn drop_nameless(&mut self, container: &str, node: &str) {
+        let Some((before, index)) = self.nameless(container, node) else { return };
+        self.by_key.remove(&before);
+        self.all[index].minutes = 0;
+        if let Some(of_id) = self.by_container.get_mut(container) {
+            of_id.retain(|(on, _)| on != node);
+        }
     }
 
     /// Forgets the ids of containers before those of a workload's last minute, but for those to `keep`: where pods come and go, there

@@ -2,6 +2,9 @@
 //!
 //! A part that is missing skips its tests, and they are listed. With `PLUMBLINE_REQUIRE_PARTS=1` (as in CI) a missing
 //! part fails them instead.
+//!
+//! They run in real time on machines that others use too. With `PLUMBLINE_SECOND_TRY=1` (as in CI) what fails is tried once more, and
+//! what only passes then is listed at the end with what was said first: a race is a fault, of the test or of the agent.
 
 #![expect(
     clippy::disallowed_methods,
@@ -53,11 +56,27 @@ mod trustyai;
 mod watch;
 mod ways;
 
+use std::panic::catch_unwind;
+use std::sync::Mutex;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use parts::Part;
 
 /// One test: what it needs, its name, and what it does.
 type Test = (&'static [Part], &'static str, fn() -> Result<(), Failed>);
+
+/// What passed at the second try alone, and what was said at the first.
+static SECOND: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Runs a test, and once more if it fails.
+fn twice(name: &str, test: fn() -> Result<(), Failed>) -> Result<(), Failed> {
+    let tried = || catch_unwind(test).unwrap_or_else(|_| Err("it panicked: see above".into()));
+    let Err(first) = tried() else { return Ok(()) };
+    tried()?;
+    let said = first.message().unwrap_or_default();
+    SECOND.lock().expect("no poison").push(format!("  {name}: {said}"));
+    Ok(())
+}
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -103,14 +122,15 @@ fn main() {
         ways::TESTS,
     ]
     .concat();
-    let required = std::env::var("PLUMBLINE_REQUIRE_PARTS").is_ok_and(|value| value == "1");
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
+    let (required, second_try) = (set("PLUMBLINE_REQUIRE_PARTS"), set("PLUMBLINE_SECOND_TRY"));
     let mut skipped = Vec::new();
     let mut trials: Vec<Trial> = tests
         .into_iter()
         .map(|(needs, name, test)| {
             let missing: Vec<String> = needs.iter().filter_map(|part| part.missing()).collect();
             if missing.is_empty() {
-                Trial::test(name, test)
+                Trial::test(name, move || if second_try { twice(name, test) } else { test() })
             } else if required {
                 Trial::test(name, move || Err(format!("missing: {}", missing.join("; ")).into()))
             } else {
@@ -128,5 +148,9 @@ fn main() {
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     cluster::stop();
+    let second = SECOND.lock().expect("no poison");
+    if !second.is_empty() {
+        eprintln!("\nPASSED AT THE SECOND TRY ALONE, which is a fault to mend:\n{}", second.join("\n"));
+    }
     conclusion.exit();
 }
