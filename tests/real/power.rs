@@ -65,6 +65,7 @@ fn what_is_on_the_disk_outlives_it() -> Result<(), Failed> {
         Ok(told.trim().strip_prefix("\"samples\":").ok_or_else(|| format!("{port}: {said}"))?.parse()?)
     };
     check(samples("9477")? == 6, || format!("fsync: what was answered is there: {said}"))?;
-    // Without it the power's end costs what the system had not written yet: else nothing was shown.
-    check(samples("9478")? == 1, || format!("os: the system had it in memory alone: {said}"))
+    // Without it the power's end costs what the system had not written yet: else nothing was shown. It may have written some, where the agent
+    // had it write something else.
+    check((1..6).contains(&samples("9478")?), || format!("os: the system had some in memory alone: {said}"))
 }
