@@ -78,8 +78,10 @@ const REPORTS: usize = 256;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another with --listen or agent.listen")]
+    #[error("cannot listen on {address}: {source}; choose another {by}")]
     Listen {
+        /// How another is chosen.
+        by: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -133,6 +135,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let (listener, local, in_force) = listening(&config).await?;
+    let grpc = listening_for_grpc(&config).await?;
     let socket = config.ingest.socket.as_deref().map(listening_on).transpose()?;
     let (tokens, tls) = (in_force.tokens(), in_force.tls());
     let base = format!("{}://{local}", if tls.is_some() { "https" } else { "http" });
@@ -185,10 +188,11 @@ pub async fn run(
         health: Arc::clone(&health),
         clock: Arc::clone(&clock),
     };
-    let more = doors(ingest, &events, descriptions.clone());
+    let more = doors(ingest.clone(), &events, descriptions.clone());
     let (socket, place) = socket.unzip();
-    let entrances = [Some(web::Entrance::Port(listener, tls)), socket.map(web::Entrance::Socket)];
-    let web = serve(entrances.into_iter().flatten(), &shared, &more, &stopped_web);
+    let entrances = [Some(web::Entrance::Port(listener, tls.clone())), socket.map(web::Entrance::Socket)];
+    let mut web = serve(entrances.into_iter().flatten(), &shared, &more, &stopped_web);
+    web.extend(grpc.map(|grpc| serve_grpc(grpc, tls, ingest, shared)));
 
     let mut config = config;
     let streams = Streams { points: points.clone(), alerts, delivered };
@@ -247,13 +251,23 @@ fn doors(ingest: Ingest, events: &Arc<Events>, descriptions: Arc<descriptions::D
 /// Listens, once it is settled who is let in.
 async fn listening(config: &Config) -> Result<(TcpListener, SocketAddr, access::InForce), Error> {
     let address = config.agent.listen;
-    if let Some(why) = config.access.open_to_others(address) {
+    if let Some(why) = config.listens().find_map(|(_, address)| config.access.open_to_others(address)) {
         return Err(Error::Open(why));
     }
     let in_force = access::InForce::read(&config.access).map_err(Error::Open)?;
-    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    let listener = bound(address, "with --listen or agent.listen").await?;
     let local = listener.local_addr()?;
     Ok((listener, local, in_force))
+}
+
+/// Listens for what comes over gRPC, where it is to.
+async fn listening_for_grpc(config: &Config) -> Result<Option<TcpListener>, Error> {
+    let Some(address) = config.ingest.otlp_grpc else { return Ok(None) };
+    bound(address, "in ingest.otlp_grpc").await.map(Some)
+}
+
+async fn bound(address: SocketAddr, by: &'static str) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { by, address, source })
 }
 
 /// Listens on a socket in a file. Whether a token is asked for is as at the port.
@@ -349,6 +363,16 @@ fn serve(
 ) -> Vec<tokio::task::JoinHandle<std::io::Result<()>>> {
     let serve = |entrance| web::serve(entrance, shared.clone(), more.clone(), stopped(stop.clone()));
     entrances.map(|entrance| tokio::spawn(serve(entrance))).collect()
+}
+
+fn serve_grpc(
+    listener: TcpListener,
+    tls: Option<web::tls::Tls>,
+    ingest: Ingest,
+    shared: web::Shared,
+) -> tokio::task::JoinHandle<std::io::Result<()>> {
+    let methods = ingest::otlp::grpc::router(ingest);
+    tokio::spawn(web::grpc::serve(listener, tls, shared.gate, methods, shared.stopping))
 }
 
 /// In the demonstration the node has had alerts.

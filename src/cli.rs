@@ -278,7 +278,8 @@ fn load(arguments: &AgentArguments) -> Result<(Config, Vec<String>), Usage> {
         let message = "the demonstration sends to itself, without a token and without TLS; leave access.tokens and access.certificate out";
         return Err(Usage::Access(message.to_owned()));
     }
-    if let Some(why) = config.access.open_to_others(config.agent.listen).filter(|_| !arguments.once) {
+    let open = config.listens().find_map(|(_, address)| config.access.open_to_others(address));
+    if let Some(why) = open.filter(|_| !arguments.once) {
         return Err(Usage::Access(why));
     }
     if let Some(data) = &arguments.data {

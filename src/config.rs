@@ -159,6 +159,12 @@ fn shown(path: &Path, problems: &[Problem]) -> String {
 }
 
 impl Config {
+    /// Where the agent listens, by setting.
+    pub fn listens(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let grpc = self.ingest.otlp_grpc.map(|address| ("ingest.otlp_grpc", address));
+        [("agent.listen", self.agent.listen)].into_iter().chain(grpc)
+    }
+
     /// The defaults, or what `file` says in their place, and then what the environment says.
     /// Returns also what the environment says in vain.
     ///
@@ -248,8 +254,10 @@ impl Config {
         if self.agent.data.as_deref().is_some_and(|data| data.as_os_str().is_empty()) {
             wrong("agent.data", "is empty; leave it out for the usual place");
         }
-        if let Some(why) = self.access.open_to_others(self.agent.listen) {
-            wrong("agent.listen", &why);
+        for (field, address) in self.listens() {
+            if let Some(why) = self.access.open_to_others(address) {
+                wrong(field, &why);
+            }
         }
         for (field, message) in self.access.problems() {
             wrong(&format!("access.{field}"), message);

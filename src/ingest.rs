@@ -20,6 +20,7 @@ mod routes;
 pub mod trustyai;
 mod turns;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -61,6 +62,8 @@ pub struct Config {
     pub in_flight: ByteSize,
     /// A socket in a file, beside the port: who may open the file may send.
     pub socket: Option<PathBuf>,
+    /// Where OTLP's logs come in over gRPC; nowhere without it.
+    pub otlp_grpc: Option<SocketAddr>,
     /// The bounds of events.
     pub events: events::Config,
     /// Folders whose files are taken.
@@ -74,6 +77,7 @@ impl Default for Config {
             max_rows: 1_000_000,
             in_flight: ByteSize::mib(128),
             socket: None,
+            otlp_grpc: None,
             events: events::Config::default(),
             folder: Vec::new(),
         }

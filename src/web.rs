@@ -1,6 +1,7 @@
 //! The HTTP side: `/metrics`, health, the JSON API and the page. Reads what is shared, changes nothing.
 
 pub mod access;
+pub mod grpc;
 mod health;
 mod listener;
 pub mod live;

@@ -16,7 +16,7 @@ use arrow::array::{
     TimestampMillisecondArray,
 };
 use arrow::datatypes::{Float64Type, Int8Type};
-use arrow::ipc::writer::StreamWriter;
+use arrow::ipc::writer::{FileWriter, StreamWriter};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plumbline::frame::json::{Builder, Limits, Rows};
@@ -27,6 +27,8 @@ use plumbline::ingest::events::cloud::{self, Arrived, Half};
 use plumbline::ingest::events::payload::Payload;
 use plumbline::ingest::events::predicted::Predicted;
 use plumbline::ingest::events::{feedback, grpc, partial, payload};
+use plumbline::ingest::folders::blobs::{self, Log};
+use plumbline::ingest::folders::file::Reader;
 use plumbline::ingest::otlp::mapping;
 use plumbline::ingest::otlp::wire::{self, Any, Attributes, Encoding, Record};
 use plumbline::ingest::trustyai::upload;
@@ -522,4 +524,106 @@ fn log_records_keep_the_laws() {
         assert_eq!(rows, 1, "a seed is a request that is taken: {encoding:?}");
     }
     run("logs", &seeds, &[Encoding::Protobuf, Encoding::Json], hold_log);
+}
+
+/// Rows as KServe's logger writes them into an object store.
+fn blob_seeds() -> Vec<Vec<u8>> {
+    let body = STANDARD.encode(r#"{"instances":[[1,2.5],[3,4]]}"#);
+    let csv = format!(
+        "url,bytes,contentType,reqType,id,sourceUri,inferenceService,namespace,component,endpoint,metadata\n\
+         http://x,{body},application/json,org.kubeflow.serving.inference.request,7,,iris,ml,predictor,,\"{{\"\"X-Id\"\":[\"\"q\"\"]}}\"\n"
+    );
+    let json = format!(
+        r#"{{"Bytes":"{body}","ReqType":"org.kubeflow.serving.inference.request","Id":"7","InferenceService":"iris","Metadata":{{"X-Id":["q"]}}}}"#
+    );
+    vec![csv.into_bytes(), json.into_bytes()]
+}
+
+/// A row of a file is no longer, in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// What must hold of whatever lies in a watched folder: parts follow one another to the end, and who begins again where a part ended finds
+/// the next one as it was.
+fn hold_file(body: &[u8], extension: &str) {
+    let mut file = tempfile::Builder::new().suffix(extension).tempfile().expect("a file");
+    std::io::Write::write_all(&mut file, body).expect("written");
+    let Ok(mut reader) = Reader::open(file.path(), LONGEST) else { return };
+    let mut from = 0;
+    for _ in 0..100 {
+        let again = Reader::open(file.path(), LONGEST).expect("as before").next(from);
+        let part = match (reader.next(from), again) {
+            (Ok(Some(part)), Ok(Some(again))) => {
+                assert_eq!((part.at, part.next), (again.at, again.next), "from {from}");
+                part
+            }
+            (one, other) => {
+                let is_end = |read: &Result<Option<_>, String>| read.as_ref().is_ok_and(Option::is_none);
+                assert_eq!(is_end(&one), is_end(&other), "both end or both fail, from {from}");
+                return;
+            }
+        };
+        assert!(part.at >= from && part.next > part.at, "{} to {} of {from}", part.at, part.next);
+        from = part.next;
+        let spec = Spec::new("m");
+        if let Ok(rows) = part.rows(&|field| expected(field, &spec, &Schema::default())) {
+            let all = rows.kept.len();
+            assert!(rows.columns.iter().all(|(_, column)| column.len() == all), "columns are of one length");
+            let _ = pass(rows, Purpose::Samples, &spec, &Schema::default(), 20, jiff::Timestamp::UNIX_EPOCH);
+        }
+        if let Ok(rows) = part.rows(&blobs::expected)
+            && let Ok(log) = Log::of(&rows, jiff::Timestamp::UNIX_EPOCH)
+        {
+            assert_eq!(log.events().count(), rows.kept.len());
+        }
+    }
+}
+
+/// How many parts a whole file has.
+fn parts_of(body: &[u8], extension: &str) -> usize {
+    let mut file = tempfile::Builder::new().suffix(extension).tempfile().expect("a file");
+    std::io::Write::write_all(&mut file, body).expect("written");
+    let mut reader = Reader::open(file.path(), LONGEST).expect("a whole file");
+    let mut from = 0;
+    std::iter::from_fn(|| {
+        let part = reader.next(from).expect("a whole file")?;
+        from = part.next;
+        Some(())
+    })
+    .count()
+}
+
+#[test]
+fn texts_of_a_folder_keep_the_laws() {
+    let plain = [csv_seeds(), json_seeds(), blob_seeds()].concat();
+    let packed = plain.iter().step_by(3).flat_map(|seed| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, seed).expect("packed");
+        [gzip.finish().expect("packed"), zstd::stream::encode_all(seed.as_slice(), 1).expect("packed")]
+    });
+    assert_eq!(parts_of(&csv_seeds()[0], ".csv"), 1);
+    let seeds: Vec<Vec<u8>> = packed.chain(plain.iter().cloned()).collect();
+    run("texts", &seeds, &[".csv", ".tsv", ".ndjson", ".json"], hold_file);
+}
+
+#[test]
+fn tables_of_a_folder_keep_the_laws() {
+    let mut seeds = parquet_seeds();
+    let mut frame =
+        polars::df!("id" => (0..40).map(|id| id.to_string()).collect::<Vec<_>>(), "x" => (0..40).collect::<Vec<i64>>());
+    let (frame, mut body) = (frame.as_mut().expect("a frame"), Vec::new());
+    ParquetWriter::new(&mut body).with_row_group_size(Some(10)).finish(frame).expect("written");
+    assert_eq!(parts_of(&body, ".parquet"), 4);
+    seeds.push(body);
+    run("parquet files", &seeds, &[".parquet"], hold_file);
+    seeds = arrow_seeds();
+    let record = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef)]);
+    let record = record.expect("a record");
+    let mut body = Vec::new();
+    let mut writer = FileWriter::try_new(&mut body, &record.schema()).expect("a writer");
+    (0..2).for_each(|_| writer.write(&record).expect("written"));
+    writer.finish().expect("finished");
+    drop(writer);
+    assert_eq!(parts_of(&body, ".arrow"), 2);
+    seeds.push(body);
+    run("arrow files", &seeds, &[".arrow"], hold_file);
 }

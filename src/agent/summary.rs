@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::Setting;
 use crate::config::Config;
+use crate::fetch::place::Place;
 use crate::health::{Brings, Health, State};
 use crate::snapshot::Snapshot;
 
@@ -78,6 +79,20 @@ impl Summary {
             },
             without: (samples.up == Some(false)).then_some("samples are rejected until they can be stored"),
         });
+        if let Some(address) = config.ingest.otlp_grpc {
+            parts.push(Part { name: "otlp logs", found: true, message: format!("gRPC at {address}"), without: None });
+        }
+        if let Some(place) = config.samples.archive.as_deref().and_then(|text| Place::parse(text).ok()) {
+            let (place, error) = (place.shown(), state.archive.error.as_ref());
+            parts.push(Part {
+                name: "archive",
+                found: error.is_none(),
+                message: error
+                    .map_or_else(|| format!("stored samples go to {place}"), |error| format!("{place}: {error}")),
+                without: error
+                    .map(|_| "stored samples stay on this node until it is there, the oldest while there is room"),
+            });
+        }
         Self { version: env!("CARGO_PKG_VERSION"), node: setting.node.clone(), parts, url: format!("{base}/") }
     }
 }

@@ -25,9 +25,20 @@ pub enum Error {
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
+pub enum Packing {
     Gzip,
     Zstd,
+}
+
+impl Packing {
+    /// By the name that HTTP and gRPC have for it.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
 }
 
 /// The logarithm of the window that a packed body may ask for: 8 MiB, which levels up to 19 keep to.
@@ -40,9 +51,17 @@ fn zstd(packed: &[u8]) -> Result<impl Read, Error> {
     Ok(decoder)
 }
 
-/// Unpacks gzip that came unannounced.
-pub fn gunzip(packed: &[u8], limit: u64, reservation: Reservation) -> Result<(Bytes, Reservation), Error> {
-    unpack(MultiGzDecoder::new(packed), "gzip", limit, reservation)
+/// Unpacks what has been read, to `limit` bytes at most.
+pub fn unpacked(
+    packing: Packing,
+    packed: &[u8],
+    limit: u64,
+    reservation: Reservation,
+) -> Result<(Bytes, Reservation), Error> {
+    match packing {
+        Packing::Gzip => unpack(MultiGzDecoder::new(packed), "gzip", limit, reservation),
+        Packing::Zstd => unpack(zstd(packed)?, "zstd", limit, reservation),
+    }
 }
 
 /// Reads a body that is refused, as far as it may be long, and forgets it: a sender that is still sending would find the
@@ -67,11 +86,12 @@ pub async fn read(ingest: &Ingest, of: &For, headers: &HeaderMap, body: Body) ->
         headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
     let packing = match encoding.as_deref() {
         None | Some("identity") => None,
-        Some("gzip" | "x-gzip") => Some(Packing::Gzip),
-        Some("zstd") => Some(Packing::Zstd),
-        Some(other) => {
-            drain(body, limit).await;
-            return Err(Error::Encoding(other.to_owned()));
+        Some(name) => {
+            let Some(packing) = Packing::named(name) else {
+                drain(body, limit).await;
+                return Err(Error::Encoding(name.to_owned()));
+            };
+            Some(packing)
         }
     };
     let declared: Option<u64> =
@@ -102,10 +122,7 @@ pub async fn read(ingest: &Ingest, of: &For, headers: &HeaderMap, body: Body) ->
     }
     let whole = whole.freeze();
     let Some(packing) = packing else { return Ok((whole, reservation)) };
-    let unpacking = tokio::task::spawn_blocking(move || match packing {
-        Packing::Gzip => unpack(MultiGzDecoder::new(whole.as_ref()), "gzip", limit, reservation),
-        Packing::Zstd => unpack(zstd(&whole)?, "zstd", limit, reservation),
-    });
+    let unpacking = tokio::task::spawn_blocking(move || unpacked(packing, &whole, limit, reservation));
     unpacking.await.map_err(|error| Error::Broken(error.to_string()))?
 }
 

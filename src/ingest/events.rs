@@ -338,7 +338,7 @@ impl Events {
         if !is_gzip(&data) {
             return Ok((data, none));
         }
-        body::gunzip(&data, limit, none).map_err(not_read)
+        body::unpacked(body::Packing::Gzip, &data, limit, none).map_err(not_read)
     }
 
     fn reserve(&self, model: &ModelKey, bytes: usize) -> Result<Reservation, Reject> {

@@ -6,8 +6,8 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-mod blobs;
-mod file;
+pub mod blobs;
+pub mod file;
 mod journal;
 mod look;
 mod spec;
@@ -125,7 +125,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Why a file is not taken.
 #[derive(Debug, PartialEq, Eq)]
-enum Failure {
+pub enum Failure {
     /// It is time to end: it is taken up again with the next start.
     Stopped,
     /// It has changed meanwhile: it is looked at again.

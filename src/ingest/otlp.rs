@@ -1,6 +1,7 @@
-//! `POST /v1/logs`: OTLP's log records as samples and labels. Answers as the protocol says: what was rejected is told as a partial success,
-//! which is not to be sent again, and what could not be taken now is a status that is.
+//! `POST /v1/logs`, and [the same over gRPC](grpc): OTLP's log records as samples and labels. Answers as the protocol says: what was
+//! rejected is told as a partial success, which is not to be sent again, and what could not be taken now is a status that is.
 
+pub mod grpc;
 pub mod mapping;
 pub mod wire;
 
@@ -14,13 +15,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
+use bytes::Bytes;
 use bytesize::ByteSize;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use prost::Message as _;
 use tokio::sync::Semaphore;
 
 use super::room::For;
-use super::{Ingest, Refused, RowCounts, body};
+use super::{Ingest, Refused, Reservation, RowCounts, body};
 use crate::access::{Caller, Right, Sender};
 use crate::frame::json::{Builder, Limits, Value};
 use crate::frame::stack::bytes_of;
@@ -51,12 +53,17 @@ struct Shared {
     decoding: Arc<Semaphore>,
 }
 
+impl Shared {
+    fn new(mut ingest: Ingest) -> Self {
+        ingest.config.max_body = ingest.config.max_body.min(LARGEST);
+        Self { ingest, decoding: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
 /// The route of OTLP's logs.
-pub fn router(mut ingest: Ingest) -> Router {
-    ingest.config.max_body = ingest.config.max_body.min(LARGEST);
-    let shared = Shared { ingest, decoding: Arc::new(Semaphore::new(AT_ONCE)) };
+pub fn router(ingest: Ingest) -> Router {
     // `body` has its own limit.
-    Router::new().route(PATH, post(answer)).layer(DefaultBodyLimit::disable()).with_state(shared)
+    Router::new().route(PATH, post(answer)).layer(DefaultBodyLimit::disable()).with_state(Shared::new(ingest))
 }
 
 /// Why nothing of a request is taken.
@@ -108,6 +115,14 @@ impl From<Refused> for Refusal {
     }
 }
 
+/// Who sends, and by what name it shares the room.
+type By = (Caller, Option<Arc<str>>);
+
+fn by(caller: Option<Extension<Caller>>, sender: Option<Extension<Sender>>) -> By {
+    let Extension(caller) = caller.unwrap_or(Extension(Caller::Stranger));
+    (caller, sender.map(|Extension(sender)| sender.into_name()))
+}
+
 /// What a status says in protobuf: `google.rpc.Status`.
 #[derive(Clone, PartialEq, prost::Message)]
 struct RpcStatus {
@@ -147,8 +162,6 @@ async fn answer(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let sender = sender.map(|Extension(sender)| sender.into_name());
-    let Extension(caller) = caller.unwrap_or(Extension(Caller::Stranger));
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let encoding = match essence.as_str() {
@@ -161,12 +174,15 @@ async fn answer(
             return told(&shared.ingest, Encoding::Json, Err(refusal));
         }
     };
-    let came = receive(&shared, (caller, sender), encoding, &headers, body).await;
-    told(&shared.ingest, encoding, came)
+    let came = receive(&shared, by(caller, sender), &headers, body, move |body, reservation| {
+        Ok((encoding, body, reservation))
+    });
+    told(&shared.ingest, encoding, came.await)
 }
 
-fn told(ingest: &Ingest, encoding: Encoding, came: Result<Rejected, Refusal>) -> Response {
-    let (status, retry) = came.as_ref().err().map_or((StatusCode::OK, None), |refusal| (refusal.status, refusal.retry));
+/// Counts what became of a request, by its status.
+fn count(ingest: &Ingest, came: &Result<Rejected, Refusal>) -> StatusCode {
+    let status = came.as_ref().err().map_or(StatusCode::OK, |refusal| refusal.status);
     let counts = |came: &Rejected| RowCounts {
         accepted: came.accepted,
         sampled_out: came.sampled_out,
@@ -174,6 +190,12 @@ fn told(ingest: &Ingest, encoding: Encoding, came: Result<Rejected, Refusal>) ->
         faulty: came.records.saturating_sub(came.wrong_type),
     };
     ingest.sink.answered(status.as_u16(), came.as_ref().map_or_else(|_| RowCounts::default(), counts));
+    status
+}
+
+fn told(ingest: &Ingest, encoding: Encoding, came: Result<Rejected, Refusal>) -> Response {
+    let status = count(ingest, &came);
+    let retry = came.as_ref().err().and_then(|refusal| refusal.retry);
     let (content_type, bytes) = match encoding {
         Encoding::Protobuf => ("application/x-protobuf", protobuf(came)),
         Encoding::Json => ("application/json", json(came)),
@@ -187,15 +209,17 @@ fn told(ingest: &Ingest, encoding: Encoding, came: Result<Rejected, Refusal>) ->
 
 fn protobuf(came: Result<Rejected, Refusal>) -> Vec<u8> {
     match came {
-        Ok(rejected) => {
-            let partial_success = partial(rejected).map(|(records, error_message)| ExportLogsPartialSuccess {
-                rejected_log_records: i64::try_from(records).unwrap_or(i64::MAX),
-                error_message,
-            });
-            ExportLogsServiceResponse { partial_success }.encode_to_vec()
-        }
+        Ok(rejected) => response(rejected).encode_to_vec(),
         Err(refusal) => RpcStatus { code: code(refusal.status), message: refusal.message }.encode_to_vec(),
     }
+}
+
+fn response(rejected: Rejected) -> ExportLogsServiceResponse {
+    let partial_success = partial(rejected).map(|(records, error_message)| ExportLogsPartialSuccess {
+        rejected_log_records: i64::try_from(records).unwrap_or(i64::MAX),
+        error_message,
+    });
+    ExportLogsServiceResponse { partial_success }
 }
 
 fn json(came: Result<Rejected, Refusal>) -> Vec<u8> {
@@ -220,6 +244,8 @@ fn partial(rejected: Rejected) -> Option<(u64, String)> {
 fn code(status: StatusCode) -> i32 {
     match status.as_u16() {
         403 => 7,
+        408 => 4,
+        415 => 12,
         429 => 8,
         503 => 14,
         500 => 13,
@@ -227,12 +253,16 @@ fn code(status: StatusCode) -> i32 {
     }
 }
 
+/// What there is to take: the message, as it is encoded.
+type Message = (Encoding, Bytes, Reservation);
+
+/// Reads a body, makes it a message by `unwrapped`, and takes that.
 async fn receive(
     shared: &Shared,
-    (caller, sender): (Caller, Option<Arc<str>>),
-    encoding: Encoding,
+    (caller, sender): By,
     headers: &HeaderMap,
     body: Body,
+    unwrapped: impl FnOnce(Bytes, Reservation) -> Result<Message, Refusal> + Send + 'static,
 ) -> Result<Rejected, Refusal> {
     let late = |_| {
         let message = format!("the body did not arrive within {} s", LIMIT.as_secs());
@@ -244,6 +274,7 @@ async fn receive(
     let permit = Arc::clone(&shared.decoding).acquire_owned().await;
     let ingest = shared.ingest.clone();
     let work = move || {
+        let (encoding, bytes, reservation) = unwrapped(bytes, reservation)?;
         let _held = (permit, reservation);
         take(&ingest, &caller, encoding, &bytes)
     };

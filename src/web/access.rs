@@ -144,9 +144,12 @@ fn describes(request: &Request, matched: Option<&MatchedPath>) -> bool {
     is_description && request.method() != Method::GET && request.method() != Method::HEAD
 }
 
+/// OTLP's logs over gRPC.
+const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+
 /// Addresses whose bodies name the model.
 fn names_its_model(request: &Request, matched: Option<&MatchedPath>) -> bool {
-    const PATHS: [&str; 5] = ["/", "/v1/events", "/v1/logs", "/consumer/kserve/v2", "/data/upload"];
+    const PATHS: [&str; 6] = ["/", "/v1/events", "/v1/logs", LOGS, "/consumer/kserve/v2", "/data/upload"];
     let named = matched.is_some_and(|route| PATHS.contains(&route.as_str()));
     named && request.method() == Method::POST
 }

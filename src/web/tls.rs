@@ -16,22 +16,35 @@ use tokio_rustls::{Accept, TlsAcceptor};
 
 /// The certificate and key in force, shared by who accepts connections and who reads their files again.
 #[derive(Debug, Clone)]
-pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
+pub struct Tls {
+    config: Arc<RwLock<Arc<ServerConfig>>>,
+    /// What is spoken above it, where that is not what the settings say.
+    protocol: Option<&'static str>,
+}
 
 impl Tls {
     /// With these settings.
     #[must_use]
     pub fn new(config: Arc<ServerConfig>) -> Self {
-        Self(Arc::new(RwLock::new(config)))
+        Self { config: Arc::new(RwLock::new(config)), protocol: None }
+    }
+
+    /// The same, shared, for a port at which another protocol is spoken.
+    #[must_use]
+    pub fn speaking(self, protocol: &'static str) -> Self {
+        Self { protocol: Some(protocol), ..self }
     }
 
     /// Puts others in their place, for connections from now on.
     pub fn replace(&self, config: Arc<ServerConfig>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     fn accept(&self, stream: TcpStream) -> Accept<TcpStream> {
-        let config = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let mut config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(protocol) = self.protocol {
+            Arc::make_mut(&mut config).alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        }
         TlsAcceptor::from(config).accept(stream)
     }
 }

@@ -195,7 +195,7 @@ fn a_person_signs_in() -> Result<(), Failed> {
 }
 
 /// A certificate for this machine in a folder, which is its own authority, and its key: both paths.
-fn certificate(folder: &Path, name: &str) -> Result<[String; 2], Failed> {
+pub fn certificate(folder: &Path, name: &str) -> Result<[String; 2], Failed> {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
     let [certificate, key] = ["crt", "key"].map(|end| folder.join(format!("{name}.{end}")));
     fs::write(&certificate, pair.cert.pem())?;

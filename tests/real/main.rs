@@ -34,6 +34,7 @@ mod kernel_v2;
 mod kserve;
 mod kubernetes;
 mod lifecycle;
+mod logs;
 mod mirror;
 mod models;
 mod openapi;
@@ -120,6 +121,7 @@ fn main() {
         descriptions::TESTS,
         python::TESTS,
         ways::TESTS,
+        logs::TESTS,
     ]
     .concat();
     let set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");

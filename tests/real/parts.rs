@@ -74,9 +74,10 @@ impl Part {
             Self::DuckDb => succeeds(python(), &["-c", "import duckdb, pytz"]),
             Self::OpenSsl => in_path("openssl"),
             Self::PyArrow => succeeds(python(), &["-c", "import pyarrow"]),
-            Self::OpenTelemetry => {
-                succeeds(python(), &["-c", "import opentelemetry.sdk._logs, opentelemetry.exporter.otlp.proto.http"])
-            }
+            Self::OpenTelemetry => succeeds(
+                python(),
+                &["-c", "import opentelemetry.sdk._logs; from opentelemetry.exporter.otlp.proto import grpc, http"],
+            ),
             Self::Service => {
                 succeeds(python(), &["-c", "import fastapi, numpy, pandas, pyarrow, setuptools, uvicorn, wheel"])
             }
@@ -114,8 +115,8 @@ impl Part {
             Self::PyArrow => {
                 "pyarrow for Python (pip install pyarrow; PLUMBLINE_PYTHON names the interpreter)".to_owned()
             }
-            Self::OpenTelemetry => "opentelemetry for Python (pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http; \
-                                    PLUMBLINE_PYTHON names the interpreter)"
+            Self::OpenTelemetry => "opentelemetry for Python (pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http \
+                                    opentelemetry-exporter-otlp-proto-grpc; PLUMBLINE_PYTHON names the interpreter)"
                 .to_owned(),
             Self::Service => "fastapi, numpy, pandas, pyarrow, setuptools, uvicorn and wheel for Python (pip install them; PLUMBLINE_PYTHON \
                               names the interpreter)"

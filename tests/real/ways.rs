@@ -1,4 +1,4 @@
-//! Other ways in than rows over TCP: Parquet bodies, watched folders, a socket in a file, OTLP's logs; with what others write and send.
+//! Other ways in than rows over TCP: Parquet bodies, watched folders, a socket in a file; with what others write and send.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,6 @@ pub const TESTS: &[Test] = &[
     (&[Part::PyArrow], "ways::files_of_a_folder_survive_kill_9_once_each", files_survive_kill_9),
     (&[], "ways::a_folder_that_is_read_only_is_taken_and_its_bad_files_are_told", a_read_only_folder_is_taken),
     (&[Part::Curl], "ways::a_socket_serves_what_the_port_does", a_socket_serves),
-    (&[Part::OpenTelemetry], "ways::logs_of_the_opentelemetry_sdk_become_rows", logs_of_the_sdk_become_rows),
 ];
 
 const PARQUET: &str = "application/vnd.apache.parquet";
@@ -297,48 +296,4 @@ fn a_socket_serves() -> Result<(), Failed> {
     agent.signal("TERM")?;
     agent.wait(Duration::from_secs(10))?;
     check(!Path::new(&path).exists(), || "its file is gone with it".to_owned())
-}
-
-fn logs_of_the_sdk_become_rows() -> Result<(), Failed> {
-    let agent = ready(Options { config: CONFIG, ..Options::default() })?;
-    let code = r"
-import sys, logging, time
-from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http import Compression
-provider = LoggerProvider(resource=Resource.create({'service.name': 'shop', 'plumbline.model': 'm'}))
-provider.add_log_record_processor(BatchLogRecordProcessor(
-    OTLPLogExporter(endpoint=sys.argv[1] + '/v1/logs', compression=Compression.Gzip)))
-logger = provider.get_logger('predictions')
-for i in range(300):
-    logger.emit(LogRecord(timestamp=1_767_225_600_000_000_000 + i * 1_000_000, severity_number=SeverityNumber.INFO,
-        event_name='plumbline.sample', attributes={'id': f's{i}', 'x': i / 2, 'plan': 'basic', 'e': [1.0, float(i)]},
-        body={'prediction': i % 2, 'score': 0.25, 'user': {'age': 30 + i}}))
-    if i < 100:
-        logger.emit(LogRecord(timestamp=1_767_225_700_000_000_000, event_name='plumbline.label',
-            attributes={'id': f's{i}', 'label': i % 2}))
-# By way of Python's own logging, with what it says of where the line stands.
-log = logging.getLogger('service')
-log.addHandler(LoggingHandler(logger_provider=provider))
-log.warning('a prediction', extra={'id': 'logged', 'x': 7.5, 'prediction': 1})
-provider.shutdown()
-";
-    let url = format!("http://{}", agent.address);
-    command(python(), &["-c", code, &url])?;
-    let model = eventually(Duration::from_secs(10), || {
-        let model = agent.model("m")?;
-        let counts = &model["counts"];
-        check(counts["samples"] == 301 && counts["labels"] == 100, || format!("{counts} {}", agent.log()))?;
-        Ok(model)
-    })?;
-    check(model["counts"]["unmatched"] == 0, || model["counts"].to_string())?;
-    let metrics = agent.get("/metrics")?.1;
-    check(!metrics.contains("code.lineno") && !metrics.contains("code.line"), || metrics.clone())?;
-    // Lines of a log are no predictions: told, not sent again.
-    let line = br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"started"}}]}]}]}"#;
-    let (status, _, answer) = agent.send("POST /v1/logs", "application/json", line)?;
-    check(status == 200 && answer["partialSuccess"]["rejectedLogRecords"] == "1", || format!("{status} {answer}"))
 }

@@ -117,6 +117,7 @@ impl Text {
                 match self.rows {
                     // The last row needs no end of its own.
                     Rows::Cells(_) | Rows::Lines => end = self.buffer.len(),
+                    Rows::Elements if behind.first() == Some(&b']') => {}
                     Rows::Elements => return Err("is no JSON array: it does not end".to_owned()),
                     Rows::Objects if !behind.iter().all(u8::is_ascii_whitespace) => {
                         return Err("is no JSON: an object does not end".to_owned());
@@ -143,7 +144,7 @@ impl Text {
             Rows::Lines => (rows.to_vec(), Format::Ndjson),
             Rows::Elements | Rows::Over => {
                 let rows = rows.trim_ascii();
-                let rows = rows.strip_suffix(b",").or(rows.strip_suffix(b"]")).unwrap_or(rows);
+                let rows = rows.strip_suffix(b",").unwrap_or(rows);
                 ([b"[", rows, b"]"].concat(), Format::Json)
             }
             Rows::Objects => {
@@ -177,12 +178,18 @@ impl Text {
                     match depth.take(*byte) {
                         Met::Comma => last = end,
                         Met::Close => {
-                            last = end;
                             let rest = self.buffer.get(end..).unwrap_or_default();
                             if rest.iter().any(|byte| !byte.is_ascii_whitespace()) {
                                 return Err("is no JSON array: something stands behind its end".to_owned());
                             }
-                            self.rows = Rows::Over;
+                            // The bracket is left for the next look, so that who begins again behind the last row finds the end.
+                            let rows = end.saturating_sub(1);
+                            let is_alone =
+                                self.buffer.get(..rows).unwrap_or_default().iter().all(u8::is_ascii_whitespace);
+                            if is_alone {
+                                self.rows = Rows::Over;
+                            }
+                            last = if is_alone { end } else { rows };
                             break;
                         }
                         Met::End | Met::Nothing => {}
@@ -380,6 +387,11 @@ mod tests {
                 let rest = parts(&text, written, part.0).expect("read");
                 assert_eq!(rest, all[at..], "{written:?} from {}", part.0);
             }
+            let (mut read, mut end) = (open(&text, written).expect("read"), 0);
+            while read.next(end).expect("read").is_some() {
+                end = read.at();
+            }
+            assert_eq!(parts(&text, written, end), Ok(vec![]), "{written:?} behind its last row");
         }
     }
 

@@ -15,6 +15,7 @@ use crate::ingest::room::Room;
 struct Door {
     store: Arc<Recorder>,
     router: Router,
+    grpc: Router,
 }
 
 impl Door {
@@ -28,7 +29,7 @@ impl Door {
             repeats: Arc::default(),
             copies: None,
         };
-        Self { store, router: router(ingest) }
+        Self { store, grpc: grpc::router(ingest.clone()), router: router(ingest) }
     }
 
     async fn send_as(
@@ -129,4 +130,99 @@ async fn a_token_for_another_model_stores_nothing() {
     let answer = ExportLogsServiceResponse::decode(answer.as_slice()).expect("protobuf");
     assert_eq!((status, answer.partial_success.map(|partial| partial.rejected_log_records)), (200, Some(2)));
     assert!(door.store.take_rows().is_empty());
+}
+
+/// A message in gRPC's frame.
+fn framed(packed: u8, message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("a length").to_be_bytes();
+    [&[packed], &length[..], message].concat()
+}
+
+impl Door {
+    /// The message that answers, or the status.
+    async fn call(&mut self, packing: Option<&str>, body: Vec<u8>) -> Result<ExportLogsServiceResponse, tonic::Status> {
+        let mut request =
+            Request::post(grpc::PATH).header("content-type", "application/grpc").extension(Caller::Anybody);
+        if let Some(packing) = packing {
+            request = request.header("grpc-encoding", packing);
+        }
+        let request = request.body(Body::from(body)).expect("a request");
+        let response = self.grpc.as_service().call(request).await.expect("an answer");
+        assert_eq!(
+            (response.status(), &response.headers()["content-type"]),
+            (StatusCode::OK, &"application/grpc".parse().expect("a value"))
+        );
+        if let Some(status) = tonic::Status::from_header_map(response.headers()) {
+            return Err(status);
+        }
+        let answer = http_body_util::BodyExt::collect(response.into_body()).await.expect("a body");
+        assert_eq!(answer.trailers().expect("they end it")["grpc-status"], "0");
+        let bytes = answer.to_bytes();
+        let message = ExportLogsServiceResponse::decode(&bytes[5..]).expect("protobuf");
+        assert_eq!(bytes, framed(0, &message.encode_to_vec()));
+        Ok(message)
+    }
+}
+
+#[tokio::test]
+async fn over_grpc_the_same_records_become_the_same_rows() {
+    let mut door = Door::open();
+    let [(_, body), _] = wire::tests::requests();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(&body).expect("packed");
+    let (gzip, zstd) = (packer.finish().expect("packed"), zstd::stream::encode_all(&body[..], 1).expect("packed"));
+    for (packing, packed, message) in
+        [(None, 0, &body), (Some("gzip"), 0, &body), (Some("gzip"), 1, &gzip), (Some("zstd"), 1, &zstd)]
+    {
+        let answer = door.call(packing, framed(packed, message)).await.expect("taken");
+        assert_eq!(answer.partial_success.map(|partial| partial.rejected_log_records), Some(1));
+        assert_eq!(door.store.take_rows().len(), 1);
+    }
+    assert_eq!(door.store.answers(), [(200, 1, 1); 4]);
+    assert_eq!(door.call(None, framed(0, b"")).await.expect("taken"), ExportLogsServiceResponse::default());
+}
+
+#[tokio::test]
+async fn over_grpc_what_cannot_be_taken_is_a_status() {
+    use tonic::Code;
+    use tonic_types::StatusExt as _;
+
+    let mut door = Door::open();
+    let [(_, body), _] = wire::tests::requests();
+    let whole = framed(0, &body);
+    let more = [whole.clone(), framed(0, &body)].concat();
+    let bomb = zstd::stream::encode_all(&vec![0_u8; 17 << 20][..], 1).expect("packed");
+    for (packing, body, code, said) in [
+        (None, whole[..whole.len() - 1].to_vec(), Code::InvalidArgument, "not one whole message"),
+        (None, b"\0\0".to_vec(), Code::InvalidArgument, "not one whole message"),
+        (None, Vec::new(), Code::InvalidArgument, "not one whole message"),
+        (None, more, Code::InvalidArgument, "not one whole message"),
+        (Some("gzip"), framed(2, &body), Code::InvalidArgument, "not one whole message"),
+        (Some("gzip"), framed(1, &body), Code::InvalidArgument, "not gzip"),
+        (Some("zstd"), framed(1, &bomb), Code::InvalidArgument, "larger than"),
+        (None, framed(0, &vec![0; 17 << 20]), Code::InvalidArgument, "larger than"),
+        (Some("snappy"), framed(1, &body), Code::Unimplemented, "snappy is not supported"),
+        (None, framed(1, &body), Code::Unimplemented, "identity is not supported"),
+        (None, framed(0, b"\xff\xff"), Code::InvalidArgument, ""),
+    ] {
+        let status = door.call(packing, body).await.expect_err("it is refused");
+        assert!(status.code() == code && status.message().contains(said), "{status:?}, not {code:?} {said}");
+        assert!(status.get_details_retry_info().is_none(), "it would be the same again");
+    }
+    let busy = Refused::Busy { message: "full".to_owned(), retry: Duration::from_secs(7) };
+    for (refused, code, seconds) in
+        [(busy, Code::ResourceExhausted, 7), (Refused::NotStored("disk".to_owned()), Code::Unavailable, 10)]
+    {
+        door.store.refuse(Some(refused));
+        let status = door.call(None, whole.clone()).await.expect_err("it is refused");
+        let delay = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+        assert_eq!((status.code(), delay), (code, Some(Duration::from_secs(seconds))));
+    }
+    let request = Request::post("/grpc.health.v1.Health/Check").header("content-type", "application/grpc");
+    let response =
+        door.grpc.as_service().call(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+    assert_eq!(response.headers()["grpc-status"], "12");
+    let response = Request::post(grpc::PATH).header("content-type", "application/x-protobuf").body(Body::empty());
+    let response = door.grpc.as_service().call(response.expect("a request")).await.expect("an answer");
+    assert_eq!(response.status(), 415);
 }
