@@ -15,14 +15,14 @@ use crate::parts::{Part, check, eventually, free_port, python};
 pub const TESTS: &[Test] =
     &[(&[Part::ObjectStore], "archive::what_is_stored_is_there_though_the_store_was_away", what_is_stored_is_there)];
 
-/// moto's server, which is a bucket.
-struct Store {
+/// moto's server, with a bucket `telemetry`.
+pub struct Store {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Store {
-    fn start(port: u16) -> Result<Self, Failed> {
+    pub fn start(port: u16) -> Result<Self, Failed> {
         let child = Command::new(python())
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -17,13 +17,17 @@ use serde_json::Value;
 use crate::Test;
 use crate::access::tokens;
 use crate::agent::{Agent, Options, get};
+use crate::archive::Store;
 use crate::parts::{Part, Server, check, command, eventually, free_port, python};
 
-pub const TESTS: &[Test] = &[(
-    &[Part::KServe, Part::DuckDb],
-    "kserve::what_arrives_is_what_was_predicted",
-    what_arrives_is_what_was_predicted,
-)];
+pub const TESTS: &[Test] = &[
+    (&[Part::KServe, Part::DuckDb], "kserve::what_arrives_is_what_was_predicted", what_arrives_is_what_was_predicted),
+    (
+        &[Part::KServe, Part::DuckDb, Part::ObjectStore],
+        "kserve::what_it_logs_into_a_store_is_what_was_predicted",
+        what_it_logs_into_a_store_is_what_was_predicted,
+    ),
+];
 
 /// KServe's agent, as `tests/serving/build` leaves it.
 pub fn program() -> PathBuf {
@@ -121,7 +125,7 @@ fn predict(port: u16, phase: &str, requests: u32) -> Result<BTreeMap<String, Row
 }
 
 /// What the agent stored, by id.
-fn stored(data: &std::path::Path) -> Result<BTreeMap<String, Row>, Failed> {
+fn stored(data: &Path) -> Result<BTreeMap<String, Row>, Failed> {
     let code = "import duckdb, json, sys\n\
         files = f\"read_parquet('{sys.argv[1]}/models/samples/**/*.parquet', hive_partitioning=true, union_by_name=true)\"\n\
         print(json.dumps(duckdb.sql(f\"select id, sepal_length, sepal_width, petal_length, petal_width, prediction from {files} \
@@ -135,6 +139,53 @@ fn stored(data: &std::path::Path) -> Result<BTreeMap<String, Row>, Failed> {
         check(known.is_none(), || format!("{id} is stored twice"))?;
     }
     Ok(rows)
+}
+
+/// A model server, and its port.
+fn model_server(folder: &Path) -> Result<(u16, Server), Failed> {
+    let port = free_port();
+    let model = Command::new(python())
+        .args([&script("model.py"), &port.to_string()])
+        .stdout(File::create(folder.join("model.log"))?)
+        .stderr(File::create(folder.join("model.err"))?)
+        .spawn()?;
+    let model = Server(model);
+    eventually(Duration::from_secs(90), || {
+        let (status, body) = get(&format!("127.0.0.1:{port}"), "/v2/models/iris/ready")?;
+        check(status == 200, || body)
+    })?;
+    Ok((port, model))
+}
+
+/// KServe's agent before a model, which logs as it is told; and its port.
+fn sender(folder: &Path, model: u16, log: &[&str], settings: &[(&str, &str)]) -> Result<(u16, Server), Failed> {
+    let port = free_port();
+    let sender = Command::new(program())
+        .args(["--port", &port.to_string(), "--component-port", &model.to_string(), "--log-mode", "all"])
+        .args(log)
+        .args(["--inference-service", "iris", "--namespace", "shop", "--component", "predictor"])
+        .args(["--source-uri", "http://pod-1/"])
+        .envs(settings.iter().copied())
+        .env("SERVING_READINESS_PROBE", format!(r#"{{"tcpSocket":{{"host":"127.0.0.1","port":{model}}}}}"#))
+        .stdout(Stdio::null())
+        .stderr(File::create(folder.join(format!("sender-{port}.log")))?)
+        .spawn()?;
+    let sender = Server(sender);
+    eventually(Duration::from_secs(30), || TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(Failed::from))?;
+    Ok((port, sender))
+}
+
+/// Nothing waits for its other half, and nothing was lost or refused on the way.
+fn all_is_well(agent: &Agent) -> Result<(), Failed> {
+    // Halves that the gate parted are given up by then.
+    eventually(Duration::from_secs(20), || {
+        let waiting = agent.sum("plumbline_events_waiting", "")?;
+        check(waiting == 0.0, || format!("{waiting} still wait"))
+    })?;
+    for metric in ["plumbline_events_dropped_total", "plumbline_events_rejected_rows_total"] {
+        check(agent.sum(metric, "")? == 0.0, || format!("{metric}: {:?}", agent.samples("events")))?;
+    }
+    check(agent.samples("plumbline_events_rejected_total")?.is_empty(), || format!("{:?}", agent.json("/healthz")))
 }
 
 fn what_arrives_is_what_was_predicted() -> Result<(), Failed> {
@@ -153,30 +204,9 @@ fn what_arrives_is_what_was_predicted() -> Result<(), Failed> {
     let mut agent = start()?;
     let gate = Gate::before(&agent.address)?;
 
-    let (model_port, port) = (free_port(), free_port());
-    let log = folder.path().join("model.log");
-    let model = Command::new(python())
-        .args([&script("model.py"), &model_port.to_string()])
-        .stdout(File::create(&log)?)
-        .stderr(File::create(folder.path().join("model.err"))?)
-        .spawn()?;
-    let _model = Server(model);
-    eventually(Duration::from_secs(90), || {
-        let (status, body) = get(&format!("127.0.0.1:{model_port}"), "/v2/models/iris/ready")?;
-        check(status == 200, || body)
-    })?;
-    let sender_log = folder.path().join("sender.log");
-    let sender = Command::new(program())
-        .args(["--port", &port.to_string(), "--component-port", &model_port.to_string()])
-        .args(["--log-url", &format!("http://any:{write}@127.0.0.1:{}", gate.port), "--log-mode", "all"])
-        .args(["--inference-service", "iris", "--namespace", "shop", "--component", "predictor"])
-        .args(["--source-uri", "http://pod-1/"])
-        .env("SERVING_READINESS_PROBE", format!(r#"{{"tcpSocket":{{"host":"127.0.0.1","port":{model_port}}}}}"#))
-        .stdout(Stdio::null())
-        .stderr(File::create(&sender_log)?)
-        .spawn()?;
-    let _sender = Server(sender);
-    eventually(Duration::from_secs(30), || TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(Failed::from))?;
+    let (model_port, _model) = model_server(folder.path())?;
+    let url = format!("http://any:{write}@127.0.0.1:{}", gate.port);
+    let (port, _sender) = sender(folder.path(), model_port, &["--log-url", &url], &[])?;
 
     let rows = |agent: &Agent| agent.sum("plumbline_events_rows_total", "");
     let mut predicted = predict(port, "steady", 600)?;
@@ -195,16 +225,8 @@ fn what_arrives_is_what_was_predicted() -> Result<(), Failed> {
     gate.set(OPEN);
     predicted.extend(predict(port, "back", 300)?);
     arrived(&agent, predicted.len())?;
-    // Halves that the gate parted are given up by then.
-    eventually(Duration::from_secs(20), || {
-        let waiting = agent.sum("plumbline_events_waiting", "")?;
-        check(waiting == 0.0, || format!("{waiting} still wait"))
-    })?;
+    all_is_well(&agent)?;
     let counted = rows(&agent)?;
-    for metric in ["plumbline_events_dropped_total", "plumbline_events_rejected_rows_total"] {
-        check(agent.sum(metric, "")? == 0.0, || format!("{metric}: {:?}", agent.samples("events")))?;
-    }
-    check(agent.samples("plumbline_events_rejected_total")?.is_empty(), || format!("{:?}", agent.json("/healthz")))?;
 
     agent.signal("TERM")?;
     agent.wait(Duration::from_secs(10))?;
@@ -224,4 +246,60 @@ fn what_arrives_is_what_was_predicted() -> Result<(), Failed> {
         check(same, || format!("{id}: {told:?} was predicted, {inputs:?} {prediction} is stored"))?;
     }
     Ok(())
+}
+
+/// Makes a folder of a bucket, as a mount of it does.
+const MOUNT: &str = r"
+import boto3, os, sys
+s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='id', aws_secret_access_key='key')
+for one in s3.list_objects_v2(Bucket='telemetry', MaxKeys=1000).get('Contents', []):
+    path = os.path.join(sys.argv[2], one['Key'])
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        s3.download_file('telemetry', one['Key'], path + '.part')
+        os.rename(path + '.part', path)
+        print(path)
+";
+
+/// In each of the formats that its logger writes, many halves a file.
+fn what_it_logs_into_a_store_is_what_was_predicted() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let (data, spool) = (folder.path().join("data"), folder.path().join("spool"));
+    std::fs::create_dir(&spool)?;
+    let store = Store::start(free_port())?;
+    let url = format!("http://{}", store.address);
+    let config = format!("[[ingest.folder]]\npath = \"{}\"\nholds = \"events\"\n{CONFIG}", spool.display());
+    let start = || Agent::start(Options { config: &config, data: Some(data.clone()), ..Options::default() });
+    let mut agent = start()?;
+    let (model_port, _model) = model_server(folder.path())?;
+    let mut predicted = BTreeMap::new();
+    for format in ["json", "csv", "parquet"] {
+        let log = ["--log-url", "s3://telemetry/logs", "--log-store-format", format, "--log-store-path", format];
+        let batch = ["--log-batch-size", "7", "--log-batch-interval", "1s"];
+        let settings = [
+            ("AWS_ENDPOINT_URL", url.as_str()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+            // So it is called.
+            ("S3_USER_VIRTUAL_BUCKET", "false"),
+        ];
+        let (port, _sender) = sender(folder.path(), model_port, &[&log[..], &batch].concat(), &settings)?;
+        predicted.extend(predict(port, format, 60)?);
+        eventually(Duration::from_secs(60), || {
+            command(python(), &["-c", MOUNT, &url, &spool.to_string_lossy()])?;
+            let found = agent.sum("plumbline_events_rows_total", "")?;
+            check(found >= predicted.len() as f64, || {
+                format!("{format}: {found} of {}; {:?} {}", predicted.len(), agent.samples("folders"), agent.log())
+            })
+        })?;
+    }
+    all_is_well(&agent)?;
+    agent.signal("TERM")?;
+    agent.wait(Duration::from_secs(10))?;
+    let _agent = start()?;
+    eventually(Duration::from_secs(30), || {
+        let found = stored(&data)?;
+        check(found == predicted, || format!("{} rows of {}", found.len(), predicted.len()))
+    })
 }
