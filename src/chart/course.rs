@@ -6,6 +6,8 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 /// What a line is, and so how it is drawn: lines differ in stroke as well as in colour.
@@ -302,21 +304,39 @@ fn ticks_between(least: f64, most: f64) -> Vec<f64> {
     (0..=6).map(|count| (first + f64::from(count)) * step).take_while(|tick| *tick < most + step).collect()
 }
 
-/// Round times between two seconds, in UTC, as people write them.
+/// Round times between two seconds, in UTC, as people write them: nine at most.
 pub(super) fn times(since: i64, end: i64) -> Vec<(i64, String)> {
-    const STEPS: [i64; 12] =
-        [600, 900, 3600, 10_800, 14_400, 21_600, 86_400, 172_800, 604_800, 2_592_000, 7_776_000, 15_552_000];
+    const STEPS: [i64; 9] = [600, 900, 3600, 10_800, 14_400, 21_600, 86_400, 172_800, 604_800];
+    const MONTHS: [i64; 9] = [1, 3, 6, 12, 24, 60, 120, 240, 600];
+    const MONTH: i64 = 2_629_746;
     let length = end.saturating_sub(since);
-    let step = STEPS.into_iter().find(|step| length / step <= 8).unwrap_or(31_536_000);
-    let first = since.div_euclid(step).saturating_add(1).saturating_mul(step);
-    let format = match step {
-        ..86_400 => "%H:%M",
-        86_400..2_592_000 => "%b %-d",
-        _ => "%b %Y",
+    let fits = |step: &i64| length / step <= 8;
+    let (round, format): (Vec<i64>, _) = if let Some(step) = STEPS.into_iter().find(fits) {
+        let first = since.div_euclid(step).saturating_add(1).saturating_mul(step);
+        let format = if step < 86_400 { "%H:%M" } else { "%b %-d" };
+        ((0..9).map(|count| first.saturating_add(step.saturating_mul(count))).collect(), format)
+    } else {
+        let step = MONTHS.into_iter().find(|months| fits(&(months * MONTH))).unwrap_or(1200);
+        let first = month_of(since).div_euclid(step).saturating_add(1).saturating_mul(step);
+        let months = (0..9).map(|count| first.saturating_add(step.saturating_mul(count)));
+        (months.filter_map(begin_of).collect(), if step % 12 == 0 { "%Y" } else { "%b %Y" })
     };
-    let at = |at: i64| Some((at, Timestamp::from_second(at).ok()?.strftime(format).to_string()));
-    let inner = |at: &i64| *at - since > length / 40 && end - *at > length / 40;
-    (0..16).map(|count| first.saturating_add(step.saturating_mul(count))).filter(inner).filter_map(at).collect()
+    let inner = |at: &i64| at.saturating_sub(since) > length / 40 && end.saturating_sub(*at) > length / 40;
+    let written = |at: i64| Some((at, Timestamp::from_second(at).ok()?.strftime(format).to_string()));
+    round.into_iter().filter(inner).filter_map(written).collect()
+}
+
+/// Months since the year 0, in UTC.
+fn month_of(second: i64) -> i64 {
+    let date = TimeZone::UTC.to_datetime(Timestamp::from_second(second).unwrap_or_default()).date();
+    i64::from(date.year()) * 12 + i64::from(date.month()) - 1
+}
+
+/// When such a month begins.
+fn begin_of(month: i64) -> Option<i64> {
+    let (year, month) = (i16::try_from(month.div_euclid(12)).ok()?, i8::try_from(month.rem_euclid(12)).ok()?);
+    let date = Date::new(year, month.checked_add(1)?, 1).ok()?;
+    Some(TimeZone::UTC.to_timestamp(date.to_datetime(Time::midnight())).ok()?.as_second())
 }
 
 /// How a time is written below its place, in per cent of the width: near an edge to the side that has room, however narrow the drawing is.
@@ -346,6 +366,29 @@ mod tests {
         let places: Vec<&str> =
             page.split("text-anchor=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(places.contains(&"middle") && !places.is_empty(), "{places:?}");
+    }
+
+    #[test]
+    fn times_are_round_and_no_two_are_written_alike() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time").as_second();
+        let end = at("2022-02-03T10:20:30Z");
+        let written = |since: &str| times(at(since), end).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert_eq!(written("2022-02-03T05:10:00Z"), ["06:00", "07:00", "08:00", "09:00", "10:00"]);
+        assert_eq!(written("2022-01-29T00:00:00Z"), ["Jan 30", "Jan 31", "Feb 1", "Feb 2", "Feb 3"]);
+        assert_eq!(
+            written("2021-07-20T00:00:00Z"),
+            ["Aug 2021", "Sep 2021", "Oct 2021", "Nov 2021", "Dec 2021", "Jan 2022"]
+        );
+        assert_eq!(
+            written("2020-08-01T00:00:00Z"),
+            ["Oct 2020", "Jan 2021", "Apr 2021", "Jul 2021", "Oct 2021", "Jan 2022"]
+        );
+        assert_eq!(written("2015-06-01T00:00:00Z"), ["2016", "2017", "2018", "2019", "2020", "2021"]);
+        for days in 1..20_000 {
+            let all = times(end - days * 86_400, end);
+            assert!((2..=9).contains(&all.len()), "{days} days: {all:?}");
+            assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 != pair[1].1), "{days} days: {all:?}");
+        }
     }
 
     #[test]
