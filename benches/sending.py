@@ -165,7 +165,9 @@ def measure():
 
 def flat(seconds):
     resident = []
-    with Agent('[samples]\ndurability = "os"\n') as agent:
+    # Windows that close: memory is to stay where it is once the first of them have.
+    models = "".join(f'[[model]]\nname = "m{n}"\nwindow = "1m"\nlateness = "5s"\nlabel_horizon = "1m"\n' for n in range(8))
+    with Agent(f'[samples]\ndurability = "os"\n{models}') as agent:
         def look():
             resident.append(agent.resident())
             if len(resident) % 60 == 0:

@@ -43,23 +43,29 @@ fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
     Ok(text)
 }
 
+/// The filter that is asked for. Whoever floods the port of gRPC would fill the log: h2 warns of each of them.
+fn in_force(config: &Config) -> EnvFilter {
+    let mut level = config.level.clone();
+    if !level.contains("h2") {
+        level.push_str(",h2=error");
+    }
+    EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
 /// Changes what is logged while the agent runs.
 pub struct Logging(reload::Handle<EnvFilter, Registry>);
 
 impl Logging {
     /// Takes a new filter.
     pub fn configure(&self, config: &Config) {
-        if let Ok(filter) = EnvFilter::try_new(&config.level) {
-            let _ = self.0.reload(filter);
-        }
+        let _ = self.0.reload(in_force(config));
     }
 }
 
 /// Logs to standard error from now on: as JSON, or for people, in colour on a terminal.
 #[must_use]
 pub fn start_logging(config: &Config, json: bool) -> Logging {
-    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let (filter, handle) = reload::Layer::new(filter);
+    let (filter, handle) = reload::Layer::new(in_force(config));
     let colour = std::io::stderr().is_terminal();
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = if json {

@@ -170,31 +170,34 @@ async fn answer(
         _ => {
             body::drain(body, shared.ingest.config.max_body.as_u64()).await;
             let message = "send OTLP as application/x-protobuf or application/json";
-            let refusal = Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
-            return told(&shared.ingest, Encoding::Json, Err(refusal));
+            let refused = Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+            count(&shared.ingest, &refused);
+            return told(Encoding::Json, refused);
         }
     };
     let came = receive(&shared, by(caller, sender), &headers, body, move |body, reservation| {
         Ok((encoding, body, reservation))
     });
-    told(&shared.ingest, encoding, came.await)
+    told(encoding, came.await)
+}
+
+fn status(came: &Result<Rejected, Refusal>) -> StatusCode {
+    came.as_ref().err().map_or(StatusCode::OK, |refusal| refusal.status)
 }
 
 /// Counts what became of a request, by its status.
-fn count(ingest: &Ingest, came: &Result<Rejected, Refusal>) -> StatusCode {
-    let status = came.as_ref().err().map_or(StatusCode::OK, |refusal| refusal.status);
+fn count(ingest: &Ingest, came: &Result<Rejected, Refusal>) {
     let counts = |came: &Rejected| RowCounts {
         accepted: came.accepted,
         sampled_out: came.sampled_out,
         wrong_type: came.wrong_type,
         faulty: came.records.saturating_sub(came.wrong_type),
     };
-    ingest.sink.answered(status.as_u16(), came.as_ref().map_or_else(|_| RowCounts::default(), counts));
-    status
+    ingest.sink.answered(status(came).as_u16(), came.as_ref().map_or_else(|_| RowCounts::default(), counts));
 }
 
-fn told(ingest: &Ingest, encoding: Encoding, came: Result<Rejected, Refusal>) -> Response {
-    let status = count(ingest, &came);
+fn told(encoding: Encoding, came: Result<Rejected, Refusal>) -> Response {
+    let status = status(&came);
     let retry = came.as_ref().err().and_then(|refusal| refusal.retry);
     let (content_type, bytes) = match encoding {
         Encoding::Protobuf => ("application/x-protobuf", protobuf(came)),
@@ -244,6 +247,7 @@ fn partial(rejected: Rejected) -> Option<(u64, String)> {
 fn code(status: StatusCode) -> i32 {
     match status.as_u16() {
         403 => 7,
+        // Which is sent again: a body that came too slowly may come faster.
         408 => 4,
         415 => 12,
         429 => 8,
@@ -256,7 +260,7 @@ fn code(status: StatusCode) -> i32 {
 /// What there is to take: the message, as it is encoded.
 type Message = (Encoding, Bytes, Reservation);
 
-/// Reads a body, makes it a message by `unwrapped`, and takes that.
+/// Reads a body, makes it a message by `unwrapped`, takes that, and counts what became of it.
 async fn receive(
     shared: &Shared,
     (caller, sender): By,
@@ -270,19 +274,37 @@ async fn receive(
     };
     let of = For { model: None, sender };
     let reading = tokio::time::timeout(LIMIT, body::read(&shared.ingest, &of, headers, body));
-    let (bytes, reservation) = reading.await.map_err(late)??;
+    let read = reading.await.map_err(late).and_then(|read| read.map_err(Refusal::from));
+    let shared = shared.clone();
+    // Once it is there it is seen to its end, and counted, though its sender may be gone by then.
+    let seeing = tokio::spawn(async move {
+        let came = match read {
+            Ok((bytes, reservation)) => process(&shared, caller, move || unwrapped(bytes, reservation)).await,
+            Err(refusal) => Err(refusal),
+        };
+        count(&shared.ingest, &came);
+        came
+    });
+    seeing.await.unwrap_or_else(|_| Err(gone()))
+}
+
+fn gone() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the records could not be processed; this is a bug in plumbline")
+}
+
+async fn process(
+    shared: &Shared,
+    caller: Caller,
+    message: impl FnOnce() -> Result<Message, Refusal> + Send + 'static,
+) -> Result<Rejected, Refusal> {
     let permit = Arc::clone(&shared.decoding).acquire_owned().await;
     let ingest = shared.ingest.clone();
     let work = move || {
-        let (encoding, bytes, reservation) = unwrapped(bytes, reservation)?;
+        let (encoding, bytes, reservation) = message()?;
         let _held = (permit, reservation);
         take(&ingest, &caller, encoding, &bytes)
     };
-    let gone = |_| {
-        let message = "the records could not be processed; this is a bug in plumbline";
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message)
-    };
-    let rejected = tokio::task::spawn_blocking(work).await.map_err(gone)??;
+    let rejected = tokio::task::spawn_blocking(work).await.map_err(|_| gone())??;
     shared.ingest.sink.kept().await?;
     Ok(rejected)
 }

@@ -29,6 +29,9 @@ pub fn fields<'b>(bytes: &'b [u8], visit: &mut dyn FnMut(u64, Value<'b>)) -> Res
             2 => usize::try_from(varint(&mut rest).ok_or_else(broken)?).map_err(|_| broken())?,
             _ => return Err("a field of an unknown kind".to_owned()),
         };
+        if key >> 3 == 0 {
+            return Err("a field without a number".to_owned());
+        }
         let (value, after) = rest.split_at_checked(length).ok_or_else(broken)?;
         rest = after;
         visit(key >> 3, if key & 7 == 2 { Value::Bytes(value) } else { Value::Number });
@@ -71,9 +74,14 @@ mod tests {
             let cut = seen(&message[..whole]);
             assert!(cut.is_err() || cut.is_ok_and(|seen| seen.len() < all.len()), "{whole}");
         }
-        for broken in
-            [&b"\x12\x03ab"[..], b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", b"\x0b", b"\x0f", &[0xff; 12]]
-        {
+        for broken in [
+            &b"\x12\x03ab"[..],
+            b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+            b"\x0b",
+            b"\x0f",
+            b"\0\0",
+            &[0xff; 12],
+        ] {
             assert!(seen(broken).is_err(), "{broken:?}");
         }
     }

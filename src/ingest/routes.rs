@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::copies::Copied;
@@ -17,7 +18,7 @@ use super::decode::{self, CONTENT_TYPES, Format};
 use super::repeats::{self, Begun, Claim, Running, Undone};
 use super::room::For;
 use super::turns::Turns;
-use super::{Ingest, Refused, Reservation, RowCounts, body};
+use super::{Ingest, Refused, Reservation, RowCounts, Sink, body};
 use crate::access::{Caller, Sender};
 use crate::frame::json::{Limits, RowError};
 use crate::frame::stack::bytes_of;
@@ -226,30 +227,56 @@ struct Request {
 }
 
 async fn answer(shared: Shared, request: Request, purpose: Purpose) -> Response {
-    let sink = Arc::clone(&shared.ingest.sink);
-    let (status, response) = match receive(shared, request, purpose).await {
-        Ok(Answer::Rows(status, response)) => (status, response),
+    let read = read(&shared, request, purpose).await;
+    // Once it is there it is seen to its end, and counted, though its sender may be gone by then.
+    let seeing = tokio::spawn(async move {
+        let came = match read {
+            Ok(came) => process(&shared, came, purpose).await,
+            Err(refusal) => Err(refusal),
+        };
+        told(shared.ingest.sink.as_ref(), came)
+    });
+    seeing.await.unwrap_or_else(|_| gone().into_response())
+}
+
+fn gone() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be processed; this is a bug in plumbline")
+}
+
+fn told(sink: &dyn Sink, came: Result<Answer, Refusal>) -> Response {
+    match came {
+        Ok(Answer::Rows(status, response)) => {
+            sink.answered(status.as_u16(), response.counts());
+            (status, Json(response)).into_response()
+        }
         Ok(Answer::Again(text)) => {
             sink.answered(StatusCode::ACCEPTED.as_u16(), RowCounts::default());
             sink.repeated();
             let about =
                 [(header::CONTENT_TYPE, "application/json"), (HeaderName::from_static(repeats::REPLAYED), "true")];
-            return (StatusCode::ACCEPTED, about, text).into_response();
+            (StatusCode::ACCEPTED, about, text).into_response()
         }
         Err(refusal) => {
             sink.answered(refusal.status.as_u16(), RowCounts::default());
-            return refusal.into_response();
+            refusal.into_response()
         }
-    };
-    sink.answered(status.as_u16(), response.counts());
-    (status, Json(response)).into_response()
+    }
 }
 
-async fn receive(
-    shared: Shared,
+/// A body that is there.
+struct Came {
+    upload: Upload,
+    of: For,
+    bytes: Bytes,
+    reservation: Reservation,
+    copied: Option<Copied>,
+}
+
+async fn read(
+    shared: &Shared,
     Request { model, query, sender, caller, uri, headers, body }: Request,
     purpose: Purpose,
-) -> Result<Answer, Refusal> {
+) -> Result<Came, Refusal> {
     let upload = Upload::of(&model, query.as_deref(), caller.as_ref(), &headers).and_then(|mut upload| {
         upload.forwarded &= purpose == Purpose::Labels;
         // Whether there is room is asked before the body is read, too.
@@ -265,7 +292,6 @@ async fn receive(
             return Err(refusal);
         }
     };
-    // Once it is there it is seen to its end: a sender that is refused then would send it again.
     let late = |_| {
         Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -275,22 +301,23 @@ async fn receive(
     let of = For { model: Some(upload.model.clone()), sender: sender.map(Sender::into_name) };
     let (bytes, reservation) =
         tokio::time::timeout(LIMIT, body::read(&shared.ingest, &of, &headers, body)).await.map_err(late)??;
-    let permit = shared.decoding.take(of).await;
     // What another agent sends on has been copied there, and a reference is no traffic.
     let is_traffic = !upload.forwarded && purpose != Purpose::Reference;
     let copied = shared.ingest.copies.as_ref().filter(|_| is_traffic).and_then(|_| Copied::of(&uri, &headers, &bytes));
-    let (ingest, sink) = (shared.ingest.clone(), Arc::clone(&shared.ingest.sink));
-    let model = upload.model.clone();
+    Ok(Came { upload, of, bytes, reservation, copied })
+}
+
+async fn process(shared: &Shared, came: Came, purpose: Purpose) -> Result<Answer, Refusal> {
+    let Came { upload, of, bytes, reservation, copied } = came;
+    let permit = shared.decoding.take(of).await;
+    let (ingest, model) = (shared.ingest.clone(), upload.model.clone());
     let work = move || {
         let _permit = permit;
         take(&ingest, &upload, &bytes, reservation, purpose)
     };
-    let gone = |_| {
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the rows could not be processed; this is a bug in plumbline")
-    };
-    let (answer, undone) = tokio::task::spawn_blocking(work).await.map_err(gone)??;
+    let (answer, undone) = tokio::task::spawn_blocking(work).await.map_err(|_| gone())??;
     if matches!(answer, Answer::Again(_) | Answer::Rows(StatusCode::ACCEPTED, _))
-        && let Err(refused) = sink.kept().await
+        && let Err(refused) = shared.ingest.sink.kept().await
     {
         // Who is told so sends it again, to be taken.
         if let Some(undone) = undone {

@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::serve::Listener;
 use axum::{Extension, Router, middleware};
 use hyper::server::conn::http2;
@@ -12,19 +14,22 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tonic::Status;
 
 use super::access::{self, Gate};
-use super::listener::{Bounded, Bounds, Connection, Entrance, Peer};
+use super::listener::{Bounded, Bounds, Calls, Connection, Entrance, Peer};
 use super::tls::Tls;
 
 /// Connections at once.
-const CONNECTIONS: Bounds = Bounds { all: 100, of_one: 50, bodies: 100 };
+const CONNECTIONS: Bounds = Bounds { all: 400, of_one: 300, bodies: 200 };
 /// Requests at once of a connection.
 const STREAMS: u32 = 16;
 /// Bytes of headers of a request.
 const HEADERS: u32 = 16 * 1024;
 /// Bytes that a connection, or a request, may send ahead.
 const WINDOW: u32 = 256 * 1024;
+/// At the end a connection without calls has so long.
+const LINGER: Duration = Duration::from_millis(300);
 /// A connection is kept as long as it answers: exporters send now and then.
 const PING: Duration = Duration::from_secs(10);
 
@@ -41,21 +46,42 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let entrance = Entrance::Port(listener, tls.map(|tls| tls.speaking("h2")));
     let mut listener = Bounded::new(entrance, CONNECTIONS);
-    let methods = methods.layer(middleware::from_fn_with_state(gate, access::guard));
+    let methods =
+        methods.layer(middleware::from_fn(counted)).layer(middleware::from_fn_with_state(gate, access::guard));
     let mut connections = JoinSet::new();
     let stop = stopping.clone();
     loop {
         tokio::select! {
-            (connection, address) = listener.accept() => {
-                let methods = methods.clone().layer(Extension(ConnectInfo(Peer(address.ip()))));
-                connections.spawn(answer(connection, methods, stop.clone()));
+            (mut connection, address) = listener.accept() => {
+                let calls = connection.by_calls();
+                let about = (Extension(ConnectInfo(Peer(address.ip()))), Extension(calls.clone()));
+                connections.spawn(answer(connection, calls, methods.clone().layer(about), stop.clone()));
             }
             Some(_) = connections.join_next() => {}
             () = stopped(&mut stopping) => break,
         }
     }
+    drop(listener);
     while connections.join_next().await.is_some() {}
     Ok(())
+}
+
+/// A call that was let in.
+async fn counted(Extension(calls): Extension<Calls>, request: Request, next: Next) -> Response {
+    let Some(_call) = calls.begin() else {
+        return Status::unavailable("too many calls at once; try again").into_http();
+    };
+    next.run(request).await
+}
+
+/// Waits until no call is under way, and a moment for what is still to be said.
+async fn over(calls: &Calls) {
+    loop {
+        tokio::time::sleep(LINGER).await;
+        if calls.are_over() {
+            return;
+        }
+    }
 }
 
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
@@ -63,7 +89,7 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// Answers what comes by a connection until either side ends it.
-async fn answer(connection: Connection, methods: Router, mut stopping: watch::Receiver<bool>) {
+async fn answer(connection: Connection, calls: Calls, methods: Router, mut stopping: watch::Receiver<bool>) {
     let serving = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)
@@ -78,7 +104,11 @@ async fn answer(connection: Connection, methods: Router, mut stopping: watch::Re
         ended = &mut serving => ended,
         () = stopped(&mut stopping) => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            // Who only says nothing holds up no end.
+            tokio::select! {
+                ended = serving => ended,
+                () = over(&calls) => Ok(()),
+            }
         }
     };
     if let Err(error) = ended {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -92,7 +92,10 @@ impl Listener for Bounded {
             };
             // Where nobody gives way all are at work: the newcomer may come again.
             if let Some(place) = Places::take(&self.places, address.ip()) {
-                return (Connection { stream, read: 0, deadline: Box::pin(sleep(HALF_OPEN)), place }, address);
+                return (
+                    Connection { stream, read: 0, deadline: Box::pin(sleep(HALF_OPEN)), place, calls: None },
+                    address,
+                );
             }
         }
     }
@@ -139,6 +142,18 @@ struct End {
 }
 
 impl Places {
+    /// Notes what a connection is at. False if there is no room for another body.
+    fn become_stage(&self, number: u64, stage: Stage) -> bool {
+        let mut taken = self.locked();
+        let bodies = taken.connections.values().filter(|entry| entry.stage == Stage::Body).count();
+        let Some(entry) = taken.connections.get_mut(&number) else { return true };
+        if stage == Stage::Body && entry.stage != Stage::Body && bodies >= self.bounds.bodies {
+            return false;
+        }
+        entry.stage = stage;
+        true
+    }
+
     fn locked(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,16 +196,47 @@ struct Place {
 }
 
 impl Place {
-    /// Notes what the connection is at. False if there is no room for another body.
     fn become_stage(&self, stage: Stage) -> bool {
-        let mut taken = self.places.locked();
-        let bodies = taken.connections.values().filter(|entry| entry.stage == Stage::Body).count();
-        let Some(entry) = taken.connections.get_mut(&self.number) else { return true };
-        if stage == Stage::Body && entry.stage != Stage::Body && bodies >= self.places.bounds.bodies {
-            return false;
+        self.places.become_stage(self.number, stage)
+    }
+}
+
+/// Calls of a connection on which several may be under way, and on which bytes say nothing of them: what it is at is told by these.
+#[derive(Clone)]
+pub struct Calls {
+    places: Arc<Places>,
+    number: u64,
+    open: Arc<AtomicUsize>,
+    /// One was let in: it is half open no more.
+    any: Arc<AtomicBool>,
+}
+
+impl Calls {
+    /// A call that has been let in; none where there is no room for more bodies.
+    pub fn begin(&self) -> Option<Call> {
+        self.open.fetch_add(1, Ordering::AcqRel);
+        let call = Call(self.clone());
+        self.places.become_stage(self.number, Stage::Body).then(|| {
+            self.any.store(true, Ordering::Release);
+            call
+        })
+    }
+
+    /// Whether none is under way.
+    pub fn are_over(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+}
+
+/// A call that is under way until this is dropped.
+pub struct Call(Calls);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let Self(calls) = self;
+        if calls.open.fetch_sub(1, Ordering::AcqRel) == 1 && calls.any.load(Ordering::Acquire) {
+            calls.places.become_stage(calls.number, Stage::Answered);
         }
-        entry.stage = stage;
-        true
     }
 }
 
@@ -207,9 +253,19 @@ pub struct Connection {
     read: usize,
     deadline: Pin<Box<Sleep>>,
     place: Place,
+    /// What says what it is at, where bytes do not.
+    calls: Option<Calls>,
 }
 
 impl Connection {
+    /// From now on calls say what the connection is at: until the first is let in it is half open, and after that it has no deadline
+    /// of its own.
+    pub fn by_calls(&mut self) -> Calls {
+        let Place { places, number, .. } = &self.place;
+        let calls = Calls { places: Arc::clone(places), number: *number, open: Arc::default(), any: Arc::default() };
+        self.calls.insert(calls).clone()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a deadline of tokio's timer is kept on tokio's clock")]
     fn moves(&mut self) {
         if let Some(end) = Instant::now().checked_add(IDLE) {
@@ -223,6 +279,9 @@ impl Connection {
         if self.place.end.told.load(Ordering::Acquire) {
             return Poll::Ready(std::io::ErrorKind::ConnectionAborted.into());
         }
+        if self.calls.as_ref().is_some_and(|calls| calls.any.load(Ordering::Acquire)) {
+            return Poll::Pending;
+        }
         self.deadline.as_mut().poll(cx).map(|()| std::io::ErrorKind::TimedOut.into())
     }
 }
@@ -232,6 +291,7 @@ impl AsyncRead for Connection {
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Pending => self.poll_end(cx).map(Err),
+            ready @ Poll::Ready(_) if self.calls.is_some() => ready,
             ready @ Poll::Ready(_) => {
                 self.read = self.read.saturating_add(buf.filled().len().saturating_sub(before));
                 if self.read >= IN_EARNEST {
@@ -252,6 +312,7 @@ impl AsyncWrite for Connection {
         match Pin::new(&mut self.stream).poll_write(cx, buf) {
             // A reader that takes nothing holds its place no longer than one that says nothing.
             Poll::Pending => self.poll_end(cx).map(Err),
+            ready @ Poll::Ready(_) if self.calls.is_some() => ready,
             ready @ Poll::Ready(_) => {
                 self.moves();
                 self.place.become_stage(Stage::Answered);
@@ -314,6 +375,34 @@ mod tests {
         let mine: Vec<Place> = (0..2).map(|_| Places::take(&places, HERE).expect("a place")).collect();
         let _next = Places::take(&places, HERE).expect("a place");
         assert!(ended(&mine[0]) && !ended(&mine[1]) && !ended(&other));
+    }
+
+    #[test]
+    fn calls_say_what_a_connection_of_several_is_at() {
+        let places = places(3, 3, 2);
+        let place = || {
+            let place = Places::take(&places, HERE).expect("a place");
+            let calls =
+                Calls { places: Arc::clone(&places), number: place.number, open: Arc::default(), any: Arc::default() };
+            (place, calls)
+        };
+        let ((busy, calls), (over, other), (silent, more)) = (place(), place(), place());
+        let (first, second) = (calls.begin().expect("room"), calls.begin().expect("room"));
+        drop(first);
+        assert!(!calls.are_over() && other.are_over());
+        let call = other.begin().expect("room");
+        assert!(more.begin().is_none() && more.are_over(), "there are as many bodies as may be");
+        drop(call);
+        // The silent one goes first, then the one whose calls are over; not the one with a call under way.
+        let _newcomer = Places::take(&places, HERE).expect("a place");
+        assert!(ended(&silent) && !ended(&over) && !ended(&busy));
+        let newcomer = Places::take(&places, HERE).expect("a place");
+        assert!(!ended(&over) && !ended(&busy), "another silent one went");
+        assert!(newcomer.become_stage(Stage::Body));
+        let _last = Places::take(&places, HERE).expect("a place");
+        assert!(ended(&over) && !ended(&busy));
+        drop(second);
+        assert!(calls.are_over());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! OTLP's logs from OpenTelemetry's own SDK for Python: over HTTP, and over gRPC with a token and with TLS.
 
-use std::time::Duration;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
@@ -91,7 +92,7 @@ fn over_grpc() -> Result<(), Failed> {
     let config = format!("{CONFIG}[ingest]\notlp_grpc = \"{grpc}\"\n");
     let options =
         Options { config: &config, arguments: &["--tokens", &file], token: Some(read.clone()), ..Options::default() };
-    let agent = Agent::start(options)?;
+    let mut agent = Agent::start(options)?;
     let url = format!("http://{grpc}");
     for (token, status) in [("", "UNAUTHENTICATED"), (read.trim(), "PERMISSION_DENIED")] {
         let said = send(GRPC, &[&url, token, ""])?;
@@ -99,10 +100,26 @@ fn over_grpc() -> Result<(), Failed> {
     }
     send(GRPC, &[&url, write.trim(), ""])?;
     rows_are_there(&agent)?;
+    // Whoever only connects takes nobody's place, however many they are.
+    let silent: Vec<_> = (0..600).map(|_| TcpStream::connect(&grpc)).collect::<Result<_, _>>()?;
+    send(GRPC, &[&url, write.trim(), ""])?;
+    drop(silent);
     // One that speaks no HTTP/2 gets no answer, and the others go on.
     let other = command("curl", &["-sS", "--http1.1", "--max-time", "5", &url]);
     check(other.is_err(), || format!("{other:?}"))?;
     send(GRPC, &[&url, write.trim(), ""])?;
+    eventually(Duration::from_secs(10), || {
+        let samples = agent.model("m")?["counts"]["samples"].as_f64();
+        let counted = agent.sum("plumbline_ingest_accepted_total", "")?;
+        // One id is in a window that is still open, where it counts once.
+        check(samples == Some(901.0) && counted == 1203.0, || format!("{samples:?} {counted}"))
+    })?;
+    // A connection without a call holds up no end.
+    let _silent = TcpStream::connect(&grpc)?;
+    let begun = Instant::now();
+    agent.signal("TERM")?;
+    agent.wait(Duration::from_secs(4)).map_err(|error| format!("after {:?}: {error:?}", begun.elapsed()))?;
+    check(!agent.log().contains("not everything ended"), || agent.log())?;
     let served = certificate(folder.path(), "served")?;
     let grpc = format!("127.0.0.1:{}", free_port());
     let config = format!(

@@ -50,22 +50,25 @@ async fn answer(
     State(shared): State<Shared>,
     caller: Option<Extension<Caller>>,
     sender: Option<Extension<Sender>>,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let given = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    if !given.starts_with(b"application/grpc") {
-        let message = "this port speaks gRPC; OTLP over HTTP goes to /v1/logs at the agent's other port\n";
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into_response();
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if !["application/grpc", "application/grpc+proto"].contains(&essence) {
+        let message = "this port speaks gRPC with protobuf; OTLP over HTTP goes to /v1/logs at the agent's other port";
+        let refused = Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        count(&shared.ingest, &refused);
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{message}\n")).into_response();
     }
+    headers.remove(header::CONTENT_ENCODING);
     let packing = headers.get(ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
     let limit = shared.ingest.config.max_body.as_u64();
     let unwrapped = move |frame, reservation| unwrapped(&frame, packing.as_deref(), limit, reservation);
     let came = receive(&shared, by(caller, sender), &headers, body, unwrapped).await;
-    count(&shared.ingest, &came);
     match came {
         Ok(rejected) => success(rejected),
-        Err(refusal) => status(refusal).into_http(),
+        Err(refusal) => ([ACCEPTED], status(refusal).into_http::<Body>()).into_response(),
     }
 }
 
@@ -81,8 +84,13 @@ fn unwrapped(body: &Bytes, packing: Option<&str>, limit: u64, reservation: Reser
     if packed == 0 {
         return Ok((Encoding::Protobuf, body.slice_ref(message), reservation));
     }
-    let packing = packing.unwrap_or("identity");
-    let known = Packing::named(packing).ok_or_else(|| body::Error::Encoding(packing.to_owned()))?;
+    let Some(packing) = packing else {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "the message is packed, and grpc-encoding does not say how"));
+    };
+    let Some(known) = Packing::named(packing) else {
+        let message = format!("grpc-encoding {packing} is not supported; send messages plain, as gzip or as zstd");
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    };
     let (message, reservation) = body::unpacked(known, message, limit, reservation)?;
     Ok((Encoding::Protobuf, message, reservation))
 }

@@ -152,6 +152,7 @@ impl Door {
             (response.status(), &response.headers()["content-type"]),
             (StatusCode::OK, &"application/grpc".parse().expect("a value"))
         );
+        assert_eq!(response.headers()["grpc-accept-encoding"], "identity,gzip,zstd");
         if let Some(status) = tonic::Status::from_header_map(response.headers()) {
             return Err(status);
         }
@@ -202,7 +203,7 @@ async fn over_grpc_what_cannot_be_taken_is_a_status() {
         (Some("zstd"), framed(1, &bomb), Code::InvalidArgument, "larger than"),
         (None, framed(0, &vec![0; 17 << 20]), Code::InvalidArgument, "larger than"),
         (Some("snappy"), framed(1, &body), Code::Unimplemented, "snappy is not supported"),
-        (None, framed(1, &body), Code::Unimplemented, "identity is not supported"),
+        (None, framed(1, &body), Code::InvalidArgument, "does not say how"),
         (None, framed(0, b"\xff\xff"), Code::InvalidArgument, ""),
     ] {
         let status = door.call(packing, body).await.expect_err("it is refused");
@@ -222,7 +223,26 @@ async fn over_grpc_what_cannot_be_taken_is_a_status() {
     let response =
         door.grpc.as_service().call(request.body(Body::empty()).expect("a request")).await.expect("an answer");
     assert_eq!(response.headers()["grpc-status"], "12");
-    let response = Request::post(grpc::PATH).header("content-type", "application/x-protobuf").body(Body::empty());
-    let response = door.grpc.as_service().call(response.expect("a request")).await.expect("an answer");
-    assert_eq!(response.status(), 415);
+    for other in ["application/x-protobuf", "application/grpc-web", "application/grpc+json"] {
+        let request = Request::post(grpc::PATH).header("content-type", other).body(Body::empty());
+        let response = door.grpc.as_service().call(request.expect("a request")).await.expect("an answer");
+        assert_eq!(response.status(), 415);
+    }
+    assert_eq!(door.store.answers().iter().filter(|(status, ..)| *status == 415).count(), 4);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_counted_though_its_sender_is_gone() {
+    let mut door = Door::open();
+    let [(_, body), _] = wire::tests::requests();
+    let request = Request::post("/v1/logs").header("content-type", PROTOBUF).extension(Caller::Anybody);
+    let answer = door.router.as_service().call(request.body(Body::from(body)).expect("a request"));
+    assert!(tokio::time::timeout(Duration::ZERO, answer).await.is_err(), "nobody waits for the answer");
+    for _ in 0..500 {
+        if !door.store.answers().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((door.store.take_rows().len(), door.store.answers()), (1, vec![(200, 1, 1)]));
 }
