@@ -55,8 +55,8 @@ pub struct Config {
     /// A body may have so many rows.
     #[serde(deserialize_with = "crate::units::count")]
     pub max_rows: usize,
-    /// Bodies that are being read, and batches that wait to be processed, may take so much memory together; each model and each sender
-    /// twice what is free of it.
+    /// Bodies that are being read, and batches that wait to be processed, may take so much memory together; each model
+    /// twice what is free of it, each sender three times.
     #[serde(deserialize_with = "crate::units::size")]
     #[cfg_attr(test, schemars(with = "String", extend("x-kind" = "size")))]
     pub in_flight: ByteSize,

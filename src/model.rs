@@ -295,7 +295,7 @@ impl Store {
                 "estimates of performance without labels",
                 "what moved the model",
                 "drift of texts, dates, embeddings, and of all columns together; correlations and repeated rows",
-                "reviews of stored rows (plumbline model), and labels sent on to other agents",
+                "reviews and replays of stored rows (plumbline review, plumbline replay), and labels sent on to other agents",
                 "rows of windows that are open when the agent ends: they are counted as lost",
             ],
         }

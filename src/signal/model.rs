@@ -256,7 +256,7 @@ impl Table for Model {
                 Gauge,
                 "{measure}",
                 &["model", "model.namespace", "measure"],
-                "Performance over the newest window with labels, by measure (accuracy, roc_auc, mae, ...); GUIDE.md has them all.",
+                "Performance over the newest window with labels, by measure (accuracy, roc_auc, mae, ...); all of them: Measures of performance, below.",
             ),
         )
         .each(MEASURE),
