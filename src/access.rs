@@ -68,7 +68,8 @@ impl Sender {
 pub struct Config {
     /// A file of tokens; without one nobody is asked for any.
     pub tokens: Option<PathBuf>,
-    /// Whoever reaches the agent may do everything but describe models: the only way to listen beyond loopback with neither tokens nor client_authority.
+    /// Whoever reaches the agent may do everything but describe models: the only way to listen beyond loopback with neither tokens nor
+    /// client_authority.
     pub insecure: bool,
     /// PEM file: the agent's certificate, those behind it after it. With it the port speaks TLS alone.
     pub certificate: Option<PathBuf>,

@@ -46,7 +46,7 @@ fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 /// The filter that is asked for. Whoever floods the port of gRPC would fill the log: h2 warns of each of them.
 fn in_force(config: &Config) -> EnvFilter {
     let mut level = config.level.clone();
-    if !level.contains("h2") {
+    if !level.contains("h2") && !level.eq_ignore_ascii_case("off") {
         level.push_str(",h2=error");
     }
     EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"))
@@ -99,6 +99,14 @@ pub fn weigh(proc: &Path) -> Weight {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warnings_of_h2_are_left_out_unless_they_are_asked_for() {
+        let filter = |level: &str| in_force(&Config { level: level.to_owned() }).to_string();
+        assert_eq!(filter("off"), "off");
+        assert!(filter("info").contains("h2=error") && filter("info").contains("info"));
+        assert!(!filter("info,h2=debug").contains("h2=error"));
+    }
 
     #[test]
     fn this_process_weighs_something() {
